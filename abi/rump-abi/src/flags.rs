@@ -1,0 +1,98 @@
+//! Flags of system calls (open(2), mount(2), openat(2)), with NetBSD's values where programs see them.
+
+use bitflags::bitflags;
+
+/// How a descriptor may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessMode {
+    /// `O_RDONLY`.
+    Read,
+    /// `O_WRONLY`.
+    Write,
+    /// `O_RDWR`.
+    ReadWrite,
+}
+
+impl AccessMode {
+    /// Whether reading is allowed.
+    pub fn reads(self) -> bool {
+        self != Self::Write
+    }
+
+    /// Whether writing is allowed.
+    pub fn writes(self) -> bool {
+        self != Self::Read
+    }
+}
+
+bitflags! {
+    /// Flags of `open`. The two lowest bits are the access mode (`O_RDONLY` is zero).
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct OpenFlags: u32 {
+        /// Open for writing only.
+        const WRONLY = 0x1;
+        /// Open for reading and writing.
+        const RDWR = 0x2;
+        /// Do not block.
+        const NONBLOCK = 0x4;
+        /// Every write goes to the end.
+        const APPEND = 0x8;
+        /// Every write is synchronised.
+        const SYNC = 0x80;
+        /// Refuse a symbolic link as the last component (ELOOP).
+        const NOFOLLOW = 0x100;
+        /// Create the file if it is not there.
+        const CREAT = 0x200;
+        /// Cut the file to length zero.
+        const TRUNC = 0x400;
+        /// With CREAT: fail if the file is there.
+        const EXCL = 0x800;
+        /// Refuse what is not a directory (ENOTDIR).
+        const DIRECTORY = 0x20_0000;
+        /// Close on exec.
+        const CLOEXEC = 0x40_0000;
+    }
+
+    /// Flags of the at-calls.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct AtFlags: u32 {
+        /// Check with the effective ids (`faccessat`).
+        const EACCESS = 0x100;
+        /// Do not follow a symbolic link as the last component.
+        const SYMLINK_NOFOLLOW = 0x200;
+        /// Follow a symbolic link as the last component (`linkat`).
+        const SYMLINK_FOLLOW = 0x400;
+        /// Remove a directory (`unlinkat`).
+        const REMOVEDIR = 0x800;
+    }
+
+    /// Flags of `mount`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct MountFlags: u32 {
+        /// Read-only: not one write reaches the device.
+        const RDONLY = 0x1;
+        /// Access times stay as they are.
+        const NOATIME = 0x0400_0000;
+    }
+
+    /// Flags of `setxattr`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct XattrFlags: u32 {
+        /// Fail with EEXIST if the attribute is there.
+        const CREATE = 0x1;
+        /// Fail with ENOATTR if it is not.
+        const REPLACE = 0x2;
+    }
+}
+
+impl OpenFlags {
+    /// The access mode, or `None` when both bits are set.
+    pub fn access_mode(self) -> Option<AccessMode> {
+        match (self.contains(Self::WRONLY), self.contains(Self::RDWR)) {
+            (false, false) => Some(AccessMode::Read),
+            (true, false) => Some(AccessMode::Write),
+            (false, true) => Some(AccessMode::ReadWrite),
+            (true, true) => None,
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Errnos, modes, flags and structures shared by every layer.
+//!
+//! Numbers here are the kernel's own (NetBSD's). The clients translate them at their border: a client in
+//! the same process to the host's, the remote protocol to NetBSD's amd64 layout.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod errno;
+mod flags;
+mod mode;
+mod stat;
+
+pub use errno::Errno;
+pub use flags::{AccessMode, AtFlags, MountFlags, OpenFlags, XattrFlags};
+pub use mode::{FileType, Mode};
+pub use stat::{DevNumber, Ino, Stat, StatVfs, TimeSpec};

@@ -1,0 +1,1 @@
+//! A process on a POSIX host as the host of rump kernels.

@@ -1,0 +1,1 @@
+//! A simulated host: manual clock, seeded random, faults, memory devices.

@@ -1,0 +1,136 @@
+//! The hypercall traits: everything a rump kernel asks of its host, and nothing else.
+//!
+//! One small trait per service. Two hosts implement them, `rump-host-sim` and `rump-host-posix`, and pass one
+//! test suite, so that no trait is shaped by one host. Numbers of host errors become [`Errno`] inside the host.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+use rump_abi::{Errno, FileType, Mode, TimeSpec};
+
+/// An error of the host: what failed, with a text for people that names the thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostError {
+    /// The error as the kernel knows it.
+    pub errno: Errno,
+    /// What failed and why, in lower case.
+    pub what: String,
+}
+
+impl fmt::Display for HostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl core::error::Error for HostError {}
+
+impl From<Errno> for HostError {
+    fn from(errno: Errno) -> Self {
+        Self { errno, what: errno.text().into() }
+    }
+}
+
+/// Result of a hypercall.
+pub type HostResult<T> = Result<T, HostError>;
+
+/// What one may do with an opened host file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Reading only.
+    Read,
+    /// Reading and writing.
+    ReadWrite,
+}
+
+/// How an opened host file is kept from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// A shared lock for reading, an exclusive one for writing; EBUSY, with the holder's name, if refused.
+    Advisory,
+    /// No lock: for those who know.
+    None,
+}
+
+/// A host object of bytes at offsets: a file, a device, memory.
+pub trait BlockIo: Send + Sync {
+    /// Length in bytes.
+    fn size_bytes(&self) -> u64;
+    /// Whether it was opened for writing.
+    fn access(&self) -> Access;
+    /// Fills `buf` from `offset`. Errors: EINVAL (range beyond the end), EIO.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> HostResult<()>;
+    /// Writes `buf` at `offset`. Errors: EROFS, EINVAL (range beyond the end), ENOSPC, EIO.
+    fn write_at(&self, offset: u64, buf: &[u8]) -> HostResult<()>;
+    /// Returns once all earlier writes are durable. Errors: EIO.
+    fn flush(&self) -> HostResult<()>;
+}
+
+/// Time.
+pub trait Clock: Send + Sync {
+    /// Wall clock.
+    fn realtime(&self) -> TimeSpec;
+    /// Time since an arbitrary point; never goes back.
+    fn monotonic(&self) -> Duration;
+}
+
+/// Where messages of the kernel go.
+pub trait Console: Send + Sync {
+    /// Writes a line; failures are not reported.
+    fn write_line(&self, line: &str);
+}
+
+/// Unpredictable bytes (predictable ones in a simulation).
+pub trait Entropy: Send + Sync {
+    /// Fills `buf`. Errors: EIO.
+    fn fill(&self, buf: &mut [u8]) -> HostResult<()>;
+}
+
+/// Parameters such as `RUMP_NCPU`.
+pub trait Params: Send + Sync {
+    /// The value of `name`, if set.
+    fn find(&self, name: &str) -> Option<String>;
+}
+
+/// Threads for components that need their own.
+pub trait Threads: Send + Sync {
+    /// Runs `body` on a thread of its own. Errors: EAGAIN.
+    fn spawn(&self, name: &str, body: Box<dyn FnOnce() + Send>) -> HostResult<()>;
+    /// Lets `duration` pass for the calling thread.
+    fn sleep(&self, duration: Duration);
+}
+
+/// Attributes of a host file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostStat {
+    /// Type of the file.
+    pub file_type: FileType,
+    /// Permission bits.
+    pub mode: Mode,
+    /// Length in bytes; of a block device, its capacity.
+    pub size_bytes: u64,
+    /// Last change of content.
+    pub mtime: TimeSpec,
+}
+
+/// Files of the host, for etfs and for images. Paths are bytes, as POSIX has them.
+pub trait HostFs: Send + Sync {
+    /// Opens a regular file or block device. Errors: the host's, EISDIR, EBUSY (lock).
+    fn open(&self, path: &[u8], access: Access, lock: Lock) -> HostResult<Arc<dyn BlockIo>>;
+    /// Attributes, following symbolic links. Errors: the host's.
+    fn stat(&self, path: &[u8]) -> HostResult<HostStat>;
+    /// Names in a directory without `.` and `..`, in byte order. Errors: the host's.
+    fn read_dir(&self, path: &[u8]) -> HostResult<Vec<Vec<u8>>>;
+}
+
+/// A host: the sum of its services.
+pub trait Hypervisor: Clock + Console + Entropy + Params + Threads + HostFs {}
+
+impl<T: Clock + Console + Entropy + Params + Threads + HostFs> Hypervisor for T {}

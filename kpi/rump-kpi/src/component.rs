@@ -1,0 +1,12 @@
+//! Components are listed when a kernel is built, not found by magic.
+
+use crate::{FileSystemType, PartitionScheme};
+
+/// What a crate adds to a kernel.
+#[derive(Clone, Copy)]
+pub enum Component {
+    /// A type of file system.
+    FileSystem(&'static dyn FileSystemType),
+    /// A way of dividing a disk.
+    Partitions(&'static dyn PartitionScheme),
+}

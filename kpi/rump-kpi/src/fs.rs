@@ -1,0 +1,283 @@
+//! File systems: what a driver answers, one component of a path at a time.
+//!
+//! Path walk, name and vnode caches, permission checks, mount points, symbolic links and the locking of the
+//! tree are the kernel's (`rump-vfs`). A driver may trust: names are 1 to 255 bytes, hold neither `/` nor NUL,
+//! and are neither `.` nor `..` (but for [`Node::lookup`] of `..`, see there); permissions were checked; two calls
+//! that change the same directory never run at once.
+
+use crate::{BlockDevice, KResult};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use bitflags::bitflags;
+use rump_abi::{DevNumber, Errno, FileType, Ino, Mode, StatVfs, TimeSpec, XattrFlags};
+
+/// What the kernel hands to a file system at mount.
+#[derive(Clone)]
+pub struct Environment {
+    /// The wall clock.
+    pub now: Arc<dyn Fn() -> TimeSpec + Send + Sync>,
+    /// Takes one line for the log.
+    pub log: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+/// Facts about a file system on a device, found without mounting it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileSystemInfo {
+    /// Name of the format as its users say it, e.g. `ext4`.
+    pub kind: String,
+    /// Volume label; empty where there is none.
+    pub label: String,
+    /// Identifier in its usual spelling; empty where there is none.
+    pub uuid: String,
+    /// Size of a block in bytes.
+    pub block_size: u32,
+    /// Length of the file system in bytes.
+    pub size_bytes: u64,
+    /// Free space in bytes.
+    pub free_bytes: u64,
+    /// Names of features in use.
+    pub features: Vec<String>,
+    /// What is odd: a dirty journal, an error flag, a backup superblock in use.
+    pub notes: Vec<String>,
+}
+
+/// A type of file system.
+pub trait FileSystemType: Send + Sync {
+    /// Name as `mount` takes it, e.g. `ext2fs`.
+    fn name(&self) -> &'static str;
+    /// Looks for its signature and describes what is there; `None` if it is another type. Never a trial mount.
+    /// Errors: EIO, EFTYPE (the signature is there, the rest is damaged or not supported: the text says what).
+    fn probe(&self, device: &Arc<dyn BlockDevice>) -> KResult<Option<FileSystemInfo>>;
+    /// Mounts. `device` is there for types that need one (ENOTBLK if missing). `options` is `key[=value],...`.
+    /// With `read_only`, not one write reaches the device. Errors: EFTYPE, EIO, EROFS, EINVAL (unknown option).
+    fn mount(
+        &self,
+        device: Option<Arc<dyn BlockDevice>>,
+        read_only: bool,
+        options: &str,
+        environment: &Environment,
+    ) -> KResult<Arc<dyn FileSystem>>;
+}
+
+bitflags! {
+    /// What a mounted file system can do; the conformance matrix reads it.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Capabilities: u32 {
+        /// Anything can be changed at all.
+        const WRITE = 1;
+        /// Hard links.
+        const HARD_LINKS = 2;
+        /// Symbolic links.
+        const SYMLINKS = 4;
+        /// Extended attributes.
+        const XATTRS = 8;
+        /// Files with holes.
+        const SPARSE = 16;
+        /// Device files, fifos and sockets.
+        const SPECIAL = 32;
+        /// Owners and modes are stored.
+        const OWNERS = 64;
+    }
+}
+
+/// A mounted file system.
+pub trait FileSystem: Send + Sync {
+    /// The root directory.
+    fn root(&self) -> Ino;
+    /// Loads an inode. The kernel keeps the answer while it is in use, and asks once. Errors: ESTALE (not in
+    /// use), EFTYPE (damaged), EIO.
+    fn node(&self, ino: Ino) -> KResult<Arc<dyn Node>>;
+    /// Sizes and free space. Errors: EIO.
+    fn statvfs(&self) -> KResult<StatVfs>;
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+    /// Returns once everything is durable. Errors: EIO, ENOSPC.
+    fn sync(&self) -> KResult<()> {
+        Ok(())
+    }
+    /// Called when the kernel forgets a node; an unlinked one loses its space now.
+    fn forget(&self, _ino: Ino) {}
+}
+
+/// Attributes of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attr {
+    /// Type of the file.
+    pub file_type: FileType,
+    /// Permission bits.
+    pub mode: Mode,
+    /// Count of hard links.
+    pub nlink: u64,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Device number of a device file, else zero.
+    pub rdev: DevNumber,
+    /// Length in bytes.
+    pub size: u64,
+    /// Space in use, in units of 512 bytes.
+    pub blocks: u64,
+    /// Preferred size of I/O in bytes.
+    pub blksize: u32,
+    /// Last access.
+    pub atime: TimeSpec,
+    /// Last change of content.
+    pub mtime: TimeSpec,
+    /// Last change of attributes.
+    pub ctime: TimeSpec,
+    /// Creation, where known.
+    pub birthtime: Option<TimeSpec>,
+}
+
+/// A time to set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetTime {
+    /// The present.
+    Now,
+    /// This one.
+    To(TimeSpec),
+}
+
+/// Changes of attributes; `None` leaves one as it is. The change time moves with any of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SetAttr {
+    /// Permission bits.
+    pub mode: Option<Mode>,
+    /// Owner.
+    pub uid: Option<u32>,
+    /// Group.
+    pub gid: Option<u32>,
+    /// Length: cut, or extended with a hole.
+    pub size: Option<u64>,
+    /// Access time.
+    pub atime: Option<SetTime>,
+    /// Modification time.
+    pub mtime: Option<SetTime>,
+}
+
+/// A node to create.
+#[derive(Clone, Copy, Debug)]
+pub struct NewNode<'a> {
+    /// Type of the file.
+    pub file_type: FileType,
+    /// Permission bits, umask applied.
+    pub mode: Mode,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Device number, for device files.
+    pub rdev: DevNumber,
+    /// Target, for symbolic links; else empty.
+    pub target: &'a [u8],
+}
+
+/// One entry of a directory. The name borrows from the driver's buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DirEntry<'a> {
+    /// The name, without NUL.
+    pub name: &'a [u8],
+    /// The inode it names.
+    pub ino: Ino,
+    /// Type where the directory stores it.
+    pub file_type: Option<FileType>,
+    /// Where the next call goes on after this entry. Opaque; zero is the beginning.
+    pub next_cursor: u64,
+}
+
+/// A file, directory, link or device of a mounted file system.
+///
+/// What a type of node cannot do answers as the defaults here do: directories' calls ENOTDIR, files' EINVAL,
+/// changes EROFS.
+pub trait Node: Send + Sync {
+    /// Attributes. Errors: EIO, EFTYPE.
+    fn attr(&self) -> KResult<Attr>;
+
+    /// The inode that `name` names in this directory; `..` gives the parent. Errors: ENOTDIR, ENOENT, EFTYPE, EIO.
+    fn lookup(&self, _name: &[u8]) -> KResult<Ino> {
+        Err(Errno::ENOTDIR.into())
+    }
+    /// Entries from `cursor` on, `.` and `..` included, until `sink` answers false. Errors: ENOTDIR, EFTYPE, EIO.
+    fn read_dir(&self, _cursor: u64, _sink: &mut dyn FnMut(DirEntry<'_>) -> bool) -> KResult<()> {
+        Err(Errno::ENOTDIR.into())
+    }
+    /// Reads up to `buf.len()` bytes; fewer only at the end of the file. Errors: EISDIR, EINVAL, EFTYPE, EIO.
+    fn read_at(&self, _offset: u64, _buf: &mut [u8]) -> KResult<usize> {
+        Err(Errno::EINVAL.into())
+    }
+    /// The target of a symbolic link. Errors: EINVAL (not one), EFTYPE, EIO.
+    fn read_link(&self) -> KResult<Vec<u8>> {
+        Err(Errno::EINVAL.into())
+    }
+    /// The first offset at or after `offset` that holds data; the end of the file counts as none. Errors: ENXIO.
+    fn seek_data(&self, offset: u64) -> KResult<u64> {
+        if offset < self.attr()?.size { Ok(offset) } else { Err(Errno::ENXIO.into()) }
+    }
+    /// The first offset at or after `offset` in a hole; the end of the file is one. Errors: ENXIO.
+    fn seek_hole(&self, offset: u64) -> KResult<u64> {
+        let size = self.attr()?.size;
+        if offset < size { Ok(size) } else { Err(Errno::ENXIO.into()) }
+    }
+    /// Value of an extended attribute; the name has its prefix (`user.`). Errors: ENOTSUP, ENOATTR, EFTYPE, EIO.
+    fn xattr(&self, _name: &[u8]) -> KResult<Vec<u8>> {
+        Err(Errno::ENOTSUP.into())
+    }
+    /// Names of all extended attributes. Errors: EFTYPE, EIO.
+    fn list_xattrs(&self) -> KResult<Vec<Vec<u8>>> {
+        Ok(Vec::new())
+    }
+    /// The block device behind this node, if it is one of this kernel.
+    fn block_device(&self) -> Option<Arc<dyn BlockDevice>> {
+        None
+    }
+
+    /// Creates `name` in this directory. Errors: EROFS, EEXIST, ENOSPC, EMLINK, EIO.
+    fn create(&self, _name: &[u8], _new: NewNode<'_>) -> KResult<Ino> {
+        Err(Errno::EROFS.into())
+    }
+    /// Adds `name` for a node that is no directory. Errors: EROFS, EEXIST, EMLINK, ENOSPC, EIO.
+    fn link(&self, _name: &[u8], _target: Ino) -> KResult<()> {
+        Err(Errno::EROFS.into())
+    }
+    /// Removes `name`, which is no directory. Errors: EROFS, ENOENT, EIO.
+    fn unlink(&self, _name: &[u8]) -> KResult<()> {
+        Err(Errno::EROFS.into())
+    }
+    /// Removes the empty directory `name`. Errors: EROFS, ENOENT, ENOTEMPTY, EIO.
+    fn rmdir(&self, _name: &[u8]) -> KResult<()> {
+        Err(Errno::EROFS.into())
+    }
+    /// Moves `name` to `to_name` in `to_dir`, over what is there. The kernel has checked types, loops and
+    /// permissions. Errors: EROFS, ENOTEMPTY, EMLINK, ENOSPC, EIO.
+    fn rename(&self, _name: &[u8], _to_dir: Ino, _to_name: &[u8]) -> KResult<()> {
+        Err(Errno::EROFS.into())
+    }
+    /// Writes `buf`; all of it or an error with nothing promised. Errors: EROFS, EFBIG, ENOSPC, EDQUOT, EIO.
+    fn write_at(&self, _offset: u64, _buf: &[u8]) -> KResult<usize> {
+        Err(Errno::EROFS.into())
+    }
+    /// Changes attributes. Errors: EROFS, EFBIG, ENOSPC, EIO.
+    fn set_attr(&self, _set: SetAttr) -> KResult<()> {
+        Err(Errno::EROFS.into())
+    }
+    /// Sets an extended attribute. Errors: EROFS, EEXIST, ENOATTR, ENOTSUP, ENOSPC, EIO.
+    fn set_xattr(&self, _name: &[u8], _value: &[u8], _flags: XattrFlags) -> KResult<()> {
+        Err(Errno::EROFS.into())
+    }
+    /// Removes an extended attribute. Errors: EROFS, ENOATTR, EIO.
+    fn remove_xattr(&self, _name: &[u8]) -> KResult<()> {
+        Err(Errno::EROFS.into())
+    }
+    /// Returns once content and attributes are durable. Errors: EIO, ENOSPC.
+    fn fsync(&self) -> KResult<()> {
+        Ok(())
+    }
+}
+
+impl core::fmt::Debug for dyn FileSystemType {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.name())
+    }
+}

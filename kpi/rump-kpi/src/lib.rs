@@ -1,0 +1,25 @@
+//! What a component may ask of the kernel, and what the kernel asks of a component.
+//!
+//! A driver names this crate and pure libraries, nothing else: device, time and caller are handed in.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod block;
+mod component;
+mod error;
+mod fs;
+pub mod sync;
+
+pub use block::{BlockDevice, Partition, PartitionScheme, PartitionTable};
+pub use component::Component;
+pub use error::{KError, KResult};
+pub use fs::{
+    Attr, Capabilities, DirEntry, Environment, FileSystem, FileSystemInfo, FileSystemType, NewNode, Node,
+    SetAttr, SetTime,
+};
+pub use rump_abi::{
+    AtFlags, DevNumber, Errno, FileType, Ino, Mode, MountFlags, OpenFlags, Stat, StatVfs, TimeSpec,
+    XattrFlags,
+};

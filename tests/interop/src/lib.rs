@@ -1,0 +1,1 @@
+//! Our view of an image against the host's own tools.

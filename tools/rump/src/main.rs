@@ -1,0 +1,2 @@
+//! Files out of disk images, without root.
+fn main() {}
