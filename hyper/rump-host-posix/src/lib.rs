@@ -1,1 +1,123 @@
 //! A process on a POSIX host as the host of rump kernels.
+//!
+//! Files are read and written with `pread` and `pwrite`; nothing is kept in between, since the host has a page cache
+//! already. Host error numbers end in [`errno`](mod@errno).
+#![forbid(unsafe_code)]
+
+mod errno;
+mod file;
+mod lock;
+
+use rump_abi::{Errno, FileType, Mode, TimeSpec};
+use rump_hyper::{
+    Access, BlockIo, Clock, Console, Entropy, HostError, HostFs, HostResult, HostStat, Lock, Params, Threads,
+};
+use std::ffi::OsStr;
+use std::io::Write;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// The host that this process runs on.
+pub struct PosixHost {
+    started: Instant,
+}
+
+impl PosixHost {
+    /// The host; any number may exist, they share nothing.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self { started: Instant::now() })
+    }
+}
+
+/// A host path as the standard library takes it.
+fn path(bytes: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(bytes))
+}
+
+impl Clock for PosixHost {
+    fn realtime(&self) -> TimeSpec {
+        match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(since) => TimeSpec { sec: since.as_secs() as i64, nsec: since.subsec_nanos() },
+            // A clock before 1970 is a clock that was never set.
+            Err(_) => TimeSpec::default(),
+        }
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+impl Console for PosixHost {
+    fn write_line(&self, line: &str) {
+        // There is nobody to tell when standard error is gone.
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }
+}
+
+impl Entropy for PosixHost {
+    fn fill(&self, buf: &mut [u8]) -> HostResult<()> {
+        let mut filled = 0;
+        while filled < buf.len() {
+            match rustix::rand::getrandom(&mut buf[filled..], rustix::rand::GetRandomFlags::empty()) {
+                Ok(count) => filled += count,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(errno::named("random bytes", error.into())),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Params for PosixHost {
+    fn find(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+}
+
+impl Threads for PosixHost {
+    fn spawn(&self, name: &str, body: Box<dyn FnOnce() + Send>) -> HostResult<()> {
+        std::thread::Builder::new()
+            .name(name.into())
+            .spawn(body)
+            .map(drop)
+            .map_err(|error| HostError { errno: Errno::EAGAIN, what: format!("thread {name}: {error}") })
+    }
+
+    fn sleep(&self, duration: Duration) {
+        std::thread::sleep(duration);
+    }
+}
+
+impl HostFs for PosixHost {
+    fn open(&self, name: &[u8], access: Access, lock: Lock) -> HostResult<Arc<dyn BlockIo>> {
+        Ok(Arc::new(file::HostFile::open(path(name), access, lock)?))
+    }
+
+    fn stat(&self, name: &[u8]) -> HostResult<HostStat> {
+        let meta = std::fs::metadata(path(name)).map_err(|error| errno::of_path(path(name), error))?;
+        let file_type = FileType::from_mode(meta.mode()).ok_or(Errno::EINVAL)?;
+        Ok(HostStat {
+            file_type,
+            mode: Mode::new(meta.mode()),
+            size_bytes: meta.len(),
+            mtime: TimeSpec { sec: meta.mtime(), nsec: meta.mtime_nsec() as u32 },
+        })
+    }
+
+    fn read_dir(&self, name: &[u8]) -> HostResult<Vec<Vec<u8>>> {
+        let failed = |error| errno::of_path(path(name), error);
+        let mut names = std::fs::read_dir(path(name))
+            .map_err(failed)?
+            .map(|entry| Ok(entry.map_err(failed)?.file_name().into_vec()))
+            .collect::<HostResult<Vec<_>>>()?;
+        names.sort();
+        Ok(names)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,115 @@
-//! A simulated host: manual clock, seeded random, faults, memory devices.
+//! A simulated host: manual clock, seeded random, captured console, files in memory, faults on demand.
+//!
+//! Invariant: everything but the interleaving of spawned threads follows from the seed and the calls made.
+#![forbid(unsafe_code)]
+
+mod disk;
+mod files;
+
+pub use disk::{Faults, SimDisk};
+
+use rump_abi::{Errno, TimeSpec};
+use rump_hyper::{Clock, Console, Entropy, HostError, HostResult, Params, Threads};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Wall clock at boot, in seconds since 1970.
+const EPOCH: i64 = 1_000_000_000;
+
+/// A host that lives in memory. Its locks are leaves: none is held while another is taken.
+pub struct SimHost {
+    now: Mutex<Duration>,
+    random: Mutex<u64>,
+    lines: Mutex<Vec<String>>,
+    params: Mutex<BTreeMap<String, String>>,
+    files: Mutex<BTreeMap<Vec<u8>, files::Entry>>,
+}
+
+/// Takes a lock; a panic elsewhere leaves the data usable.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Next number of the splitmix64 sequence.
+fn next_random(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+impl SimHost {
+    /// A host without files whose random bytes follow from `seed`.
+    pub fn new(seed: u64) -> Arc<Self> {
+        Arc::new(Self {
+            now: Mutex::new(Duration::ZERO),
+            random: Mutex::new(seed),
+            lines: Mutex::default(),
+            params: Mutex::default(),
+            files: Mutex::default(),
+        })
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, duration: Duration) {
+        let mut now = lock(&self.now);
+        *now = now.saturating_add(duration);
+    }
+
+    /// What the console was given so far.
+    pub fn console_lines(&self) -> Vec<String> {
+        lock(&self.lines).clone()
+    }
+
+    /// Sets a parameter.
+    pub fn set_param(&self, name: &str, value: &str) {
+        lock(&self.params).insert(name.into(), value.into());
+    }
+}
+
+impl Clock for SimHost {
+    fn realtime(&self) -> TimeSpec {
+        let now = self.monotonic();
+        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        TimeSpec { sec: EPOCH.saturating_add(seconds), nsec: now.subsec_nanos() }
+    }
+
+    fn monotonic(&self) -> Duration {
+        *lock(&self.now)
+    }
+}
+
+impl Console for SimHost {
+    fn write_line(&self, line: &str) {
+        lock(&self.lines).push(line.into());
+    }
+}
+
+impl Entropy for SimHost {
+    fn fill(&self, buf: &mut [u8]) -> HostResult<()> {
+        let mut state = lock(&self.random);
+        for chunk in buf.chunks_mut(8) {
+            let bytes = next_random(&mut state).to_le_bytes();
+            chunk.copy_from_slice(&bytes[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+impl Params for SimHost {
+    fn find(&self, name: &str) -> Option<String> {
+        lock(&self.params).get(name).cloned()
+    }
+}
+
+impl Threads for SimHost {
+    fn spawn(&self, name: &str, body: Box<dyn FnOnce() + Send>) -> HostResult<()> {
+        let started = std::thread::Builder::new().name(name.into()).spawn(body);
+        started.map(drop).map_err(|_| HostError::from(Errno::EAGAIN))
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.advance(duration);
+    }
+}

@@ -1,5 +1,15 @@
 //! Checksums and directory hashes of on-disk formats.
+//!
+//! The cyclic redundancy checks are those of the `crc` crate with its slicing-by-16 tables, wrapped
+//! so that a caller carries the running register from one piece of data to the next, which is how
+//! ext4 and jbd2 define their checksums. [`dirhash`] holds the name hashes of ext3 and ext4 hashed
+//! directories.
+//!
+//! Invariant: every function is pure and accepts any input of any length.
 #![no_std]
 #![forbid(unsafe_code)]
 
-extern crate alloc;
+mod crcs;
+pub mod dirhash;
+
+pub use crcs::{crc16, crc32, crc32_be, crc32c};

@@ -1,0 +1,93 @@
+//! A host file or block device, read and written at offsets.
+
+use crate::{errno, lock};
+use rump_abi::Errno;
+use rump_hyper::{Access, BlockIo, HostError, HostResult, Lock};
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// An opened file; the lock lasts as long as it.
+pub struct HostFile {
+    file: File,
+    path: PathBuf,
+    access: Access,
+    size: AtomicU64,
+}
+
+impl HostFile {
+    /// Errors: the host's, EISDIR, EINVAL (neither file nor block device), EBUSY (locked).
+    pub fn open(path: &Path, access: Access, lock: Lock) -> HostResult<Self> {
+        let failed = |error| errno::of_path(path, error);
+        let refused = |errno: Errno, why: &str| HostError { errno, what: format!("{}: {why}", path.display()) };
+        // NONBLOCK: opening a fifo must not wait for a writer.
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(access == Access::ReadWrite)
+            .custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32)
+            .open(path)
+            .map_err(failed)?;
+        let kind = file.metadata().map_err(failed)?.file_type();
+        if kind.is_dir() {
+            return Err(refused(Errno::EISDIR, "is a directory, not an image"));
+        }
+        if !kind.is_file() && !kind.is_block_device() {
+            return Err(refused(Errno::EINVAL, "is neither a regular file nor a block device"));
+        }
+        if lock == Lock::Advisory {
+            lock::take(&file, path, access)?;
+        }
+        let size = file.seek(SeekFrom::End(0)).map_err(failed)?;
+        Ok(Self { file, path: path.into(), access, size: AtomicU64::new(size) })
+    }
+
+    fn check_range(&self, offset: u64, len: usize) -> HostResult<()> {
+        let size = self.size.load(Ordering::Relaxed);
+        match offset.checked_add(len as u64) {
+            Some(end) if end <= size => Ok(()),
+            _ => Err(HostError {
+                errno: Errno::EINVAL,
+                what: format!("{}: {len} bytes at {offset} reach beyond its end ({size})", self.path.display()),
+            }),
+        }
+    }
+
+    fn failed(&self, error: std::io::Error) -> HostError {
+        match error.kind() {
+            // The file was cut since it was opened.
+            std::io::ErrorKind::UnexpectedEof => {
+                HostError { errno: Errno::EIO, what: format!("{}: shorter than it was", self.path.display()) }
+            }
+            _ => errno::of_path(&self.path, error),
+        }
+    }
+}
+
+impl BlockIo for HostFile {
+    fn size_bytes(&self) -> u64 {
+        self.size.load(Ordering::Relaxed)
+    }
+
+    fn access(&self) -> Access {
+        self.access
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> HostResult<()> {
+        self.check_range(offset, buf.len())?;
+        self.file.read_exact_at(buf, offset).map_err(|error| self.failed(error))
+    }
+
+    fn write_at(&self, offset: u64, buf: &[u8]) -> HostResult<()> {
+        if self.access == Access::Read {
+            return Err(Errno::EROFS.into());
+        }
+        self.check_range(offset, buf.len())?;
+        self.file.write_all_at(buf, offset).map_err(|error| self.failed(error))
+    }
+
+    fn flush(&self) -> HostResult<()> {
+        self.file.sync_data().map_err(|error| self.failed(error))
+    }
+}
