@@ -1,5 +1,34 @@
 //! Kernels as values: processes, descriptors and system calls.
+//!
+//! ```text
+//! let kernel = Kernel::builder(host).component(rumpfs_tmpfs::component()).boot()?;
+//! let process = kernel.process();
+//! let fd = process.open("/file", OpenFlags::CREAT | OpenFlags::RDWR, Mode::new(0o644))?;
+//! ```
+//!
+//! System calls are methods of [`Process`], one module per group under `sys`. Each answers a `KResult` whose
+//! errno is what POSIX says, listed in the order of the checks. Every call may also answer ENXIO once the kernel
+//! was halted by [`Process::reboot`], and EIO for a file whose mount was taken away by force.
+//!
+//! No lock is shared by all processes: a call takes the lock of the process's table for a moment, then those of
+//! the file. An open file's offset is locked while a `read` or `write` that moves it runs.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+
+mod descriptors;
+mod kernel;
+mod process;
+mod sys;
+
+pub use descriptors::{Fd, OPEN_MAX};
+pub use kernel::{Builder, Kernel};
+pub use process::Process;
+pub use rump_vfs::{Credentials, EtfsKind, MountInfo, Unmount};
+pub use sys::mount::MountArgs;
+pub use sys::open::Fcntl;
+pub use sys::rw::Whence;
+
+/// The directory argument of at-calls that means the working directory.
+pub const AT_FDCWD: Option<Fd> = None;

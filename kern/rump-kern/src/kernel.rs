@@ -1,0 +1,204 @@
+//! A kernel: what is linked into it, its file systems and its first process.
+
+use crate::Process;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use rump_abi::{Errno, MountFlags, TimeSpec};
+use rump_hyper::Hypervisor;
+use rump_kpi::{
+    BlockDevice, Component, Environment, FileSystem, FileSystemInfo, FileSystemType, KError, KResult,
+    PartitionScheme,
+};
+use rump_vfs::{EmptyFileSystem, Etfs, EtfsKind, MountInfo, MountRequest, Vfs};
+
+/// The type whose file system is the root, if it is linked.
+const ROOT_TYPE: &str = "tmpfs";
+
+/// What processes share.
+pub(crate) struct Shared {
+    pub(crate) vfs: Vfs,
+    pub(crate) environment: Environment,
+    types: Vec<&'static dyn FileSystemType>,
+    schemes: Vec<&'static dyn PartitionScheme>,
+    next_pid: AtomicU32,
+    halted: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn new_pid(&self) -> u32 {
+        self.next_pid.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Errors: ENXIO (halted).
+    pub(crate) fn check_running(&self) -> KResult<()> {
+        if self.halted.load(Ordering::Acquire) {
+            return Err(KError::new(Errno::ENXIO, "the kernel was halted"));
+        }
+        Ok(())
+    }
+
+    /// Unmounts everything, once. Errors: ENXIO (halted), EIO, ENOSPC.
+    pub(crate) fn halt(&self) -> KResult<()> {
+        if self.halted.swap(true, Ordering::AcqRel) {
+            return Err(KError::new(Errno::ENXIO, "the kernel was halted"));
+        }
+        self.vfs.shutdown()
+    }
+
+    /// Errors: ENODEV.
+    pub(crate) fn find_type(&self, name: &str) -> KResult<&'static dyn FileSystemType> {
+        let found = self.types.iter().find(|fs_type| fs_type.name() == name);
+        found.copied().ok_or_else(|| {
+            let known: Vec<&str> = self.types.iter().map(|fs_type| fs_type.name()).collect();
+            let text = alloc::format!("no file system type {name} (there are: {})", known.join(", "));
+            KError::new(Errno::ENODEV, text)
+        })
+    }
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    init: Process,
+}
+
+/// A rump kernel. Clones are the same kernel; two kernels that were booted share nothing.
+///
+/// When the last handle and the last process are gone, everything is written out and unmounted;
+/// [`Process::reboot`] does the same and tells of errors.
+#[derive(Clone)]
+pub struct Kernel {
+    inner: Arc<Inner>,
+}
+
+impl Kernel {
+    /// Begins a kernel on `host`.
+    pub fn builder(host: Arc<dyn Hypervisor>) -> Builder {
+        Builder { host, types: Vec::new(), schemes: Vec::new() }
+    }
+
+    /// A new process: the superuser, at `/`, umask 022, without descriptors.
+    pub fn process(&self) -> Process {
+        self.inner.init.sibling()
+    }
+
+    /// The first process.
+    pub fn init(&self) -> Process {
+        self.inner.init.clone()
+    }
+
+    /// Makes a device known at the path `key`, e.g. `/dev/disk0`: a node that `mount` takes. Errors: ENXIO
+    /// (halted), EINVAL (no absolute path), EEXIST.
+    pub fn attach_block(&self, key: &str, device: Arc<dyn BlockDevice>) -> KResult<()> {
+        self.inner.shared.check_running()?;
+        self.inner.shared.vfs.change_etfs(|etfs| etfs.attach(key, device))
+    }
+
+    /// Makes a host file known at the path `key`. `range` is the part of it: begin and size in bytes. Errors:
+    /// ENXIO (halted), EINVAL (no absolute path), EEXIST, those of the host.
+    pub fn etfs_register(
+        &self,
+        key: &str,
+        host_path: &[u8],
+        kind: EtfsKind,
+        range: Option<(u64, u64)>,
+    ) -> KResult<()> {
+        self.inner.shared.check_running()?;
+        self.inner.shared.vfs.change_etfs(|etfs| etfs.register(key, host_path, kind, range))
+    }
+
+    /// Takes back what `attach_block` or `etfs_register` made known. Errors: ENXIO (halted), ENOENT.
+    pub fn etfs_remove(&self, key: &str) -> KResult<()> {
+        self.inner.shared.check_running()?;
+        self.inner.shared.vfs.change_etfs(|etfs| etfs.remove(key))
+    }
+
+    /// The types of file systems that are linked.
+    pub fn file_system_types(&self) -> &[&'static dyn FileSystemType] {
+        &self.inner.shared.types
+    }
+
+    /// The partition tables that are understood.
+    pub fn partition_schemes(&self) -> &[&'static dyn PartitionScheme] {
+        &self.inner.shared.schemes
+    }
+
+    /// Asks every type what it finds on a device. A type that finds its own signature on a damaged volume
+    /// counts as an error only if no other type claims the device. Errors: EIO, EFTYPE.
+    pub fn probe(&self, device: &Arc<dyn BlockDevice>) -> KResult<Vec<(&'static str, FileSystemInfo)>> {
+        let mut found = Vec::new();
+        let mut failure = None;
+        for fs_type in &self.inner.shared.types {
+            match fs_type.probe(device) {
+                Ok(Some(info)) => found.push((fs_type.name(), info)),
+                Ok(None) => {}
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        match failure {
+            Some(error) if found.is_empty() => Err(error),
+            _ => Ok(found),
+        }
+    }
+
+    /// What is mounted, the root first.
+    pub fn mounts(&self) -> Vec<MountInfo> {
+        self.inner.shared.vfs.mounts().iter().map(|mount| mount.info().clone()).collect()
+    }
+}
+
+/// Collects what a kernel is made of.
+pub struct Builder {
+    host: Arc<dyn Hypervisor>,
+    types: Vec<&'static dyn FileSystemType>,
+    schemes: Vec<&'static dyn PartitionScheme>,
+}
+
+impl Builder {
+    /// Links a component.
+    pub fn component(mut self, component: Component) -> Self {
+        match component {
+            Component::FileSystem(fs_type) => self.types.push(fs_type),
+            Component::Partitions(scheme) => self.schemes.push(scheme),
+        }
+        self
+    }
+
+    /// Boots: the root is a tmpfs if that is linked, else an empty directory. Errors: those of tmpfs.
+    pub fn boot(self) -> KResult<Kernel> {
+        let environment = environment(&self.host);
+        let vfs = Vfs::new(root_file_system(&self.types, &environment)?, Etfs::new(self.host))?;
+        let shared = Arc::new(Shared {
+            vfs,
+            environment,
+            types: self.types,
+            schemes: self.schemes,
+            next_pid: AtomicU32::new(1),
+            halted: AtomicBool::new(false),
+        });
+        let init = Process::first(shared.clone())?;
+        Ok(Kernel { inner: Arc::new(Inner { shared, init }) })
+    }
+}
+
+fn environment(host: &Arc<dyn Hypervisor>) -> Environment {
+    let clock = host.clone();
+    let console = host.clone();
+    Environment {
+        now: Arc::new(move || -> TimeSpec { clock.realtime() }),
+        log: Arc::new(move |line: &str| console.write_line(line)),
+    }
+}
+
+fn root_file_system(
+    types: &[&'static dyn FileSystemType],
+    environment: &Environment,
+) -> KResult<MountRequest> {
+    let fs_type = types.iter().find(|fs_type| fs_type.name() == ROOT_TYPE);
+    let (fs, name, flags): (Arc<dyn FileSystem>, _, _) = match fs_type {
+        Some(tmpfs) => (tmpfs.mount(None, false, "", environment)?, tmpfs.name(), MountFlags::empty()),
+        None => (Arc::new(EmptyFileSystem), "empty", MountFlags::RDONLY),
+    };
+    let source = name.as_bytes().to_vec();
+    Ok(MountRequest { fs, fs_type: name, source, target: b"/".to_vec(), flags })
+}

@@ -1,0 +1,249 @@
+//! A process: credentials, descriptors, working directory, root and umask.
+
+use crate::descriptors::{OpenFile, Table};
+use crate::kernel::Shared;
+use crate::{Credentials, Fd};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, Ordering};
+use rump_abi::{Errno, Mode};
+use rump_kpi::sync::RwLock;
+use rump_kpi::{KError, KResult};
+use rump_vfs::{Follow, Vnode, Walked, Walker, access};
+
+/// Where paths begin.
+#[derive(Clone)]
+pub(crate) struct Places {
+    pub(crate) root: Arc<Vnode>,
+    pub(crate) cwd: Arc<Vnode>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    pid: u32,
+    credentials: RwLock<Arc<Credentials>>,
+    umask: AtomicU32,
+    /// None after `exit`.
+    places: RwLock<Option<Places>>,
+    descriptors: RwLock<Table>,
+}
+
+/// A process of a kernel. Clones are the same process; system calls may run on any thread.
+#[derive(Clone)]
+pub struct Process {
+    inner: Arc<Inner>,
+}
+
+impl Process {
+    pub(crate) fn first(shared: Arc<Shared>) -> KResult<Self> {
+        let root = shared.vfs.root()?;
+        Ok(Self::new(shared, Credentials::root(), Mode::new(0o022), Some(Places { cwd: root.clone(), root })))
+    }
+
+    fn new(shared: Arc<Shared>, credentials: Credentials, umask: Mode, places: Option<Places>) -> Self {
+        let pid = shared.new_pid();
+        Self {
+            inner: Arc::new(Inner {
+                shared,
+                pid,
+                credentials: RwLock::new(Arc::new(credentials)),
+                umask: AtomicU32::new(umask.bits()),
+                places: RwLock::new(places),
+                descriptors: RwLock::default(),
+            }),
+        }
+    }
+
+    /// A fresh process of the same kernel.
+    pub(crate) fn sibling(&self) -> Self {
+        let shared = self.inner.shared.clone();
+        let places = shared.vfs.root().ok().map(|root| Places { cwd: root.clone(), root });
+        Self::new(shared, Credentials::root(), Mode::new(0o022), places)
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.inner.pid
+    }
+
+    /// A copy of this process: descriptors are shared as `fork` shares them.
+    pub fn fork(&self) -> Process {
+        let places = self.inner.places.read().clone();
+        let umask = Mode::new(self.inner.umask.load(Ordering::Relaxed));
+        let child = Self::new(self.inner.shared.clone(), self.credentials(), umask, places);
+        *child.inner.descriptors.write() = self.inner.descriptors.read().clone();
+        child
+    }
+
+    /// Ends the process: its descriptors are closed, later calls answer ESRCH or EBADF.
+    pub fn exit(&self) {
+        let places = self.inner.places.write().take();
+        let table = core::mem::take(&mut *self.inner.descriptors.write());
+        drop((places, table));
+    }
+
+    /// For whom the process acts.
+    pub fn credentials(&self) -> Credentials {
+        (**self.inner.credentials.read()).clone()
+    }
+
+    /// Changes for whom the process acts. There is no check: this is the embedder's call.
+    pub fn set_credentials(&self, credentials: Credentials) {
+        *self.inner.credentials.write() = Arc::new(credentials);
+    }
+
+    /// Sets the file creation mask; answers the previous one.
+    pub fn umask(&self, mask: Mode) -> Mode {
+        Mode::new(self.inner.umask.swap(mask.bits() & 0o777, Ordering::Relaxed))
+    }
+
+    /// Changes the working directory. Errors: those of the path walk, ENOTDIR, EACCES.
+    pub fn chdir(&self, path: impl AsRef<[u8]>) -> KResult<()> {
+        let dir = self.lookup(None, path.as_ref(), Follow::Yes)?;
+        self.enter(dir)
+    }
+
+    /// Changes the working directory to an open one. Errors: EBADF, ENOTDIR, EACCES.
+    pub fn fchdir(&self, fd: Fd) -> KResult<()> {
+        let dir = self.file(fd)?.vnode.clone();
+        self.enter(dir)
+    }
+
+    fn enter(&self, dir: Arc<Vnode>) -> KResult<()> {
+        access::check_search(&self.cred(), &dir)?;
+        let mut places = self.inner.places.write();
+        let places = places.as_mut().ok_or(Errno::ESRCH)?;
+        let before = core::mem::replace(&mut places.cwd, dir);
+        drop(before);
+        Ok(())
+    }
+
+    /// Changes what `/` means; the working directory moves there if it would be outside. Errors: EPERM (not the
+    /// superuser), those of the path walk, ENOTDIR.
+    pub fn chroot(&self, path: impl AsRef<[u8]>) -> KResult<()> {
+        if !self.cred().is_root() {
+            return Err(Errno::EPERM.into());
+        }
+        let root = self.lookup(None, path.as_ref(), Follow::Yes)?;
+        access::check_search(&self.cred(), &root)?;
+        let inside = self.path_of(&root, &self.places()?.cwd).is_ok();
+        let mut places = self.inner.places.write();
+        let places = places.as_mut().ok_or(Errno::ESRCH)?;
+        if !inside {
+            places.cwd = root.clone();
+        }
+        places.root = root;
+        Ok(())
+    }
+
+    /// The path of the working directory. Errors: ESRCH, ENOENT (it was removed), those of the drivers.
+    pub fn getcwd(&self) -> KResult<Vec<u8>> {
+        self.shared().check_running()?;
+        let places = self.places()?;
+        self.path_of(&places.root, &places.cwd)
+    }
+
+    /// The path from `root` down to `dir`, found by going up. Errors: ENOENT (not below the root).
+    fn path_of(&self, root: &Arc<Vnode>, dir: &Arc<Vnode>) -> KResult<Vec<u8>> {
+        if let Some(path) = dir.etfs_path() {
+            return Ok(path.to_vec());
+        }
+        let superuser = Credentials::root();
+        let walker = Walker { vfs: &self.shared().vfs, cred: &superuser, root, start: dir };
+        let mut names: Vec<Vec<u8>> = Vec::new();
+        let mut length = 0;
+        let mut at = dir.clone();
+        while !at.is(root) {
+            if at.is_removed() {
+                return Err(Errno::ENOENT.into());
+            }
+            let above = walker.parent(&at)?;
+            if above.is(&at) {
+                return Err(KError::new(Errno::ENOENT, "the directory is outside the root of the process"));
+            }
+            let name = self.name_in(&above, &at)?;
+            length += name.len() + 1;
+            // A damaged tree may have a way up without an end.
+            if length > usize::from(u16::MAX) {
+                return Err(Errno::ENAMETOOLONG.into());
+            }
+            names.push(name);
+            at = above;
+        }
+        let mut path = Vec::with_capacity(length.max(1));
+        for name in names.iter().rev() {
+            path.push(b'/');
+            path.extend_from_slice(name);
+        }
+        if path.is_empty() {
+            path.push(b'/');
+        }
+        Ok(path)
+    }
+
+    /// The name that `child`, which may be the root of a mount, has in `dir`.
+    fn name_in(&self, dir: &Arc<Vnode>, child: &Arc<Vnode>) -> KResult<Vec<u8>> {
+        let mut seen = child.clone();
+        while !Arc::ptr_eq(seen.mount(), dir.mount()) {
+            seen = seen.mount().covered_dir().ok_or(Errno::ENOENT)?;
+        }
+        let mut name = None;
+        dir.node()?.read_dir(0, &mut |entry| {
+            let is_it = entry.ino == seen.ino() && !matches!(entry.name, b"." | b"..");
+            if is_it {
+                name = Some(entry.name.to_vec());
+            }
+            !is_it
+        })?;
+        name.ok_or_else(|| Errno::ENOENT.into())
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.inner.shared
+    }
+
+    pub(crate) fn descriptors(&self) -> &RwLock<Table> {
+        &self.inner.descriptors
+    }
+
+    pub(crate) fn cred(&self) -> Arc<Credentials> {
+        self.inner.credentials.read().clone()
+    }
+
+    pub(crate) fn masked(&self, mode: Mode) -> Mode {
+        Mode::new(mode.bits() & !self.inner.umask.load(Ordering::Relaxed))
+    }
+
+    /// Errors: ESRCH (the process ended).
+    pub(crate) fn places(&self) -> KResult<Places> {
+        self.inner.places.read().clone().ok_or_else(|| Errno::ESRCH.into())
+    }
+
+    /// Errors: ENXIO (halted), EBADF.
+    pub(crate) fn file(&self, fd: Fd) -> KResult<Arc<OpenFile>> {
+        self.shared().check_running()?;
+        Ok(self.inner.descriptors.read().find(fd)?.file.clone())
+    }
+
+    /// Walks a path from `dir`. Errors: ENXIO (halted), ESRCH, EBADF and ENOTDIR (of `dir`, for relative paths),
+    /// those of the walk.
+    pub(crate) fn walk<'p>(&self, dir: Option<Fd>, path: &'p [u8], follow: Follow) -> KResult<Walked<'p>> {
+        self.shared().check_running()?;
+        let mut places = self.places()?;
+        if let Some(fd) = dir.filter(|_| path.first() != Some(&b'/')) {
+            let vnode = self.file(fd)?.vnode.clone();
+            if !vnode.is_dir() {
+                return Err(Errno::ENOTDIR.into());
+            }
+            places.cwd = vnode;
+        }
+        let cred = self.cred();
+        let walker = Walker { vfs: &self.shared().vfs, cred: &cred, root: &places.root, start: &places.cwd };
+        walker.walk(path, follow)
+    }
+
+    /// Walks to what exists. Errors: those of [`Process::walk`], ENOENT, ENOTDIR.
+    pub(crate) fn lookup(&self, dir: Option<Fd>, path: &[u8], follow: Follow) -> KResult<Arc<Vnode>> {
+        self.walk(dir, path, follow)?.existing().cloned()
+    }
+}

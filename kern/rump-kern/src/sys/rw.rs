@@ -1,0 +1,237 @@
+//! Reading, writing and seeking: read(2), write(2), lseek(2), and reading directories: getdents(2).
+
+use crate::descriptors::OpenFile;
+use crate::{Fd, Process};
+use alloc::sync::Arc;
+use rump_abi::{Errno, Ino, OpenFlags};
+use rump_kpi::{DirEntry, KResult, Node, SetAttr};
+use rump_vfs::access;
+
+/// Offsets end here, as they are signed in C.
+const OFFSET_MAX: u64 = i64::MAX as u64;
+
+/// What an offset of `lseek` counts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whence {
+    /// The beginning.
+    Set,
+    /// The present offset.
+    Cur,
+    /// The end of the file.
+    End,
+    /// The first data at or after the offset.
+    Data,
+    /// The first hole at or after the offset; the end of the file is one.
+    Hole,
+}
+
+impl Process {
+    /// Reads at the open file's offset. Errors: EBADF (not open, or not for reading), EISDIR, EIO, EFTYPE.
+    pub fn read(&self, fd: Fd, buf: &mut [u8]) -> KResult<usize> {
+        let file = self.readable(fd)?;
+        let mut offset = file.offset.lock();
+        let count = read_at(&file, *offset, buf)?;
+        *offset = offset.saturating_add(count as u64);
+        Ok(count)
+    }
+
+    /// Reads into several buffers, as one read. Errors: as [`Process::read`].
+    pub fn readv(&self, fd: Fd, bufs: &mut [&mut [u8]]) -> KResult<usize> {
+        let file = self.readable(fd)?;
+        let mut offset = file.offset.lock();
+        let count = read_all(&file, *offset, bufs)?;
+        *offset = offset.saturating_add(count as u64);
+        Ok(count)
+    }
+
+    /// Reads at `offset`. Errors: as [`Process::read`], EINVAL (`offset` too large).
+    pub fn pread(&self, fd: Fd, buf: &mut [u8], offset: u64) -> KResult<usize> {
+        let file = self.readable(fd)?;
+        check_offset(offset)?;
+        read_at(&file, offset, buf)
+    }
+
+    /// Reads at `offset` into several buffers. Errors: as [`Process::pread`].
+    pub fn preadv(&self, fd: Fd, bufs: &mut [&mut [u8]], offset: u64) -> KResult<usize> {
+        let file = self.readable(fd)?;
+        check_offset(offset)?;
+        read_all(&file, offset, bufs)
+    }
+
+    /// Writes at the open file's offset, or at the end with APPEND. Errors: EBADF (not open, or not for
+    /// writing), EFBIG, ENOSPC, EDQUOT, EROFS, EIO.
+    pub fn write(&self, fd: Fd, buf: &[u8]) -> KResult<usize> {
+        self.writev(fd, &[buf])
+    }
+
+    /// Writes several buffers, as one write. Errors: as [`Process::write`].
+    pub fn writev(&self, fd: Fd, bufs: &[&[u8]]) -> KResult<usize> {
+        let file = self.writable(fd)?;
+        let mut offset = file.offset.lock();
+        let count = if file.status().contains(OpenFlags::APPEND) {
+            file.vnode.appending(|node| {
+                let end = node.attr()?.size;
+                let count = write_all(node, end, bufs)?;
+                *offset = end.saturating_add(count as u64);
+                Ok(count)
+            })?
+        } else {
+            let count = write_all(file.vnode.node()?, *offset, bufs)?;
+            *offset = offset.saturating_add(count as u64);
+            count
+        };
+        self.after_write(&file, count)?;
+        Ok(count)
+    }
+
+    /// Writes at `offset`, with APPEND too. Errors: as [`Process::write`], EINVAL (`offset` too large).
+    pub fn pwrite(&self, fd: Fd, buf: &[u8], offset: u64) -> KResult<usize> {
+        self.pwritev(fd, &[buf], offset)
+    }
+
+    /// Writes several buffers at `offset`. Errors: as [`Process::pwrite`].
+    pub fn pwritev(&self, fd: Fd, bufs: &[&[u8]], offset: u64) -> KResult<usize> {
+        let file = self.writable(fd)?;
+        check_offset(offset)?;
+        let count = write_all(file.vnode.node()?, offset, bufs)?;
+        self.after_write(&file, count)?;
+        Ok(count)
+    }
+
+    /// Moves the offset. Errors: EBADF, EINVAL (negative result), EOVERFLOW, ENXIO (`Data` and `Hole` beyond
+    /// the end).
+    pub fn lseek(&self, fd: Fd, offset: i64, whence: Whence) -> KResult<u64> {
+        let file = self.file(fd)?;
+        let mut at = file.offset.lock();
+        let node = file.vnode.node()?;
+        let from = |base: u64| -> KResult<u64> {
+            let sum = i128::from(base) + i128::from(offset);
+            if sum < 0 {
+                return Err(Errno::EINVAL.into());
+            }
+            let sum = u64::try_from(sum).map_err(|_| Errno::EOVERFLOW)?;
+            // Cursors of directories are the driver's and use all bits.
+            if sum > OFFSET_MAX && !file.vnode.is_dir() {
+                return Err(Errno::EOVERFLOW.into());
+            }
+            Ok(sum)
+        };
+        let beyond = |_| Errno::ENXIO;
+        *at = match whence {
+            Whence::Set => from(0)?,
+            Whence::Cur => from(*at)?,
+            Whence::End => from(node.attr()?.size)?,
+            Whence::Data => node.seek_data(u64::try_from(offset).map_err(beyond)?)?,
+            Whence::Hole => node.seek_hole(u64::try_from(offset).map_err(beyond)?)?,
+        };
+        Ok(*at)
+    }
+
+    /// Entries of a directory from the descriptor's cursor on, which moves past what `sink` took: true asks for
+    /// more, false stops after this entry. Numbers are those that `stat` answers, across mounts. `sink` makes no
+    /// calls on this descriptor. Errors: EBADF, ENOTDIR, EFTYPE, EIO.
+    pub fn getdents(&self, fd: Fd, sink: &mut dyn FnMut(DirEntry<'_>) -> bool) -> KResult<()> {
+        let file = self.readable(fd)?;
+        let vnode = &file.vnode;
+        if !vnode.is_dir() {
+            return Err(Errno::ENOTDIR.into());
+        }
+        let covered = self.shared().vfs.covered_in(vnode.mount());
+        let above = self.ino_above(&file)?;
+        let mut cursor = file.offset.lock();
+        vnode.node()?.read_dir(*cursor, &mut |mut entry| {
+            if entry.name == b".." {
+                entry.ino = above.unwrap_or(entry.ino);
+            } else if let Some((_, root)) = covered.iter().find(|(ino, _)| *ino == entry.ino) {
+                entry.ino = *root;
+            }
+            *cursor = entry.next_cursor;
+            sink(entry)
+        })
+    }
+
+    /// What `..` is at the root of a mount.
+    fn ino_above(&self, file: &OpenFile) -> KResult<Option<Ino>> {
+        let mount = file.vnode.mount();
+        if file.vnode.ino() != mount.root_ino() || mount.covered_dir().is_none() {
+            return Ok(None);
+        }
+        let cred = self.cred();
+        let places = self.places()?;
+        let walker =
+            rump_vfs::Walker { vfs: &self.shared().vfs, cred: &cred, root: &places.root, start: &file.vnode };
+        Ok(Some(walker.parent(&file.vnode)?.ino()))
+    }
+
+    fn readable(&self, fd: Fd) -> KResult<Arc<OpenFile>> {
+        let file = self.file(fd)?;
+        if file.access.reads() { Ok(file) } else { Err(Errno::EBADF.into()) }
+    }
+
+    fn writable(&self, fd: Fd) -> KResult<Arc<OpenFile>> {
+        let file = self.file(fd)?;
+        if file.access.writes() { Ok(file) } else { Err(Errno::EBADF.into()) }
+    }
+
+    /// What a write entails: SYNC makes it durable, and a changed program loses its set-id bits.
+    fn after_write(&self, file: &OpenFile, count: usize) -> KResult<()> {
+        let node = file.vnode.node()?;
+        if count != 0 && !self.cred().is_root() {
+            if let Some(mode) = access::without_set_id(&node.attr()?) {
+                node.set_attr(SetAttr { mode: Some(mode), ..SetAttr::default() })?;
+            }
+        }
+        if file.status().contains(OpenFlags::SYNC) { node.fsync() } else { Ok(()) }
+    }
+}
+
+fn check_offset(offset: u64) -> KResult<()> {
+    if offset > OFFSET_MAX { Err(Errno::EINVAL.into()) } else { Ok(()) }
+}
+
+fn read_at(file: &OpenFile, offset: u64, buf: &mut [u8]) -> KResult<usize> {
+    if file.vnode.is_dir() {
+        return Err(Errno::EISDIR.into());
+    }
+    file.vnode.node()?.read_at(offset, buf)
+}
+
+fn read_all(file: &OpenFile, offset: u64, bufs: &mut [&mut [u8]]) -> KResult<usize> {
+    let mut total = 0_usize;
+    for buf in bufs {
+        match read_at(file, offset.saturating_add(total as u64), buf) {
+            Ok(count) => {
+                total += count;
+                if count < buf.len() {
+                    break;
+                }
+            }
+            Err(_) if total != 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(total)
+}
+
+/// Writes all buffers; after the first bytes an error only ends the write. Errors: EFBIG, the driver's.
+fn write_all(node: &dyn Node, offset: u64, bufs: &[&[u8]]) -> KResult<usize> {
+    let mut total = 0_usize;
+    for buf in bufs.iter().filter(|buf| !buf.is_empty()) {
+        let at = offset.saturating_add(total as u64);
+        let result = match at.checked_add(buf.len() as u64) {
+            Some(end) if end <= OFFSET_MAX => node.write_at(at, buf),
+            _ => Err(Errno::EFBIG.into()),
+        };
+        match result {
+            Ok(count) => {
+                total += count;
+                if count < buf.len() {
+                    break;
+                }
+            }
+            Err(_) if total != 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(total)
+}

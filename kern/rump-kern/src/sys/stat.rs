@@ -1,0 +1,85 @@
+//! Attributes of files and file systems: stat(2), access(2), statvfs(2), sync(2).
+
+use crate::{Fd, Process};
+use rump_abi::{AtFlags, Errno, Stat, StatVfs};
+use rump_kpi::KResult;
+use rump_vfs::{Follow, Vnode, access};
+
+/// How at-calls that follow links by default treat the last component.
+pub(crate) fn follow_unless(flags: AtFlags) -> Follow {
+    if flags.contains(AtFlags::SYMLINK_NOFOLLOW) { Follow::No } else { Follow::Yes }
+}
+
+impl Process {
+    /// Attributes, following symbolic links. Errors: those of the path walk, EFTYPE, EIO.
+    pub fn stat(&self, path: impl AsRef<[u8]>) -> KResult<Stat> {
+        self.lookup(None, path.as_ref(), Follow::Yes)?.stat()
+    }
+
+    /// Attributes of the link itself. Errors: as [`Process::stat`].
+    pub fn lstat(&self, path: impl AsRef<[u8]>) -> KResult<Stat> {
+        self.lookup(None, path.as_ref(), Follow::No)?.stat()
+    }
+
+    /// Attributes of an open file. Errors: EBADF, EFTYPE, EIO.
+    pub fn fstat(&self, fd: Fd) -> KResult<Stat> {
+        self.file(fd)?.vnode.stat()
+    }
+
+    /// Attributes, relative to `dir`. Errors: EBADF, ENOTDIR, as [`Process::stat`].
+    pub fn fstatat(&self, dir: Option<Fd>, path: impl AsRef<[u8]>, flags: AtFlags) -> KResult<Stat> {
+        self.lookup(dir, path.as_ref(), follow_unless(flags))?.stat()
+    }
+
+    /// Checks permissions: 4 read, 2 write, 1 execute, 0 existence. Errors: EINVAL (other bits), those of the
+    /// path walk, EROFS, EACCES.
+    pub fn access(&self, path: impl AsRef<[u8]>, mode: u32) -> KResult<()> {
+        self.faccessat(None, path, mode, AtFlags::empty())
+    }
+
+    /// Checks permissions, relative to `dir`. Errors: as [`Process::access`]; EBADF and ENOTDIR of `dir`.
+    pub fn faccessat(
+        &self,
+        dir: Option<Fd>,
+        path: impl AsRef<[u8]>,
+        mode: u32,
+        flags: AtFlags,
+    ) -> KResult<()> {
+        if mode & !7 != 0 {
+            return Err(Errno::EINVAL.into());
+        }
+        let vnode = self.lookup(dir, path.as_ref(), follow_unless(flags))?;
+        access::check(&self.cred(), &vnode, mode)
+    }
+
+    /// Facts of the file system that `path` is in. Errors: those of the path walk, EIO.
+    pub fn statvfs(&self, path: impl AsRef<[u8]>) -> KResult<StatVfs> {
+        statvfs_of(&*self.lookup(None, path.as_ref(), Follow::Yes)?)
+    }
+
+    /// Facts of the file system of an open file. Errors: EBADF, EIO.
+    pub fn fstatvfs(&self, fd: Fd) -> KResult<StatVfs> {
+        statvfs_of(&self.file(fd)?.vnode)
+    }
+
+    /// Returns once content and attributes are durable. Errors: EBADF, EIO, ENOSPC.
+    pub fn fsync(&self, fd: Fd) -> KResult<()> {
+        self.file(fd)?.vnode.node()?.fsync()
+    }
+
+    /// Returns once the content is durable. Errors: as [`Process::fsync`].
+    pub fn fdatasync(&self, fd: Fd) -> KResult<()> {
+        self.fsync(fd)
+    }
+
+    /// Makes all file systems durable. Errors: ENXIO (halted), EIO, ENOSPC.
+    pub fn sync(&self) -> KResult<()> {
+        self.shared().check_running()?;
+        self.shared().vfs.sync()
+    }
+}
+
+fn statvfs_of(vnode: &Vnode) -> KResult<StatVfs> {
+    vnode.node()?;
+    vnode.mount().fs().statvfs()
+}

@@ -1,0 +1,142 @@
+//! Extended attributes: getxattr(2), listxattr(2), setxattr(2), removexattr(2).
+//!
+//! Names have their namespace as a prefix. `user.` follows the permissions of the content, everything else is
+//! written by the superuser only, and `trusted.` is also read by nobody else.
+
+use crate::{Fd, Process};
+use alloc::vec::Vec;
+use rump_abi::{Errno, XattrFlags};
+use rump_kpi::KResult;
+use rump_vfs::{Follow, NAME_MAX, Vnode, access};
+
+/// Longest value in bytes.
+const VALUE_MAX: usize = 65_536;
+
+impl Process {
+    /// Value of an attribute. Errors: those of the path walk, EINVAL and ERANGE (the name), EACCES, EPERM,
+    /// ENOTSUP, ENOATTR, EIO.
+    pub fn getxattr(&self, path: impl AsRef<[u8]>, name: impl AsRef<[u8]>) -> KResult<Vec<u8>> {
+        self.xattr_of(&*self.lookup(None, path.as_ref(), Follow::Yes)?, name.as_ref())
+    }
+
+    /// As [`Process::getxattr`], of the link itself.
+    pub fn lgetxattr(&self, path: impl AsRef<[u8]>, name: impl AsRef<[u8]>) -> KResult<Vec<u8>> {
+        self.xattr_of(&*self.lookup(None, path.as_ref(), Follow::No)?, name.as_ref())
+    }
+
+    /// As [`Process::getxattr`], of an open file. Errors: EBADF besides.
+    pub fn fgetxattr(&self, fd: Fd, name: impl AsRef<[u8]>) -> KResult<Vec<u8>> {
+        self.xattr_of(&self.file(fd)?.vnode, name.as_ref())
+    }
+
+    /// Names of all attributes that may be seen. Errors: those of the path walk, EIO.
+    pub fn listxattr(&self, path: impl AsRef<[u8]>) -> KResult<Vec<Vec<u8>>> {
+        self.xattrs_of(&*self.lookup(None, path.as_ref(), Follow::Yes)?)
+    }
+
+    /// As [`Process::listxattr`], of the link itself.
+    pub fn llistxattr(&self, path: impl AsRef<[u8]>) -> KResult<Vec<Vec<u8>>> {
+        self.xattrs_of(&*self.lookup(None, path.as_ref(), Follow::No)?)
+    }
+
+    /// As [`Process::listxattr`], of an open file. Errors: EBADF besides.
+    pub fn flistxattr(&self, fd: Fd) -> KResult<Vec<Vec<u8>>> {
+        self.xattrs_of(&self.file(fd)?.vnode)
+    }
+
+    /// Sets an attribute. Errors: those of the path walk, EINVAL and ERANGE (the name), E2BIG, EROFS, EACCES,
+    /// EPERM, ENOTSUP, EEXIST (CREATE), ENOATTR (REPLACE), ENOSPC, EIO.
+    pub fn setxattr(
+        &self,
+        path: impl AsRef<[u8]>,
+        name: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+        flags: XattrFlags,
+    ) -> KResult<()> {
+        let vnode = self.lookup(None, path.as_ref(), Follow::Yes)?;
+        self.set_xattr_of(&vnode, name.as_ref(), value.as_ref(), flags)
+    }
+
+    /// As [`Process::setxattr`], of the link itself.
+    pub fn lsetxattr(
+        &self,
+        path: impl AsRef<[u8]>,
+        name: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+        flags: XattrFlags,
+    ) -> KResult<()> {
+        let vnode = self.lookup(None, path.as_ref(), Follow::No)?;
+        self.set_xattr_of(&vnode, name.as_ref(), value.as_ref(), flags)
+    }
+
+    /// As [`Process::setxattr`], of an open file. Errors: EBADF besides.
+    pub fn fsetxattr(
+        &self,
+        fd: Fd,
+        name: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+        flags: XattrFlags,
+    ) -> KResult<()> {
+        self.set_xattr_of(&self.file(fd)?.vnode, name.as_ref(), value.as_ref(), flags)
+    }
+
+    /// Removes an attribute. Errors: as [`Process::setxattr`], ENOATTR.
+    pub fn removexattr(&self, path: impl AsRef<[u8]>, name: impl AsRef<[u8]>) -> KResult<()> {
+        self.remove_xattr_of(&*self.lookup(None, path.as_ref(), Follow::Yes)?, name.as_ref())
+    }
+
+    /// As [`Process::removexattr`], of the link itself.
+    pub fn lremovexattr(&self, path: impl AsRef<[u8]>, name: impl AsRef<[u8]>) -> KResult<()> {
+        self.remove_xattr_of(&*self.lookup(None, path.as_ref(), Follow::No)?, name.as_ref())
+    }
+
+    /// As [`Process::removexattr`], of an open file. Errors: EBADF besides.
+    pub fn fremovexattr(&self, fd: Fd, name: impl AsRef<[u8]>) -> KResult<()> {
+        self.remove_xattr_of(&self.file(fd)?.vnode, name.as_ref())
+    }
+
+    fn xattr_of(&self, vnode: &Vnode, name: &[u8]) -> KResult<Vec<u8>> {
+        self.check_xattr(vnode, name, access::READ)?;
+        vnode.node()?.xattr(name)
+    }
+
+    fn xattrs_of(&self, vnode: &Vnode) -> KResult<Vec<Vec<u8>>> {
+        let mut names = vnode.node()?.list_xattrs()?;
+        if !self.cred().is_root() {
+            names.retain(|name| !name.starts_with(b"trusted."));
+        }
+        Ok(names)
+    }
+
+    fn set_xattr_of(&self, vnode: &Vnode, name: &[u8], value: &[u8], flags: XattrFlags) -> KResult<()> {
+        if flags.contains(XattrFlags::CREATE | XattrFlags::REPLACE) {
+            return Err(Errno::EINVAL.into());
+        }
+        if value.len() > VALUE_MAX {
+            return Err(Errno::E2BIG.into());
+        }
+        vnode.check_writable()?;
+        self.check_xattr(vnode, name, access::WRITE)?;
+        vnode.node()?.set_xattr(name, value, flags)
+    }
+
+    fn remove_xattr_of(&self, vnode: &Vnode, name: &[u8]) -> KResult<()> {
+        vnode.check_writable()?;
+        self.check_xattr(vnode, name, access::WRITE)?;
+        vnode.node()?.remove_xattr(name)
+    }
+
+    fn check_xattr(&self, vnode: &Vnode, name: &[u8], wanted: u32) -> KResult<()> {
+        if name.is_empty() || name.contains(&0) {
+            return Err(Errno::EINVAL.into());
+        }
+        if name.len() > NAME_MAX {
+            return Err(Errno::ERANGE.into());
+        }
+        if name.starts_with(b"user.") {
+            return access::check(&self.cred(), vnode, wanted);
+        }
+        let is_public = wanted == access::READ && !name.starts_with(b"trusted.");
+        if is_public || self.cred().is_root() { Ok(()) } else { Err(Errno::EPERM.into()) }
+    }
+}

@@ -1,0 +1,106 @@
+//! Who may do what: owner, group and others, with the superuser's override.
+//!
+//! Reference: POSIX.1-2017 4.5 (file access permissions). Exactly one of the three classes decides.
+
+use crate::Vnode;
+use alloc::vec::Vec;
+use rump_abi::{Errno, FileType, Mode};
+use rump_kpi::{Attr, KResult};
+
+/// Permission to read.
+pub const READ: u32 = 4;
+/// Permission to write.
+pub const WRITE: u32 = 2;
+/// Permission to execute, or to search a directory.
+pub const EXEC: u32 = 1;
+
+/// For whom a process acts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Credentials {
+    /// User; zero is the superuser.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Supplementary groups.
+    pub groups: Vec<u32>,
+}
+
+impl Credentials {
+    /// The superuser.
+    pub fn root() -> Self {
+        Self::default()
+    }
+
+    /// Whether permission checks are overridden.
+    pub fn is_root(&self) -> bool {
+        self.uid == 0
+    }
+
+    /// Whether `gid` is the group or one of the supplementary groups.
+    pub fn in_group(&self, gid: u32) -> bool {
+        self.gid == gid || self.groups.contains(&gid)
+    }
+
+    /// Whether this is the owner or the superuser.
+    pub fn owns(&self, attr: &Attr) -> bool {
+        self.is_root() || self.uid == attr.uid
+    }
+}
+
+/// Checks that all bits of `wanted` are granted. Errors: EACCES.
+pub fn check_attr(cred: &Credentials, attr: &Attr, wanted: u32) -> KResult<()> {
+    let mode = attr.mode.bits();
+    let granted = if cred.is_root() {
+        let runs = attr.file_type == FileType::Directory || mode & 0o111 != 0;
+        READ | WRITE | if runs { EXEC } else { 0 }
+    } else if cred.uid == attr.uid {
+        mode >> 6
+    } else if cred.in_group(attr.gid) {
+        mode >> 3
+    } else {
+        mode
+    };
+    if wanted & !granted & 7 == 0 { Ok(()) } else { Err(Errno::EACCES.into()) }
+}
+
+/// As [`check_attr`], and writing asks for a mount that takes it. Device files may be written on any mount.
+/// Errors: EROFS, EACCES, those of `attr`.
+pub fn check(cred: &Credentials, vnode: &Vnode, wanted: u32) -> KResult<()> {
+    if wanted & WRITE != 0 && matches!(vnode.file_type(), FileType::Regular | FileType::Directory) {
+        vnode.check_writable()?;
+    }
+    if cred.is_root() && (wanted & EXEC == 0 || vnode.is_dir()) {
+        return Ok(());
+    }
+    check_attr(cred, &vnode.node()?.attr()?, wanted)
+}
+
+/// Checks the right to take `victim` out of `dir`: in a sticky directory only owners may. Errors: EPERM.
+pub fn check_sticky(cred: &Credentials, dir: &Vnode, victim: &Vnode) -> KResult<()> {
+    if cred.is_root() {
+        return Ok(());
+    }
+    let of_dir = dir.node()?.attr()?;
+    if of_dir.mode.bits() & Mode::STICKY == 0 || of_dir.uid == cred.uid {
+        return Ok(());
+    }
+    if victim.node()?.attr()?.uid == cred.uid { Ok(()) } else { Err(Errno::EPERM.into()) }
+}
+
+/// The mode after a change by someone who is not the superuser: programs lose their set-id bits.
+pub fn without_set_id(attr: &Attr) -> Option<Mode> {
+    let mode = attr.mode.bits();
+    let mut lost = mode & Mode::SUID;
+    if mode & 0o010 != 0 {
+        lost |= mode & Mode::SGID;
+    }
+    (attr.file_type == FileType::Regular && lost != 0).then(|| Mode::new(mode & !lost))
+}
+
+/// Checks the right to search `dir`. Errors: ENOTDIR, EACCES.
+pub fn check_search(cred: &Credentials, dir: &Vnode) -> KResult<()> {
+    if !dir.is_dir() {
+        return Err(Errno::ENOTDIR.into());
+    }
+    check(cred, dir, EXEC)
+}

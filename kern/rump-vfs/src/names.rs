@@ -1,0 +1,142 @@
+//! The name cache of a mount: what a name in a directory names, or that it names nothing.
+//!
+//! Bounded by two generations: a full young one becomes the old one, and what was not asked for again until
+//! then is forgotten. Entries are written while the directory's lock is held, so they never contradict it.
+
+use alloc::boxed::Box;
+use core::hash::{Hash, Hasher};
+use hashbrown::{Equivalent, HashMap};
+use rump_abi::Ino;
+use rump_kpi::sync::Mutex;
+
+const SHARDS: usize = 8;
+/// Entries in one generation of a shard.
+const GENERATION: usize = 1024;
+
+#[derive(PartialEq, Eq)]
+struct Key {
+    dir: Ino,
+    name: Box<[u8]>,
+}
+
+struct Query<'a> {
+    dir: Ino,
+    name: &'a [u8],
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Query { dir: self.dir, name: &self.name }.hash(state);
+    }
+}
+
+impl Hash for Query<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.dir.0);
+        state.write(self.name);
+    }
+}
+
+impl Equivalent<Key> for Query<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.dir == key.dir && self.name == &*key.name
+    }
+}
+
+/// A cached answer: the inode, or that there is none of that name.
+pub(crate) type Answer = Option<Ino>;
+
+#[derive(Default)]
+struct Shard {
+    young: HashMap<Key, Answer>,
+    old: HashMap<Key, Answer>,
+}
+
+impl Shard {
+    fn find(&mut self, query: &Query<'_>) -> Option<Answer> {
+        if let Some(answer) = self.young.get(query) {
+            return Some(*answer);
+        }
+        let (key, answer) = self.old.remove_entry(query)?;
+        self.keep(key, answer);
+        Some(answer)
+    }
+
+    fn keep(&mut self, key: Key, answer: Answer) {
+        if self.young.len() >= GENERATION {
+            self.old = core::mem::take(&mut self.young);
+        }
+        self.young.insert(key, answer);
+    }
+}
+
+/// The name cache of one mount.
+#[derive(Default)]
+pub(crate) struct NameCache {
+    shards: [Mutex<Shard>; SHARDS],
+}
+
+impl NameCache {
+    /// The cached answer, if any.
+    pub(crate) fn find(&self, dir: Ino, name: &[u8]) -> Option<Answer> {
+        self.shard(dir, name).lock().find(&Query { dir, name })
+    }
+
+    /// Notes an answer in place of an earlier one. The caller holds the lock of `dir`.
+    pub(crate) fn set(&self, dir: Ino, name: &[u8], answer: Answer) {
+        let mut shard = self.shard(dir, name).lock();
+        let query = Query { dir, name };
+        if let Some(known) = shard.young.get_mut(&query) {
+            *known = answer;
+            return;
+        }
+        shard.old.remove(&query);
+        shard.keep(Key { dir, name: name.into() }, answer);
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&self) {
+        for shard in &self.shards {
+            *shard.lock() = Shard::default();
+        }
+    }
+
+    fn shard(&self, dir: Ino, name: &[u8]) -> &Mutex<Shard> {
+        let last = name.last().copied().unwrap_or(0);
+        let mixed = dir.0.wrapping_mul(31).wrapping_add(u64::from(last));
+        &self.shards[(mixed % SHARDS as u64) as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_until_it_changes() {
+        let cache = NameCache::default();
+        assert_eq!(cache.find(Ino(1), b"a"), None);
+        cache.set(Ino(1), b"a", Some(Ino(2)));
+        assert_eq!(cache.find(Ino(1), b"a"), Some(Some(Ino(2))));
+        cache.set(Ino(1), b"a", None);
+        assert_eq!(cache.find(Ino(1), b"a"), Some(None));
+        assert_eq!(cache.find(Ino(2), b"a"), None);
+    }
+
+    #[test]
+    fn a_million_names_leave_a_bounded_cache() {
+        let cache = NameCache::default();
+        for number in 0..100_000_u64 {
+            cache.set(Ino(number), b"name", Some(Ino(number)));
+        }
+        let kept: usize = cache
+            .shards
+            .iter()
+            .map(|s| {
+                let s = s.lock();
+                s.young.len() + s.old.len()
+            })
+            .sum();
+        assert!(kept <= 2 * SHARDS * GENERATION);
+    }
+}

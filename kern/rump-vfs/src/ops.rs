@@ -1,0 +1,255 @@
+//! Looking names up in directories, and changing directories: with the locks, checks and caches around the
+//! driver's calls.
+//!
+//! Names are 1 to 255 bytes without `/` and NUL, and neither `.` nor `..`: the path walk took care of the rest,
+//! these functions check the length.
+
+use crate::{Credentials, NAME_MAX, Vnode, access};
+use alloc::sync::Arc;
+use rump_abi::{Errno, FileType};
+use rump_kpi::{KError, KResult, NewNode};
+
+/// Steps of the way up that a check for loops takes before it calls the tree damaged.
+const DEPTH_MAX: u32 = 1 << 16;
+
+/// What `name` names in `dir`, not crossing mounts. Errors: ENAMETOOLONG, those of the driver.
+pub fn lookup(dir: &Arc<Vnode>, name: &[u8]) -> KResult<Option<Arc<Vnode>>> {
+    if name.len() > NAME_MAX {
+        return Err(Errno::ENAMETOOLONG.into());
+    }
+    if dir.is_etfs() {
+        return Ok(None);
+    }
+    match dir.mount.names.find(dir.ino, name) {
+        Some(None) => return Ok(None),
+        Some(Some(ino)) => {
+            // The name may have changed before the vnode was held; only an unchanged answer counts.
+            let vnode = dir.mount.vnode(ino);
+            if let Ok(vnode) = vnode {
+                if dir.mount.names.find(dir.ino, name) == Some(Some(ino)) {
+                    return Ok(Some(vnode));
+                }
+            }
+        }
+        None => {}
+    }
+    let _shared = dir.entries.read();
+    lookup_locked(dir, name)
+}
+
+/// Asks the driver. The caller holds the lock of `dir`.
+fn lookup_locked(dir: &Arc<Vnode>, name: &[u8]) -> KResult<Option<Arc<Vnode>>> {
+    match dir.node()?.lookup(name) {
+        Ok(ino) => {
+            let vnode = dir.mount.vnode(ino)?;
+            dir.mount.names.set(dir.ino, name, Some(ino));
+            Ok(Some(vnode))
+        }
+        Err(error) if error.errno == Errno::ENOENT => {
+            dir.mount.names.set(dir.ino, name, None);
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The parent within the mount. Errors: those of the driver.
+pub fn parent(dir: &Arc<Vnode>) -> KResult<Arc<Vnode>> {
+    let _shared = dir.entries.read();
+    let ino = dir.node()?.lookup(b"..")?;
+    dir.mount.vnode(ino)
+}
+
+/// Checks that entries of `dir` may be added or removed. Errors: ENAMETOOLONG, EROFS, EACCES.
+fn check_change(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8]) -> KResult<()> {
+    if name.len() > NAME_MAX {
+        return Err(Errno::ENAMETOOLONG.into());
+    }
+    if dir.is_etfs() {
+        return Err(Errno::EROFS.into());
+    }
+    access::check(cred, dir, access::WRITE | access::EXEC)
+}
+
+/// Creates `name` in `dir`. Errors: ENAMETOOLONG, EROFS, EACCES, ENOENT (the directory was removed), EEXIST,
+/// those of the driver.
+pub fn create(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8], new: NewNode<'_>) -> KResult<Arc<Vnode>> {
+    check_change(cred, dir, name)?;
+    let _alone = dir.entries.write();
+    if dir.is_removed() {
+        return Err(Errno::ENOENT.into());
+    }
+    if lookup_locked(dir, name)?.is_some() {
+        return Err(Errno::EEXIST.into());
+    }
+    let ino = dir.node()?.create(name, new)?;
+    dir.mount.names.set(dir.ino, name, Some(ino));
+    dir.mount.vnode(ino)
+}
+
+/// Adds `name` in `dir` for `target`. Errors: EXDEV, EPERM (a directory), ENAMETOOLONG, EROFS, EACCES, ENOENT,
+/// EEXIST, those of the driver.
+pub fn link(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8], target: &Arc<Vnode>) -> KResult<()> {
+    if !Arc::ptr_eq(&dir.mount, &target.mount) || target.is_etfs() {
+        return Err(Errno::EXDEV.into());
+    }
+    if target.is_dir() {
+        return Err(KError::new(Errno::EPERM, "hard links to directories are not made"));
+    }
+    check_change(cred, dir, name)?;
+    let _alone = dir.entries.write();
+    if dir.is_removed() || target.is_removed() {
+        return Err(Errno::ENOENT.into());
+    }
+    if lookup_locked(dir, name)?.is_some() {
+        return Err(Errno::EEXIST.into());
+    }
+    dir.node()?.link(name, target.ino)?;
+    dir.mount.names.set(dir.ino, name, Some(target.ino));
+    Ok(())
+}
+
+/// Removes `name`, no directory, from `dir`. Errors: ENAMETOOLONG, EROFS, EACCES, ENOENT, EPERM (a directory,
+/// or not the owner in a sticky one), those of the driver.
+pub fn unlink(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8]) -> KResult<()> {
+    check_change(cred, dir, name)?;
+    let _alone = dir.entries.write();
+    let victim = lookup_locked(dir, name)?.ok_or(Errno::ENOENT)?;
+    if victim.is_dir() {
+        return Err(KError::new(Errno::EPERM, "unlink of a directory"));
+    }
+    access::check_sticky(cred, dir, &victim)?;
+    dir.node()?.unlink(name)?;
+    dir.mount.names.set(dir.ino, name, None);
+    discard_if_nameless(&victim)
+}
+
+/// A file without names lives as long as it is open.
+fn discard_if_nameless(victim: &Arc<Vnode>) -> KResult<()> {
+    if victim.is_dir() || victim.node()?.attr()?.nlink == 0 {
+        victim.mount.discard(victim);
+    }
+    Ok(())
+}
+
+/// Removes the empty directory `name` from `dir`. Errors: ENAMETOOLONG, EROFS, EACCES, ENOENT, ENOTDIR, EPERM
+/// (sticky), EBUSY (mounted over), ENOTEMPTY, those of the driver.
+pub fn rmdir(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8]) -> KResult<()> {
+    check_change(cred, dir, name)?;
+    let _tree = dir.mount.tree.lock();
+    let _alone = dir.entries.write();
+    let victim = lookup_locked(dir, name)?.ok_or(Errno::ENOENT)?;
+    if !victim.is_dir() {
+        return Err(Errno::ENOTDIR.into());
+    }
+    access::check_sticky(cred, dir, &victim)?;
+    if victim.is_covered() {
+        return Err(Errno::EBUSY.into());
+    }
+    if victim.is(dir) {
+        return Err(KError::new(Errno::EFTYPE, "a directory that contains itself"));
+    }
+    let _alone_in_victim = victim.entries.write();
+    dir.node()?.rmdir(name)?;
+    dir.mount.names.set(dir.ino, name, None);
+    discard_if_nameless(&victim)
+}
+
+/// Moves `name` of `from` to `to_name` of `to`, over what is there.
+///
+/// Errors: EXDEV, ENAMETOOLONG, EROFS, EACCES, ENOENT, EPERM (sticky), EBUSY (a mount point), EINVAL (into
+/// itself), ENOTDIR, EISDIR, ENOTEMPTY, those of the driver.
+pub fn rename(
+    cred: &Credentials,
+    from: &Arc<Vnode>,
+    name: &[u8],
+    to: &Arc<Vnode>,
+    to_name: &[u8],
+) -> KResult<()> {
+    if !Arc::ptr_eq(&from.mount, &to.mount) {
+        return Err(Errno::EXDEV.into());
+    }
+    check_change(cred, from, name)?;
+    check_change(cred, to, to_name)?;
+    let _tree = from.mount.tree.lock();
+    let _alone_from = from.entries.write();
+    let _alone_to = if from.is(to) { None } else { Some(to.entries.write()) };
+    let source = lookup_locked(from, name)?.ok_or(Errno::ENOENT)?;
+    let victim = lookup_locked(to, to_name)?;
+    access::check_sticky(cred, from, &source)?;
+    if to.is_removed() {
+        return Err(Errno::ENOENT.into());
+    }
+    if let Some(victim) = &victim {
+        if victim.is(&source) {
+            return Ok(());
+        }
+        check_replace(cred, &source, to, victim)?;
+    }
+    if source.is_covered() {
+        return Err(Errno::EBUSY.into());
+    }
+    if source.is_dir() && !from.is(to) {
+        check_no_loop(cred, &source, from, to)?;
+    }
+    let lock_victim = victim.as_ref().filter(|victim| victim.is_dir() && !victim.is(from) && !victim.is(to));
+    let _alone_in_victim = lock_victim.map(|victim| victim.entries.write());
+    from.node()?.rename(name, to.ino, to_name)?;
+    from.mount.names.set(from.ino, name, None);
+    to.mount.names.set(to.ino, to_name, Some(source.ino));
+    victim.as_ref().map_or(Ok(()), discard_if_nameless)
+}
+
+/// Errors: EPERM (sticky), EISDIR, ENOTDIR, EBUSY, ENOTEMPTY (the directory moved from is in it).
+fn check_replace(
+    cred: &Credentials,
+    source: &Arc<Vnode>,
+    to: &Arc<Vnode>,
+    victim: &Arc<Vnode>,
+) -> KResult<()> {
+    access::check_sticky(cred, to, victim)?;
+    match (source.is_dir(), victim.is_dir()) {
+        (false, true) => return Err(Errno::EISDIR.into()),
+        (true, false) => return Err(Errno::ENOTDIR.into()),
+        _ => {}
+    }
+    if victim.is_covered() {
+        return Err(Errno::EBUSY.into());
+    }
+    if victim.is_dir() && !is_empty(victim)? {
+        return Err(Errno::ENOTEMPTY.into());
+    }
+    Ok(())
+}
+
+fn is_empty(dir: &Arc<Vnode>) -> KResult<bool> {
+    let mut empty = true;
+    dir.node()?.read_dir(0, &mut |entry| {
+        empty = matches!(entry.name, b"." | b"..");
+        empty
+    })?;
+    Ok(empty)
+}
+
+/// Checks that `to` is not below `source`, and that its `..` may be written. The tree lock is held, so nothing
+/// moves meanwhile. Errors: EINVAL, EACCES, EFTYPE (the way up does not end).
+fn check_no_loop(cred: &Credentials, source: &Arc<Vnode>, from: &Arc<Vnode>, to: &Arc<Vnode>) -> KResult<()> {
+    let mut at = to.clone();
+    for _ in 0..DEPTH_MAX {
+        if at.is(source) {
+            return Err(KError::new(Errno::EINVAL, "a directory cannot be moved into itself"));
+        }
+        if at.ino == at.mount.root_ino() {
+            return access::check(cred, source, access::WRITE);
+        }
+        // The locks of `from` and `to` are held by this call, those of directories above are not needed.
+        let above = at.node()?.lookup(b"..")?;
+        at = if above == from.ino { from.clone() } else { at.mount.vnode(above)? };
+    }
+    Err(KError::new(Errno::EFTYPE, "the way from a directory up to the root does not end"))
+}
+
+/// Whether `file_type` can be made with `mknod`.
+pub fn is_special(file_type: FileType) -> bool {
+    matches!(file_type, FileType::Fifo | FileType::CharDevice | FileType::BlockDevice | FileType::Socket)
+}

@@ -1,0 +1,226 @@
+//! The mount table of a kernel, and what etfs adds to its root.
+
+use crate::{Credentials, EmptyFileSystem, Etfs, Mount, MountInfo, Unmount, Vnode};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use rump_abi::{Errno, Ino, MountFlags};
+use rump_kpi::sync::{Mutex, RwLock};
+use rump_kpi::{FileSystem, KError, KResult};
+
+/// The number of the pseudo mount that etfs nodes belong to.
+const ETFS_ID: u64 = 0;
+
+/// A file system to be put over a directory.
+pub struct MountRequest {
+    /// The file system.
+    pub fs: Arc<dyn FileSystem>,
+    /// Name of its type.
+    pub fs_type: &'static str,
+    /// What was given as the source.
+    pub source: Vec<u8>,
+    /// The path of the directory.
+    pub target: Vec<u8>,
+    /// Flags.
+    pub flags: MountFlags,
+}
+
+/// The file systems of one kernel.
+pub struct Vfs {
+    change: Mutex<()>,
+    mounts: RwLock<Vec<Arc<Mount>>>,
+    root: Arc<Mount>,
+    etfs: Arc<Etfs>,
+    etfs_keys: AtomicUsize,
+    etfs_mount: Arc<Mount>,
+    next_id: AtomicU64,
+}
+
+impl Vfs {
+    /// A table with a root. Errors: EFTYPE (its root is no directory), those of the driver.
+    pub fn new(root: MountRequest, etfs: Arc<Etfs>) -> KResult<Self> {
+        let nowhere =
+            MountInfo { fs_type: "etfs", source: Vec::new(), target: Vec::new(), flags: MountFlags::empty() };
+        let etfs_mount = Mount::new(ETFS_ID, Arc::new(EmptyFileSystem), nowhere, None);
+        let root = new_mount(ETFS_ID + 1, root, None)?;
+        Ok(Self {
+            change: Mutex::new(()),
+            mounts: RwLock::new(alloc::vec![root.clone()]),
+            root,
+            etfs,
+            etfs_keys: AtomicUsize::new(0),
+            etfs_mount,
+            next_id: AtomicU64::new(ETFS_ID + 2),
+        })
+    }
+
+    /// The root directory of the kernel, or of what is mounted over it. Errors: those of the driver.
+    pub fn root(&self) -> KResult<Arc<Vnode>> {
+        self.cross(self.root.root()?)
+    }
+
+    pub(crate) fn is_root(&self, vnode: &Vnode) -> bool {
+        Arc::ptr_eq(vnode.mount(), &self.root) && vnode.ino() == self.root.root_ino()
+    }
+
+    /// The registrations of host files. Changes go through [`Vfs::change_etfs`].
+    pub fn etfs(&self) -> &Arc<Etfs> {
+        &self.etfs
+    }
+
+    /// Changes the registrations; walks look at them from then on.
+    pub fn change_etfs(&self, change: impl FnOnce(&Etfs) -> KResult<()>) -> KResult<()> {
+        change(&self.etfs)?;
+        self.etfs_keys.fetch_add(1, Ordering::Release);
+        Ok(())
+    }
+
+    pub(crate) fn has_etfs(&self) -> bool {
+        self.etfs_keys.load(Ordering::Acquire) != 0
+    }
+
+    pub(crate) fn find_in_etfs(&self, path: Vec<u8>) -> KResult<Option<Arc<Vnode>>> {
+        let Some(node) = self.etfs.find(&path) else { return Ok(None) };
+        let file_type = node.attr()?.file_type;
+        let ino = Ino(path_hash(&path));
+        let mut vnode = Vnode::new(self.etfs_mount.clone(), ino, node, file_type);
+        vnode.etfs_path = Some(path.into_boxed_slice());
+        Ok(Some(Arc::new(vnode)))
+    }
+
+    /// All mounts, the root first.
+    pub fn mounts(&self) -> Vec<Arc<Mount>> {
+        self.mounts.read().clone()
+    }
+
+    /// From a directory to the root of what is mounted over it, if anything is. Errors: those of the driver.
+    pub fn cross(&self, mut vnode: Arc<Vnode>) -> KResult<Arc<Vnode>> {
+        while vnode.is_covered() {
+            let Some(mount) = self.mount_over(&vnode) else { break };
+            vnode = mount.root()?;
+        }
+        Ok(vnode)
+    }
+
+    fn mount_over(&self, vnode: &Vnode) -> Option<Arc<Mount>> {
+        let mounts = self.mounts.read();
+        mounts.iter().find(|mount| mount.covered_dir().is_some_and(|covered| covered.is(vnode))).cloned()
+    }
+
+    /// Inodes of `mount` that are mounted over, each with the root of what is seen there.
+    pub fn covered_in(&self, mount: &Arc<Mount>) -> Vec<(Ino, Ino)> {
+        let mounts = self.mounts.read();
+        let over = mounts.iter().filter_map(|upper| Some((upper.covered_dir()?, upper.root_ino())));
+        over.filter(|(covered, _)| Arc::ptr_eq(covered.mount(), mount))
+            .map(|(covered, root)| (covered.ino(), root))
+            .collect()
+    }
+
+    /// Mounts over the directory `over`. Errors: EPERM (not the superuser), ENOTDIR, EBUSY (mounted over
+    /// already), EINVAL (inside etfs), those of the driver.
+    pub fn mount(&self, cred: &Credentials, over: &Arc<Vnode>, request: MountRequest) -> KResult<()> {
+        if !cred.is_root() {
+            return Err(Errno::EPERM.into());
+        }
+        if !over.is_dir() {
+            return Err(Errno::ENOTDIR.into());
+        }
+        if over.is_etfs() {
+            return Err(KError::new(Errno::EINVAL, "cannot mount over a directory of the host"));
+        }
+        let _alone = self.change.lock();
+        if over.is_covered() || over.is_removed() {
+            return Err(Errno::EBUSY.into());
+        }
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let mount = new_mount(id, request, Some(over.clone()))?;
+        self.mounts.write().push(mount);
+        over.covered.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Unmounts what `root` is the root of. The caller passes its only reference. Errors: EPERM, EINVAL (not
+    /// the root of a mount), EBUSY (files in use, or the root of the kernel), EIO, ENOSPC.
+    pub fn unmount(&self, cred: &Credentials, root: Arc<Vnode>, how: Unmount) -> KResult<()> {
+        if !cred.is_root() {
+            return Err(Errno::EPERM.into());
+        }
+        let mount = root.mount().clone();
+        if root.is_etfs() || root.ino() != mount.root_ino() {
+            return Err(KError::new(Errno::EINVAL, "not a mount point"));
+        }
+        drop(root);
+        let _alone = self.change.lock();
+        if Arc::ptr_eq(&mount, &self.root) || self.is_below(&mount) {
+            return Err(Errno::EBUSY.into());
+        }
+        let synced = sync_mount(&mount);
+        if how == Unmount::Normal {
+            synced?;
+        }
+        self.take_down(&mount, how)
+    }
+
+    /// Whether something is mounted inside `mount`.
+    fn is_below(&self, mount: &Arc<Mount>) -> bool {
+        !self.covered_in(mount).is_empty()
+    }
+
+    fn take_down(&self, mount: &Arc<Mount>, how: Unmount) -> KResult<()> {
+        mount.close(how)?;
+        self.mounts.write().retain(|other| !Arc::ptr_eq(other, mount));
+        mount.uncover();
+        sync_mount(mount)
+    }
+
+    /// Makes everything durable; goes on after an error and answers the first. Errors: EIO, ENOSPC.
+    pub fn sync(&self) -> KResult<()> {
+        let mut result = Ok(());
+        for mount in self.mounts() {
+            result = result.and(sync_mount(&mount));
+        }
+        result
+    }
+
+    /// Unmounts everything, the latest first. Errors: EIO, ENOSPC: the first one; all are unmounted.
+    pub fn shutdown(&self) -> KResult<()> {
+        let _alone = self.change.lock();
+        let mut result = Ok(());
+        for mount in self.mounts().iter().rev() {
+            let synced = sync_mount(mount);
+            result = result.and(synced).and(self.take_down(mount, Unmount::Force));
+        }
+        result
+    }
+}
+
+impl Drop for Vfs {
+    fn drop(&mut self) {
+        // Nobody is left to be told: whoever wants to know calls `shutdown` before.
+        let _ = self.shutdown();
+    }
+}
+
+fn sync_mount(mount: &Mount) -> KResult<()> {
+    if mount.is_read_only() { Ok(()) } else { mount.fs().sync() }
+}
+
+fn new_mount(id: u64, request: MountRequest, over: Option<Arc<Vnode>>) -> KResult<Arc<Mount>> {
+    let MountRequest { fs, fs_type, source, target, flags } = request;
+    let mount = Mount::new(id, fs, MountInfo { fs_type, source, target, flags }, over);
+    let root = mount.root();
+    if root.as_ref().is_ok_and(|root| root.is_dir()) {
+        return Ok(mount);
+    }
+    // The cache keeps vnodes and they keep the mount: it has to be taken down to be freed.
+    let answer = root.map(|_| ()).and(Err(KError::new(Errno::EFTYPE, "the root is not a directory")));
+    let _ = mount.close(Unmount::Force);
+    mount.uncover();
+    answer.map(|()| mount)
+}
+
+/// A stable inode number for a path of etfs (FNV-1a).
+fn path_hash(path: &[u8]) -> u64 {
+    path.iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

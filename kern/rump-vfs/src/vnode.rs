@@ -1,0 +1,144 @@
+//! A file in use.
+//!
+//! At most one vnode exists for an inode of a mount. The vnode cache keeps some that nobody uses; when the last
+//! user is gone and the cache let go, the file system is told with `forget`.
+
+use crate::Mount;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, Ordering};
+use rump_abi::{Errno, FileType, Ino, Stat};
+use rump_kpi::sync::{Mutex, RwLock};
+use rump_kpi::{Attr, KResult, Node};
+
+/// A file of a mounted file system while someone uses it.
+pub struct Vnode {
+    pub(crate) mount: Arc<Mount>,
+    pub(crate) ino: Ino,
+    node: Arc<dyn Node>,
+    file_type: FileType,
+    /// The lock of a directory's entries.
+    pub(crate) entries: RwLock<()>,
+    append: Mutex<()>,
+    pub(crate) covered: AtomicBool,
+    removed: AtomicBool,
+    /// Where it is in the kernel, for what etfs provides: such vnodes are not in the cache.
+    pub(crate) etfs_path: Option<Box<[u8]>>,
+}
+
+impl Vnode {
+    pub(crate) fn new(mount: Arc<Mount>, ino: Ino, node: Arc<dyn Node>, file_type: FileType) -> Self {
+        Self {
+            mount,
+            ino,
+            node,
+            file_type,
+            entries: RwLock::new(()),
+            append: Mutex::new(()),
+            covered: AtomicBool::new(false),
+            removed: AtomicBool::new(false),
+            etfs_path: None,
+        }
+    }
+
+    /// The mount it belongs to.
+    pub fn mount(&self) -> &Arc<Mount> {
+        &self.mount
+    }
+
+    /// Its inode number within the mount.
+    pub fn ino(&self) -> Ino {
+        self.ino
+    }
+
+    /// Its type, which never changes.
+    pub fn file_type(&self) -> FileType {
+        self.file_type
+    }
+
+    /// Whether it is a directory.
+    pub fn is_dir(&self) -> bool {
+        self.file_type == FileType::Directory
+    }
+
+    /// Whether etfs provides it.
+    pub fn is_etfs(&self) -> bool {
+        self.etfs_path.is_some()
+    }
+
+    /// Its path, if etfs provides it.
+    pub fn etfs_path(&self) -> Option<&[u8]> {
+        self.etfs_path.as_deref()
+    }
+
+    /// The driver's node. Errors: EIO (its mount was taken away by force).
+    pub fn node(&self) -> KResult<&dyn Node> {
+        if self.mount.is_dead() {
+            return Err(Errno::EIO.into());
+        }
+        Ok(&*self.node)
+    }
+
+    /// Runs `write` while no other append to this file runs.
+    pub fn appending<T>(&self, write: impl FnOnce(&dyn Node) -> KResult<T>) -> KResult<T> {
+        let _alone = self.append.lock();
+        write(self.node()?)
+    }
+
+    /// Attributes, with the identity of the mount. Errors: EIO, EFTYPE.
+    pub fn stat(&self) -> KResult<Stat> {
+        let attr = self.node()?.attr()?;
+        Ok(self.stat_of(&attr))
+    }
+
+    fn stat_of(&self, attr: &Attr) -> Stat {
+        Stat {
+            dev: self.mount.id(),
+            ino: self.ino,
+            file_type: attr.file_type,
+            mode: attr.mode,
+            nlink: attr.nlink,
+            uid: attr.uid,
+            gid: attr.gid,
+            rdev: attr.rdev,
+            size: attr.size,
+            blocks: attr.blocks,
+            blksize: attr.blksize,
+            atime: attr.atime,
+            mtime: attr.mtime,
+            ctime: attr.ctime,
+            birthtime: attr.birthtime,
+        }
+    }
+
+    /// Errors: EROFS (a read-only mount).
+    pub fn check_writable(&self) -> KResult<()> {
+        if self.mount.is_read_only() && !self.is_etfs() { Err(Errno::EROFS.into()) } else { Ok(()) }
+    }
+
+    /// Whether its last name is gone.
+    pub fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_removed(&self) {
+        self.removed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_covered(&self) -> bool {
+        self.covered.load(Ordering::Acquire)
+    }
+
+    /// Whether both are the same file.
+    pub fn is(&self, other: &Vnode) -> bool {
+        core::ptr::eq(self, other) || (self.ino == other.ino && Arc::ptr_eq(&self.mount, &other.mount))
+    }
+}
+
+impl Drop for Vnode {
+    fn drop(&mut self) {
+        if self.etfs_path.is_none() {
+            self.mount.forget(self);
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! The path walk: from a path to a vnode, or to the place where one may be made.
+//!
+//! Reference: POSIX.1-2017 4.13 (pathname resolution). The walk is a loop; symbolic links replace what is left
+//! of the path. `..` stays at the root of the process and crosses the roots of mounts. Where the walk stands in
+//! the root directory of the kernel, what is left of the path is looked for in etfs first.
+
+use crate::{Credentials, Vfs, Vnode, access, ops};
+use alloc::borrow::Cow;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::ops::Range;
+use rump_abi::{Errno, FileType};
+use rump_kpi::{KError, KResult};
+
+/// Longest name in bytes.
+pub const NAME_MAX: usize = 255;
+/// Longest path in bytes, with the NUL that ends it in C.
+pub const PATH_MAX: usize = 4096;
+/// Symbolic links in one walk.
+const SYMLINKS_MAX: u32 = 40;
+/// Longest rest of a path once links were put in.
+const EXPANDED_MAX: usize = 16 * PATH_MAX;
+
+/// What to do with a symbolic link as the last component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follow {
+    /// Go on at its target.
+    Yes,
+    /// Stay at the link, unless a slash follows.
+    No,
+    /// Stay at the link: for calls that change the name itself.
+    Never,
+}
+
+/// What the last component of a path was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Last {
+    /// A name in the parent directory.
+    Name,
+    /// `.`, or nothing but the root.
+    Dot,
+    /// `..`.
+    DotDot,
+    /// A path that etfs knows.
+    Etfs,
+}
+
+/// Where a walk ended.
+pub struct Walked<'p> {
+    path: Cow<'p, [u8]>,
+    name: Range<usize>,
+    /// The directory that the last component is in; for [`Last::Dot`] and the like, where the walk ended.
+    pub parent: Arc<Vnode>,
+    /// What is there, if anything.
+    pub vnode: Option<Arc<Vnode>>,
+    /// What the last component was.
+    pub last: Last,
+    /// Whether slashes follow the last component.
+    pub slash: bool,
+}
+
+impl Walked<'_> {
+    /// The last component.
+    pub fn name(&self) -> &[u8] {
+        &self.path[self.name.clone()]
+    }
+
+    /// What is there. Errors: ENOENT, ENOTDIR (a slash after what is no directory).
+    pub fn existing(&self) -> KResult<&Arc<Vnode>> {
+        let vnode = self.vnode.as_ref().ok_or(Errno::ENOENT)?;
+        if self.slash && !vnode.is_dir() {
+            return Err(Errno::ENOTDIR.into());
+        }
+        Ok(vnode)
+    }
+}
+
+/// Who walks, and from where.
+pub struct Walker<'a> {
+    /// The mount table.
+    pub vfs: &'a Vfs,
+    /// Whose permission to search is checked.
+    pub cred: &'a Credentials,
+    /// What `/` means.
+    pub root: &'a Arc<Vnode>,
+    /// Where relative paths begin.
+    pub start: &'a Arc<Vnode>,
+}
+
+/// Checks a path as it was given. Errors: ENOENT (empty), ENAMETOOLONG, EINVAL (NUL).
+fn check_path(path: &[u8]) -> KResult<()> {
+    if path.is_empty() {
+        return Err(Errno::ENOENT.into());
+    }
+    if path.len() >= PATH_MAX {
+        return Err(Errno::ENAMETOOLONG.into());
+    }
+    if path.contains(&0) {
+        return Err(KError::new(Errno::EINVAL, "a NUL byte in a path"));
+    }
+    Ok(())
+}
+
+/// The first component at or after `position`, and where the slashes behind it end.
+fn component(path: &[u8], position: usize) -> (Range<usize>, usize) {
+    let skip = |from: usize, slash: bool| {
+        path[from..].iter().position(|&byte| (byte == b'/') != slash).map_or(path.len(), |n| from + n)
+    };
+    let begin = skip(position, true);
+    let end = skip(begin, false);
+    (begin..end, skip(end, true))
+}
+
+impl Walker<'_> {
+    /// Walks to an existing file. Errors: those of [`Walker::walk`], ENOENT, ENOTDIR.
+    pub fn lookup(&self, path: &[u8], follow: Follow) -> KResult<Arc<Vnode>> {
+        let walked = self.walk(path, follow)?;
+        walked.existing().cloned()
+    }
+
+    /// Walks up to the last component, which may be missing.
+    ///
+    /// Errors: ENOENT (empty path, a missing component), ENAMETOOLONG, EINVAL (NUL), ENOTDIR, EACCES (search),
+    /// ELOOP, those of the drivers.
+    pub fn walk<'p>(&self, path: &'p [u8], follow: Follow) -> KResult<Walked<'p>> {
+        check_path(path)?;
+        let mut path = Cow::Borrowed(path);
+        let mut at = if path[0] == b'/' { self.root.clone() } else { self.start.clone() };
+        let mut position = 0;
+        let mut links = 0;
+        loop {
+            if let Some(vnode) = self.find_in_etfs(&at, &path[position..])? {
+                let slash = path.ends_with(b"/");
+                let end = path.len();
+                return Ok(Walked {
+                    path,
+                    name: end..end,
+                    parent: at,
+                    vnode: Some(vnode),
+                    last: Last::Etfs,
+                    slash,
+                });
+            }
+            let (name, next) = component(&path, position);
+            let is_last = next == path.len();
+            let slash = next > name.end;
+            if !at.is_dir() {
+                return Err(Errno::ENOTDIR.into());
+            }
+            if !name.is_empty() {
+                access::check(self.cred, &at, access::EXEC)?;
+            }
+            let (last, found) = self.step(&at, &path[name.clone()])?;
+            if let Some(link) = found.as_ref().filter(|vnode| vnode.file_type() == FileType::Symlink) {
+                let goes_on = match follow {
+                    Follow::Yes => true,
+                    Follow::No => !is_last || slash,
+                    Follow::Never => !is_last,
+                };
+                if goes_on {
+                    links += 1;
+                    path = Cow::Owned(replace_link(link, &path[name.end..], links)?);
+                    position = 0;
+                    if path[0] == b'/' {
+                        at = self.root.clone();
+                    }
+                    continue;
+                }
+            }
+            if is_last {
+                let parent = at;
+                return Ok(Walked { path, name, parent, vnode: found, last, slash });
+            }
+            at = found.ok_or(Errno::ENOENT)?;
+            position = next;
+        }
+    }
+
+    /// One component; the vnode is the root of what is mounted there.
+    fn step(&self, at: &Arc<Vnode>, name: &[u8]) -> KResult<(Last, Option<Arc<Vnode>>)> {
+        Ok(match name {
+            b"" | b"." => (Last::Dot, Some(at.clone())),
+            b".." => (Last::DotDot, Some(self.parent(at)?)),
+            _ => {
+                let found = ops::lookup(at, name)?;
+                (Last::Name, found.map(|vnode| self.vfs.cross(vnode)).transpose()?)
+            }
+        })
+    }
+
+    /// The directory above, which is the directory itself at the root of the process.
+    pub fn parent(&self, dir: &Arc<Vnode>) -> KResult<Arc<Vnode>> {
+        let mut dir = dir.clone();
+        if dir.is_etfs() {
+            return Ok(self.root.clone());
+        }
+        loop {
+            if dir.is(self.root) {
+                return Ok(dir);
+            }
+            if dir.ino() != dir.mount().root_ino() {
+                return self.vfs.cross(ops::parent(&dir)?);
+            }
+            match dir.mount().covered_dir() {
+                Some(covered) => dir = covered,
+                None => return Ok(dir),
+            }
+        }
+    }
+
+    /// What etfs has for the rest of a path, seen from the root directory of the kernel or from a directory
+    /// that etfs provides.
+    fn find_in_etfs(&self, at: &Arc<Vnode>, rest: &[u8]) -> KResult<Option<Arc<Vnode>>> {
+        let base: &[u8] = match &at.etfs_path {
+            Some(path) => path,
+            None if self.vfs.has_etfs() && self.vfs.is_root(at) => b"",
+            None => return Ok(None),
+        };
+        let mut key = Vec::from(base);
+        for name in rest.split(|&byte| byte == b'/').filter(|name| !name.is_empty() && *name != b".") {
+            if name == b".." {
+                return Ok(None);
+            }
+            key.push(b'/');
+            key.extend_from_slice(name);
+        }
+        if key.len() == base.len() { Ok(None) } else { self.vfs.find_in_etfs(key) }
+    }
+}
+
+/// The path that goes on at the target of a link. Errors: ELOOP, ENOENT (empty target), ENAMETOOLONG.
+fn replace_link(link: &Vnode, rest: &[u8], links: u32) -> KResult<Vec<u8>> {
+    if links > SYMLINKS_MAX {
+        return Err(Errno::ELOOP.into());
+    }
+    let mut path = link.node()?.read_link()?;
+    if path.is_empty() {
+        return Err(Errno::ENOENT.into());
+    }
+    if path.len().saturating_add(rest.len()) > EXPANDED_MAX {
+        return Err(Errno::ENAMETOOLONG.into());
+    }
+    path.extend_from_slice(rest);
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn components_are_divided_by_any_number_of_slashes() {
+        assert_eq!(component(b"//a///b", 0), (2..3, 6));
+        assert_eq!(component(b"//a///b", 6), (6..7, 7));
+        assert_eq!(component(b"/", 0), (1..1, 1));
+    }
+
+    #[test]
+    fn bad_paths_are_refused() {
+        assert_eq!(check_path(b"").unwrap_err().errno, Errno::ENOENT);
+        assert_eq!(check_path(b"a\0b").unwrap_err().errno, Errno::EINVAL);
+        assert_eq!(check_path(&[b'a'; PATH_MAX]).unwrap_err().errno, Errno::ENAMETOOLONG);
+        assert!(check_path(&[b'a'; PATH_MAX - 1]).is_ok());
+    }
+}
