@@ -1,2 +1,122 @@
-//! The project checks.
-fn main() {}
+//! The project's own checks: `cargo xtask layers | ci | test`.
+//!
+//! `layers` holds the table of ARCHITECTURE.md against every manifest; `test` runs every test and
+//! says at its end what was skipped and why; `ci` is everything a change has to pass.
+#![forbid(unsafe_code)]
+
+mod layers;
+mod purity;
+mod run;
+mod workspace;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND [OPTIONS]
+
+commands:
+  layers    check which layer uses which, where unsafe and std may stand
+  test      build the rump command, run every test, list what was skipped
+  ci        fmt, clippy, layers, tests and documentation
+
+options of test and ci:
+  --no-skips   a test that lacks a tool or a privilege fails instead of being skipped
+  --quick      smaller trees in the tests that compare with the kernel
+";
+
+/// How `test` and `ci` were asked to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Options {
+    no_skips: bool,
+    quick: bool,
+}
+
+impl Options {
+    fn parse(arguments: &[String]) -> Result<Self, String> {
+        let mut options = Self::default();
+        for argument in arguments {
+            match argument.as_str() {
+                "--no-skips" => options.no_skips = true,
+                "--quick" => options.quick = true,
+                other => return Err(format!("unknown option {other}\n\n{USAGE}")),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {}", message.trim_end());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<(), String> {
+    let Some((command, rest)) = arguments.split_first() else {
+        return Err(format!("no command\n\n{USAGE}"));
+    };
+    match command.as_str() {
+        "layers" if rest.is_empty() => check_layers(),
+        "test" => run::tests(Options::parse(rest)?),
+        "ci" => ci(Options::parse(rest)?),
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        _ => Err(format!("unknown command {}\n\n{USAGE}", arguments.join(" "))),
+    }
+}
+
+/// Runs both checks of structure and reports every finding, not only the first.
+fn check_layers() -> Result<(), String> {
+    let packages = workspace::load(&workspace::root())?;
+    let mut findings = layers::check(&packages);
+    findings.extend(purity::check(&packages)?);
+    if findings.is_empty() {
+        println!("layers: {} crates, nothing to object to", packages.len());
+        return Ok(());
+    }
+    Err(format!("{} findings in the layers:\n  {}", findings.len(), findings.join("\n  ")))
+}
+
+fn ci(options: Options) -> Result<(), String> {
+    run::step("formatting", "cargo", &["fmt", "--all", "--check"], &[])?;
+    run::step(
+        "clippy",
+        "cargo",
+        &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"],
+        &[],
+    )?;
+    println!("== layers");
+    check_layers()?;
+    run::tests(options)?;
+    run::step(
+        "documentation",
+        "cargo",
+        &["doc", "--workspace", "--no-deps", "--quiet"],
+        &[("RUSTDOCFLAGS", "-D warnings")],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read_in_any_order() {
+        let both = ["--quick".to_string(), "--no-skips".to_string()];
+        assert_eq!(Options::parse(&both), Ok(Options { no_skips: true, quick: true }));
+    }
+
+    #[test]
+    fn unknown_commands_and_options_are_refused() {
+        assert!(dispatch(&["fly".to_string()]).is_err());
+        assert!(dispatch(&[]).is_err());
+        assert!(Options::parse(&["--fast".to_string()]).is_err());
+    }
+}

@@ -1,5 +1,37 @@
-//! ext2, ext3 and ext4.
+//! ext2, ext3 and ext4, for reading.
+//!
+//! Supported: revisions 0 and 1, blocks of 1 to 64 KiB, block maps and extents, 64bit, flex_bg, meta_bg,
+//! sparse_super and sparse_super2, bigalloc, inline data, hash trees, large directories, checksums of all
+//! metadata (verified), extended attributes, and the replay of the journal in memory. The content of encrypted
+//! and compressed files is refused.
+//!
+//! Reference: the Linux kernel's documentation, "ext4 Data Structures and Algorithms".
+//!
+//! Damage is reported where it is met: a volume with a damaged group, inode or directory block can be mounted
+//! and its other parts read. Locks (the shards of the block cache, an inode's map, the table of groups) are
+//! leaves: none is held while another is taken, nor during I/O.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+
+mod cache;
+mod error;
+mod features;
+mod group;
+mod inode;
+mod journal;
+mod layout;
+mod mount;
+mod ops;
+mod probe;
+mod superblock;
+mod units;
+mod volume;
+
+use rump_kpi::Component;
+
+/// The component to list when a kernel is built.
+pub fn component() -> Component {
+    Component::FileSystem(&ops::Ext2Fs)
+}

@@ -21,7 +21,8 @@ impl HostFile {
     /// Errors: the host's, EISDIR, EINVAL (neither file nor block device), EBUSY (locked).
     pub fn open(path: &Path, access: Access, lock: Lock) -> HostResult<Self> {
         let failed = |error| errno::of_path(path, error);
-        let refused = |errno: Errno, why: &str| HostError { errno, what: format!("{}: {why}", path.display()) };
+        let refused =
+            |errno: Errno, why: &str| HostError { errno, what: format!("{}: {why}", path.display()) };
         // NONBLOCK: opening a fifo must not wait for a writer.
         let mut file = OpenOptions::new()
             .read(true)
@@ -49,7 +50,10 @@ impl HostFile {
             Some(end) if end <= size => Ok(()),
             _ => Err(HostError {
                 errno: Errno::EINVAL,
-                what: format!("{}: {len} bytes at {offset} reach beyond its end ({size})", self.path.display()),
+                what: format!(
+                    "{}: {len} bytes at {offset} reach beyond its end ({size})",
+                    self.path.display()
+                ),
             }),
         }
     }

@@ -18,7 +18,9 @@ pub fn take(file: &File, path: &Path, access: Access) -> HostResult<()> {
         Access::ReadWrite => FlockOperation::NonBlockingLockExclusive,
     };
     match flock(file, operation) {
-        Ok(()) | Err(rustix::io::Errno::NOTSUP | rustix::io::Errno::NOLCK | rustix::io::Errno::NOSYS) => Ok(()),
+        Ok(()) | Err(rustix::io::Errno::NOTSUP | rustix::io::Errno::NOLCK | rustix::io::Errno::NOSYS) => {
+            Ok(())
+        }
         Err(rustix::io::Errno::WOULDBLOCK) => {
             let holder = find_holder(file).unwrap_or_else(|| "another process".into());
             Err(HostError { errno: Errno::EBUSY, what: format!("{} is locked by {holder}", path.display()) })

@@ -67,14 +67,19 @@ fn errors_name_the_file() {
     let Err(error) = PosixHost::new().open(b"/no/such/disk.img", Access::Read, Lock::Advisory) else {
         panic!("opened what is not there")
     };
-    assert_eq!((error.errno, error.what.as_str()), (Errno::ENOENT, "/no/such/disk.img: no such file or directory"));
+    assert_eq!(
+        (error.errno, error.what.as_str()),
+        (Errno::ENOENT, "/no/such/disk.img: no such file or directory")
+    );
 }
 
 #[test]
 fn a_folder_is_not_an_image() {
     let scratch = Scratch::new("folder");
     let name = scratch.0.clone().into_os_string().into_vec();
-    let Err(error) = PosixHost::new().open(&name, Access::Read, Lock::Advisory) else { panic!("opened a folder") };
+    let Err(error) = PosixHost::new().open(&name, Access::Read, Lock::Advisory) else {
+        panic!("opened a folder")
+    };
     assert_eq!(error.errno, Errno::EISDIR);
 }
 

@@ -1,2 +1,166 @@
-//! Files out of disk images, without root.
-fn main() {}
+//! `rump`: files out of disk images, without root and without mounting.
+//!
+//! Exit statuses: 0 done; 1 some of it failed; 2 usage; 3 the image could not be opened; 4 another program holds
+//! it; 70 a defect of this program; 130 interrupted.
+#![forbid(unsafe_code)]
+
+mod cat;
+mod cp;
+mod df;
+mod du;
+mod find;
+mod glob;
+mod info;
+mod ls;
+mod output;
+mod record;
+mod session;
+mod stat;
+mod sum;
+mod tree;
+mod units;
+mod walk;
+
+use clap::{ArgAction, Parser, Subcommand};
+use output::Output;
+use session::{Failure, Session};
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+An ADDRESS is IMAGE[@PARTITION|+OFFSET][:/PATH]:
+  disk.img:/etc/fstab        the only file system of the image
+  disk.img@2:/etc/fstab      partition 2 (a disklabel has letters: @a; GPT names work too)
+  disk.img+1M:/etc/fstab     the file system that begins at byte 1048576
+
+Examples:
+  rump info disk.img
+  rump ls -l disk.img:/home
+  rump cp -r disk.img@1:/home/anna ./anna
+  rump find disk.img -name '*.conf' -size +1M
+
+Exit status: 0 done, 1 some of it failed, 2 usage, 3 the image could not be opened,
+4 another program holds the image.";
+
+/// Files out of disk images, without root and without mounting.
+#[derive(Parser)]
+#[command(name = "rump", version, after_help = EXAMPLES, disable_help_flag = true)]
+struct Cli {
+    /// Print help
+    #[arg(long, global = true, action = ArgAction::Help)]
+    help: Option<bool>,
+    /// Do not lock the image: what is read may change underneath
+    #[arg(long, global = true)]
+    no_lock: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show partition tables and file systems of an image
+    Info(info::Args),
+    /// List directories
+    Ls(ls::Args),
+    /// Write files to standard output
+    Cat(cat::Args),
+    /// Show all attributes of files
+    Stat(stat::Args),
+    /// Draw the tree of directories
+    Tree(tree::Args),
+    /// Find files by name, type, size and time
+    Find(find::Args),
+    /// Add up the space that files use
+    Du(du::Args),
+    /// Show the size and free space of file systems
+    Df(df::Args),
+    /// Print SHA-256 checksums, of whole trees too
+    Sum(sum::Args),
+    /// Copy files out of an image
+    Cp(cp::Args),
+}
+
+fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        let message = panic.payload().downcast_ref::<&str>().copied().map(String::from);
+        let message =
+            message.or_else(|| panic.payload().downcast_ref::<String>().cloned()).unwrap_or_default();
+        let place = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+        // The line may go nowhere (a closed stderr); the exit status still tells.
+        let _ = writeln!(std::io::stderr(), "rump: internal error: {message}{place}; please report");
+        std::process::exit(70);
+    }));
+    let cli = Cli::parse_from(translate(std::env::args_os().collect()));
+    let mut session = Session::new(cli.no_lock);
+    let mut output = Output::new();
+    let result = run(cli.command, &mut session, &mut output).and_then(|()| Ok(output.flush()?));
+    match result {
+        Ok(()) => ExitCode::from(u8::from(session.has_failures())),
+        Err(failure) => {
+            // What was found so far is worth having; a second failure here adds nothing.
+            let _ = output.flush();
+            failure.finish()
+        }
+    }
+}
+
+fn run(command: Command, session: &mut Session, output: &mut Output) -> Result<(), Failure> {
+    match command {
+        Command::Info(args) => info::run(&args, session, output),
+        Command::Ls(args) => ls::run(&args, session, output),
+        Command::Cat(args) => cat::run(&args, session),
+        Command::Stat(args) => stat::run(&args, session, output),
+        Command::Tree(args) => tree::run(&args, session, output),
+        Command::Find(args) => find::run(&args, session, output),
+        Command::Du(args) => du::run(&args, session, output),
+        Command::Df(args) => df::run(&args, session, output),
+        Command::Sum(args) => sum::run(&args, session, output),
+        Command::Cp(args) => cp::run(&args, session),
+    }
+}
+
+/// Makes `find`'s traditional words (`-name`) long options, and a leading `-h` the help.
+fn translate(mut words: Vec<OsString>) -> Vec<OsString> {
+    if words.len() == 2 && words[1] == "-h" {
+        words[1] = "--help".into();
+    }
+    let command = words.iter().skip(1).position(|word| !word.as_encoded_bytes().starts_with(b"-"));
+    if let Some(at) = command.map(|at| at + 1).filter(|&at| words[at] == "find") {
+        for word in &mut words[at + 1..] {
+            if find::WORDS.iter().any(|known| *word == **known) {
+                let mut long = OsString::from("-");
+                long.push(&*word);
+                *word = long;
+            }
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn find_takes_its_traditional_words() {
+        let words = ["rump", "--no-lock", "find", "x:/", "-name", "*.c", "-size", "-5k"];
+        let words = translate(words.iter().map(OsString::from).collect());
+        assert_eq!(words[4], "--name");
+        assert_eq!(words[6], "--size");
+        assert_eq!(words[7], "-5k");
+        assert!(Cli::try_parse_from(words).is_ok());
+    }
+
+    #[test]
+    fn other_commands_keep_their_words() {
+        let words = translate(["rump", "ls", "-name"].iter().map(OsString::from).collect());
+        assert_eq!(words[2], "-name");
+    }
+}

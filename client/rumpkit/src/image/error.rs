@@ -1,0 +1,72 @@
+//! Why an image could not be opened.
+
+use core::fmt;
+use rump_hyper::HostError;
+use rump_kpi::{Errno, KError};
+
+/// Why an image could not be opened. The texts do not name the image: the caller knows what the user called it.
+#[derive(Clone, Debug)]
+pub enum OpenError {
+    /// The host refused, or another program holds the image.
+    Host(HostError),
+    /// Nothing known is in it.
+    NotRecognised,
+    /// There is more than one file system. One line for each, with the address that chooses it.
+    Ambiguous {
+        /// Name of the image as it was given.
+        image: String,
+        /// The choices.
+        choices: Vec<String>,
+    },
+    /// The partition or offset that was asked for is not there.
+    NoSuchVolume {
+        /// What was asked for.
+        wanted: String,
+        /// What is there.
+        choices: Vec<String>,
+    },
+    /// The file system is damaged or not supported, or reading failed.
+    Kernel(KError),
+}
+
+impl OpenError {
+    /// Whether another program holds the image.
+    pub fn is_locked(&self) -> bool {
+        matches!(self, Self::Host(error) if error.errno == Errno::EBUSY)
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(error) => error.fmt(f),
+            Self::NotRecognised => {
+                f.write_str("holds no partition table and no file system that is known here")
+            }
+            Self::Ambiguous { image, choices } => {
+                write!(f, "{image} holds {} file systems: choose {}", choices.len(), choices.join(", "))
+            }
+            Self::NoSuchVolume { wanted, choices } if choices.is_empty() => {
+                write!(f, "no file system at {wanted}, nor anywhere else")
+            }
+            Self::NoSuchVolume { wanted, choices } => {
+                write!(f, "no file system at {wanted}: there are {}", choices.join(", "))
+            }
+            Self::Kernel(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+impl From<KError> for OpenError {
+    fn from(error: KError) -> Self {
+        Self::Kernel(error)
+    }
+}
+
+impl From<HostError> for OpenError {
+    fn from(error: HostError) -> Self {
+        Self::Host(error)
+    }
+}

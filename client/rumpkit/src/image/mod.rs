@@ -1,0 +1,24 @@
+//! Disk images: how users name a place in one, what is in one, and opening it for reading.
+//!
+//! Nothing here writes to an image, and nothing is found by trial: tables and file systems are recognised by
+//! their signatures.
+
+mod address;
+mod error;
+mod open;
+mod survey;
+
+pub use address::{Address, Selector};
+pub use error::OpenError;
+pub use open::Image;
+pub use survey::{Content, Survey, Volume};
+
+/// Whether an image is locked while it is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LockPolicy {
+    /// A shared lock, so that nobody writes meanwhile; refused if somebody does already.
+    #[default]
+    Lock,
+    /// No lock: what is read may change underneath.
+    NoLock,
+}

@@ -1,0 +1,267 @@
+//! What is in an image: its partition tables, and the file system of each part, by signature alone.
+
+use super::{LockPolicy, OpenError, Selector};
+use crate::{Kernel, components};
+use rump_dev::{HostDevice, ReadOnly, Slice};
+use rump_hyper::{Access, HostError, Hypervisor, Lock};
+use rump_kpi::{BlockDevice, Errno, FileSystemInfo, KError, PartitionTable};
+use std::sync::Arc;
+
+/// What was found in a part of an image.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// A file system: the name that `mount` takes, and what its signature tells.
+    FileSystem(&'static str, FileSystemInfo),
+    /// A signature is there, but the rest is damaged or not supported.
+    Damaged(KError),
+    /// Nothing that is known.
+    Unknown,
+}
+
+/// A part of an image: a partition, or all of it.
+#[derive(Clone, Debug)]
+pub struct Volume {
+    /// How it is chosen: `@2`, `@a`, or `+0` for the whole image.
+    pub selector: String,
+    /// Scheme of the table it is in; `None` for the whole image.
+    pub scheme: Option<&'static str>,
+    /// Number in that table.
+    pub number: u32,
+    /// Name in that table, empty where there is none.
+    pub label: String,
+    /// First byte in the image.
+    pub start_bytes: u64,
+    /// Length in bytes.
+    pub size_bytes: u64,
+    /// What is in it.
+    pub content: Content,
+}
+
+/// An image that was opened, and all that was found in it.
+pub struct Survey {
+    pub(super) kernel: Kernel,
+    pub(super) device: Arc<dyn BlockDevice>,
+    /// Length of the image in bytes.
+    pub size_bytes: u64,
+    /// Partition tables.
+    pub tables: Vec<PartitionTable>,
+    /// The whole image first if a file system begins there, then the partitions.
+    pub volumes: Vec<Volume>,
+    /// Tables that were recognised but are damaged beyond use.
+    pub warnings: Vec<String>,
+}
+
+impl Survey {
+    /// Opens the host file `path` for reading and looks what is in it.
+    pub fn open(host: Arc<dyn Hypervisor>, path: &[u8], lock: LockPolicy) -> Result<Self, OpenError> {
+        let mut survey = Self::open_device(host, path, lock)?;
+        survey.find_tables();
+        survey.find_volumes();
+        Ok(survey)
+    }
+
+    fn open_device(host: Arc<dyn Hypervisor>, path: &[u8], lock: LockPolicy) -> Result<Self, OpenError> {
+        if path.is_empty() {
+            return Err(
+                HostError { errno: Errno::ENOENT, what: "the name of the image is empty".into() }.into()
+            );
+        }
+        let lock = match lock {
+            LockPolicy::Lock => Lock::Advisory,
+            LockPolicy::NoLock => Lock::None,
+        };
+        let file = host.open(path, Access::Read, lock)?;
+        let device: Arc<dyn BlockDevice> = HostDevice::new(file);
+        let device: Arc<dyn BlockDevice> = ReadOnly::new(device);
+        let mut builder = Kernel::builder(host);
+        for component in components() {
+            builder = builder.component(component);
+        }
+        let size_bytes = device.size_bytes();
+        Ok(Self {
+            kernel: builder.boot()?,
+            device,
+            size_bytes,
+            tables: Vec::new(),
+            volumes: Vec::new(),
+            warnings: Vec::new(),
+        })
+    }
+
+    fn find_tables(&mut self) {
+        for scheme in self.kernel.partition_schemes() {
+            match scheme.probe(&self.device) {
+                Ok(Some(table)) => self.tables.push(table),
+                Ok(None) => {}
+                Err(error) => self.warnings.push(format!("{} partition table: {error}", scheme.name())),
+            }
+        }
+        // The MBR of a GPT disk only guards it: its entries are no partitions of their own.
+        if self.tables.iter().any(|table| table.scheme == "gpt") {
+            self.tables.retain(|table| table.scheme != "mbr");
+        }
+    }
+
+    fn find_volumes(&mut self) {
+        let content = self.probe(0, self.size_bytes);
+        if !matches!(content, Content::Unknown) {
+            self.volumes.push(Volume {
+                selector: "+0".into(),
+                scheme: None,
+                number: 0,
+                label: String::new(),
+                start_bytes: 0,
+                size_bytes: self.size_bytes,
+                content,
+            });
+        }
+        let mut found = Vec::new();
+        for table in &self.tables {
+            for part in &table.partitions {
+                let letter =
+                    u8::try_from(part.number).ok().filter(|n| table.scheme == "disklabel" && *n <= 26);
+                found.push(Volume {
+                    selector: match letter {
+                        Some(number) => format!("@{}", char::from(b'a' + number.saturating_sub(1))),
+                        None => format!("@{}", part.number),
+                    },
+                    scheme: Some(table.scheme),
+                    number: part.number,
+                    label: part.label.clone(),
+                    start_bytes: part.start_bytes,
+                    size_bytes: part.size_bytes,
+                    content: self.probe(part.start_bytes, part.size_bytes),
+                });
+            }
+        }
+        self.volumes.extend(found);
+    }
+
+    /// What the given range holds. A good file system wins over another type's damaged signature.
+    pub(super) fn probe(&self, start: u64, size: u64) -> Content {
+        let device = match self.slice(start, size) {
+            Ok(device) => device,
+            Err(error) => return Content::Damaged(error),
+        };
+        let mut damaged = None;
+        for fs_type in self.kernel.file_system_types() {
+            match fs_type.probe(&device) {
+                Ok(Some(info)) => return Content::FileSystem(fs_type.name(), info),
+                Ok(None) => {}
+                Err(error) => damaged = Some(error),
+            }
+        }
+        damaged.map_or(Content::Unknown, Content::Damaged)
+    }
+
+    pub(super) fn slice(&self, start: u64, size: u64) -> Result<Arc<dyn BlockDevice>, KError> {
+        let end = start.checked_add(size).filter(|&end| end <= self.size_bytes);
+        if end.is_none() {
+            return Err(KError::new(Errno::EINVAL, "the partition lies beyond the end of the image"));
+        }
+        if start == 0 && size == self.size_bytes {
+            return Ok(self.device.clone());
+        }
+        Slice::new(self.device.clone(), start, size)
+    }
+
+    /// The volume that `selector` chooses.
+    ///
+    /// # Errors
+    /// [`OpenError::NotRecognised`], [`OpenError::Ambiguous`], [`OpenError::NoSuchVolume`].
+    pub fn choose(&self, image: &[u8], selector: &Selector) -> Result<Volume, OpenError> {
+        match selector {
+            Selector::Only => self.choose_only(image),
+            Selector::Offset(offset) => self.choose_offset(image, *offset),
+            Selector::Number(number) => self.choose_where(image, format!("partition {number}"), &|volume| {
+                volume.scheme.is_some_and(|scheme| scheme != "disklabel") && volume.number == *number
+            }),
+            Selector::Name(name) => {
+                let wanted = format!("partition {}", String::from_utf8_lossy(name));
+                self.choose_where(image, wanted, &|volume| {
+                    volume.scheme.is_some()
+                        && (volume.selector.as_bytes().get(1..) == Some(name)
+                            || volume.label.as_bytes() == *name)
+                })
+            }
+        }
+    }
+
+    fn choose_only(&self, image: &[u8]) -> Result<Volume, OpenError> {
+        let mut good: Vec<&Volume> = Vec::new();
+        for volume in self.volumes.iter().filter(|v| matches!(v.content, Content::FileSystem(..))) {
+            // A disklabel and an MBR may name the same range.
+            if !good.iter().any(|other| other.start_bytes == volume.start_bytes) {
+                good.push(volume);
+            }
+        }
+        let damaged = self.volumes.iter().find(|v| matches!(v.content, Content::Damaged(_)));
+        match (good.as_slice(), damaged) {
+            ([only], _) => Ok((*only).clone()),
+            ([], Some(volume)) => Ok(volume.clone()),
+            ([], None) => Err(OpenError::NotRecognised),
+            (many, _) => Err(OpenError::Ambiguous {
+                image: String::from_utf8_lossy(image).into_owned(),
+                choices: many.iter().map(|volume| describe(image, volume)).collect(),
+            }),
+        }
+    }
+
+    fn choose_where(
+        &self,
+        image: &[u8],
+        wanted: String,
+        accepts: &dyn Fn(&Volume) -> bool,
+    ) -> Result<Volume, OpenError> {
+        match self.volumes.iter().find(|volume| accepts(volume)) {
+            Some(volume) if !matches!(volume.content, Content::Unknown) => Ok(volume.clone()),
+            Some(volume) => {
+                let wanted = format!("{wanted} ({} bytes from {})", volume.size_bytes, volume.start_bytes);
+                Err(OpenError::NoSuchVolume { wanted, choices: self.choices(image) })
+            }
+            None => Err(OpenError::NoSuchVolume { wanted, choices: self.choices(image) }),
+        }
+    }
+
+    fn choose_offset(&self, image: &[u8], offset: u64) -> Result<Volume, OpenError> {
+        let known =
+            self.volumes.iter().find(|volume| volume.start_bytes == offset && volume.scheme.is_none());
+        if let Some(volume) = known {
+            return Ok(volume.clone());
+        }
+        let wanted = format!("byte {offset}");
+        let Some(size_bytes) = self.size_bytes.checked_sub(offset).filter(|&size| size > 0) else {
+            return Err(OpenError::NoSuchVolume { wanted, choices: self.choices(image) });
+        };
+        match self.probe(offset, size_bytes) {
+            Content::Unknown => Err(OpenError::NoSuchVolume { wanted, choices: self.choices(image) }),
+            content => Ok(Volume {
+                selector: format!("+{offset}"),
+                scheme: None,
+                number: 0,
+                label: String::new(),
+                start_bytes: offset,
+                size_bytes,
+                content,
+            }),
+        }
+    }
+
+    fn choices(&self, image: &[u8]) -> Vec<String> {
+        let good = self.volumes.iter().filter(|volume| matches!(volume.content, Content::FileSystem(..)));
+        good.map(|volume| describe(image, volume)).collect()
+    }
+}
+
+/// `disk.img@1 (ext4 "root")`.
+fn describe(image: &[u8], volume: &Volume) -> String {
+    let mut text = format!("{}{}", String::from_utf8_lossy(image), volume.selector);
+    if let Content::FileSystem(_, info) = &volume.content {
+        let label = if info.label.is_empty() { &volume.label } else { &info.label };
+        match label.is_empty() {
+            true => text.push_str(&format!(" ({})", info.kind)),
+            false => text.push_str(&format!(" ({} {label:?})", info.kind)),
+        }
+    }
+    text
+}

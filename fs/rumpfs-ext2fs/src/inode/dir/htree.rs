@@ -1,0 +1,183 @@
+//! Hash trees (kernel documentation, ext4 "Hash Tree Directories"): look-up of a name by its hash.
+//!
+//! The tree has at most three levels below the root, and the leaves that are looked at after the first are
+//! those whose hash goes on from the last; both bound the work.
+
+use super::{check_node, linear};
+use crate::error::{Error, Place};
+use crate::features::Incompat;
+use crate::inode::Inode;
+use crate::inode::map::{self, Mapping};
+use crate::units::{DiskBlock, FileBlock, Ino};
+use crate::volume::Volume;
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use rump_checksum::dirhash;
+
+const ROOT_INFO: usize = 0x18;
+const NODE_RECORDS: usize = 8;
+const FLAG_UNSIGNED: u32 = 2;
+/// Set in a record's hash when its first name has the hash of the leaf before it.
+const CONTINUED: u32 = 1;
+
+/// A node and the record that was followed.
+struct Frame {
+    bytes: Arc<[u8]>,
+    records: usize,
+    count: usize,
+    index: usize,
+}
+
+impl Frame {
+    fn word(&self, at: usize) -> u32 {
+        let bytes = self.bytes.get(at..at + 4).unwrap_or(&[0; 4]);
+        u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+    }
+
+    /// Hash from which a record answers; the first has none and answers from zero.
+    fn hash(&self, index: usize) -> u32 {
+        if index == 0 { 0 } else { self.word(self.records + index * 8) }
+    }
+
+    fn block(&self) -> FileBlock {
+        FileBlock((self.word(self.records + self.index * 8 + 4) & 0x0fff_ffff).into())
+    }
+
+    /// Follows the last record whose hash is not beyond `hash`.
+    fn seek(&mut self, hash: u32) {
+        let (mut low, mut high) = (1, self.count);
+        while low < high {
+            let middle = (low + high) / 2;
+            if self.hash(middle) > hash { high = middle } else { low = middle + 1 }
+        }
+        self.index = low - 1;
+    }
+}
+
+/// Finds a name. An error means that the tree, not the directory, is damaged.
+pub fn lookup(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Option<Ino>, Error> {
+    let (at, root) = read_block(volume, inode, FileBlock(0))?;
+    let damaged = |offset: usize, why| Error::corrupt("hash tree root", Place::Block(at), offset as u64, why);
+    let (version, info_length, levels) = (root[ROOT_INFO + 4], root[ROOT_INFO + 5], root[ROOT_INFO + 6]);
+    let most = if volume.features().incompat.contains(Incompat::LARGE_DIR) { 2 } else { 1 };
+    if info_length != 8 || levels > most {
+        return Err(damaged(ROOT_INFO + 5, format!("info length {info_length}, {levels} levels")));
+    }
+    let hash = hash_name(volume, name, version)
+        .ok_or_else(|| damaged(ROOT_INFO + 4, format!("hash version {version}")))?;
+    let records = ROOT_INFO + usize::from(info_length);
+    let mut frames = Vec::with_capacity(3);
+    frames.push(frame(volume, inode, at, root, records, hash)?);
+    descend(volume, inode, &mut frames, usize::from(levels), hash)?;
+    loop {
+        let Some(leaf) = frames.last().map(Frame::block) else { return Ok(None) };
+        if let Some(ino) = find_in_leaf(volume, inode, leaf, name)? {
+            return Ok(Some(ino));
+        }
+        if !advance(volume, inode, &mut frames, usize::from(levels), hash)? {
+            return Ok(None);
+        }
+    }
+}
+
+/// Reads nodes until there is one for every level.
+fn descend(
+    volume: &Volume,
+    inode: &Inode,
+    frames: &mut Vec<Frame>,
+    levels: usize,
+    hash: u32,
+) -> Result<(), Error> {
+    while frames.len() <= levels {
+        let Some(block) = frames.last().map(Frame::block) else { break };
+        let (at, bytes) = read_block(volume, inode, block)?;
+        frames.push(frame(volume, inode, at, bytes, NODE_RECORDS, hash)?);
+    }
+    Ok(())
+}
+
+/// Goes on to the next leaf if it continues the names of this hash.
+fn advance(
+    volume: &Volume,
+    inode: &Inode,
+    frames: &mut Vec<Frame>,
+    levels: usize,
+    hash: u32,
+) -> Result<bool, Error> {
+    while let Some(last) = frames.last_mut() {
+        last.index += 1;
+        if last.index >= last.count {
+            frames.pop();
+            continue;
+        }
+        if last.hash(last.index) != hash | CONTINUED {
+            return Ok(false);
+        }
+        let depth = frames.len();
+        descend(volume, inode, frames, levels, hash)?;
+        // Below a continued record the names go on from the first leaf.
+        frames.iter_mut().skip(depth).for_each(|frame| frame.index = 0);
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+fn frame(
+    volume: &Volume,
+    inode: &Inode,
+    at: DiskBlock,
+    bytes: Arc<[u8]>,
+    records: usize,
+    hash: u32,
+) -> Result<Frame, Error> {
+    check_node(volume, inode, at, &bytes, records)?;
+    let limit = usize::from(u16::from_le_bytes([bytes[records], bytes[records + 1]]));
+    let count = usize::from(u16::from_le_bytes([bytes[records + 2], bytes[records + 3]]));
+    if count == 0 || count > limit || records + limit * 8 > bytes.len() {
+        let why = format!("{count} of {limit} records");
+        return Err(Error::corrupt("hash tree node", Place::Block(at), records as u64, why));
+    }
+    let mut frame = Frame { bytes, records, count, index: 0 };
+    frame.seek(hash);
+    Ok(frame)
+}
+
+fn find_in_leaf(volume: &Volume, inode: &Inode, block: FileBlock, name: &[u8]) -> Result<Option<Ino>, Error> {
+    let run = map::find_run(volume, inode, block)?;
+    let Mapping::At(at) = run.mapping else { return Err(hole(inode, block)) };
+    let bytes = volume.read_block(at)?;
+    linear::check_leaf(volume, inode, block, at, &bytes)?;
+    let mut found = None;
+    linear::walk(volume, at, &bytes, 0, 0, &mut |entry| {
+        if entry.name == name {
+            found = Some(entry.ino);
+        }
+        found.is_none()
+    })?;
+    Ok(found)
+}
+
+fn read_block(volume: &Volume, inode: &Inode, block: FileBlock) -> Result<(DiskBlock, Arc<[u8]>), Error> {
+    match map::find_run(volume, inode, block)?.mapping {
+        Mapping::At(at) => Ok((at, volume.read_block(at)?)),
+        _ => Err(hole(inode, block)),
+    }
+}
+
+fn hole(inode: &Inode, block: FileBlock) -> Error {
+    Error::corrupt("hash tree", Place::Inode(inode.number()), 0, format!("{block} is a hole"))
+}
+
+fn hash_name(volume: &Volume, name: &[u8], version: u8) -> Option<u32> {
+    let raw = &volume.superblock().raw;
+    let seed = raw.s_hash_seed.map(|word| word.get());
+    let signed = version < 3 && raw.s_flags.get() & FLAG_UNSIGNED == 0;
+    let (major, _) = match version % 3 {
+        _ if version > 5 => return None,
+        0 => dirhash::legacy(name, &seed, signed),
+        1 => dirhash::half_md4(name, &seed, signed),
+        _ => dirhash::tea(name, &seed, signed),
+    };
+    Some(major & !CONTINUED)
+}

@@ -1,0 +1,183 @@
+//! Inodes: the raw bytes, their checksum, and the fields that every part of the driver asks for.
+
+pub mod attr;
+pub mod dir;
+pub mod file;
+pub mod map;
+pub mod symlink;
+pub mod xattr;
+
+use crate::error::{Error, Place};
+use crate::features::Incompat;
+use crate::layout::{InodeBase, InodeExtra};
+use crate::units::Ino;
+use crate::volume::Volume;
+use alloc::boxed::Box;
+use map::MapCache;
+use rump_checksum::crc32c;
+use rump_kpi::FileType;
+use zerocopy::FromBytes;
+
+/// Compressed.
+pub const FLAG_COMPRESSED: u32 = 0x4;
+/// Encrypted.
+pub const FLAG_ENCRYPTED: u32 = 0x800;
+/// A directory with a hash tree.
+pub const FLAG_INDEX: u32 = 0x1000;
+/// Space counts in blocks.
+pub const FLAG_HUGE_FILE: u32 = 0x4_0000;
+/// Mapped by extents.
+pub const FLAG_EXTENTS: u32 = 0x8_0000;
+/// Holds the value of an attribute.
+pub const FLAG_EA_INODE: u32 = 0x20_0000;
+/// The content is in the inode.
+pub const FLAG_INLINE_DATA: u32 = 0x1000_0000;
+/// A directory which ignores case.
+pub const FLAG_CASEFOLD: u32 = 0x4000_0000;
+
+const CHECKSUM_LO_AT: usize = 0x7c;
+const CHECKSUM_HI_AT: usize = 0x82;
+const BASE_SIZE: usize = 128;
+
+/// An inode in memory, with what is known of its map.
+pub struct Inode {
+    number: Ino,
+    raw: Box<[u8]>,
+    base: InodeBase,
+    extra: InodeExtra,
+    size: u64,
+    map: MapCache,
+}
+
+impl Inode {
+    /// An inode from the inode table; its checksum is verified.
+    pub fn from_table(volume: &Volume, number: Ino, raw: &[u8]) -> Result<Self, Error> {
+        let inode = Self::from_journal(volume, number, raw)?;
+        // An inode that was never written is all zeros and has no checksum.
+        if volume.features().has_metadata_checksums() && !inode.checksum_is_right(volume) {
+            if raw.iter().all(|byte| *byte == 0) {
+                return Ok(inode);
+            }
+            return Err(Error::corrupt(
+                "inode",
+                Place::Inode(number),
+                CHECKSUM_LO_AT as u64,
+                "wrong checksum",
+            ));
+        }
+        Ok(inode)
+    }
+
+    /// An inode whose bytes were verified elsewhere.
+    pub fn from_journal(volume: &Volume, number: Ino, raw: &[u8]) -> Result<Self, Error> {
+        let place = Place::Inode(number);
+
+        let (base, rest) = InodeBase::read_from_prefix(raw).map_err(|_| cut_short(place))?;
+        let mut padded = [0u8; 32];
+        let have = rest.len().min(32);
+        padded[..have].copy_from_slice(&rest[..have]);
+        let extra = InodeExtra::read_from_bytes(&padded).map_err(|_| cut_short(place))?;
+        if usize::from(extra.i_extra_isize.get()) > rest.len() {
+            let why = alloc::format!("extra size {} of {} bytes", extra.i_extra_isize.get(), rest.len());
+            return Err(Error::corrupt("inode", place, BASE_SIZE as u64, why));
+        }
+        let size = size_of_inode(volume, &base);
+        Ok(Self { number, raw: raw.into(), base, extra, size, map: MapCache::new() })
+    }
+
+    /// Its number.
+    pub fn number(&self) -> Ino {
+        self.number
+    }
+
+    /// All its bytes.
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
+    /// The first 128 bytes.
+    pub fn base(&self) -> &InodeBase {
+        &self.base
+    }
+
+    /// The bytes after the first 128; zeros where the inode is shorter.
+    pub fn extra(&self) -> &InodeExtra {
+        &self.extra
+    }
+
+    /// How many bytes after the first 128 are fields; attributes may follow.
+    pub fn extra_isize(&self) -> u16 {
+        self.extra.i_extra_isize.get()
+    }
+
+    /// Whether the word at this offset after the first 128 bytes is in use.
+    pub fn extra_field(&self, offset: u16) -> Option<()> {
+        (self.extra_isize() >= offset + 4).then_some(())
+    }
+
+    /// Length in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The block of attributes, or zero.
+    pub fn file_acl(&self) -> u64 {
+        u64::from(self.base.i_file_acl_lo.get()) | u64::from(self.base.i_file_acl_high.get()) << 32
+    }
+
+    /// Changes when the number is used again.
+    pub fn generation(&self) -> u32 {
+        self.base.i_generation.get()
+    }
+
+    /// Whether a flag is set.
+    pub fn has_flag(&self, flag: u32) -> bool {
+        self.base.i_flags.get() & flag != 0
+    }
+
+    /// What is known of the map.
+    pub fn map(&self) -> &MapCache {
+        &self.map
+    }
+
+    /// Whether the content is in the inode itself.
+    pub fn is_inline(&self, volume: &Volume) -> bool {
+        self.has_flag(FLAG_INLINE_DATA) && volume.features().incompat.contains(Incompat::INLINE_DATA)
+    }
+
+    /// The seed of checksums of blocks that belong to this inode.
+    pub fn checksum_seed(&self, volume: &Volume) -> u32 {
+        let seed = crc32c(volume.checksum_seed(), &self.number.0.to_le_bytes());
+        crc32c(seed, &self.generation().to_le_bytes())
+    }
+
+    fn checksum_is_right(&self, volume: &Volume) -> bool {
+        let wide = self.raw.len() > BASE_SIZE && self.extra_isize() >= 4;
+        let mut sum = crc32c(self.checksum_seed(volume), &self.raw[..CHECKSUM_LO_AT]);
+        sum = crc32c(sum, &[0, 0]);
+        let mut stored = u32::from(self.base.i_checksum_lo.get());
+        if wide {
+            sum = crc32c(sum, &self.raw[CHECKSUM_LO_AT + 2..CHECKSUM_HI_AT]);
+            sum = crc32c(sum, &[0, 0]);
+            sum = crc32c(sum, &self.raw[CHECKSUM_HI_AT + 2..]);
+            stored |= u32::from(self.extra.i_checksum_hi.get()) << 16;
+            return sum == stored;
+        }
+        sum = crc32c(sum, &self.raw[CHECKSUM_LO_AT + 2..]);
+        sum & 0xffff == stored
+    }
+}
+
+fn cut_short(place: Place) -> Error {
+    Error::corrupt("inode", place, 0, "cut short")
+}
+
+/// The high half of the size counts for regular files, and for directories with large_dir.
+fn size_of_inode(volume: &Volume, base: &InodeBase) -> u64 {
+    let wide = match FileType::from_mode(base.i_mode.get().into()) {
+        Some(FileType::Regular) => true,
+        Some(FileType::Directory) => volume.features().incompat.contains(Incompat::LARGE_DIR),
+        _ => false,
+    };
+    u64::from(base.i_size_lo.get()) | if wide { u64::from(base.i_size_high.get()) << 32 } else { 0 }
+}

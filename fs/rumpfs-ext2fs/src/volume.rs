@@ -1,0 +1,215 @@
+//! A mounted volume: the one place through which every byte of metadata and data is read.
+//!
+//! Reads see the journal's overlay, if there is one. Block numbers are checked against the volume here, so
+//! that no caller has to. Locks: those of the cache only, never held during I/O.
+
+use crate::cache::BlockCache;
+use crate::error::{Error, Place};
+use crate::features::Features;
+use crate::group;
+use crate::inode::Inode;
+use crate::journal::Overlay;
+use crate::superblock::Superblock;
+use crate::units::{DiskBlock, GroupNo, Ino};
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec;
+use hashbrown::HashMap;
+use rump_kpi::BlockDevice;
+use rump_kpi::sync::RwLock;
+
+const READ_AHEAD_BYTES: u32 = 32 << 10;
+const MAX_GROUPS_KEPT: usize = 1 << 16;
+
+/// The volume.
+pub struct Volume {
+    device: Arc<dyn BlockDevice>,
+    superblock: Superblock,
+    /// Block of the superblock in use; descriptors follow it.
+    descriptor_base: DiskBlock,
+    /// Blocks that both superblock and device have.
+    readable_blocks: u64,
+    cache: BlockCache,
+    inode_tables: RwLock<HashMap<GroupNo, DiskBlock>>,
+    overlay: Option<Overlay>,
+}
+
+impl Volume {
+    /// A volume without overlay. Nothing is read yet.
+    pub fn new(device: Arc<dyn BlockDevice>, superblock: Superblock, descriptor_base: DiskBlock) -> Self {
+        let readable_blocks = superblock.blocks.min(device.size_bytes() >> superblock.block_bits);
+        let cache = BlockCache::new(superblock.block_size());
+        let inode_tables = RwLock::new(HashMap::new());
+        Self { device, superblock, descriptor_base, readable_blocks, cache, inode_tables, overlay: None }
+    }
+
+    /// The same volume with a replayed journal over it. What was read before is forgotten.
+    pub fn with_overlay(self, overlay: Overlay) -> Self {
+        let mut volume = Self::new(self.device, self.superblock, self.descriptor_base);
+        let at = 1024 % volume.block_size().max(1024) as usize;
+        let replayed = overlay
+            .find(volume.superblock.primary_block().0)
+            .and_then(|block| block.get(at..))
+            .and_then(|bytes| Superblock::parse(bytes).ok());
+        if let Some(superblock) = replayed {
+            // Only counters may differ: a changed geometry would be a resize that we did not see mounted.
+            let same = superblock.block_bits == volume.superblock.block_bits
+                && superblock.inode_size == volume.superblock.inode_size
+                && superblock.desc_size == volume.superblock.desc_size;
+            if same {
+                volume.readable_blocks =
+                    superblock.blocks.min(volume.device.size_bytes() >> superblock.block_bits);
+                volume.superblock = superblock;
+            }
+        }
+        volume.overlay = Some(overlay);
+        volume
+    }
+
+    /// Size of a block in bytes.
+    pub fn block_size(&self) -> u32 {
+        self.superblock.block_size()
+    }
+
+    /// Seed of checksums of metadata.
+    pub fn checksum_seed(&self) -> u32 {
+        self.superblock.checksum_seed
+    }
+
+    /// Features in use.
+    pub fn features(&self) -> &Features {
+        &self.superblock.features
+    }
+
+    /// The superblock.
+    pub fn superblock(&self) -> &Superblock {
+        &self.superblock
+    }
+
+    /// The block of the superblock in use.
+    pub fn descriptor_base(&self) -> DiskBlock {
+        self.descriptor_base
+    }
+
+    /// The journal's changes, if it was replayed.
+    pub fn overlay(&self) -> Option<&Overlay> {
+        self.overlay.as_ref()
+    }
+
+    /// Blocks of the volume that the device holds.
+    pub fn readable_blocks(&self) -> u64 {
+        self.readable_blocks
+    }
+
+    /// Reads consecutive whole blocks; the length of `buf` is a multiple of the block size.
+    pub fn read_blocks(&self, start: DiskBlock, buf: &mut [u8]) -> Result<(), Error> {
+        self.read_bytes(start, 0, buf)
+    }
+
+    /// Fills `buf` from byte `within` of block `start` on, over block borders.
+    pub fn read_bytes(&self, start: DiskBlock, within: u64, buf: &mut [u8]) -> Result<(), Error> {
+        let bits = self.superblock.block_bits;
+        let limit = self.readable_blocks << bits;
+        let offset = start.0.checked_mul(1 << bits).and_then(|byte| byte.checked_add(within));
+        let offset = offset.filter(|at| at.checked_add(buf.len() as u64).is_some_and(|end| end <= limit));
+        let Some(offset) = offset else {
+            let why = format!("beyond the {} blocks of the volume", self.readable_blocks);
+            return Err(Error::corrupt("block number", Place::Block(start), within, why));
+        };
+        self.device.read_at(offset, buf)?;
+        if let Some(overlay) = &self.overlay {
+            overlay_bytes(overlay, bits, offset, buf);
+        }
+        Ok(())
+    }
+
+    /// Reads one block of metadata through the cache.
+    pub fn read_block(&self, block: DiskBlock) -> Result<Arc<[u8]>, Error> {
+        if let Some(bytes) = self.cache.find(block.0) {
+            return Ok(bytes);
+        }
+        let mut bytes = vec![0; self.block_size() as usize];
+        self.read_blocks(block, &mut bytes)?;
+        let bytes: Arc<[u8]> = bytes.into();
+        self.cache.insert(block.0, bytes.clone());
+        Ok(bytes)
+    }
+
+    /// Like [`read_block`](Self::read_block), and reads up to `run` blocks from there into the cache at once.
+    pub fn read_block_ahead(&self, block: DiskBlock, run: u64) -> Result<Arc<[u8]>, Error> {
+        if let Some(bytes) = self.cache.find(block.0) {
+            return Ok(bytes);
+        }
+        let most = u64::from(READ_AHEAD_BYTES / self.block_size()).max(1);
+        let count = run.min(most).min(self.readable_blocks.saturating_sub(block.0));
+        if count <= 1 {
+            return self.read_block(block);
+        }
+        let size = self.block_size() as usize;
+        let mut bytes = vec![0; size * count as usize];
+        if self.read_blocks(block, &mut bytes).is_err() {
+            // A fault further on must not hide the block that was asked for.
+            return self.read_block(block);
+        }
+        for (index, part) in bytes.chunks_exact(size).enumerate().rev() {
+            let part: Arc<[u8]> = part.into();
+            self.cache.insert(block.0 + index as u64, part.clone());
+            if index == 0 {
+                return Ok(part);
+            }
+        }
+        self.read_block(block)
+    }
+
+    /// Reads an inode; its checksum is verified.
+    pub fn inode(&self, ino: Ino) -> Result<Inode, Error> {
+        let Some((group, index)) = self.superblock.locate_inode(ino) else {
+            return Err(Error::corrupt("inode number", Place::Inode(ino), 0, "no such inode on this volume"));
+        };
+        if let Some(raw) = self.overlay.as_ref().and_then(|overlay| overlay.inode(ino.0)) {
+            return Inode::from_journal(self, ino, raw);
+        }
+        let table = self.inode_table(group)?;
+        let byte = u64::from(index) * u64::from(self.superblock.inode_size);
+        let bits = self.superblock.block_bits;
+        let (block, at) = (byte >> bits, (byte & ((1 << bits) - 1)) as usize);
+        let table_blocks = (u64::from(self.superblock.raw.s_inodes_per_group.get())
+            * u64::from(self.superblock.inode_size))
+        .div_ceil(1 << bits);
+        let bytes = self.read_block_ahead(DiskBlock(table.0 + block), table_blocks - block)?;
+        let raw = bytes.get(at..at + usize::from(self.superblock.inode_size));
+        let raw = raw.ok_or_else(|| Error::corrupt("inode", Place::Inode(ino), 0, "cut short"))?;
+        Inode::from_table(self, ino, raw)
+    }
+
+    fn inode_table(&self, group: GroupNo) -> Result<DiskBlock, Error> {
+        if let Some(table) = self.inode_tables.read().get(&group) {
+            return Ok(*table);
+        }
+        let table = group::read_inode_table(self, group)?;
+        let mut tables = self.inode_tables.write();
+        if tables.len() >= MAX_GROUPS_KEPT {
+            tables.clear();
+        }
+        tables.insert(group, table);
+        Ok(table)
+    }
+}
+
+/// Lays the overlay's blocks over `buf`, which was read from byte `offset` on.
+fn overlay_bytes(overlay: &Overlay, bits: u32, offset: u64, buf: &mut [u8]) {
+    let end = offset + buf.len() as u64;
+    let mut next = overlay.next_from(offset >> bits);
+    while let Some(block) = next.filter(|block| *block < end.div_ceil(1 << bits)) {
+        let start = block << bits;
+        if let Some(bytes) = overlay.find(block) {
+            let from = offset.max(start);
+            let to = end.min(start + bytes.len() as u64);
+            if from < to {
+                let source = &bytes[(from - start) as usize..(to - start) as usize];
+                buf[(from - offset) as usize..(to - offset) as usize].copy_from_slice(source);
+            }
+        }
+        next = overlay.next_from(block + 1);
+    }
+}

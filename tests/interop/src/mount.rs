@@ -1,0 +1,58 @@
+//! Loop mounts by the host's kernel, undone when dropped.
+
+use crate::image::Scratch;
+use crate::program::run_ok;
+use crate::{Check, context};
+use std::path::{Path, PathBuf};
+
+/// A mounted image.
+#[derive(Debug)]
+pub struct Mounted {
+    point: Option<PathBuf>,
+    _scratch: Scratch,
+}
+
+impl Mounted {
+    /// Mounts for reading only. The journal of a dirty image is not replayed on disk by this call alone:
+    /// hand it clean images.
+    pub fn read_only(image: &Path) -> Check<Self> {
+        Self::with_options(image, "loop,ro")
+    }
+
+    /// Mounts for reading and writing.
+    pub fn read_write(image: &Path, options: &str) -> Check<Self> {
+        let separator = if options.is_empty() { "" } else { "," };
+        Self::with_options(image, &format!("loop,rw{separator}{options}"))
+    }
+
+    fn with_options(image: &Path, options: &str) -> Check<Self> {
+        let scratch = Scratch::new("mount")?;
+        let point = scratch.path("m");
+        context(std::fs::create_dir(&point), point.display())?;
+        run_ok("mount", &["-o".as_ref(), options.as_ref(), image.as_os_str(), point.as_os_str()])?;
+        Ok(Self { point: Some(point), _scratch: scratch })
+    }
+
+    /// Where it is mounted.
+    pub fn path(&self) -> &Path {
+        self.point.as_deref().unwrap_or(Path::new("/nonexistent"))
+    }
+
+    /// Unmounts and says whether that went well; a drop does it silently.
+    pub fn unmount(mut self) -> Check {
+        match self.point.take() {
+            Some(point) => run_ok("umount", &[point]).map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        if let Some(point) = self.point.take() {
+            if run_ok("umount", &[&point]).is_err() {
+                let _ = run_ok("umount", &["-l".as_ref(), point.as_os_str()]);
+            }
+        }
+    }
+}

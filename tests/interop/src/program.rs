@@ -1,0 +1,86 @@
+//! Runs programs under a limit of time.
+
+use crate::{Check, context};
+use std::ffi::OsStr;
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What a program left behind.
+#[derive(Debug)]
+pub struct Finished {
+    /// Its exit status; `None` when a signal or the limit of time ended it.
+    pub status: Option<i32>,
+    /// What it printed.
+    pub stdout: Vec<u8>,
+    /// What it complained of.
+    pub stderr: String,
+    /// Whether the limit of time ended it.
+    pub timed_out: bool,
+}
+
+impl Finished {
+    /// One line about how it ended, for messages.
+    pub fn verdict(&self) -> String {
+        let end = match (self.timed_out, self.status) {
+            (true, _) => "did not finish in time".to_string(),
+            (_, Some(status)) => format!("exit status {status}"),
+            (_, None) => "ended by a signal".to_string(),
+        };
+        let complaint: String = self.stderr.trim().chars().take(600).collect();
+        if complaint.is_empty() { end } else { format!("{end}: {complaint}") }
+    }
+}
+
+/// Runs to the end or to the limit, whichever comes first.
+pub fn run_within(command: &mut Command, limit: Duration) -> Check<Finished> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = context(child, &name)?;
+    let stdout = drain(child.stdout.take());
+    let stderr = drain(child.stderr.take());
+    let deadline = Instant::now() + limit;
+    let (status, timed_out) = loop {
+        match context(child.try_wait(), &name)? {
+            Some(status) => break (status.code(), false),
+            None if Instant::now() >= deadline => {
+                let _ = child.kill();
+                let _ = child.wait();
+                break (None, true);
+            }
+            None => thread::sleep(Duration::from_millis(2)),
+        }
+    };
+    let stdout = stdout.join().unwrap_or_default();
+    let stderr = String::from_utf8_lossy(&stderr.join().unwrap_or_default()).into_owned();
+    Ok(Finished { status, stdout, stderr, timed_out })
+}
+
+fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        bytes
+    })
+}
+
+/// Runs a program that has to succeed; answers what it printed.
+pub fn run_ok<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> Check<String> {
+    let finished = run_within(Command::new(program).args(arguments), Duration::from_secs(300))?;
+    if finished.status == Some(0) {
+        return Ok(String::from_utf8_lossy(&finished.stdout).into_owned());
+    }
+    let shown: Vec<_> = arguments.iter().map(|argument| argument.as_ref().to_string_lossy()).collect();
+    Err(format!("{program} {}: {}", shown.join(" "), finished.verdict()))
+}
+
+/// The first of `programs` that is not installed.
+pub fn lacks(programs: &[&'static str]) -> Option<&'static str> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<_> = std::env::split_paths(&path).collect();
+    folders.extend(["/usr/sbin".into(), "/sbin".into()]);
+    programs.iter().copied().find(|program| !folders.iter().any(|folder| folder.join(program).is_file()))
+}

@@ -1,0 +1,192 @@
+//! Trees that the kernel's own driver made, grown and cut until they have every shape it makes.
+#![forbid(unsafe_code)]
+
+use interop::image::Image;
+use interop::mount::Mounted;
+use interop::suite::{Suite, is_quick, lacks_kernel};
+use interop::tree::{Contents, compare, of_host};
+use interop::{Check, context, rump, source};
+use rustix::fs::{FallocateFlags, XattrFlags, fallocate, lsetxattr};
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// What is done to the mounted image.
+type Churn = fn(&Path) -> Check;
+
+/// Name, mebibytes, options of `mke2fs`, what happens, and whether contents are compared.
+const CASES: &[(&str, u64, &str, Churn, Contents)] = &[
+    ("a_directory_of_100000_names_ext4", 512, "-t ext4 -N 130000", many_names, Contents::Hashed),
+    ("a_directory_of_many_names_ext3_1k", 256, "-t ext3 -b 1024 -N 40000", some_names, Contents::Hashed),
+    ("a_directory_that_shrank", 128, "-t ext4 -b 1024", names_removed, Contents::Hashed),
+    ("a_deep_extent_tree", 256, "-t ext4 -b 1024", fragments, Contents::Hashed),
+    ("a_deep_extent_tree_with_bigalloc", 512, "-t ext4 -O bigalloc -C 16384", fragments, Contents::Hashed),
+    ("triple_indirect_blocks_ext2", 256, "-t ext2 -b 1024", fragments, Contents::Hashed),
+    ("triple_indirect_blocks_ext3", 256, "-t ext3 -b 1024", fragments, Contents::Hashed),
+    ("a_hole_of_4_tebibytes", 64, "-t ext4 -b 4096", huge_hole, Contents::Skipped),
+    ("a_hole_of_1_gibibyte", 64, "-t ext4", large_hole, Contents::Hashed),
+    ("unwritten_extents", 128, "-t ext4", unwritten, Contents::Hashed),
+    ("collapsed_and_inserted_ranges", 128, "-t ext4", ranges, Contents::Hashed),
+    ("attributes_in_inode_and_block", 64, "-t ext4", attributes, Contents::Hashed),
+    ("attributes_of_small_inodes", 64, "-t ext4 -I 128", attributes, Contents::Hashed),
+    ("attributes_in_inodes_of_their_own", 64, "-t ext4 -O ea_inode", large_attributes, Contents::Hashed),
+    ("the_source_tree_written_by_the_kernel", 256, "-t ext4", whole_source, Contents::Hashed),
+    ("the_source_tree_written_inline", 256, "-t ext4 -O inline_data", whole_source, Contents::Hashed),
+    ("the_source_tree_on_ext2", 256, "-t ext2", whole_source, Contents::Hashed),
+];
+
+fn main() {
+    let lacking = lacks_kernel();
+    let mut suite = Suite::default();
+    for (name, mebibytes, options, churn, contents) in CASES {
+        suite.add(*name, lacking, || agrees(name, *mebibytes, options, *churn, *contents));
+    }
+    suite.run();
+}
+
+fn agrees(name: &str, mebibytes: u64, options: &str, churn: Churn, contents: Contents) -> Check {
+    let options: Vec<&str> = options.split(' ').collect();
+    let image = Image::make(name, mebibytes, &options, None)?;
+    let mounted = Mounted::read_write(&image.path(), "")?;
+    churn(mounted.path())?;
+    mounted.unmount()?;
+    let ours = rump::view(&image.path().to_string_lossy(), contents)?;
+    let mounted = Mounted::read_only(&image.path())?;
+    compare(&of_host(mounted.path(), contents)?, &ours)
+}
+
+fn create(path: &Path) -> Check<File> {
+    context(File::create(path), path.display())
+}
+
+fn names(root: &Path, count: usize) -> Check {
+    let folder = root.join("many");
+    context(fs::create_dir(&folder), "many")?;
+    for number in 0..count {
+        create(&folder.join(format!("{number}-of-very-many-names")))?;
+    }
+    Ok(())
+}
+
+fn many_names(root: &Path) -> Check {
+    names(root, if is_quick() { 20_000 } else { 100_000 })
+}
+
+fn some_names(root: &Path) -> Check {
+    names(root, 30_000)
+}
+
+fn names_removed(root: &Path) -> Check {
+    names(root, 8_000)?;
+    for number in (0..8_000).filter(|number| number % 5 != 0) {
+        let path = root.join("many").join(format!("{number}-of-very-many-names"));
+        context(fs::remove_file(&path), path.display())?;
+    }
+    let renamed = root.join("many/renamed-into-a-gap");
+    context(fs::rename(root.join("many/0-of-very-many-names"), renamed), "rename")
+}
+
+/// Every other block of 20,000 and two files that grow by turns.
+fn fragments(root: &Path) -> Check {
+    let comb = create(&root.join("comb"))?;
+    for tooth in 0..20_000_u64 {
+        context(comb.write_all_at(&source::pattern(tooth, 1024), tooth * 8192), "comb")?;
+    }
+    context(comb.sync_all(), "comb")?;
+    let (one, other) = (create(&root.join("one"))?, create(&root.join("other"))?);
+    for turn in 0..300_u64 {
+        for file in [&one, &other] {
+            context(file.write_all_at(&source::pattern(turn, 5000), turn * 5000), "turns")?;
+            context(file.sync_data(), "turns")?;
+        }
+    }
+    Ok(())
+}
+
+fn hole_of(root: &Path, bytes: u64) -> Check {
+    let file = create(&root.join("hole"))?;
+    context(file.write_all_at(b"first", 0), "hole")?;
+    context(file.write_all_at(b"middle", bytes / 2 + 77), "hole")?;
+    context(file.write_all_at(b"last", bytes - 4), "hole")
+}
+
+fn huge_hole(root: &Path) -> Check {
+    hole_of(root, 4 << 40)
+}
+
+fn large_hole(root: &Path) -> Check {
+    hole_of(root, 1 << 30)
+}
+
+fn unwritten(root: &Path) -> Check {
+    let file = create(&root.join("unwritten"))?;
+    context(fallocate(&file, FallocateFlags::empty(), 0, 40 << 20), "fallocate")?;
+    for index in 0..200_u64 {
+        context(file.write_all_at(&source::pattern(index, 3000), index * 150_000), "unwritten")?;
+    }
+    let kept = create(&root.join("beyond-the-end"))?;
+    context(fallocate(&kept, FallocateFlags::KEEP_SIZE, 0, 1 << 20), "fallocate")?;
+    context(kept.write_all_at(b"short", 0), "unwritten")
+}
+
+fn ranges(root: &Path) -> Check {
+    let file = create(&root.join("ranges"))?;
+    context(file.write_all_at(&source::pattern(9, 4 << 20), 0), "ranges")?;
+    context(file.sync_all(), "ranges")?;
+    for index in 0..20_u64 {
+        let at = index * 98_304;
+        context(fallocate(&file, FallocateFlags::COLLAPSE_RANGE, at, 4096), "collapse")?;
+        context(fallocate(&file, FallocateFlags::INSERT_RANGE, at + 8192, 8192), "insert")?;
+        context(fallocate(&file, FallocateFlags::ZERO_RANGE, at + 32_768, 4096), "zero")?;
+        let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        context(fallocate(&file, punch, at + 65_536, 5000), "punch")?;
+    }
+    Ok(())
+}
+
+fn set(path: &Path, name: &str, value: &[u8]) -> Check {
+    context(lsetxattr(path, name, value, XattrFlags::empty()), format!("{}: {name}", path.display()))
+}
+
+/// An access list as the system call takes it: version 2, then tag, permissions and id of each entry.
+fn access_list() -> Vec<u8> {
+    let entries: [(u16, u16, u32); 5] =
+        [(1, 6, u32::MAX), (2, 7, 1234), (4, 4, u32::MAX), (16, 7, u32::MAX), (32, 0, u32::MAX)];
+    let mut bytes = 2_u32.to_le_bytes().to_vec();
+    for (tag, permissions, id) in entries {
+        bytes.extend_from_slice(&tag.to_le_bytes());
+        bytes.extend_from_slice(&permissions.to_le_bytes());
+        bytes.extend_from_slice(&id.to_le_bytes());
+    }
+    bytes
+}
+
+fn attributes(root: &Path) -> Check {
+    for number in 0..20_u64 {
+        let path = root.join(format!("file-{number}"));
+        create(&path)?;
+        set(&path, "user.shared", &source::pattern(1, 300))?;
+        set(&path, "trusted.own", &source::pattern(number, number as usize * 7))?;
+        set(&path, "security.label", b"secret")?;
+    }
+    let listed = root.join("access-list");
+    create(&listed)?;
+    set(&listed, "system.posix_acl_access", &access_list())?;
+    let folder = root.join("folder");
+    context(fs::create_dir(&folder), "folder")?;
+    set(&folder, "system.posix_acl_default", &access_list())?;
+    create(&folder.join("inherits"))?;
+    Ok(())
+}
+
+fn large_attributes(root: &Path) -> Check {
+    attributes(root)?;
+    let path = root.join("large");
+    create(&path)?;
+    set(&path, "user.large", &source::pattern(5, 40_000))?;
+    set(&path, "user.other", &source::pattern(6, 9_000))
+}
+
+fn whole_source(root: &Path) -> Check {
+    source::fill(root, 3000)
+}

@@ -1,0 +1,65 @@
+//! The builder behind `buildrump.sh`: builds the components, installs them into `./rump`, and proves with
+//! sample images that what was installed works.
+//!
+//! Commands and options are those of NetBSD's `buildrump.sh` as far as they have a meaning here.
+#![forbid(unsafe_code)]
+
+mod build;
+mod install;
+mod options;
+mod probe;
+mod proof;
+
+use options::{Command, Options, Parsed};
+use std::process::ExitCode;
+
+/// What a command answers: nothing, or what went wrong.
+type Outcome<T = ()> = Result<T, String>;
+
+/// Exit status of a wrong command line.
+const USAGE_ERROR: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (options, commands) = match options::parse(&arguments) {
+        Ok(Parsed::Help) => {
+            print!("{}", options::USAGE);
+            return ExitCode::SUCCESS;
+        }
+        Ok(Parsed::Run(options, commands)) => (options, commands),
+        Err(message) => {
+            eprintln!("buildrump.sh: {message}\n\n{}", options::USAGE);
+            return ExitCode::from(USAGE_ERROR);
+        }
+    };
+    for command in commands {
+        match run(command, &options) {
+            Ok(true) => {}
+            Ok(false) => return ExitCode::FAILURE,
+            Err(message) => {
+                eprintln!("buildrump.sh: {}: {}", command.name(), message.trim_end());
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Runs one command; `false` when it has already said what failed.
+fn run(command: Command, options: &Options) -> Outcome<bool> {
+    options.say(&format!("{} ...", command.name()));
+    match command {
+        Command::Checkout => build::fetch(options)?,
+        Command::Probe => probe::report(options)?,
+        Command::Tools => probe::write_tools(options)?,
+        Command::Build => build::build(options)?,
+        Command::Install => install::install(options)?,
+        Command::Fullbuild => {
+            probe::write_tools(options)?;
+            build::build(options)?;
+            install::install(options)?;
+        }
+        Command::Tests => return proof::prove(options),
+    }
+    Ok(true)
+}

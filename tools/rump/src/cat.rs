@@ -1,0 +1,65 @@
+//! `rump cat`: files to standard output, unbuffered but in large pieces.
+
+use crate::session::{Failure, Place, Session};
+use clap::Args as ClapArgs;
+use rumpkit::{KError, Mode, OpenFlags};
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// Arguments of `rump cat`.
+#[derive(ClapArgs)]
+#[command(after_help = "Example:\n  rump cat disk.img:/etc/fstab")]
+pub struct Args {
+    /// Files to write, as IMAGE:/PATH
+    #[arg(value_name = "ADDRESS", required = true)]
+    addresses: Vec<OsString>,
+}
+
+enum Stop {
+    Read(KError),
+    Write(io::Error),
+}
+
+/// Runs it.
+pub fn run(args: &Args, session: &mut Session) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    let mut buffer = Vec::new();
+    for place in session.places(&args.addresses)? {
+        match copy(&place, &mut buffer, &mut out) {
+            Ok(()) => {}
+            Err(Stop::Read(error)) => session.report(&place, &place.path, &error),
+            Err(Stop::Write(error)) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn copy(place: &Place, buffer: &mut Vec<u8>, out: &mut impl Write) -> Result<(), Stop> {
+    let process = place.process();
+    let fd = process.open(&place.path, OpenFlags::empty(), Mode::new(0)).map_err(Stop::Read)?;
+    let result = (|| {
+        let size = process.fstat(fd).map_err(Stop::Read)?.size;
+        // A small file needs no large buffer; one byte more shows the end in the same call.
+        let wanted = usize::try_from(size).unwrap_or(CHUNK_BYTES).saturating_add(1).min(CHUNK_BYTES);
+        if buffer.len() < wanted {
+            buffer.resize(wanted, 0);
+        }
+        let mut offset = 0_u64;
+        loop {
+            let count = process.pread(fd, buffer, offset).map_err(Stop::Read)?;
+            if count == 0 {
+                return Ok(());
+            }
+            out.write_all(&buffer[..count]).map_err(Stop::Write)?;
+            offset += count as u64;
+            if offset >= size && count < buffer.len() {
+                return Ok(());
+            }
+        }
+    })();
+    // Closing what was only read cannot lose anything.
+    let _ = process.close(fd);
+    result.and_then(|()| out.flush().map_err(Stop::Write))
+}

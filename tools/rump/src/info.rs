@@ -1,0 +1,172 @@
+//! `rump info`: what is in an image.
+
+use crate::output::{Output, escaped};
+use crate::session::{Failure, Session};
+use crate::units;
+use clap::Args as ClapArgs;
+use rumpkit::image::{Content, OpenError, Survey, Volume};
+use serde::Serialize;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+
+/// Arguments of `rump info`.
+#[derive(ClapArgs)]
+#[command(after_help = "Example:\n  rump info disk.img")]
+pub struct Args {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// The image
+    #[arg(value_name = "IMAGE")]
+    image: OsString,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    image: String,
+    size: u64,
+    tables: Vec<Table<'a>>,
+    filesystems: Vec<FileSystem<'a>>,
+    warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Table<'a> {
+    scheme: &'a str,
+    partitions: Vec<Partition<'a>>,
+    warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Partition<'a> {
+    number: u32,
+    start: u64,
+    size: u64,
+    kind: &'a str,
+    label: &'a str,
+}
+
+#[derive(Default, Serialize)]
+struct FileSystem<'a> {
+    selector: &'a str,
+    start: u64,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    label: &'a str,
+    uuid: &'a str,
+    block_size: u32,
+    size: u64,
+    free: u64,
+    features: &'a [String],
+    notes: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// Runs it.
+pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
+    let path = args.image.as_bytes();
+    let name = escaped(path);
+    let fail = |error| Failure::Open(name.clone(), error);
+    let survey = Survey::open(session.host().clone(), path, session.lock()).map_err(fail)?;
+    if survey.tables.is_empty() && survey.volumes.is_empty() && survey.warnings.is_empty() {
+        return Err(fail(OpenError::NotRecognised));
+    }
+    if args.json {
+        serde_json::to_writer_pretty(&mut *out, &report(&name, &survey)).map_err(io::Error::from)?;
+        return Ok(out.write_all(b"\n")?);
+    }
+    Ok(write_text(out, &name, &survey)?)
+}
+
+fn report<'a>(name: &str, survey: &'a Survey) -> Report<'a> {
+    let tables = survey.tables.iter().map(|table| Table {
+        scheme: table.scheme,
+        warnings: &table.warnings,
+        partitions: (table.partitions.iter())
+            .map(|part| Partition {
+                number: part.number,
+                start: part.start_bytes,
+                size: part.size_bytes,
+                kind: &part.kind,
+                label: &part.label,
+            })
+            .collect(),
+    });
+    Report {
+        image: name.into(),
+        size: survey.size_bytes,
+        tables: tables.collect(),
+        filesystems: survey.volumes.iter().filter_map(file_system).collect(),
+        warnings: &survey.warnings,
+    }
+}
+
+fn file_system(volume: &Volume) -> Option<FileSystem<'_>> {
+    let place = FileSystem { selector: &volume.selector, start: volume.start_bytes, ..FileSystem::default() };
+    match &volume.content {
+        Content::Unknown => None,
+        Content::Damaged(error) => Some(FileSystem { error: Some(error.to_string()), ..place }),
+        Content::FileSystem(_, info) => Some(FileSystem {
+            kind: &info.kind,
+            label: &info.label,
+            uuid: &info.uuid,
+            block_size: info.block_size,
+            size: info.size_bytes,
+            free: info.free_bytes,
+            features: &info.features,
+            notes: &info.notes,
+            ..place
+        }),
+    }
+}
+
+fn write_text(out: &mut Output, name: &str, survey: &Survey) -> io::Result<()> {
+    writeln!(out, "{name}: {} bytes ({})", survey.size_bytes, units::human(survey.size_bytes))?;
+    for table in &survey.tables {
+        writeln!(out, "\nPartition table: {}", table.scheme)?;
+        writeln!(out, "  {:>4} {:>15} {:>15}  {:<28} Label", "No", "Start", "Size", "Type")?;
+        for part in &table.partitions {
+            write!(out, "  {:>4} {:>15} {:>15}  ", part.number, part.start_bytes, part.size_bytes)?;
+            writeln!(out, "{:<28} {}", plain(&part.kind), plain(&part.label))?;
+        }
+        write_list(out, "warning", &table.warnings)?;
+    }
+    for volume in &survey.volumes {
+        match &volume.content {
+            Content::Unknown => {}
+            Content::Damaged(error) => writeln!(out, "\n{name}{}: {error}", volume.selector)?,
+            Content::FileSystem(_, info) => {
+                writeln!(out, "\n{name}{}: {}", volume.selector, info.kind)?;
+                for (key, value) in [("label", &info.label), ("uuid", &info.uuid)] {
+                    if !value.is_empty() {
+                        writeln!(out, "  {key}: {}", plain(value))?;
+                    }
+                }
+                writeln!(out, "  block size: {}", info.block_size)?;
+                let (size, free) = (info.size_bytes, info.free_bytes);
+                writeln!(
+                    out,
+                    "  size: {size} ({}), free: {free} ({})",
+                    units::human(size),
+                    units::human(free)
+                )?;
+                if !info.features.is_empty() {
+                    writeln!(out, "  features: {}", info.features.join(" "))?;
+                }
+                write_list(out, "note", &info.notes)?;
+            }
+        }
+    }
+    write_list(out, "warning", &survey.warnings)
+}
+
+fn write_list(out: &mut Output, word: &str, lines: &[String]) -> io::Result<()> {
+    lines.iter().try_for_each(|line| writeln!(out, "  {word}: {}", plain(line)))
+}
+
+/// Labels come from the image: they may not command the terminal.
+fn plain(text: &str) -> String {
+    escaped(text.as_bytes())
+}

@@ -1,0 +1,364 @@
+//! `rump ls`: listings of directories, in the form of GNU `ls`.
+//!
+//! One directory is in memory at a time; attributes are kept for directories of ordinary size and asked for
+//! twice for huge ones.
+
+use crate::output::{Output, escaped};
+use crate::record::{JsonWriter, Record, read_target, stat_path};
+use crate::session::{Failure, Place, Session};
+use crate::stat::mode_text;
+use crate::units;
+use crate::walk::{Names, file_name, join, open_directory};
+use clap::Args as ClapArgs;
+use rumpkit::{AtFlags, Fd, FileType, Ino, KResult, Mode, OpenFlags, Stat};
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::io::Write;
+
+/// Directories up to this size keep their attributes in memory.
+const KEPT_STATS: usize = 50_000;
+
+/// Arguments of `rump ls`.
+#[derive(ClapArgs)]
+#[command(after_help = "Examples:\n  rump ls -lh disk.img:/var/log\n  rump ls -R --jsonl disk.img@2")]
+pub struct Args {
+    /// Long format: type and mode, links, owner, group, size, time (UTC), name
+    #[arg(short = 'l')]
+    long: bool,
+    /// Directories below, too
+    #[arg(short = 'R', long)]
+    recursive: bool,
+    /// Names that begin with a dot, too, with . and ..
+    #[arg(short = 'a', long)]
+    all: bool,
+    /// With -l: sizes for people
+    #[arg(short = 'h', long)]
+    human_readable: bool,
+    /// Newest first
+    #[arg(short = 't')]
+    by_time: bool,
+    /// Largest first
+    #[arg(short = 'S', conflicts_with = "by_time")]
+    by_size: bool,
+    /// The other way round
+    #[arg(short = 'r', long)]
+    reverse: bool,
+    /// Directories themselves, not what is in them
+    #[arg(short = 'd', long)]
+    directory: bool,
+    /// Inode numbers
+    #[arg(short = 'i', long)]
+    inode: bool,
+    /// One name a line (always so)
+    #[arg(short = '1')]
+    one: bool,
+    /// Numeric owners (always so)
+    #[arg(short = 'n')]
+    numeric: bool,
+    /// Print a JSON array of records, dot files included
+    #[arg(long)]
+    json: bool,
+    /// Print a JSON record per line, dot files included
+    #[arg(long, conflicts_with = "json")]
+    jsonl: bool,
+    /// With --json or --jsonl: extended attributes too
+    #[arg(long)]
+    xattrs: bool,
+    /// What to list
+    #[arg(value_name = "ADDRESS", required = true)]
+    addresses: Vec<OsString>,
+}
+
+impl Args {
+    fn records(&self) -> bool {
+        self.json || self.jsonl
+    }
+
+    fn needs_stats(&self) -> bool {
+        self.long || self.recursive || self.inode || self.by_time || self.by_size || self.records()
+    }
+}
+
+/// How wide the columns are.
+#[derive(Default)]
+struct Widths {
+    ino: usize,
+    nlink: usize,
+    uid: usize,
+    gid: usize,
+    size: usize,
+    blocks: u64,
+}
+
+impl Widths {
+    fn include(&mut self, stat: &Stat, human: bool) {
+        let digits = |number: u64| number.checked_ilog10().unwrap_or(0) as usize + 1;
+        self.ino = self.ino.max(digits(stat.ino.0));
+        self.nlink = self.nlink.max(digits(stat.nlink));
+        self.uid = self.uid.max(digits(u64::from(stat.uid)));
+        self.gid = self.gid.max(digits(u64::from(stat.gid)));
+        self.size = self.size.max(size_text(stat, human).len());
+        self.blocks = self.blocks.saturating_add(stat.blocks);
+    }
+}
+
+fn size_text(stat: &Stat, human: bool) -> String {
+    match stat.file_type {
+        FileType::CharDevice | FileType::BlockDevice => format!("{}, {}", stat.rdev.major, stat.rdev.minor),
+        _ if human => units::human(stat.size),
+        _ => stat.size.to_string(),
+    }
+}
+
+struct Listing<'a> {
+    args: &'a Args,
+    session: &'a mut Session,
+    out: &'a mut Output,
+    json: JsonWriter,
+    /// Whether a directory was printed, so that the next one is set off.
+    began: bool,
+}
+
+/// Runs it.
+pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
+    let places = session.places(&args.addresses)?;
+    let mut listing = Listing { args, session, out, json: JsonWriter::new(args.jsonl), began: false };
+    let mut directories = Vec::new();
+    for place in places {
+        match listing.stat_top(&place) {
+            Ok(stat) if stat.file_type == FileType::Directory && !args.directory => directories.push(place),
+            Ok(stat) => {
+                let mut widths = Widths::default();
+                widths.include(&stat, args.human_readable);
+                listing.row(&place, None, &place.path, &place.path, &stat, &widths)?;
+                listing.began = true;
+            }
+            Err(error) => listing.session.report(&place, &place.path, &error),
+        }
+    }
+    let headed = args.recursive || args.addresses.len() > 1;
+    for place in &directories {
+        listing.directories(place, headed)?;
+    }
+    let Listing { json, out, .. } = listing;
+    if args.json { Ok(json.finish(out)?) } else { Ok(()) }
+}
+
+impl Listing<'_> {
+    /// A link on the command line is followed to a directory, unless the link itself is to be described.
+    fn stat_top(&self, place: &Place) -> KResult<Stat> {
+        let stat = stat_path(place.process(), &place.path, false)?;
+        if stat.file_type != FileType::Symlink || self.args.long || self.args.directory {
+            return Ok(stat);
+        }
+        match stat_path(place.process(), &place.path, true) {
+            Ok(target) if target.file_type == FileType::Directory => Ok(target),
+            _ => Ok(stat),
+        }
+    }
+
+    fn directories(&mut self, place: &Place, headed: bool) -> Result<(), Failure> {
+        let mut pending = vec![place.path.clone()];
+        let mut seen = HashSet::new();
+        while let Some(path) = pending.pop() {
+            let process = place.process();
+            let is_top = path == place.path;
+            let opened = match is_top {
+                true => process.open(&path, OpenFlags::DIRECTORY, Mode::new(0)),
+                false => open_directory(process, None, &path),
+            };
+            let fd = match opened {
+                Ok(fd) => fd,
+                Err(error) => {
+                    self.session.report(place, &path, &error);
+                    continue;
+                }
+            };
+            let before = pending.len();
+            let result = self.directory(place, &path, fd, headed, &mut seen, &mut pending);
+            // Closing what was only read cannot lose anything.
+            let _ = process.close(fd);
+            result?;
+            pending[before..].reverse();
+        }
+        Ok(())
+    }
+
+    fn directory(
+        &mut self,
+        place: &Place,
+        path: &[u8],
+        fd: Fd,
+        headed: bool,
+        seen: &mut HashSet<Ino>,
+        pending: &mut Vec<Vec<u8>>,
+    ) -> Result<(), Failure> {
+        let read =
+            place.process().fstat(fd).and_then(|stat| Ok((stat.ino, Names::read(place.process(), fd)?)));
+        let (ino, names) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                self.session.report(place, path, &error);
+                return Ok(());
+            }
+        };
+        if !seen.insert(ino) {
+            self.session.report(place, path, &"directory met before: the image is damaged");
+            return Ok(());
+        }
+        let rows = Rows::new(self, place, path, fd, &names);
+        if headed && !self.args.records() {
+            let gap = if self.began { "\n" } else { "" };
+            writeln!(self.out, "{gap}{}:", escaped(path))?;
+        }
+        self.began = true;
+        if self.args.long && !self.args.records() {
+            writeln!(self.out, "total {}", rows.widths.blocks.div_ceil(2))?;
+        }
+        for &index in &rows.order {
+            let name = rows.name(index);
+            let mut full = path.to_vec();
+            join(&mut full, name);
+            if !self.args.needs_stats() {
+                writeln!(self.out, "{}", escaped(name))?;
+                continue;
+            }
+            let Some(stat) = rows.stat(self, place, fd, index) else { continue };
+            self.row(place, Some(fd), &full, name, &stat, &rows.widths)?;
+            let is_real = name != b"." && name != b"..";
+            if self.args.recursive && is_real && stat.file_type == FileType::Directory {
+                pending.push(full);
+            }
+        }
+        Ok(())
+    }
+
+    fn row(
+        &mut self,
+        place: &Place,
+        directory: Option<Fd>,
+        path: &[u8],
+        name: &[u8],
+        stat: &Stat,
+        widths: &Widths,
+    ) -> Result<(), Failure> {
+        let needs_target = self.args.long || self.args.records();
+        let target = match needs_target.then(|| read_target(place.process(), directory, name, stat)) {
+            Some(Ok(target)) => target,
+            Some(Err(error)) => {
+                self.session.report(place, path, &error);
+                None
+            }
+            None => None,
+        };
+        if self.args.records() {
+            let mut record = Record::new(path, file_name(name), stat, target.as_deref());
+            if self.args.xattrs {
+                if let Err(error) = record.add_xattrs(place.process(), path) {
+                    self.session.report(place, path, &error);
+                }
+            }
+            return Ok(self.json.write(self.out, &record)?);
+        }
+        if self.args.inode {
+            write!(self.out, "{:>1$} ", stat.ino.0, widths.ino)?;
+        }
+        if self.args.long {
+            let (links, uid, gid, size) = (widths.nlink, widths.uid, widths.gid, widths.size);
+            write!(self.out, "{} {:>links$} {:>uid$} ", mode_text(stat), stat.nlink, stat.uid)?;
+            write!(self.out, "{:>gid$} {:>size$} ", stat.gid, size_text(stat, self.args.human_readable))?;
+            write!(self.out, "{} ", units::minute(stat.mtime))?;
+        }
+        self.out.write_all(escaped(name).as_bytes())?;
+        if let Some(target) = target {
+            write!(self.out, " -> {}", escaped(&target))?;
+        }
+        Ok(writeln!(self.out)?)
+    }
+}
+
+/// The entries of one directory, in the order to print.
+struct Rows<'a> {
+    names: &'a Names,
+    order: Vec<usize>,
+    widths: Widths,
+    kept: Vec<Option<Stat>>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(listing: &mut Listing<'_>, place: &Place, path: &[u8], fd: Fd, names: &'a Names) -> Self {
+        let args = listing.args;
+        let shows = |index: &usize| args.all || args.records() || names.name(*index).first() != Some(&b'.');
+        let mut order: Vec<usize> = (0..names.len()).filter(shows).collect();
+        if args.all && !args.records() {
+            // Beyond the real ones; see `name`.
+            order.splice(0..0, [names.len(), names.len() + 1]);
+        }
+        let mut rows = Self { names, order, widths: Widths::default(), kept: Vec::new() };
+        if args.needs_stats() {
+            rows.load(listing, place, path, fd);
+        }
+        if args.reverse {
+            rows.order.reverse();
+        }
+        rows
+    }
+
+    fn load(&mut self, listing: &mut Listing<'_>, place: &Place, path: &[u8], fd: Fd) {
+        let args = listing.args;
+        let keeps = self.order.len() <= KEPT_STATS;
+        if keeps {
+            self.kept = vec![None; self.names.len() + 2];
+        }
+        let mut keyed = Vec::with_capacity(self.order.len());
+        for index in std::mem::take(&mut self.order) {
+            let name = self.name(index);
+            match place.process().fstatat(Some(fd), name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => {
+                    self.widths.include(&stat, args.human_readable);
+                    let key = match (args.by_time, args.by_size) {
+                        (true, _) => (i128::from(stat.mtime.sec), stat.mtime.nsec),
+                        (_, true) => (i128::from(stat.size), 0),
+                        _ => (0, 0),
+                    };
+                    keyed.push((key, index));
+                    if keeps {
+                        self.kept[index] = Some(stat);
+                    }
+                }
+                Err(error) => {
+                    let mut full = path.to_vec();
+                    join(&mut full, name);
+                    listing.session.report(place, &full, &error);
+                }
+            }
+        }
+        if args.by_time || args.by_size {
+            // Stable: equal ones stay in order of their names.
+            keyed.sort_by_key(|&(key, _)| Reverse(key));
+        }
+        self.order = keyed.into_iter().map(|(_, index)| index).collect();
+    }
+
+    fn name(&self, index: usize) -> &'a [u8] {
+        match index.checked_sub(self.names.len()) {
+            None => self.names.name(index),
+            Some(0) => b".",
+            Some(_) => b"..",
+        }
+    }
+
+    fn stat(&self, listing: &mut Listing<'_>, place: &Place, fd: Fd, index: usize) -> Option<Stat> {
+        if let Some(kept) = self.kept.get(index) {
+            return *kept;
+        }
+        match place.process().fstatat(Some(fd), self.name(index), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Some(stat),
+            Err(error) => {
+                listing.session.report(place, self.name(index), &error);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Standard output with a buffer, and names made safe for a terminal.
+
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, StdoutLock, Write};
+
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// Standard output, locked and buffered.
+pub struct Output(BufWriter<StdoutLock<'static>>);
+
+impl Output {
+    /// Takes standard output.
+    pub fn new() -> Self {
+        Self(BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock()))
+    }
+
+    /// Whether a person is looking.
+    pub fn is_terminal(&self) -> bool {
+        io::IsTerminal::is_terminal(self.0.get_ref())
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// A name in which no byte can command a terminal and which can be read back: `\n`, `\t`, `\\`, and `\ooo` for
+/// other control characters and for bytes that are not UTF-8.
+pub fn escaped(name: &[u8]) -> String {
+    let mut text = String::with_capacity(name.len());
+    for chunk in name.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '\n' => text.push_str("\\n"),
+                '\t' => text.push_str("\\t"),
+                '\r' => text.push_str("\\r"),
+                '\\' => text.push_str("\\\\"),
+                _ if character.is_control() || is_format(character) => {
+                    let mut bytes = [0; 4];
+                    octal(&mut text, character.encode_utf8(&mut bytes).as_bytes());
+                }
+                _ => text.push(character),
+            }
+        }
+        octal(&mut text, chunk.invalid());
+    }
+    text
+}
+
+fn octal(text: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\\{byte:03o}");
+    }
+}
+
+/// Characters that turn the direction of text round or are line ends to some programs.
+fn is_format(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `bytes` in base 16.
+pub fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinary_names_stay_as_they_are() {
+        assert_eq!(escaped("Grüße an Öl.txt".as_bytes()), "Grüße an Öl.txt");
+    }
+
+    #[test]
+    fn control_bytes_and_broken_utf8_are_escaped() {
+        assert_eq!(escaped(b"a\x1b[2Jb\nc\\\xff"), "a\\033[2Jb\\nc\\\\\\377");
+        assert_eq!(escaped("\u{202e}gpj.exe".as_bytes()), "\\342\\200\\256gpj.exe");
+    }
+}

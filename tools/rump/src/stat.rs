@@ -1,0 +1,94 @@
+//! `rump stat`: all attributes of files.
+
+use crate::output::{Output, escaped};
+use crate::record::{JsonWriter, Record, read_target, stat_path, type_word};
+use crate::session::{Failure, Place, Session};
+use crate::{units, walk};
+use clap::Args as ClapArgs;
+use rumpkit::{FileType, KResult, Stat};
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+/// Arguments of `rump stat`.
+#[derive(ClapArgs)]
+#[command(after_help = "Example:\n  rump stat --json disk.img:/etc/passwd")]
+pub struct Args {
+    /// Print a JSON array
+    #[arg(long)]
+    json: bool,
+    /// With --json: extended attributes too, their values in base 16
+    #[arg(long, requires = "json")]
+    xattrs: bool,
+    /// Follow symbolic links
+    #[arg(short = 'L', long)]
+    dereference: bool,
+    /// Files, as IMAGE:/PATH
+    #[arg(value_name = "ADDRESS", required = true)]
+    addresses: Vec<OsString>,
+}
+
+/// Runs it.
+pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
+    let mut json = JsonWriter::new(false);
+    for place in session.places(&args.addresses)? {
+        match gather(&place, args) {
+            Ok((stat, target)) if args.json => {
+                let mut record =
+                    Record::new(&place.path, walk::file_name(&place.path), &stat, target.as_deref());
+                if args.xattrs {
+                    if let Err(error) = record.add_xattrs(place.process(), &place.path) {
+                        session.report(&place, &place.path, &error);
+                    }
+                }
+                json.write(out, &record)?;
+            }
+            Ok((stat, target)) => write_text(out, &place.path, &stat, target.as_deref())?,
+            Err(error) => session.report(&place, &place.path, &error),
+        }
+    }
+    if args.json { Ok(json.finish(out)?) } else { Ok(()) }
+}
+
+fn gather(place: &Place, args: &Args) -> KResult<(Stat, Option<Vec<u8>>)> {
+    let stat = stat_path(place.process(), &place.path, args.dereference)?;
+    let target = read_target(place.process(), None, &place.path, &stat)?;
+    Ok((stat, target))
+}
+
+fn write_text(out: &mut Output, path: &[u8], stat: &Stat, target: Option<&[u8]>) -> io::Result<()> {
+    let arrow = target.map(|target| format!(" -> {}", escaped(target))).unwrap_or_default();
+    writeln!(out, "  File: {}{arrow}", escaped(path))?;
+    let (size, blocks) = (stat.size, stat.blocks);
+    writeln!(out, "  Size: {size:<15} Blocks: {blocks:<10} Type: {}", type_word(stat.file_type))?;
+    write!(out, " Inode: {:<15} Links: {:<11}", stat.ino.0, stat.nlink)?;
+    if matches!(stat.file_type, FileType::CharDevice | FileType::BlockDevice) {
+        write!(out, " Device: {},{}", stat.rdev.major, stat.rdev.minor)?;
+    }
+    writeln!(out, "\n  Mode: {:04o}/{}   Uid: {}   Gid: {}", stat.mode, mode_text(stat), stat.uid, stat.gid)?;
+    writeln!(out, "Access: {}", units::full(stat.atime))?;
+    writeln!(out, "Modify: {}", units::full(stat.mtime))?;
+    writeln!(out, "Change: {}", units::full(stat.ctime))?;
+    match stat.birthtime {
+        Some(time) => writeln!(out, " Birth: {}", units::full(time)),
+        None => writeln!(out, " Birth: -"),
+    }
+}
+
+/// `drwxr-sr-x`.
+pub fn mode_text(stat: &Stat) -> String {
+    let bits = stat.mode.bits();
+    let mut text = String::with_capacity(10);
+    text.push(stat.file_type.letter());
+    for (shift, special, letter) in [(6, 0o4000, 's'), (3, 0o2000, 's'), (0, 0o1000, 't')] {
+        let part = bits >> shift;
+        text.push(if part & 4 != 0 { 'r' } else { '-' });
+        text.push(if part & 2 != 0 { 'w' } else { '-' });
+        text.push(match (bits & special != 0, part & 1 != 0) {
+            (true, true) => letter,
+            (true, false) => letter.to_ascii_uppercase(),
+            (false, true) => 'x',
+            (false, false) => '-',
+        });
+    }
+    text
+}

@@ -1,0 +1,134 @@
+//! `rump sum`: SHA-256 of files, in the form that `sha256sum` prints.
+
+use crate::output::{Output, hex};
+use crate::record::{JsonWriter, stat_path, text_and_hex};
+use crate::session::{Failure, Place, Session};
+use crate::walk::{Entry, Step, Visitor, walk};
+use clap::Args as ClapArgs;
+use rumpkit::{Fd, FileType, KError, KResult, Mode, OpenFlags, Process};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// Arguments of `rump sum`.
+#[derive(ClapArgs)]
+#[command(after_help = "Example:\n  rump sum disk.img:/etc > etc.sha256")]
+pub struct Args {
+    /// Print a JSON array
+    #[arg(long)]
+    json: bool,
+    /// Files, or directories with all files below
+    #[arg(value_name = "ADDRESS", required = true)]
+    addresses: Vec<OsString>,
+}
+
+#[derive(Serialize)]
+struct Sum {
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_hex: Option<String>,
+    size: u64,
+    sha256: String,
+}
+
+struct Sums<'a> {
+    args: &'a Args,
+    place: &'a Place,
+    session: &'a mut Session,
+    out: &'a mut Output,
+    json: &'a mut JsonWriter,
+    buffer: &'a mut Vec<u8>,
+}
+
+/// Runs it.
+pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
+    let mut json = JsonWriter::new(false);
+    let mut buffer = vec![0; CHUNK_BYTES];
+    for place in session.places(&args.addresses)? {
+        match stat_path(place.process(), &place.path, true) {
+            Ok(stat) if !matches!(stat.file_type, FileType::Regular | FileType::Directory) => {
+                session.report(&place, &place.path, &"neither a file nor a directory");
+            }
+            Ok(stat) => {
+                let (json, buffer) = (&mut json, &mut buffer);
+                let mut sums = Sums { args, place: &place, session, out, json, buffer };
+                walk(place.process(), &place.path, &stat, &mut sums)?;
+            }
+            Err(error) => session.report(&place, &place.path, &error),
+        }
+    }
+    if args.json { Ok(json.finish(out)?) } else { Ok(()) }
+}
+
+/// Digest and length of the open file `fd`.
+fn digest(process: &Process, fd: Fd, buffer: &mut [u8]) -> KResult<(String, u64)> {
+    let mut hasher = Sha256::new();
+    let mut offset = 0_u64;
+    loop {
+        let count = process.pread(fd, buffer, offset)?;
+        if count == 0 {
+            return Ok((hex(&hasher.finalize()), offset));
+        }
+        hasher.update(&buffer[..count]);
+        offset += count as u64;
+    }
+}
+
+/// `sha256sum` marks a line with a backslash when the name in it is escaped.
+fn write_line(out: &mut Output, digest: &str, path: &[u8]) -> io::Result<()> {
+    if !path.iter().any(|byte| matches!(byte, b'\\' | b'\n' | b'\r')) {
+        write!(out, "{digest}  ")?;
+        out.write_all(path)?;
+        return out.write_all(b"\n");
+    }
+    write!(out, "\\{digest}  ")?;
+    for &byte in path {
+        match byte {
+            b'\\' => out.write_all(b"\\\\")?,
+            b'\n' => out.write_all(b"\\n")?,
+            b'\r' => out.write_all(b"\\r")?,
+            _ => out.write_all(&[byte])?,
+        }
+    }
+    out.write_all(b"\n")
+}
+
+impl Sums<'_> {
+    fn sum(&mut self, entry: &Entry<'_>) -> Result<Option<(String, u64)>, KError> {
+        let process = self.place.process();
+        let fd = process.openat(entry.directory, entry.name, OpenFlags::empty(), Mode::new(0))?;
+        let result = digest(process, fd, self.buffer);
+        // Closing what was only read cannot lose anything.
+        let _ = process.close(fd);
+        result.map(Some)
+    }
+}
+
+impl Visitor<Failure> for Sums<'_> {
+    fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, Failure> {
+        if entry.stat.file_type != FileType::Regular {
+            return Ok(Step::Into);
+        }
+        let result = self.sum(entry).unwrap_or_else(|error| {
+            self.session.report(self.place, entry.path, &error);
+            None
+        });
+        if let Some((sha256, size)) = result {
+            if self.args.json {
+                let (path, path_hex) = text_and_hex(entry.path);
+                self.json.write(self.out, &Sum { path, path_hex, size, sha256 })?;
+            } else {
+                write_line(self.out, &sha256, entry.path)?;
+            }
+        }
+        Ok(Step::Over)
+    }
+
+    fn failed(&mut self, path: &[u8], why: &str) -> Result<(), Failure> {
+        self.session.report(self.place, path, &why);
+        Ok(())
+    }
+}

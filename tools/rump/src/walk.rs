@@ -1,0 +1,243 @@
+//! Walking a tree in an image: in byte order, without recursion, each directory once.
+//!
+//! The image is hostile: a directory that is met twice (a loop, or a directory with two names) is reported and
+//! not entered again, so a walk ends after as many steps as the image has entries. Memory: the names of the
+//! directories on the way from the root to here, and the numbers of the directories seen.
+
+use rumpkit::{AtFlags, Fd, FileType, Ino, KResult, Mode, OpenFlags, Process, Stat};
+use std::collections::HashSet;
+
+/// The names of one directory, in one piece of memory.
+#[derive(Default)]
+pub struct Names {
+    bytes: Vec<u8>,
+    spans: Vec<(usize, u32)>,
+}
+
+impl Names {
+    /// Reads the open directory `fd`, without `.` and `..`, sorted by bytes.
+    pub fn read(process: &Process, fd: Fd) -> KResult<Self> {
+        let mut names = Self::default();
+        process.getdents(fd, &mut |entry| {
+            if entry.name != b"." && entry.name != b".." {
+                names.push(entry.name);
+            }
+            true
+        })?;
+        names.sort();
+        Ok(names)
+    }
+
+    fn push(&mut self, name: &[u8]) {
+        self.spans.push((self.bytes.len(), name.len() as u32));
+        self.bytes.extend_from_slice(name);
+    }
+
+    fn sort(&mut self) {
+        let bytes = &self.bytes;
+        let name = |span: &(usize, u32)| &bytes[span.0..span.0 + span.1 as usize];
+        self.spans.sort_unstable_by(|a, b| name(a).cmp(name(b)));
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// The name at `index`.
+    pub fn name(&self, index: usize) -> &[u8] {
+        let (start, length) = self.spans[index];
+        &self.bytes[start..start + length as usize]
+    }
+}
+
+/// Opens the directory `name` in `parent`, never through a symbolic link.
+pub fn open_directory(process: &Process, parent: Option<Fd>, name: &[u8]) -> KResult<Fd> {
+    process.openat(parent, name, OpenFlags::DIRECTORY | OpenFlags::NOFOLLOW, Mode::new(0))
+}
+
+/// Appends `name` to `path`.
+pub fn join(path: &mut Vec<u8>, name: &[u8]) {
+    if path.last() != Some(&b'/') {
+        path.push(b'/');
+    }
+    path.extend_from_slice(name);
+}
+
+/// The last component of `path`; empty for the root.
+pub fn file_name(path: &[u8]) -> &[u8] {
+    let end = path.iter().rposition(|&byte| byte != b'/').map_or(0, |at| at + 1);
+    let start = path[..end].iter().rposition(|&byte| byte == b'/').map_or(0, |at| at + 1);
+    &path[start..end]
+}
+
+/// A file that the walk has come to.
+pub struct Entry<'a> {
+    /// Its path from the root of the image.
+    pub path: &'a [u8],
+    /// Its name.
+    pub name: &'a [u8],
+    /// The directory it is in; `None` for the top, whose `name` is then a path.
+    pub directory: Option<Fd>,
+    /// Steps from the top.
+    pub depth: usize,
+    /// Its attributes.
+    pub stat: &'a Stat,
+    /// Whether it is the last of its directory.
+    pub is_last: bool,
+}
+
+/// Whether to enter a directory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Enter it.
+    Into,
+    /// Go on beside it.
+    Over,
+}
+
+/// What is done on a walk. `E` ends it.
+pub trait Visitor<E> {
+    /// A file, before what is in it. The answer counts for directories only.
+    fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, E>;
+    /// A directory that was entered, after all that is in it.
+    fn leave(&mut self, path: &[u8], depth: usize, stat: &Stat) -> Result<(), E> {
+        let _ = (path, depth, stat);
+        Ok(())
+    }
+    /// Something could not be read.
+    fn failed(&mut self, path: &[u8], why: &str) -> Result<(), E>;
+}
+
+struct Frame {
+    fd: Fd,
+    names: Names,
+    next: usize,
+    stat: Stat,
+    path_length: usize,
+}
+
+/// Walks from `top`, whose attributes are `stat`, in order of bytes.
+pub fn walk<E>(process: &Process, top: &[u8], stat: &Stat, visitor: &mut impl Visitor<E>) -> Result<(), E> {
+    let mut walk = Walk { process, path: top.to_vec(), frames: Vec::new(), seen: HashSet::new() };
+    let entry = Entry { path: top, name: top, directory: None, depth: 0, stat, is_last: true };
+    if visitor.enter(&entry)? == Step::Into && stat.file_type == FileType::Directory {
+        walk.push(None, top, stat, visitor)?;
+    }
+    let result = walk.run(visitor);
+    for frame in walk.frames.drain(..) {
+        // Only after an early end: the descriptors are dropped with the process anyway.
+        let _ = process.close(frame.fd);
+    }
+    result
+}
+
+struct Walk<'a> {
+    process: &'a Process,
+    path: Vec<u8>,
+    frames: Vec<Frame>,
+    seen: HashSet<Ino>,
+}
+
+impl Walk<'_> {
+    fn run<E>(&mut self, visitor: &mut impl Visitor<E>) -> Result<(), E> {
+        while let Some(frame) = self.frames.last_mut() {
+            self.path.truncate(frame.path_length);
+            if frame.next >= frame.names.len() {
+                let stat = frame.stat;
+                // Closing a directory that was only read cannot lose anything.
+                let _ = self.process.close(frame.fd);
+                self.frames.pop();
+                visitor.leave(&self.path, self.frames.len(), &stat)?;
+                continue;
+            }
+            let index = frame.next;
+            frame.next += 1;
+            let name = frame.names.name(index).to_vec();
+            let (directory, is_last) = (frame.fd, frame.next == frame.names.len());
+            join(&mut self.path, &name);
+            self.step(directory, &name, is_last, visitor)?;
+        }
+        Ok(())
+    }
+
+    fn step<E>(
+        &mut self,
+        fd: Fd,
+        name: &[u8],
+        is_last: bool,
+        visitor: &mut impl Visitor<E>,
+    ) -> Result<(), E> {
+        let stat = match self.process.fstatat(Some(fd), name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(error) => return visitor.failed(&self.path, &error.to_string()),
+        };
+        let depth = self.frames.len();
+        let entry = Entry { path: &self.path, name, directory: Some(fd), depth, stat: &stat, is_last };
+        if visitor.enter(&entry)? == Step::Into && stat.file_type == FileType::Directory {
+            self.push(Some(fd), name, &stat, visitor)?;
+        }
+        Ok(())
+    }
+
+    /// Opens a directory that the visitor has entered; it is left at once if that fails.
+    fn push<E>(
+        &mut self,
+        parent: Option<Fd>,
+        name: &[u8],
+        stat: &Stat,
+        visitor: &mut impl Visitor<E>,
+    ) -> Result<(), E> {
+        let why = if !self.seen.insert(stat.ino) {
+            "directory met before: the image is damaged".to_string()
+        } else {
+            match self.open(parent, name) {
+                Ok((fd, names)) => {
+                    let path_length = self.path.len();
+                    self.frames.push(Frame { fd, names, next: 0, stat: *stat, path_length });
+                    return Ok(());
+                }
+                Err(error) => error.to_string(),
+            }
+        };
+        visitor.failed(&self.path, &why)?;
+        visitor.leave(&self.path, self.frames.len(), stat)
+    }
+
+    fn open(&self, parent: Option<Fd>, name: &[u8]) -> KResult<(Fd, Names)> {
+        let fd = match parent {
+            Some(_) => open_directory(self.process, parent, name)?,
+            // The top is what the user named: a symbolic link there may be followed.
+            None => self.process.open(name, OpenFlags::DIRECTORY, Mode::new(0))?,
+        };
+        match Names::read(self.process, fd) {
+            Ok(names) => Ok((fd, names)),
+            Err(error) => {
+                // The first error is the one to tell.
+                let _ = self.process.close(fd);
+                Err(error)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_are_last_components() {
+        assert_eq!(file_name(b"/etc/fstab"), b"fstab");
+        assert_eq!(file_name(b"/etc//"), b"etc");
+        assert_eq!(file_name(b"/"), b"");
+        assert_eq!(file_name(b"x"), b"x");
+    }
+
+    #[test]
+    fn joining_makes_no_double_slash() {
+        let mut path = b"/".to_vec();
+        join(&mut path, b"a");
+        join(&mut path, b"b");
+        assert_eq!(path, b"/a/b");
+    }
+}
