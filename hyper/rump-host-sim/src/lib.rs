@@ -5,6 +5,7 @@
 
 mod disk;
 mod files;
+pub mod suite;
 
 pub use disk::{Faults, SimDisk};
 

@@ -10,8 +10,8 @@ use rump_abi::Ino;
 use rump_kpi::sync::Mutex;
 
 const SHARDS: usize = 8;
-/// Entries in one generation of a shard.
-const GENERATION: usize = 1024;
+/// Entries in one generation of a shard: a directory of 100,000 names still fits, at about 100 bytes a name.
+const GENERATION: usize = 16 * 1024;
 
 #[derive(PartialEq, Eq)]
 struct Key {
@@ -94,6 +94,16 @@ impl NameCache {
         shard.keep(Key { dir, name: name.into() }, answer);
     }
 
+    /// Notes what a directory listing says of `name`, unless something is known. The caller holds the lock of
+    /// `dir`.
+    pub(crate) fn note(&self, dir: Ino, name: &[u8], ino: Ino) {
+        let mut shard = self.shard(dir, name).lock();
+        let query = Query { dir, name };
+        if !shard.young.contains_key(&query) && !shard.old.contains_key(&query) {
+            shard.keep(Key { dir, name: name.into() }, Some(ino));
+        }
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&self) {
         for shard in &self.shards {
@@ -126,7 +136,7 @@ mod tests {
     #[test]
     fn a_million_names_leave_a_bounded_cache() {
         let cache = NameCache::default();
-        for number in 0..100_000_u64 {
+        for number in 0..1_000_000_u64 {
             cache.set(Ino(number), b"name", Some(Ino(number)));
         }
         let kept: usize = cache

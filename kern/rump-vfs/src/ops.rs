@@ -7,7 +7,7 @@
 use crate::{Credentials, NAME_MAX, Vnode, access};
 use alloc::sync::Arc;
 use rump_abi::{Errno, FileType};
-use rump_kpi::{KError, KResult, NewNode};
+use rump_kpi::{DirEntry, KError, KResult, NewNode};
 
 /// Steps of the way up that a check for loops takes before it calls the tree damaged.
 const DEPTH_MAX: u32 = 1 << 16;
@@ -51,6 +51,20 @@ fn lookup_locked(dir: &Arc<Vnode>, name: &[u8]) -> KResult<Option<Arc<Vnode>>> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// Gives the entries of `dir` to `sink`, as [`Node::read_dir`](rump_kpi::Node::read_dir) does, and remembers
+/// what they name: who lists a directory asks for its files next, and a lookup may cost a scan of it. The lock of
+/// `dir` is held, so `sink` must not come back into the kernel.
+pub fn read_dir(dir: &Arc<Vnode>, cursor: u64, sink: &mut dyn FnMut(DirEntry<'_>) -> bool) -> KResult<()> {
+    let _shared = dir.entries.read();
+    let remembers = !dir.is_etfs();
+    dir.node()?.read_dir(cursor, &mut |entry| {
+        if remembers && !matches!(entry.name, b"." | b"..") {
+            dir.mount.names.note(dir.ino, entry.name, entry.ino);
+        }
+        sink(entry)
+    })
 }
 
 /// The parent within the mount. Errors: those of the driver.

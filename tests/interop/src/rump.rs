@@ -136,10 +136,14 @@ fn time(value: &Value) -> Check<Time> {
     Ok((seconds, part(value, "nsec")?))
 }
 
-/// Adds `sha256  /path` lines.
+/// Adds `sha256  /path` lines; as with `sha256sum`, a backslash in front says that the path is escaped.
 fn add_sums(tree: &mut Tree, sums: &[u8]) -> Check {
     for line in String::from_utf8_lossy(sums).lines() {
         let (sum, path) = line.split_once("  ").ok_or_else(|| format!("sum: odd line {line:?}"))?;
+        let (sum, path) = match sum.strip_prefix('\\') {
+            Some(sum) => (sum, path.replace("\\n", "\n").replace("\\\\", "\\")),
+            None => (sum, path.to_string()),
+        };
         let path = format!("/{}", path.trim_start_matches('/'));
         match tree.get_mut(&path) {
             Some(entry) => entry.sha256 = Some(sum.to_string()),

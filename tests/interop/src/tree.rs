@@ -205,12 +205,13 @@ fn fields_that_differ(path: &str, oracle: &Entry, ours: &Entry) -> Vec<String> {
     found
 }
 
-/// Leaves only what survives `mke2fs -d`: no inode numbers, no times of the host but whole seconds of the
-/// modification, no sizes and links of directories, nothing of `lost+found`.
+/// Leaves only what survives `mke2fs -d`: no inode numbers, no times of the host but the lower 32 bits
+/// of the seconds of the modification, no sizes and links of directories, nothing of `lost+found`.
 pub fn as_source(mut tree: Tree) -> Tree {
     tree.retain(|path, _| path != "/" && path != "/lost+found" && !path.starts_with("/lost+found/"));
     for entry in tree.values_mut() {
-        (entry.ino, entry.atime, entry.ctime, entry.mtime.1) = (0, (0, 0), (0, 0), 0);
+        (entry.ino, entry.atime, entry.ctime) = (0, (0, 0), (0, 0));
+        entry.mtime = (i64::from(entry.mtime.0 as i32), 0);
         if entry.kind == "dir" {
             (entry.size, entry.nlink) = (0, 0);
         }

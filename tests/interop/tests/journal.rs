@@ -7,7 +7,7 @@
 use interop::image::Image;
 use interop::mount::Mounted;
 use interop::suite::{Suite, lacks_kernel};
-use interop::tree::{Contents, compare, of_host, sha256_of_file};
+use interop::tree::{Contents, Tree, compare, of_host, sha256_of_file};
 use interop::{Check, context, rump, source};
 use std::fs::{self, File};
 use std::io::Write;
@@ -57,13 +57,25 @@ fn same_as_after_recovery(name: &str, format: &str, options: &str) -> Check {
         return Err("the copy is clean, so it proves nothing".to_string());
     }
     let before = sha256_of_file(&ours.path())?;
-    let seen = rump::view(&ours.path().to_string_lossy(), Contents::Hashed)?;
+    let mut seen = rump::view(&ours.path().to_string_lossy(), Contents::Hashed)?;
     if sha256_of_file(&ours.path())? != before {
         return Err("reading replayed the journal on disk".to_string());
     }
     Mounted::read_write(&kernels.path(), "noatime")?.unmount()?;
     let recovered = Mounted::read_only(&kernels.path())?;
-    compare(&of_host(recovered.path(), Contents::Hashed)?, &seen)
+    let mut oracle = of_host(recovered.path(), Contents::Hashed)?;
+    if name.contains("fast_commit") {
+        forget_times_of_recovery(&mut oracle, &mut seen);
+    }
+    compare(&oracle, &seen)
+}
+
+/// Replaying a fast commit, the kernel adds names as if they were new: a directory's times become those of
+/// the recovery, which no image tells.
+fn forget_times_of_recovery(oracle: &mut Tree, ours: &mut Tree) {
+    for entry in oracle.values_mut().chain(ours.values_mut()).filter(|entry| entry.kind == "dir") {
+        (entry.mtime, entry.ctime) = ((0, 0), (0, 0));
+    }
 }
 
 fn before_the_sync(root: &Path) -> Check {

@@ -9,7 +9,10 @@ use interop::mount::Mounted;
 use interop::suite::{Suite, is_quick, lacks_kernel};
 use interop::tree::{Contents, as_source, compare, of_host, sha256_of_file};
 use interop::{Check, rump, source};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+
+/// The tree all images are filled from, made by the first trial and removed after the last.
+type SharedSource = Arc<OnceLock<Check<Scratch>>>;
 
 /// Name and options of `mke2fs`.
 const FORMATS: &[(&str, &str)] = &[
@@ -67,18 +70,19 @@ const FORMATS: &[(&str, &str)] = &[
 
 fn main() {
     let lacking = lacks_kernel();
+    let source = SharedSource::default();
     let mut suite = Suite::default();
     for (name, options) in FORMATS {
-        let run = move || agrees_with_the_kernel(name, options);
+        let source = Arc::clone(&source);
+        let run = move || agrees_with_the_kernel(name, options, &source);
         suite.add(format!("{name}_agrees_with_the_kernel"), lacking, run);
     }
+    drop(source);
     suite.run();
 }
 
-/// The tree all images are filled from, made once.
-fn shared_source() -> Check<&'static Scratch> {
-    static SOURCE: OnceLock<Check<Scratch>> = OnceLock::new();
-    let made = SOURCE.get_or_init(|| {
+fn fill_once(source: &SharedSource) -> Check<&Scratch> {
+    let made = source.get_or_init(|| {
         let scratch = Scratch::new("source")?;
         let root = scratch.path("tree");
         interop::context(std::fs::create_dir(&root), "source")?;
@@ -88,8 +92,8 @@ fn shared_source() -> Check<&'static Scratch> {
     made.as_ref().map_err(Clone::clone)
 }
 
-fn agrees_with_the_kernel(name: &str, options: &str) -> Check {
-    let source = shared_source()?.path("tree");
+fn agrees_with_the_kernel(name: &str, options: &str, source: &SharedSource) -> Check {
+    let source = fill_once(source)?.path("tree");
     let options: Vec<&str> = options.split(' ').collect();
     let image = Image::make(name, 96, &options, Some(&source))?;
     let before = sha256_of_file(&image.path())?;

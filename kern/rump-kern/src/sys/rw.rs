@@ -139,7 +139,7 @@ impl Process {
         let covered = self.shared().vfs.covered_in(vnode.mount());
         let above = self.ino_above(&file)?;
         let mut cursor = file.offset.lock();
-        vnode.node()?.read_dir(*cursor, &mut |mut entry| {
+        rump_vfs::ops::read_dir(vnode, *cursor, &mut |mut entry| {
             if entry.name == b".." {
                 entry.ino = above.unwrap_or(entry.ino);
             } else if let Some((_, root)) = covered.iter().find(|(ino, _)| *ino == entry.ino) {

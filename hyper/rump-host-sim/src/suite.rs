@@ -1,0 +1,276 @@
+//! What every host must do: the contract of each trait of `rump-hyper` as checks that run against any host.
+//!
+//! Invariant: a check makes its own files, under its own name, so that checks may run in any order.
+
+use rump_abi::{Errno, FileType};
+use rump_hyper::{Access, BlockIo, HostError, HostResult, Hypervisor, Lock};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+/// The host under test, and what the suite cannot do through the traits.
+pub trait Harness {
+    /// The host.
+    fn host(&self) -> Arc<dyn Hypervisor>;
+    /// Makes a regular file in a folder that is there; returns its path on the host.
+    fn file(&self, name: &str, bytes: &[u8]) -> Vec<u8>;
+    /// Makes an empty folder in a folder that is there; returns its path on the host.
+    fn folder(&self, name: &str) -> Vec<u8>;
+}
+
+type Check = fn(&dyn Harness);
+
+macro_rules! checks {
+    ($($name:ident,)*) => { &[$((stringify!($name), $name),)*] };
+}
+
+const CHECKS: &[(&str, Check)] = checks![
+    bytes_come_back_where_they_were_written,
+    handles_of_one_file_see_the_same_bytes,
+    ranges_beyond_the_end_are_refused_without_effect,
+    a_file_opened_for_reading_refuses_writes,
+    readers_share_and_keep_a_writer_away,
+    a_writer_keeps_everybody_else_away,
+    a_lock_lasts_as_long_as_the_last_clone_of_its_handle,
+    without_lock_nobody_is_kept_away,
+    what_is_not_there_is_named,
+    a_folder_is_not_an_image,
+    a_file_is_not_a_folder,
+    attributes_tell_files_from_folders,
+    names_of_a_folder_come_sorted,
+    the_clock_never_goes_back,
+    sleep_lasts_at_least_as_long_as_asked,
+    wall_clock_is_after_1970_and_in_range,
+    random_bytes_differ,
+    console_takes_any_line,
+    absent_parameters_are_none,
+    spawned_threads_run,
+];
+
+/// Runs every check; panics at the first that fails, after printing its name.
+pub fn run(harness: &dyn Harness) {
+    for (name, check) in CHECKS {
+        eprintln!("checking that {}", name.replace('_', " "));
+        check(harness);
+    }
+}
+
+/// The error of what must fail.
+fn refused<T>(result: HostResult<T>) -> HostError {
+    result.err().expect("this must be refused")
+}
+
+fn opened(harness: &dyn Harness, path: &[u8], access: Access) -> Arc<dyn BlockIo> {
+    harness.host().open(path, access, Lock::Advisory).expect("this must open")
+}
+
+/// Checks the number of an error and that its text names the file.
+fn check_named(error: &HostError, errno: Errno, path: &[u8]) {
+    assert_eq!(error.errno, errno, "{error}");
+    let name = String::from_utf8_lossy(path);
+    assert!(error.what.contains(&*name), "`{error}` does not name {name}");
+}
+
+fn bytes_come_back_where_they_were_written(harness: &dyn Harness) {
+    let path = harness.file("bytes.img", &[7; 64]);
+    let io = opened(harness, &path, Access::ReadWrite);
+    assert_eq!((io.size_bytes(), io.access()), (64, Access::ReadWrite));
+    io.write_at(10, b"hello").unwrap();
+    io.flush().unwrap();
+    let mut buf = [0; 7];
+    io.read_at(9, &mut buf).unwrap();
+    assert_eq!(&buf, b"\x07hello\x07");
+    drop(io);
+    opened(harness, &path, Access::Read).read_at(9, &mut buf).unwrap();
+    assert_eq!(&buf, b"\x07hello\x07", "the file must outlive its handle");
+}
+
+fn handles_of_one_file_see_the_same_bytes(harness: &dyn Harness) {
+    let path = harness.file("handles.img", &[0; 64]);
+    let host = harness.host();
+    let reader = host.open(&path, Access::Read, Lock::None).unwrap();
+    host.open(&path, Access::ReadWrite, Lock::None).unwrap().write_at(0, b"new").unwrap();
+    let mut buf = [0; 3];
+    reader.read_at(0, &mut buf).unwrap();
+    assert_eq!(&buf, b"new");
+}
+
+fn ranges_beyond_the_end_are_refused_without_effect(harness: &dyn Harness) {
+    let path = harness.file("ranges.img", &[7; 64]);
+    let io = opened(harness, &path, Access::ReadWrite);
+    let mut buf = [0; 8];
+    for offset in [57, 64, 65, i64::MAX as u64, u64::MAX - 7, u64::MAX] {
+        check_named(&refused(io.read_at(offset, &mut buf)), Errno::EINVAL, &path);
+        check_named(&refused(io.write_at(offset, &[1; 8])), Errno::EINVAL, &path);
+    }
+    assert_eq!(io.size_bytes(), 64, "a refused write must not grow the file");
+    io.read_at(56, &mut buf).unwrap();
+    assert_eq!(buf, [7; 8], "a refused write must not write its first part");
+    io.write_at(56, &[1; 8]).unwrap();
+    io.read_at(64, &mut []).unwrap();
+    io.write_at(64, &[]).unwrap();
+    assert_eq!(refused(io.read_at(65, &mut [])).errno, Errno::EINVAL);
+}
+
+fn a_file_opened_for_reading_refuses_writes(harness: &dyn Harness) {
+    let path = harness.file("read-only.img", &[7; 64]);
+    let io = opened(harness, &path, Access::Read);
+    assert_eq!(io.access(), Access::Read);
+    assert_eq!(refused(io.write_at(0, b"x")).errno, Errno::EROFS);
+    assert_eq!(refused(io.write_at(u64::MAX, b"x")).errno, Errno::EROFS, "EROFS is checked first");
+    let mut buf = [0; 64];
+    io.read_at(0, &mut buf).unwrap();
+    assert_eq!(buf, [7; 64]);
+}
+
+/// Checks that the file cannot be locked for `access`, and that the text says so.
+fn check_busy(harness: &dyn Harness, path: &[u8], access: Access) {
+    let error = refused(harness.host().open(path, access, Lock::Advisory));
+    check_named(&error, Errno::EBUSY, path);
+    assert!(error.what.contains("is locked by"), "`{error}` does not tell the holder");
+}
+
+fn readers_share_and_keep_a_writer_away(harness: &dyn Harness) {
+    let path = harness.file("readers.img", &[0; 64]);
+    let first = opened(harness, &path, Access::Read);
+    let second = opened(harness, &path, Access::Read);
+    check_busy(harness, &path, Access::ReadWrite);
+    drop(first);
+    check_busy(harness, &path, Access::ReadWrite);
+    drop(second);
+    opened(harness, &path, Access::ReadWrite);
+}
+
+fn a_writer_keeps_everybody_else_away(harness: &dyn Harness) {
+    let path = harness.file("writer.img", &[0; 64]);
+    let writer = opened(harness, &path, Access::ReadWrite);
+    check_busy(harness, &path, Access::Read);
+    check_busy(harness, &path, Access::ReadWrite);
+    drop(writer);
+    opened(harness, &path, Access::Read);
+}
+
+fn a_lock_lasts_as_long_as_the_last_clone_of_its_handle(harness: &dyn Harness) {
+    let path = harness.file("clones.img", &[0; 64]);
+    let writer = opened(harness, &path, Access::ReadWrite);
+    let clone = writer.clone();
+    drop(writer);
+    check_busy(harness, &path, Access::Read);
+    drop(clone);
+    opened(harness, &path, Access::Read);
+}
+
+fn without_lock_nobody_is_kept_away(harness: &dyn Harness) {
+    let path = harness.file("no-lock.img", &[0; 64]);
+    let host = harness.host();
+    let writer = opened(harness, &path, Access::ReadWrite);
+    let knowing = host.open(&path, Access::ReadWrite, Lock::None).expect("no lock is asked for");
+    drop(knowing);
+    check_busy(harness, &path, Access::Read);
+    drop(writer);
+    let _knowing = host.open(&path, Access::ReadWrite, Lock::None).unwrap();
+    opened(harness, &path, Access::ReadWrite);
+}
+
+fn what_is_not_there_is_named(harness: &dyn Harness) {
+    let host = harness.host();
+    let path = [&harness.folder("empty")[..], b"/missing.img"].concat();
+    for access in [Access::Read, Access::ReadWrite] {
+        check_named(&refused(host.open(&path, access, Lock::Advisory)), Errno::ENOENT, &path);
+    }
+    check_named(&refused(host.stat(&path)), Errno::ENOENT, &path);
+    check_named(&refused(host.read_dir(&path)), Errno::ENOENT, &path);
+}
+
+fn a_folder_is_not_an_image(harness: &dyn Harness) {
+    let path = harness.folder("folder");
+    for access in [Access::Read, Access::ReadWrite] {
+        let error = refused(harness.host().open(&path, access, Lock::Advisory));
+        check_named(&error, Errno::EISDIR, &path);
+    }
+}
+
+fn a_file_is_not_a_folder(harness: &dyn Harness) {
+    let path = harness.file("no-folder.img", b"");
+    check_named(&refused(harness.host().read_dir(&path)), Errno::ENOTDIR, &path);
+}
+
+fn attributes_tell_files_from_folders(harness: &dyn Harness) {
+    let host = harness.host();
+    let file = host.stat(&harness.file("attributes.img", &[0; 1000])).unwrap();
+    assert_eq!((file.file_type, file.size_bytes), (FileType::Regular, 1000));
+    assert!(file.mtime.nsec < 1_000_000_000);
+    let folder = host.stat(&harness.folder("attributes")).unwrap();
+    assert_eq!(folder.file_type, FileType::Directory);
+}
+
+fn names_of_a_folder_come_sorted(harness: &dyn Harness) {
+    let path = harness.folder("names");
+    for name in ["names/b", "names/a.b", "names/B", "names/é"] {
+        harness.file(name, b"");
+    }
+    harness.folder("names/a");
+    harness.file("names/a/deeper", b"");
+    let names = harness.host().read_dir(&path).unwrap();
+    assert_eq!(names, ["B", "a", "a.b", "b", "é"].map(|name| name.as_bytes().to_vec()));
+    let empty = harness.folder("no-names");
+    assert!(harness.host().read_dir(&empty).unwrap().is_empty());
+}
+
+fn the_clock_never_goes_back(harness: &dyn Harness) {
+    let host = harness.host();
+    let mut last = host.monotonic();
+    for _ in 0..10_000 {
+        let now = host.monotonic();
+        assert!(now >= last, "{now:?} came after {last:?}");
+        last = now;
+    }
+}
+
+fn sleep_lasts_at_least_as_long_as_asked(harness: &dyn Harness) {
+    let host = harness.host();
+    let before = host.monotonic();
+    host.sleep(Duration::from_millis(5));
+    assert!(host.monotonic() >= before + Duration::from_millis(5));
+}
+
+fn wall_clock_is_after_1970_and_in_range(harness: &dyn Harness) {
+    let now = harness.host().realtime();
+    assert!(now.sec > 0 && now.nsec < 1_000_000_000, "{now:?}");
+}
+
+fn random_bytes_differ(harness: &dyn Harness) {
+    let host = harness.host();
+    let (mut a, mut b) = ([0; 35], [0; 35]);
+    host.fill(&mut a).unwrap();
+    host.fill(&mut b).unwrap();
+    assert_ne!(a, b);
+    // More than a host gives at once, and the end must be filled as well.
+    let mut long = vec![0; 100_003];
+    host.fill(&mut long).unwrap();
+    assert!(long[long.len() - 16..].iter().any(|byte| *byte != 0));
+    host.fill(&mut []).unwrap();
+}
+
+fn console_takes_any_line(harness: &dyn Harness) {
+    for line in ["a line of the suite", "", "two\nlines"] {
+        harness.host().write_line(line);
+    }
+}
+
+fn absent_parameters_are_none(harness: &dyn Harness) {
+    assert_eq!(harness.host().find("RUMP_SUITE_PARAMETER_THAT_NOBODY_SETS"), None);
+}
+
+fn spawned_threads_run(harness: &dyn Harness) {
+    let (done, ran) = mpsc::channel();
+    for number in 0..4 {
+        let done = done.clone();
+        let body = move || done.send((number, std::thread::current().id())).unwrap();
+        harness.host().spawn("suite", Box::new(body)).unwrap();
+    }
+    let answer = |_| ran.recv_timeout(Duration::from_secs(60)).expect("a spawned thread must run");
+    let mut answers: Vec<_> = (0..4).map(answer).collect();
+    answers.sort_by_key(|(number, _)| *number);
+    assert_eq!(answers.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [0, 1, 2, 3]);
+    assert!(answers.iter().all(|(_, id)| *id != std::thread::current().id()));
+}
