@@ -205,13 +205,13 @@ fn attributes_tell_files_from_folders(harness: &dyn Harness) {
 
 fn names_of_a_folder_come_sorted(harness: &dyn Harness) {
     let path = harness.folder("names");
-    for name in ["names/b", "names/a.b", "names/B", "names/é"] {
+    for name in ["names/b", "names/a.b", "names/C", "names/é"] {
         harness.file(name, b"");
     }
     harness.folder("names/a");
     harness.file("names/a/deeper", b"");
     let names = harness.host().read_dir(&path).unwrap();
-    assert_eq!(names, ["B", "a", "a.b", "b", "é"].map(|name| name.as_bytes().to_vec()));
+    assert_eq!(names, ["C", "a", "a.b", "b", "é"].map(|name| name.as_bytes().to_vec()));
     let empty = harness.folder("no-names");
     assert!(harness.host().read_dir(&empty).unwrap().is_empty());
 }

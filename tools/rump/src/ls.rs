@@ -194,10 +194,8 @@ impl Listing<'_> {
         seen: &mut HashSet<Ino>,
         pending: &mut Vec<Vec<u8>>,
     ) -> Result<(), Failure> {
-        let read =
-            place.process().fstat(fd).and_then(|stat| Ok((stat.ino, Names::read(place.process(), fd)?)));
-        let (ino, names) = match read {
-            Ok(read) => read,
+        let ino = match place.process().fstat(fd) {
+            Ok(stat) => stat.ino,
             Err(error) => {
                 self.session.report(place, path, &error);
                 return Ok(());
@@ -206,6 +204,10 @@ impl Listing<'_> {
         if !seen.insert(ino) {
             self.session.report(place, path, &"directory met before: the image is damaged");
             return Ok(());
+        }
+        let names = Names::read(place.process(), fd);
+        if let Some(damage) = names.damage() {
+            self.session.report(place, path, damage);
         }
         let rows = Rows::new(self, place, path, fd, &names);
         if headed && !self.args.records() {

@@ -129,6 +129,10 @@ impl Session {
         }
         let image = Image::open(self.host.clone(), &address, self.lock)
             .map_err(|error| Failure::Open(escaped(address.image()), error))?;
+        if let Some(warning) = image.warning() {
+            self.failures += 1;
+            warn(&format!("{volume}: {warning}"));
+        }
         let image = Rc::new(image);
         let index = self.opened.len();
         self.opened.push(Opened { address, image: image.clone() });

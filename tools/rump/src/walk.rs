@@ -4,7 +4,7 @@
 //! not entered again, so a walk ends after as many steps as the image has entries. Memory: the names of the
 //! directories on the way from the root to here, and the numbers of the directories seen.
 
-use rumpkit::{AtFlags, Fd, FileType, Ino, KResult, Mode, OpenFlags, Process, Stat};
+use rumpkit::{AtFlags, Fd, FileType, Ino, KError, KResult, Mode, OpenFlags, Process, Stat};
 use std::collections::HashSet;
 
 /// The names of one directory, in one piece of memory.
@@ -12,20 +12,28 @@ use std::collections::HashSet;
 pub struct Names {
     bytes: Vec<u8>,
     spans: Vec<(usize, u32)>,
+    damage: Option<KError>,
 }
 
 impl Names {
-    /// Reads the open directory `fd`, without `.` and `..`, sorted by bytes.
-    pub fn read(process: &Process, fd: Fd) -> KResult<Self> {
+    /// Reads the open directory `fd`, without `.` and `..`, sorted by bytes. Damage does not hide the names that
+    /// can be read: see [`Names::damage`].
+    pub fn read(process: &Process, fd: Fd) -> Self {
         let mut names = Self::default();
-        process.getdents(fd, &mut |entry| {
+        let result = process.getdents(fd, &mut |entry| {
             if entry.name != b"." && entry.name != b".." {
                 names.push(entry.name);
             }
             true
-        })?;
+        });
+        names.damage = result.err();
         names.sort();
-        Ok(names)
+        names
+    }
+
+    /// Why there may be more names than were read.
+    pub fn damage(&self) -> Option<&KError> {
+        self.damage.as_ref()
     }
 
     fn push(&mut self, name: &[u8]) {
@@ -194,6 +202,9 @@ impl Walk<'_> {
             match self.open(parent, name) {
                 Ok((fd, names)) => {
                     let path_length = self.path.len();
+                    if let Some(damage) = names.damage() {
+                        visitor.failed(&self.path, &damage.to_string())?;
+                    }
                     self.frames.push(Frame { fd, names, next: 0, stat: *stat, path_length });
                     return Ok(());
                 }
@@ -210,14 +221,7 @@ impl Walk<'_> {
             // The top is what the user named: a symbolic link there may be followed.
             None => self.process.open(name, OpenFlags::DIRECTORY, Mode::new(0))?,
         };
-        match Names::read(self.process, fd) {
-            Ok(names) => Ok((fd, names)),
-            Err(error) => {
-                // The first error is the one to tell.
-                let _ = self.process.close(fd);
-                Err(error)
-            }
-        }
+        Ok((fd, Names::read(self.process, fd)))
     }
 }
 

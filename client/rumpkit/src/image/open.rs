@@ -3,7 +3,7 @@
 use super::{Address, Content, LockPolicy, OpenError, Survey, Volume};
 use crate::{Kernel, MountArgs, Process};
 use rump_hyper::Hypervisor;
-use rump_kpi::{FileSystemInfo, Mode, MountFlags};
+use rump_kpi::{Errno, FileSystemInfo, KResult, Mode, MountFlags};
 use std::sync::Arc;
 
 const DEVICE: &str = "/dev/disk0";
@@ -16,6 +16,7 @@ pub struct Image {
     volume: Volume,
     fs_type: &'static str,
     info: FileSystemInfo,
+    warning: Option<String>,
 }
 
 impl Image {
@@ -36,16 +37,17 @@ impl Image {
         let process = kernel.process();
         kernel.attach_block(DEVICE, device)?;
         process.mkdir(MOUNT_POINT, Mode::new(0o755))?;
-        let args = MountArgs {
-            source: Some(DEVICE.into()),
-            flags: MountFlags::RDONLY | MountFlags::NOATIME,
-            options: String::new(),
-        };
-        process.mount(fs_type, MOUNT_POINT, args)?;
+        let warning = mount(&process, fs_type)?;
         // Inside a root of its own, absolute symbolic links lead where the image's maker meant them to.
         process.chroot(MOUNT_POINT)?;
         process.chdir("/")?;
-        Ok(Self { kernel, process, volume, fs_type, info })
+        Ok(Self { kernel, process, volume, fs_type, info, warning })
+    }
+
+    /// What the user must know of how it was opened: its journal could not be replayed, so what is seen may be
+    /// older than, or inconsistent with, what was written last.
+    pub fn warning(&self) -> Option<&str> {
+        self.warning.as_deref()
     }
 
     /// The kernel that serves it.
@@ -72,4 +74,21 @@ impl Image {
     pub fn info(&self) -> &FileSystemInfo {
         &self.info
     }
+}
+
+/// Mounts read-only. A journal that cannot be replayed does not hide the files: the answer then is a warning.
+fn mount(process: &Process, fs_type: &str) -> KResult<Option<String>> {
+    let attempt = |options: &str| {
+        let args = MountArgs {
+            source: Some(DEVICE.into()),
+            flags: MountFlags::RDONLY | MountFlags::NOATIME,
+            options: options.into(),
+        };
+        process.mount(fs_type, MOUNT_POINT, args)
+    };
+    let Err(refused) = attempt("") else { return Ok(None) };
+    if refused.errno == Errno::EFTYPE && attempt("noload").is_ok() {
+        return Ok(Some(format!("the journal is not replayed: {refused}")));
+    }
+    Err(refused)
 }

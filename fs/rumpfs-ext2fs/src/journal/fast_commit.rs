@@ -35,7 +35,7 @@ const MAX_WRITTEN_LEN: u32 = 32768;
 #[derive(Debug)]
 enum Change {
     Extent { ino: u32, change: ExtentChange },
-    Dentry { dir: u32, change: DentryChange },
+    Dentry { dir: u32, change: DentryChange, created: Option<u32> },
     Inode { ino: u32, raw: Vec<u8> },
 }
 
@@ -137,7 +137,10 @@ impl Reader<'_> {
         for change in self.pending.drain(..) {
             match change {
                 Change::Extent { ino, change } => overlay.push_extent(ino, change),
-                Change::Dentry { dir, change } => overlay.push_dentry(dir, change),
+                Change::Dentry { dir, change, created } => {
+                    created.into_iter().for_each(|ino| overlay.insert_created(ino, dir));
+                    overlay.push_dentry(dir, change);
+                }
                 Change::Inode { ino, raw } => overlay.insert_inode(ino, &raw),
             }
         }
@@ -188,9 +191,10 @@ fn dentry(tag: u16, value: &[u8]) -> Option<Change> {
     let name = name.to_vec();
     let change = match tag {
         UNLINK => DentryChange::Remove { name },
-        _ => DentryChange::Add { name, ino, created: tag == CREAT },
+        _ => DentryChange::Add { name, ino },
     };
-    Some(Change::Dentry { dir, change })
+    let created = (tag == CREAT).then_some(ino);
+    Some(Change::Dentry { dir, change, created })
 }
 
 /// The first `N` little-endian words of `value`.

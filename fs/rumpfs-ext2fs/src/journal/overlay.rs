@@ -37,9 +37,6 @@ pub enum DentryChange {
         name: Vec<u8>,
         /// The inode.
         ino: u32,
-        /// Whether the inode was made with this name. A directory so made holds only "." and ".."
-        /// before its own changes apply, and its blocks on the volume mean nothing.
-        created: bool,
     },
     /// The name is gone; it may have been so before.
     Remove {
@@ -55,6 +52,7 @@ pub struct Overlay {
     inodes: BTreeMap<u32, Box<[u8]>>,
     extents: BTreeMap<u32, Vec<ExtentChange>>,
     dentries: BTreeMap<u32, Vec<DentryChange>>,
+    parents: BTreeMap<u32, u32>,
     notes: Vec<String>,
 }
 
@@ -98,6 +96,16 @@ impl Overlay {
     /// The changes of a directory, in the order in which they apply.
     pub fn dentries(&self, dir: u32) -> &[DentryChange] {
         self.dentries.get(&dir).map_or(&[], Vec::as_slice)
+    }
+
+    /// The directory in which a fast commit made the inode. A directory so made holds only "." and ".." before
+    /// its own changes apply, and its blocks on the volume mean nothing.
+    pub fn created_in(&self, ino: u32) -> Option<u32> {
+        self.parents.get(&ino).copied()
+    }
+
+    pub(super) fn insert_created(&mut self, ino: u32, parent: u32) {
+        self.parents.insert(ino, parent);
     }
 
     pub(super) fn insert_block(&mut self, disk_block: u64, data: Box<[u8]>) {

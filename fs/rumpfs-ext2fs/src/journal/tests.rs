@@ -139,8 +139,9 @@ fn a_fast_commit_counts_once_its_tail_is_sound() {
     let first = 1100 - 64 + 1;
     log.0[first][..records.len()].copy_from_slice(&records);
     let overlay = replay(&log, &config()).unwrap();
-    let added = DentryChange::Add { name: b"f".to_vec(), ino: 12, created: true };
+    let added = DentryChange::Add { name: b"f".to_vec(), ino: 12 };
     assert_eq!(overlay.dentries(2), [added]);
+    assert_eq!(overlay.created_in(12), Some(2));
     log.0[first][24] = b'g';
     assert!(replay(&log, &config()).unwrap().is_empty());
 }

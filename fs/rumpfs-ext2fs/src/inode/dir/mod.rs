@@ -37,6 +37,13 @@ pub fn lookup(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Option<Ino>
             _ => {}
         }
     }
+    if let Some(parent) = created_in(volume, inode) {
+        return Ok(match name {
+            b"." => Some(inode.number()),
+            b".." => Some(parent),
+            _ => None,
+        });
+    }
     if inode.is_inline(volume) {
         return inline::lookup(volume, inode, name);
     }
@@ -70,7 +77,12 @@ pub fn read(
         }
         going
     };
-    let result = if inode.is_inline(volume) {
+    let result = if let Some(parent) = created_in(volume, inode) {
+        let entry = |name, ino, next| Entry { name, ino, file_type: Some(FileType::Directory), next };
+        let dots = [entry(b".".as_slice(), inode.number(), 1), entry(b"..", parent, OVERLAY_CURSOR)];
+        let _ = dots.into_iter().filter(|dot| dot.next > cursor).all(&mut kept);
+        Ok(())
+    } else if inode.is_inline(volume) {
         inline::read(volume, inode, cursor, &mut kept)
     } else {
         linear::read(volume, inode, cursor, &mut kept)
@@ -101,6 +113,11 @@ fn changed_name(change: &DentryChange) -> &[u8] {
 
 fn changes<'a>(volume: &'a Volume, inode: &Inode) -> &'a [DentryChange] {
     volume.overlay().map_or(&[], |overlay| overlay.dentries(inode.number().0))
+}
+
+/// The parent of a directory that a fast commit made.
+fn created_in(volume: &Volume, inode: &Inode) -> Option<Ino> {
+    volume.overlay()?.created_in(inode.number().0).map(Ino)
 }
 
 fn is_indexed(volume: &Volume, inode: &Inode) -> bool {
