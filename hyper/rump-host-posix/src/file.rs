@@ -7,14 +7,13 @@ use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// An opened file; the lock lasts as long as it.
 pub struct HostFile {
     file: File,
     path: PathBuf,
     access: Access,
-    size: AtomicU64,
+    size: u64,
 }
 
 impl HostFile {
@@ -41,11 +40,11 @@ impl HostFile {
             lock::take(&file, path, access)?;
         }
         let size = file.seek(SeekFrom::End(0)).map_err(failed)?;
-        Ok(Self { file, path: path.into(), access, size: AtomicU64::new(size) })
+        Ok(Self { file, path: path.into(), access, size })
     }
 
     fn check_range(&self, offset: u64, len: usize) -> HostResult<()> {
-        let size = self.size.load(Ordering::Relaxed);
+        let size = self.size;
         match offset.checked_add(len as u64) {
             Some(end) if end <= size => Ok(()),
             _ => Err(HostError {
@@ -71,7 +70,7 @@ impl HostFile {
 
 impl BlockIo for HostFile {
     fn size_bytes(&self) -> u64 {
-        self.size.load(Ordering::Relaxed)
+        self.size
     }
 
     fn access(&self) -> Access {
@@ -85,7 +84,10 @@ impl BlockIo for HostFile {
 
     fn write_at(&self, offset: u64, buf: &[u8]) -> HostResult<()> {
         if self.access == Access::Read {
-            return Err(Errno::EROFS.into());
+            return Err(HostError {
+                errno: Errno::EROFS,
+                what: format!("{}: opened for reading only", self.path.display()),
+            });
         }
         self.check_range(offset, buf.len())?;
         self.file.write_all_at(buf, offset).map_err(|error| self.failed(error))

@@ -1,7 +1,7 @@
 //! A process on a POSIX host as the host of rump kernels.
 //!
 //! Files are read and written with `pread` and `pwrite`; nothing is kept in between, since the host has a page cache
-//! already. Host error numbers end in [`errno`](mod@errno).
+//! already. Host error numbers end in the module `errno`.
 #![forbid(unsafe_code)]
 
 mod errno;
@@ -99,11 +99,19 @@ impl HostFs for PosixHost {
 
     fn stat(&self, name: &[u8]) -> HostResult<HostStat> {
         let meta = std::fs::metadata(path(name)).map_err(|error| errno::of_path(path(name), error))?;
-        let file_type = FileType::from_mode(meta.mode()).ok_or(Errno::EINVAL)?;
+        let file_type = FileType::from_mode(meta.mode()).ok_or_else(|| HostError {
+            errno: Errno::EINVAL,
+            what: format!("{}: a type of file that is not known here", path(name).display()),
+        })?;
+        let size_bytes = match file_type {
+            // The length of a device node says nothing: the device itself does.
+            FileType::BlockDevice => self.open(name, Access::Read, Lock::None)?.size_bytes(),
+            _ => meta.len(),
+        };
         Ok(HostStat {
             file_type,
             mode: Mode::new(meta.mode()),
-            size_bytes: meta.len(),
+            size_bytes,
             mtime: TimeSpec { sec: meta.mtime(), nsec: meta.mtime_nsec() as u32 },
         })
     }

@@ -31,14 +31,16 @@ pub fn take(file: &File, path: &Path, access: Access) -> HostResult<()> {
 
 /// Who holds a lock on this file, from /proc/locks where there is one (proc(5)).
 fn find_holder(file: &File) -> Option<String> {
-    let inode = file.metadata().ok()?.ino();
+    let meta = file.metadata().ok()?;
+    let device = meta.dev();
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    let place = format!("{major:02x}:{minor:02x}:{}", meta.ino());
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
     let pid = locks.lines().find_map(|line| {
         // 1: FLOCK  ADVISORY  WRITE 1234 08:02:5678 0 EOF; a waiter has "->" as its second field.
         let mut fields = line.split_whitespace().skip(1).filter(|&field| field != "->").skip(3);
         let pid: u32 = fields.next()?.parse().ok()?;
-        let held: u64 = fields.next()?.rsplit(':').next()?.parse().ok()?;
-        (held == inode).then_some(pid)
+        (fields.next()? == place).then_some(pid)
     })?;
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     Some(match name.trim() {

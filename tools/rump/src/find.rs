@@ -44,7 +44,7 @@ pub struct Args {
     /// One of these types: f, d, l, c, b, p, s
     #[arg(long = "type", value_name = "TYPES")]
     types: Option<String>,
-    /// Size: [+-]N[ckMGb], rounded up to the unit; b (512 bytes) is the default
+    /// Size: N, +N or -N with a unit of c, k, M, G or b, rounded up to the unit; b (512 bytes) is the default
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     size: Vec<String>,
     /// Days since the last change: [+-]N
