@@ -26,7 +26,10 @@ const CHUNK: usize = 1 << 20;
 const RANDOM_READS: u64 = 50_000;
 
 /// Files in the tree that is listed.
-const FILES: usize = 10_000;
+const FILES: usize = 100_000;
+
+/// Folders that they are spread over.
+const FOLDERS: usize = 100;
 
 /// A folder that is removed at the end, and what is in it.
 struct Bench {
@@ -48,12 +51,14 @@ fn main() -> Outcome {
     row("50,000 random 4 KiB / pread", || random(&bench), || plain_random(&bench))?;
     row(
         "small file, command / debugfs",
-        || rump(&bench, &["cat", ":/tree/d7/f77"]),
-        || debugfs(&bench, "cat /tree/d7/f77"),
+        || rump(&bench, &["cat", ":/tree/d77/f77"]),
+        || debugfs(&bench, "cat /tree/d77/f77"),
     )?;
-    row("list 10,000 files / debugfs", || rump(&bench, &["ls", "-lR", ":/"]), || debugfs_listing(&bench))?;
+    row("list 100,000 files / debugfs", || rump(&bench, &["ls", "-lR", ":/"]), || debugfs_listing(&bench))?;
     let boots = median(boot)?;
     println!("{:<34} {:>12}", "boot without devices", shown(boots));
+    let mounts = median(|| boot_and_mount(&bench))?;
+    println!("{:<34} {:>12}", "open, boot, mount and one stat", shown(mounts));
     Ok(())
 }
 
@@ -94,13 +99,13 @@ fn prepare() -> Outcome<Bench> {
         large.write_all(&chunk)?;
     }
     for number in 0..FILES {
-        let folder = source.join(format!("tree/d{}", number % 10));
+        let folder = source.join(format!("tree/d{}", number % FOLDERS));
         fs::create_dir_all(&folder)?;
         fs::write(folder.join(format!("f{number}")), format!("file {number}\n"))?;
     }
     File::create(&bench.image)?.set_len(LARGE + (512 << 20))?;
     let mut make = Command::new("mke2fs");
-    make.args(["-q", "-F", "-t", "ext4", "-d"]).arg(&source).arg(&bench.image);
+    make.args(["-q", "-F", "-t", "ext4", "-N", "120000", "-d"]).arg(&source).arg(&bench.image);
     succeed(&mut make)?;
     Ok(bench)
 }
@@ -200,7 +205,7 @@ fn debugfs(bench: &Bench, request: &str) -> Outcome<Duration> {
 fn debugfs_listing(bench: &Bench) -> Outcome<Duration> {
     let requests = bench.folder.join("requests");
     let mut text = String::from("ls -l /\nls -l /tree\n");
-    for number in 0..10 {
+    for number in 0..FOLDERS {
         text.push_str(&format!("ls -l /tree/d{number}\n"));
     }
     fs::write(&requests, text)?;
@@ -213,6 +218,12 @@ fn boot() -> Outcome<Duration> {
     let elapsed = start.elapsed();
     drop(kernel);
     Ok(elapsed)
+}
+
+fn boot_and_mount(bench: &Bench) -> Outcome<Duration> {
+    let start = Instant::now();
+    open(bench)?.process().stat("/large")?;
+    Ok(start.elapsed())
 }
 
 fn timed(command: &mut Command) -> Outcome<Duration> {

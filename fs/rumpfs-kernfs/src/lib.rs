@@ -5,7 +5,7 @@
 //! time of the mount counts. Every file's size is the length of what a read gives; a reader that starts at
 //! offset zero gets the rest of that same text from later offsets.
 //!
-//! Lock order: there is one lock, in [`File`], and nothing is called while it is held.
+//! Lock order: there is one lock, in `File`, and nothing is called while it is held.
 #![no_std]
 #![forbid(unsafe_code)]
 
