@@ -1,19 +1,8 @@
 //! The Rust API of rump kernels.
 //!
 //! Boot a [`Kernel`] on a host, make a [`Process`], and call what POSIX calls a system call as its methods. For
-//! the common case, files out of a disk image, [`image::Image`] does all of it in one call:
-//!
-//! ```no_run
-//! use rumpkit::image::{Address, Image, LockPolicy};
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let host = rumpkit::PosixHost::new();
-//! let address = Address::parse(&*host, b"disk.img@2:/etc/fstab");
-//! let image = Image::open(host, &address, LockPolicy::Lock)?;
-//! let fd = image.process().open(address.path(), rumpkit::OpenFlags::empty(), rumpkit::Mode::new(0))?;
-//! let mut buffer = [0; 512];
-//! let length = image.process().read(fd, &mut buffer)?;
-//! # let _ = length; Ok(()) }
-//! ```
+//! the common case, files out of a disk image, [`image::Image`] does all of it in one call; the README has an
+//! example.
 #![forbid(unsafe_code)]
 
 pub mod image;
@@ -35,3 +24,8 @@ pub fn components() -> Vec<kpi::Component> {
     all.extend(rumpdev_disk::components());
     all
 }
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct ReadmeExample;
