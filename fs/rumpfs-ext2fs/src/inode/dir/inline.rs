@@ -14,21 +14,6 @@ use rump_kpi::FileType;
 const HEAD: u64 = 4;
 const DOT_DOT_CURSOR: u64 = 1;
 
-/// Finds a name.
-pub fn lookup(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Option<Ino>, Error> {
-    let mut found = None;
-    let result = read(volume, inode, 0, &mut |entry| {
-        if entry.name == name {
-            found = Some(entry.ino);
-        }
-        found.is_none()
-    });
-    match found {
-        Some(ino) => Ok(Some(ino)),
-        None => result.map(|()| None),
-    }
-}
-
 /// Gives entries from `cursor` on; see [`super::read`].
 pub fn read(
     volume: &Volume,

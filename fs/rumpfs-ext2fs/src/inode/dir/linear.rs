@@ -19,21 +19,6 @@ use zerocopy::FromBytes;
 const TAIL: usize = 12;
 const TAIL_TYPE: u8 = 0xde;
 
-/// Finds a name by looking at all entries.
-pub fn lookup(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Option<Ino>, Error> {
-    let mut found = None;
-    let result = read(volume, inode, 0, &mut |entry| {
-        if entry.name == name {
-            found = Some(entry.ino);
-        }
-        found.is_none()
-    });
-    match found {
-        Some(ino) => Ok(Some(ino)),
-        None => result.map(|()| None),
-    }
-}
-
 /// Gives entries from `cursor` on; see [`super::read`].
 pub fn read(
     volume: &Volume,

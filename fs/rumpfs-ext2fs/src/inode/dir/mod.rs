@@ -37,17 +37,9 @@ pub fn lookup(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Option<Ino>
             _ => {}
         }
     }
-    if let Some(parent) = created_in(volume, inode) {
-        return Ok(match name {
-            b"." => Some(inode.number()),
-            b".." => Some(parent),
-            _ => None,
-        });
-    }
-    if inode.is_inline(volume) {
-        return inline::lookup(volume, inode, name);
-    }
     if is_indexed(volume, inode)
+        && created_in(volume, inode).is_none()
+        && !inode.is_inline(volume)
         && !inode.has_flag(FLAG_CASEFOLD | FLAG_ENCRYPTED)
         && name != b".."
         && name != b"."
@@ -58,7 +50,17 @@ pub fn lookup(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Option<Ino>
             found => return found,
         }
     }
-    linear::lookup(volume, inode, name)
+    let mut found = None;
+    let result = read_stored(volume, inode, 0, &mut |entry| {
+        if entry.name == name {
+            found = Some(entry.ino);
+        }
+        found.is_none()
+    });
+    match found {
+        Some(ino) => Ok(Some(ino)),
+        None => result.map(|()| None),
+    }
 }
 
 /// Gives entries from `cursor` on to `sink` until it answers false. Damaged blocks are left out, and reported
@@ -77,16 +79,7 @@ pub fn read(
         }
         going
     };
-    let result = if let Some(parent) = created_in(volume, inode) {
-        let entry = |name, ino, next| Entry { name, ino, file_type: Some(FileType::Directory), next };
-        let dots = [entry(b".".as_slice(), inode.number(), 1), entry(b"..", parent, OVERLAY_CURSOR)];
-        let _ = dots.into_iter().filter(|dot| dot.next > cursor).all(&mut kept);
-        Ok(())
-    } else if inode.is_inline(volume) {
-        inline::read(volume, inode, cursor, &mut kept)
-    } else {
-        linear::read(volume, inode, cursor, &mut kept)
-    };
+    let result = read_stored(volume, inode, cursor, &mut kept);
     if !going {
         return Ok(());
     }
@@ -100,6 +93,23 @@ pub fn read(
         }
     }
     result
+}
+
+/// Gives the entries as of the last full commit, or those that a directory begins with which a fast commit made.
+fn read_stored(
+    volume: &Volume,
+    inode: &Inode,
+    cursor: u64,
+    sink: &mut dyn FnMut(Entry<'_>) -> bool,
+) -> Result<(), Error> {
+    let Some(parent) = created_in(volume, inode) else {
+        let read = if inode.is_inline(volume) { inline::read } else { linear::read };
+        return read(volume, inode, cursor, sink);
+    };
+    let entry = |name, ino, next| Entry { name, ino, file_type: Some(FileType::Directory), next };
+    let dots = [entry(b".".as_slice(), inode.number(), 1), entry(b"..", parent, OVERLAY_CURSOR)];
+    let _ = dots.into_iter().filter(|dot| dot.next > cursor).all(sink);
+    Ok(())
 }
 
 /// Cursors from here on are entries of fast commits, behind any block of a directory.
