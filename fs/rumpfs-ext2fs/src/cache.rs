@@ -1,25 +1,60 @@
-//! A bounded cache of metadata blocks.
+//! A bounded cache of metadata blocks, and the place where they change.
 //!
-//! Blocks are spread over shards by number; each shard has its own lock, which is held for a look-up or an
-//! insertion and never during I/O. The oldest block of a full shard goes first, unless it was used since.
+//! Blocks are spread over shards by number; each shard has its own lock, which is held for a look-up or a change
+//! in memory and never during I/O. The oldest block of a full shard goes first, unless it was used since. A pinned
+//! block stays: what it holds is not yet where the device keeps it.
+//!
+//! Whoever holds a [`Block`] keeps what it read: a change makes a new copy for those who read later.
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use core::ops::Deref;
 use hashbrown::HashMap;
 use rump_kpi::sync::Mutex;
 
 const SHARDS: usize = 16;
-const CAPACITY_BYTES: usize = 4 << 20;
+
+/// The content of a block at one moment.
+#[derive(Clone)]
+pub struct Block {
+    bytes: Arc<[u8]>,
+    checked: bool,
+}
+
+impl Block {
+    /// Whether its checksum was verified, or is not yet written because the block is being changed.
+    pub fn is_checked(&self) -> bool {
+        self.checked
+    }
+
+    /// The bytes, shared.
+    pub fn bytes(&self) -> &Arc<[u8]> {
+        &self.bytes
+    }
+}
+
+impl Deref for Block {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
 
 #[derive(Default)]
 struct Shard {
     blocks: HashMap<u64, Slot>,
+    /// Candidates for eviction, the oldest first. A pinned block drops out, and comes back when it is unpinned.
     order: VecDeque<u64>,
+    /// Counts changes, so that a block that was read before one is not kept after it.
+    epoch: u64,
 }
 
 struct Slot {
-    bytes: Arc<[u8]>,
+    block: Block,
     used: bool,
+    queued: bool,
+    pins: u32,
 }
 
 /// The cache.
@@ -29,32 +64,118 @@ pub struct BlockCache {
 }
 
 impl BlockCache {
-    /// An empty cache for blocks of `block_size` bytes.
-    pub fn new(block_size: u32) -> Self {
+    /// An empty cache of `capacity_bytes` for blocks of `block_size` bytes. Pinned blocks come on top.
+    pub fn new(block_size: u32, capacity_bytes: usize) -> Self {
         Self {
             shards: core::array::from_fn(|_| Mutex::new(Shard::default())),
-            blocks_per_shard: (CAPACITY_BYTES / SHARDS / block_size as usize).max(2),
+            blocks_per_shard: (capacity_bytes / SHARDS / block_size as usize).max(2),
         }
     }
 
     /// The block, if it is here.
-    pub fn find(&self, block: u64) -> Option<Arc<[u8]>> {
+    pub fn find(&self, block: u64) -> Option<Block> {
         let mut shard = self.shard(block).lock();
         let slot = shard.blocks.get_mut(&block)?;
         slot.used = true;
-        Some(slot.bytes.clone())
+        Some(slot.block.clone())
     }
 
-    /// Puts a block in, over an older copy.
-    pub fn insert(&self, block: u64, bytes: Arc<[u8]>) {
+    /// To be asked for before a block is read from the device, see [`insert`](Self::insert).
+    pub fn epoch(&self, block: u64) -> u64 {
+        self.shard(block).lock().epoch
+    }
+
+    /// Keeps what was read from the device, unless the block is here by now; answers what is here. `None` if a
+    /// change since `epoch` may have made what was read stale: read again.
+    pub fn insert(&self, block: u64, bytes: Arc<[u8]>, epoch: u64) -> Option<Block> {
         let mut shard = self.shard(block).lock();
-        if shard.blocks.insert(block, Slot { bytes, used: false }).is_some() {
-            return;
+        if let Some(slot) = shard.blocks.get(&block) {
+            return Some(slot.block.clone());
         }
+        if shard.epoch != epoch {
+            return None;
+        }
+        let fresh = Block { bytes, checked: false };
+        shard.blocks.insert(block, Slot { block: fresh.clone(), used: false, queued: true, pins: 0 });
         shard.order.push_back(block);
+        self.shrink(&mut shard);
+        Some(fresh)
+    }
+
+    /// Notes that the checksum of `seen` was verified.
+    pub fn set_checked(&self, block: u64, seen: &Block) {
+        let mut shard = self.shard(block).lock();
+        if let Some(slot) = shard.blocks.get_mut(&block) {
+            if Arc::ptr_eq(&slot.block.bytes, &seen.bytes) {
+                slot.block.checked = true;
+            }
+        }
+    }
+
+    /// Begins a change: pins the block and answers its content so far, for [`restore`](Self::restore). `None` if
+    /// the block is not here.
+    pub fn begin_change(&self, block: u64) -> Option<Block> {
+        let mut shard = self.shard(block).lock();
+        let slot = shard.blocks.get_mut(&block)?;
+        slot.pins += 1;
+        let before = slot.block.clone();
+        shard.epoch += 1;
+        Some(before)
+    }
+
+    /// Changes a block in place; `None` if it is not here. Its checksum counts as right until it is read anew.
+    /// `change` must not come back into the cache.
+    pub fn change<R>(&self, block: u64, change: impl FnOnce(&mut [u8]) -> R) -> Option<R> {
+        let mut shard = self.shard(block).lock();
+        let slot = shard.blocks.get_mut(&block)?;
+        slot.block.checked = true;
+        if Arc::get_mut(&mut slot.block.bytes).is_none() {
+            slot.block.bytes = Arc::from(&slot.block.bytes[..]);
+        }
+        Arc::get_mut(&mut slot.block.bytes).map(change)
+    }
+
+    /// Puts a block in that does not come from the device, pinned, over what was here.
+    pub fn put(&self, block: u64, bytes: Arc<[u8]>) {
+        let mut shard = self.shard(block).lock();
+        shard.epoch += 1;
+        let queued = shard.blocks.get(&block).is_some_and(|slot| slot.queued);
+        let fresh = Block { bytes, checked: true };
+        shard.blocks.insert(block, Slot { block: fresh, used: true, queued, pins: 1 });
+    }
+
+    /// Takes a change back.
+    pub fn restore(&self, block: u64, before: Block) {
+        let mut shard = self.shard(block).lock();
+        if let Some(slot) = shard.blocks.get_mut(&block) {
+            slot.block = before;
+        }
+    }
+
+    /// Forgets a block, pinned or not: it is free now.
+    pub fn discard(&self, block: u64) {
+        let mut shard = self.shard(block).lock();
+        shard.epoch += 1;
+        shard.blocks.remove(&block);
+    }
+
+    /// Takes a pin away.
+    pub fn unpin(&self, block: u64) {
+        let mut shard = self.shard(block).lock();
+        let Some(slot) = shard.blocks.get_mut(&block) else { return };
+        slot.pins = slot.pins.saturating_sub(1);
+        if slot.pins == 0 && !slot.queued {
+            slot.queued = true;
+            shard.order.push_back(block);
+            self.shrink(&mut shard);
+        }
+    }
+
+    fn shrink(&self, shard: &mut Shard) {
         while shard.order.len() > self.blocks_per_shard {
             let Some(oldest) = shard.order.pop_front() else { break };
             match shard.blocks.get_mut(&oldest) {
+                Some(slot) if slot.pins > 0 => slot.queued = false,
                 Some(slot) if slot.used => {
                     slot.used = false;
                     shard.order.push_back(oldest);
@@ -75,15 +196,56 @@ impl BlockCache {
 mod tests {
     use super::*;
 
+    fn cache() -> BlockCache {
+        BlockCache::new(64 << 10, 4 << 20)
+    }
+
+    fn insert(cache: &BlockCache, block: u64) -> Option<Block> {
+        cache.insert(block, Arc::from([0u8].as_slice()), cache.epoch(block))
+    }
+
     #[test]
     fn the_cache_forgets_what_is_old_and_unused() {
-        let cache = BlockCache::new(64 << 10);
+        let cache = cache();
         for block in 0..1000u64 {
-            cache.insert(block * 16, Arc::from([0u8].as_slice()));
+            insert(&cache, block * 16);
             cache.find(0);
         }
         assert!(cache.find(0).is_some());
         assert!(cache.find(16).is_none());
         assert!(cache.find(999 * 16).is_some());
+    }
+
+    #[test]
+    fn a_pinned_block_stays_until_it_is_unpinned() {
+        let cache = cache();
+        insert(&cache, 0);
+        cache.begin_change(0).unwrap();
+        cache.change(0, |bytes| bytes[0] = 7).unwrap();
+        (1..1000u64).for_each(|block| drop(insert(&cache, block * 16)));
+        assert_eq!(cache.find(0).unwrap()[0], 7);
+        cache.unpin(0);
+        (1..1000u64).for_each(|block| drop(insert(&cache, block * 16)));
+        assert!(cache.find(0).is_none());
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_kept_after_it() {
+        let cache = cache();
+        let epoch = cache.epoch(3);
+        cache.put(3, Arc::from([1u8].as_slice()));
+        cache.discard(3);
+        assert!(cache.insert(3, Arc::from([0u8].as_slice()), epoch).is_none());
+    }
+
+    #[test]
+    fn a_change_is_not_seen_by_earlier_readers_and_can_be_taken_back() {
+        let cache = cache();
+        let reader = insert(&cache, 5).unwrap();
+        let before = cache.begin_change(5).unwrap();
+        cache.change(5, |bytes| bytes[0] = 1).unwrap();
+        assert_eq!((reader[0], cache.find(5).unwrap()[0]), (0, 1));
+        cache.restore(5, before);
+        assert_eq!(cache.find(5).unwrap()[0], 0);
     }
 }

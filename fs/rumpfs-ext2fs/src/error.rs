@@ -39,6 +39,8 @@ pub enum Error {
     NotInUse(Ino),
     /// The device failed.
     Io(KError),
+    /// The image is sound and the device works, but this cannot be done: no space, too large, mounted for reading.
+    Refused(Errno),
 }
 
 impl Error {
@@ -78,6 +80,7 @@ impl fmt::Display for Error {
             Self::Unsupported(what) => write!(f, "not supported: {what}"),
             Self::NotInUse(ino) => write!(f, "{ino} is not in use"),
             Self::Io(error) => error.fmt(f),
+            Self::Refused(errno) => f.write_str(errno.text()),
         }
     }
 }
@@ -97,6 +100,7 @@ impl From<Error> for KError {
             Error::Unsupported(_) => Errno::ENOTSUP,
             Error::NotInUse(_) => Errno::ESTALE,
             Error::Io(io) => return io.clone(),
+            Error::Refused(errno) => return (*errno).into(),
         };
         KError::new(errno, format!("ext2fs: {error}"))
     }

@@ -183,6 +183,21 @@ const READABLE: Incompat = Incompat::FILETYPE
     .union(Incompat::ENCRYPT)
     .union(Incompat::CASEFOLD);
 
+/// The compatible features for readers that this driver keeps right when it writes.
+const WRITABLE: RoCompat = RoCompat::SPARSE_SUPER
+    .union(RoCompat::LARGE_FILE)
+    .union(RoCompat::HUGE_FILE)
+    .union(RoCompat::GDT_CSUM)
+    .union(RoCompat::DIR_NLINK)
+    .union(RoCompat::EXTRA_ISIZE)
+    .union(RoCompat::BIGALLOC)
+    .union(RoCompat::METADATA_CSUM)
+    .union(RoCompat::VERITY)
+    .union(RoCompat::ORPHAN_PRESENT);
+
+/// Compatible features that a writer has to keep up, and that this driver does not.
+const UNWRITABLE: Compat = Compat::IMAGIC_INODES.union(Compat::LAZY_BG).union(Compat::EXCLUDE_BITMAP);
+
 /// The three sets of one volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Features {
@@ -219,6 +234,20 @@ impl Features {
         }
         let names = set_names(unknown.bits(), 'I', INCOMPAT_NAMES).join(", ");
         Err(Error::unsupported(format!("incompatible feature: {names}")))
+    }
+
+    /// Refuses what this driver cannot write without harm, by name.
+    pub fn check_writable(&self) -> Result<(), Error> {
+        let incompat = self.incompat.difference(READABLE).union(self.incompat.intersection(Incompat::MMP));
+        let ro_compat = self.ro_compat.difference(WRITABLE);
+        let compat = self.compat.intersection(UNWRITABLE);
+        if incompat.is_empty() && ro_compat.is_empty() && compat.is_empty() {
+            return Ok(());
+        }
+        let mut names = set_names(compat.bits(), 'C', COMPAT_NAMES);
+        names.extend(set_names(incompat.bits(), 'I', INCOMPAT_NAMES));
+        names.extend(set_names(ro_compat.bits(), 'R', RO_COMPAT_NAMES));
+        Err(Error::unsupported(format!("writing with the feature {}; mount read-only", names.join(", "))))
     }
 
     /// `ext2`, `ext3` or `ext4`: the oldest driver that could mount it, as blkid decides; `jbd` for a journal.

@@ -1,4 +1,4 @@
-//! Group descriptors: where they are, whether they are right, and what is needed of them for reading.
+//! Group descriptors: where they are, whether they are right, and what they say.
 //!
 //! They are loaded when first needed. One that is damaged is looked up in the backup of group 1. Where neither
 //! checksum is right, an inode table at a possible place is used all the same: its inodes have checksums of
@@ -8,6 +8,7 @@ use crate::error::{Error, Place};
 use crate::features::{Incompat, RoCompat};
 use crate::layout;
 use crate::superblock::Superblock;
+use crate::transaction::{Handle, Kind};
 use crate::units::{DiskBlock, GroupNo};
 use crate::volume::Volume;
 use alloc::format;
@@ -15,6 +16,167 @@ use rump_checksum::{crc16, crc32c};
 use zerocopy::FromBytes;
 
 const CHECKSUM_AT: usize = 0x1e;
+
+/// Of `bg_flags`: the inode bitmap and table were never written, all inodes are free.
+pub const INODE_UNINIT: u16 = 1;
+/// Of `bg_flags`: the block bitmap was never written, only metadata of the group is in use.
+pub const BLOCK_UNINIT: u16 = 2;
+/// Of `bg_flags`: the inode table is zeroed on the device.
+pub const INODE_ZEROED: u16 = 4;
+
+/// What a descriptor says, without its checksums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Descriptor {
+    /// Block of the block bitmap.
+    pub block_bitmap: DiskBlock,
+    /// Block of the inode bitmap.
+    pub inode_bitmap: DiskBlock,
+    /// First block of the inode table.
+    pub inode_table: DiskBlock,
+    /// Free clusters.
+    pub free_clusters: u32,
+    /// Free inodes.
+    pub free_inodes: u32,
+    /// Directories.
+    pub used_dirs: u32,
+    /// Inodes at the end of the table that were never used.
+    pub unused_inodes: u32,
+    /// Flags.
+    pub flags: u16,
+}
+
+impl Descriptor {
+    /// Reads the fields of a descriptor of 32 bytes or more.
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (low, rest) = layout::GroupDesc::read_from_prefix(bytes).ok()?;
+        let high = layout::GroupDesc64::read_from_prefix(rest).ok().map(|(high, _)| high);
+        let block =
+            |low: u32, high: Option<u32>| DiskBlock(u64::from(low) | u64::from(high.unwrap_or(0)) << 32);
+        let count = |low: u16, high: Option<u16>| u32::from(low) | u32::from(high.unwrap_or(0)) << 16;
+        let wide = high.as_ref();
+        Some(Self {
+            block_bitmap: block(low.bg_block_bitmap_lo.get(), wide.map(|h| h.bg_block_bitmap_hi.get())),
+            inode_bitmap: block(low.bg_inode_bitmap_lo.get(), wide.map(|h| h.bg_inode_bitmap_hi.get())),
+            inode_table: block(low.bg_inode_table_lo.get(), wide.map(|h| h.bg_inode_table_hi.get())),
+            free_clusters: count(
+                low.bg_free_blocks_count_lo.get(),
+                wide.map(|h| h.bg_free_blocks_count_hi.get()),
+            ),
+            free_inodes: count(
+                low.bg_free_inodes_count_lo.get(),
+                wide.map(|h| h.bg_free_inodes_count_hi.get()),
+            ),
+            used_dirs: count(low.bg_used_dirs_count_lo.get(), wide.map(|h| h.bg_used_dirs_count_hi.get())),
+            unused_inodes: count(low.bg_itable_unused_lo.get(), wide.map(|h| h.bg_itable_unused_hi.get())),
+            flags: low.bg_flags.get(),
+        })
+    }
+
+    /// Writes counts and flags into a descriptor; the places never change.
+    fn emit(&self, bytes: &mut [u8]) {
+        let Ok((low, rest)) = layout::GroupDesc::mut_from_prefix(bytes) else { return };
+        low.bg_free_blocks_count_lo.set(self.free_clusters as u16);
+        low.bg_free_inodes_count_lo.set(self.free_inodes as u16);
+        low.bg_used_dirs_count_lo.set(self.used_dirs as u16);
+        low.bg_itable_unused_lo.set(self.unused_inodes as u16);
+        low.bg_flags.set(self.flags);
+        let Ok((high, _)) = layout::GroupDesc64::mut_from_prefix(rest) else { return };
+        high.bg_free_blocks_count_hi.set((self.free_clusters >> 16) as u16);
+        high.bg_free_inodes_count_hi.set((self.free_inodes >> 16) as u16);
+        high.bg_used_dirs_count_hi.set((self.used_dirs >> 16) as u16);
+        high.bg_itable_unused_hi.set((self.unused_inodes >> 16) as u16);
+    }
+}
+
+/// The block that holds a group's descriptor, and the byte in it where it begins.
+pub fn place(volume: &Volume, group: GroupNo) -> (DiskBlock, usize) {
+    let superblock = volume.superblock();
+    let per_block = u64::from(superblock.block_size()) / u64::from(superblock.desc_size);
+    let block = descriptor_block(superblock, volume.descriptor_base(), group);
+    (block, (group.0 % per_block) as usize * usize::from(superblock.desc_size))
+}
+
+/// Reads a descriptor for writing: it must be right, since what is given out by a wrong one may have an owner.
+/// Errors: EFTYPE (damaged), EIO.
+pub fn read(volume: &Volume, group: GroupNo) -> Result<Descriptor, Error> {
+    let superblock = volume.superblock();
+    let (at, offset) = place(volume, group);
+    let block = volume.read_block(at)?;
+    let bytes = block.get(offset..offset + usize::from(superblock.desc_size));
+    let bytes = bytes.ok_or_else(|| damaged(group, 0, "cut short"))?;
+    let descriptor = Descriptor::parse(bytes).ok_or_else(|| damaged(group, 0, "cut short"))?;
+    if block.is_checked() {
+        return Ok(descriptor);
+    }
+    if !checksum_is_right(superblock, group, bytes) {
+        return Err(damaged(group, CHECKSUM_AT as u64, "wrong checksum"));
+    }
+    check_table(superblock, group, descriptor.inode_table.0)?;
+    for (name, block) in
+        [("block bitmap", descriptor.block_bitmap), ("inode bitmap", descriptor.inode_bitmap)]
+    {
+        if block.0 <= u64::from(superblock.raw.s_first_data_block.get()) || block.0 >= superblock.blocks {
+            return Err(damaged(group, 0, format!("{name} at {block}")));
+        }
+    }
+    Ok(descriptor)
+}
+
+/// Changes a descriptor's counts and flags. Errors: EFTYPE, EIO.
+pub fn update<R>(
+    handle: &mut Handle<'_>,
+    group: GroupNo,
+    change: impl FnOnce(&mut Descriptor) -> R,
+) -> Result<R, Error> {
+    let mut descriptor = read(handle.volume(), group)?;
+    let answer = change(&mut descriptor);
+    let (block, at) = place(handle.volume(), group);
+    handle.modify(block, Kind::Plain, |bytes| descriptor.emit(&mut bytes[at..]))?;
+    handle.touch_group(group);
+    Ok(answer)
+}
+
+/// Puts the checksum of a bitmap into its group's descriptor.
+pub fn set_bitmap_checksum(desc: &mut [u8], bitmap: Bitmap, sum: u32) {
+    let Ok((low, rest)) = layout::GroupDesc::mut_from_prefix(desc) else { return };
+    let high = layout::GroupDesc64::mut_from_prefix(rest).ok().map(|(high, _)| high);
+    match bitmap {
+        Bitmap::Blocks => low.bg_block_bitmap_csum_lo.set(sum as u16),
+        Bitmap::Inodes => low.bg_inode_bitmap_csum_lo.set(sum as u16),
+    }
+    match (bitmap, high) {
+        (Bitmap::Blocks, Some(high)) => high.bg_block_bitmap_csum_hi.set((sum >> 16) as u16),
+        (Bitmap::Inodes, Some(high)) => high.bg_inode_bitmap_csum_hi.set((sum >> 16) as u16),
+        (_, None) => {}
+    }
+}
+
+/// The checksum of a bitmap that a descriptor holds, and whether it has all 32 bits.
+pub fn bitmap_checksum(desc: &[u8], bitmap: Bitmap) -> Option<(u32, bool)> {
+    let (low, rest) = layout::GroupDesc::ref_from_prefix(desc).ok()?;
+    let high = layout::GroupDesc64::ref_from_prefix(rest).ok().map(|(high, _)| high);
+    let (low, high) = match bitmap {
+        Bitmap::Blocks => (low.bg_block_bitmap_csum_lo, high.map(|high| high.bg_block_bitmap_csum_hi)),
+        Bitmap::Inodes => (low.bg_inode_bitmap_csum_lo, high.map(|high| high.bg_inode_bitmap_csum_hi)),
+    };
+    Some((u32::from(low.get()) | u32::from(high.map_or(0, |high| high.get())) << 16, high.is_some()))
+}
+
+/// Which of a group's bitmaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bitmap {
+    /// Of clusters.
+    Blocks,
+    /// Of inodes.
+    Inodes,
+}
+
+/// Makes the checksum of a descriptor anew.
+pub fn seal(superblock: &Superblock, group: GroupNo, desc: &mut [u8]) {
+    if let Some(sum) = checksum(superblock, group, desc) {
+        desc[CHECKSUM_AT..CHECKSUM_AT + 2].copy_from_slice(&sum.to_le_bytes());
+    }
+}
 
 /// Reads the place of a group's inode table.
 pub fn read_inode_table(volume: &Volume, group: GroupNo) -> Result<DiskBlock, Error> {
@@ -64,17 +226,22 @@ fn inode_table(bytes: &[u8]) -> Option<u64> {
 
 fn checksum_is_right(superblock: &Superblock, group: GroupNo, bytes: &[u8]) -> bool {
     let stored = u16::from_le_bytes([bytes[CHECKSUM_AT], bytes[CHECKSUM_AT + 1]]);
+    checksum(superblock, group, bytes).is_none_or(|sum| sum == stored)
+}
+
+/// The checksum that a descriptor should have; `None` where the format has none.
+fn checksum(superblock: &Superblock, group: GroupNo, bytes: &[u8]) -> Option<u16> {
     let number = (group.0 as u32).to_le_bytes();
     let (before, after) = (&bytes[..CHECKSUM_AT], &bytes[CHECKSUM_AT + 2..]);
     if superblock.features.has_metadata_checksums() {
         let sum = crc32c(crc32c(superblock.checksum_seed, &number), before);
-        return crc32c(crc32c(sum, &[0, 0]), after) as u16 == stored;
+        return Some(crc32c(crc32c(sum, &[0, 0]), after) as u16);
     }
     if superblock.features.ro_compat.contains(RoCompat::GDT_CSUM) {
         let sum = crc16(crc16(crc16(!0, &superblock.raw.s_uuid), &number), before);
-        return crc16(sum, after) == stored;
+        return Some(crc16(sum, after));
     }
-    true
+    None
 }
 
 /// The block of a descriptor; `base` is the block of the superblock in use.

@@ -15,7 +15,9 @@
 
 extern crate alloc;
 
+mod allocation;
 mod cache;
+mod cell;
 mod error;
 mod features;
 mod group;
@@ -25,7 +27,9 @@ mod layout;
 mod mount;
 mod ops;
 mod probe;
+mod recovery;
 mod superblock;
+mod transaction;
 mod units;
 mod volume;
 

@@ -6,6 +6,7 @@ use crate::inode::map::{self, Mapping};
 use crate::inode::{Inode, file};
 use crate::journal::{self, Log, Overlay, ReplayConfig};
 use crate::probe;
+use crate::recovery;
 use crate::units::{FileBlock, Ino};
 use crate::volume::Volume;
 use alloc::format;
@@ -45,9 +46,19 @@ fn invalid(option: &str) -> KError {
     KError::new(Errno::EINVAL, format!("ext2fs: unknown option {option}; known are noload and sb=KIB"))
 }
 
-/// Mounts for reading.
+/// How a volume is mounted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Not one write reaches the device.
+    Read,
+    /// Changes are taken.
+    ReadWrite,
+}
+
+/// Mounts.
 pub fn mount(
     device: Arc<dyn BlockDevice>,
+    access: Access,
     options: Options,
     environment: &Environment,
 ) -> Result<Volume, Error> {
@@ -61,10 +72,8 @@ pub fn mount(
     }
     let features = found.superblock.features;
     let volume = Volume::new(device, found.superblock, found.block);
-    if options.noload || !features.incompat.contains(Incompat::RECOVER) {
-        return Ok(volume);
-    }
-    if !features.compat.contains(Compat::HAS_JOURNAL) {
+    let recovers = features.incompat.contains(Incompat::RECOVER) && !options.noload;
+    if recovers && !features.compat.contains(Compat::HAS_JOURNAL) {
         return Err(Error::corrupt(
             "superblock",
             Place::Volume,
@@ -72,36 +81,56 @@ pub fn mount(
             "recovery is needed but there is no journal",
         ));
     }
-    let overlay = replay(&volume)?;
-    for note in overlay.notes() {
+    if access == Access::ReadWrite && options.noload && features.compat.contains(Compat::HAS_JOURNAL) {
+        return Err(Error::unsupported("writing with the option noload; mount read-only"));
+    }
+    // Who writes has to know where the log ends even if it is empty.
+    let writes = access == Access::ReadWrite && features.compat.contains(Compat::HAS_JOURNAL);
+    let overlay = match (recovers, writes) {
+        (true, _) => Some(replay(&volume)?),
+        (false, true) => Some(replay(&volume)?.without_changes()),
+        (false, false) => None,
+    };
+    for note in overlay.iter().flat_map(Overlay::notes) {
         (environment.log)(&format!("ext2fs: {note}"));
     }
-    if overlay.is_empty() {
-        return Ok(volume);
+    if access == Access::ReadWrite {
+        return recovery::open(volume, overlay, environment);
     }
-    Ok(volume.with_overlay(overlay))
+    Ok(match overlay {
+        Some(overlay) if !overlay.is_empty() => volume.with_overlay(overlay),
+        _ => volume,
+    })
 }
 
 fn replay(volume: &Volume) -> Result<Overlay, Error> {
+    journal::replay(&journal_file(volume)?, &replay_config(volume))
+}
+
+/// What the journal must know of the volume.
+pub fn replay_config(volume: &Volume) -> ReplayConfig {
     let superblock = volume.superblock();
-    let number = Ino(superblock.raw.s_journal_inum.get());
+    ReplayConfig {
+        uuid: superblock.raw.s_uuid,
+        inode_size: superblock.inode_size,
+        volume_blocks: superblock.blocks,
+        fast_commit_feature: superblock.features.compat.contains(Compat::FAST_COMMIT),
+    }
+}
+
+/// The journal of a volume. Errors: ENOTSUP (an external one), EFTYPE, EIO.
+pub fn journal_file(volume: &Volume) -> Result<JournalFile<'_>, Error> {
+    let number = Ino(volume.superblock().raw.s_journal_inum.get());
     if number.0 == 0 {
         return Err(Error::unsupported(
             "external journal: not replayed; the option noload mounts without it",
         ));
     }
-    let inode = volume.inode(number)?;
-    let config = ReplayConfig {
-        uuid: superblock.raw.s_uuid,
-        inode_size: superblock.inode_size,
-        volume_blocks: superblock.blocks,
-        fast_commit_feature: superblock.features.compat.contains(Compat::FAST_COMMIT),
-    };
-    journal::replay(&JournalFile { volume, inode }, &config)
+    Ok(JournalFile { volume, inode: volume.inode(number)? })
 }
 
 /// The journal of a volume as a file of blocks.
-struct JournalFile<'a> {
+pub struct JournalFile<'a> {
     volume: &'a Volume,
     inode: Inode,
 }

@@ -1,9 +1,10 @@
 //! Translation to rump-kpi, nothing else.
 
+use crate::cell::Cell;
 use crate::error::{Error, Place};
 use crate::features::Incompat;
 use crate::inode::{Inode, attr, dir, file, symlink, xattr};
-use crate::mount::{self, Options};
+use crate::mount::{self, Access, Options};
 use crate::probe;
 use crate::units;
 use crate::volume::Volume;
@@ -35,13 +36,8 @@ impl FileSystemType for Ext2Fs {
     ) -> KResult<Arc<dyn FileSystem>> {
         let device = device.ok_or(Errno::ENOTBLK)?;
         let options = Options::parse(options)?;
-        if !read_only {
-            return Err(KError::new(
-                Errno::EROFS,
-                "ext2fs: only mounts for reading are supported; mount read-only",
-            ));
-        }
-        let volume = mount::mount(device, options, environment).map_err(unmountable)?;
+        let access = if read_only { Access::Read } else { Access::ReadWrite };
+        let volume = mount::mount(device, access, options, environment).map_err(unmountable)?;
         Ok(Arc::new(Mounted { volume: Arc::new(volume) }))
     }
 }
@@ -68,12 +64,13 @@ impl FileSystem for Mounted {
     fn node(&self, ino: Ino) -> KResult<Arc<dyn Node>> {
         let number = u32::try_from(ino.0).map_err(|_| Errno::ESTALE)?;
         let number = units::Ino(number);
-        let inode = self.volume.inode(number)?;
+        let cell = self.volume.cell(number)?;
+        let inode = cell.inode();
         if inode.base().i_links_count.get() == 0 {
             return Err(Error::NotInUse(number).into());
         }
         let file_type = attr::file_type(&inode)?;
-        Ok(Arc::new(Ext2Node { volume: self.volume.clone(), inode, file_type }))
+        Ok(Arc::new(Ext2Node { volume: self.volume.clone(), cell, file_type }))
     }
 
     fn statvfs(&self) -> KResult<StatVfs> {
@@ -104,11 +101,15 @@ impl FileSystem for Mounted {
 
 struct Ext2Node {
     volume: Arc<Volume>,
-    inode: Inode,
+    cell: Arc<Cell>,
     file_type: FileType,
 }
 
 impl Ext2Node {
+    fn inode(&self) -> Arc<Inode> {
+        self.cell.inode()
+    }
+
     fn require(&self, file_type: FileType, otherwise: Errno) -> KResult<()> {
         if self.file_type == file_type { Ok(()) } else { Err(otherwise.into()) }
     }
@@ -120,27 +121,27 @@ impl Ext2Node {
 
     fn seek(&self, offset: u64, what: file::Seek) -> KResult<u64> {
         self.require_file()?;
-        if offset >= self.inode.size() {
+        if offset >= self.inode().size() {
             return Err(Errno::ENXIO.into());
         }
-        let found = file::seek(&self.volume, &self.inode, offset, what)?;
-        if what == file::Seek::Data && found >= self.inode.size() {
+        let found = file::seek(&self.volume, &self.inode(), offset, what)?;
+        if what == file::Seek::Data && found >= self.inode().size() {
             return Err(Errno::ENXIO.into());
         }
-        Ok(found.min(self.inode.size()))
+        Ok(found.min(self.inode().size()))
     }
 }
 
 impl Node for Ext2Node {
     fn attr(&self) -> KResult<Attr> {
-        Ok(attr::attr(&self.volume, &self.inode)?)
+        Ok(attr::attr(&self.volume, &self.inode())?)
     }
 
     fn lookup(&self, name: &[u8]) -> KResult<Ino> {
         self.require(FileType::Directory, Errno::ENOTDIR)?;
-        let found = dir::lookup(&self.volume, &self.inode, name)?.ok_or(Errno::ENOENT)?;
+        let found = dir::lookup(&self.volume, &self.inode(), name)?.ok_or(Errno::ENOENT)?;
         if self.volume.superblock().locate_inode(found).is_none() {
-            let place = Place::Inode(self.inode.number());
+            let place = Place::Inode(self.inode().number());
             return Err(Error::corrupt("directory entry", place, 0, alloc::format!("names {found}")).into());
         }
         Ok(Ino(found.0.into()))
@@ -148,7 +149,7 @@ impl Node for Ext2Node {
 
     fn read_dir(&self, cursor: u64, sink: &mut dyn FnMut(DirEntry<'_>) -> bool) -> KResult<()> {
         self.require(FileType::Directory, Errno::ENOTDIR)?;
-        dir::read(&self.volume, &self.inode, cursor, &mut |entry| {
+        dir::read(&self.volume, &self.inode(), cursor, &mut |entry| {
             sink(DirEntry {
                 name: entry.name,
                 ino: Ino(entry.ino.0.into()),
@@ -161,12 +162,12 @@ impl Node for Ext2Node {
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> KResult<usize> {
         self.require_file()?;
-        Ok(file::read_at(&self.volume, &self.inode, offset, buf)?)
+        Ok(file::read_at(&self.volume, &self.inode(), offset, buf)?)
     }
 
     fn read_link(&self) -> KResult<Vec<u8>> {
         self.require(FileType::Symlink, Errno::EINVAL)?;
-        Ok(symlink::read(&self.volume, &self.inode)?)
+        Ok(symlink::read(&self.volume, &self.inode())?)
     }
 
     fn seek_data(&self, offset: u64) -> KResult<u64> {
@@ -178,10 +179,10 @@ impl Node for Ext2Node {
     }
 
     fn xattr(&self, name: &[u8]) -> KResult<Vec<u8>> {
-        Ok(xattr::find(&self.volume, &self.inode, name)?.ok_or(Errno::ENOATTR)?)
+        Ok(xattr::find(&self.volume, &self.inode(), name)?.ok_or(Errno::ENOATTR)?)
     }
 
     fn list_xattrs(&self) -> KResult<Vec<Vec<u8>>> {
-        Ok(xattr::list(&self.volume, &self.inode)?)
+        Ok(xattr::list(&self.volume, &self.inode())?)
     }
 }

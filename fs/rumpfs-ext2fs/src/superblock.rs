@@ -257,6 +257,19 @@ impl Superblock {
     }
 }
 
+/// Where the primary superblock begins in its block.
+pub fn offset_in_block(superblock: &Superblock) -> usize {
+    (PRIMARY_OFFSET % u64::from(superblock.block_size())) as usize
+}
+
+/// Makes the checksum of a superblock ([`SIZE`] bytes) anew, if the volume has such.
+pub fn seal(features: &Features, bytes: &mut [u8]) {
+    if features.has_metadata_checksums() && bytes.len() == SIZE {
+        let sum = crc32c(!0, &bytes[..SIZE - 4]);
+        bytes[SIZE - 4..].copy_from_slice(&sum.to_le_bytes());
+    }
+}
+
 fn is_power_of(mut number: u64, base: u64) -> bool {
     while number > 1 && number % base == 0 {
         number /= base;

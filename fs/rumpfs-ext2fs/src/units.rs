@@ -18,6 +18,15 @@ pub struct GroupNo(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ino(pub u32);
 
+/// Consecutive blocks of the volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// The first.
+    pub start: DiskBlock,
+    /// How many, at least one.
+    pub len: u64,
+}
+
 impl Ino {
     /// The root directory.
     pub const ROOT: Self = Self(2);

@@ -1,25 +1,31 @@
 //! A mounted volume: the one place through which every byte of metadata and data is read.
 //!
 //! Reads see the journal's overlay, if there is one. Block numbers are checked against the volume here, so
-//! that no caller has to. Locks: those of the cache only, never held during I/O.
+//! that no caller has to. Locks: the shards of the cache and the table of cells, leaves both, never held during I/O.
 
-use crate::cache::BlockCache;
+use crate::cache::{Block, BlockCache};
+use crate::cell::Cell;
 use crate::error::{Error, Place};
 use crate::features::Features;
 use crate::group;
 use crate::inode::Inode;
 use crate::journal::Overlay;
 use crate::superblock::Superblock;
+use crate::transaction::Writer;
 use crate::units::{DiskBlock, GroupNo, Ino};
 use alloc::format;
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use alloc::vec;
+use alloc::vec::Vec;
 use hashbrown::HashMap;
 use rump_kpi::BlockDevice;
-use rump_kpi::sync::RwLock;
+use rump_kpi::sync::{Mutex, RwLock};
 
 const READ_AHEAD_BYTES: u32 = 32 << 10;
 const MAX_GROUPS_KEPT: usize = 1 << 16;
+const CACHE_BYTES: usize = 4 << 20;
+/// With writing, the tables of inodes and directories that change are asked for again and again.
+const CACHE_BYTES_WRITING: usize = 32 << 20;
 
 /// The volume.
 pub struct Volume {
@@ -32,15 +38,35 @@ pub struct Volume {
     cache: BlockCache,
     inode_tables: RwLock<HashMap<GroupNo, DiskBlock>>,
     overlay: Option<Overlay>,
+    cells: Mutex<Cells>,
+    writer: Option<Writer>,
+}
+
+/// The cells in use, and some that no longer are.
+#[derive(Default)]
+struct Cells {
+    by_number: HashMap<Ino, Weak<Cell>>,
+    /// At this many, those that nobody uses are dropped.
+    purge_at: usize,
 }
 
 impl Volume {
     /// A volume without overlay. Nothing is read yet.
     pub fn new(device: Arc<dyn BlockDevice>, superblock: Superblock, descriptor_base: DiskBlock) -> Self {
         let readable_blocks = superblock.blocks.min(device.size_bytes() >> superblock.block_bits);
-        let cache = BlockCache::new(superblock.block_size());
+        let cache = BlockCache::new(superblock.block_size(), CACHE_BYTES);
         let inode_tables = RwLock::new(HashMap::new());
-        Self { device, superblock, descriptor_base, readable_blocks, cache, inode_tables, overlay: None }
+        Self {
+            device,
+            superblock,
+            descriptor_base,
+            readable_blocks,
+            cache,
+            inode_tables,
+            overlay: None,
+            cells: Mutex::new(Cells::default()),
+            writer: None,
+        }
     }
 
     /// The same volume with a replayed journal over it. What was read before is forgotten.
@@ -64,6 +90,13 @@ impl Volume {
         }
         volume.overlay = Some(overlay);
         volume
+    }
+
+    /// The same volume as the device has it now. What was read before is forgotten. Errors: EFTYPE, EIO.
+    pub fn reread(self) -> Result<Self, Error> {
+        let mut bytes = [0; crate::superblock::SIZE];
+        self.device.read_at(crate::superblock::PRIMARY_OFFSET, &mut bytes)?;
+        Ok(Self::new(self.device, Superblock::parse(&bytes)?, self.descriptor_base))
     }
 
     /// Size of a block in bytes.
@@ -124,41 +157,93 @@ impl Volume {
     }
 
     /// Reads one block of metadata through the cache.
-    pub fn read_block(&self, block: DiskBlock) -> Result<Arc<[u8]>, Error> {
-        if let Some(bytes) = self.cache.find(block.0) {
-            return Ok(bytes);
-        }
-        let mut bytes = vec![0; self.block_size() as usize];
-        self.read_blocks(block, &mut bytes)?;
-        let bytes: Arc<[u8]> = bytes.into();
-        self.cache.insert(block.0, bytes.clone());
-        Ok(bytes)
+    pub fn read_block(&self, block: DiskBlock) -> Result<Block, Error> {
+        self.read_block_ahead(block, 1)
     }
 
     /// Like [`read_block`](Self::read_block), and reads up to `run` blocks from there into the cache at once.
-    pub fn read_block_ahead(&self, block: DiskBlock, run: u64) -> Result<Arc<[u8]>, Error> {
-        if let Some(bytes) = self.cache.find(block.0) {
-            return Ok(bytes);
-        }
+    pub fn read_block_ahead(&self, block: DiskBlock, run: u64) -> Result<Block, Error> {
         let most = u64::from(READ_AHEAD_BYTES / self.block_size()).max(1);
-        let count = run.min(most).min(self.readable_blocks.saturating_sub(block.0));
-        if count <= 1 {
-            return self.read_block(block);
-        }
+        let mut count = run.min(most).min(self.readable_blocks.saturating_sub(block.0)).max(1) as usize;
         let size = self.block_size() as usize;
-        let mut bytes = vec![0; size * count as usize];
-        if self.read_blocks(block, &mut bytes).is_err() {
-            // A fault further on must not hide the block that was asked for.
-            return self.read_block(block);
-        }
-        for (index, part) in bytes.chunks_exact(size).enumerate().rev() {
-            let part: Arc<[u8]> = part.into();
-            self.cache.insert(block.0 + index as u64, part.clone());
-            if index == 0 {
-                return Ok(part);
+        loop {
+            if let Some(found) = self.cache.find(block.0) {
+                return Ok(found);
+            }
+            let epochs: Vec<u64> = (0..count as u64).map(|index| self.cache.epoch(block.0 + index)).collect();
+            let mut bytes = vec![0; size * count];
+            match self.read_blocks(block, &mut bytes) {
+                // A fault further on must not hide the block that was asked for.
+                Err(_) if count > 1 => {
+                    count = 1;
+                    continue;
+                }
+                result => result?,
+            }
+            for (index, (part, epoch)) in bytes.chunks_exact(size).zip(epochs).enumerate().rev() {
+                let kept = self.cache.insert(block.0 + index as u64, part.into(), epoch);
+                if let (0, Some(kept)) = (index, kept) {
+                    return Ok(kept);
+                }
             }
         }
-        self.read_block(block)
+    }
+
+    /// Runs `check` over the checksum of a block from the cache, unless it was done before.
+    pub fn verify(
+        &self,
+        at: DiskBlock,
+        block: &Block,
+        check: impl FnOnce(&[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if block.is_checked() {
+            return Ok(());
+        }
+        check(block)?;
+        self.cache.set_checked(at.0, block);
+        Ok(())
+    }
+
+    /// The cache of metadata blocks.
+    pub fn cache(&self) -> &BlockCache {
+        &self.cache
+    }
+
+    /// The device.
+    pub fn device(&self) -> &dyn BlockDevice {
+        self.device.as_ref()
+    }
+
+    /// What writing needs, on a mount for writing.
+    pub fn writer(&self) -> Option<&Writer> {
+        self.writer.as_ref()
+    }
+
+    /// Makes this a volume that is written. What was read before stays valid.
+    pub fn with_writer(mut self, writer: Writer) -> Self {
+        self.cache = BlockCache::new(self.block_size(), CACHE_BYTES_WRITING);
+        self.writer = Some(writer);
+        self
+    }
+
+    /// The inode in use, shared by all who ask for it. Errors: those of [`Volume::inode`].
+    pub fn cell(&self, ino: Ino) -> Result<Arc<Cell>, Error> {
+        if let Some(cell) = self.cells.lock().by_number.get(&ino).and_then(Weak::upgrade) {
+            return Ok(cell);
+        }
+        let loaded = Cell::new(self.inode(ino)?);
+        let mut cells = self.cells.lock();
+        // Another caller may have been faster; what it may have changed since counts.
+        if let Some(cell) = cells.by_number.get(&ino).and_then(Weak::upgrade) {
+            return Ok(cell);
+        }
+        cells.insert(&loaded);
+        Ok(loaded)
+    }
+
+    /// Takes in the cell of an inode that was just made.
+    pub fn add_cell(&self, cell: &Arc<Cell>) {
+        self.cells.lock().insert(cell);
     }
 
     /// Reads an inode; its checksum is verified.
@@ -170,16 +255,29 @@ impl Volume {
             return Inode::from_journal(self, ino, raw);
         }
         let table = self.inode_table(group)?;
-        let byte = u64::from(index) * u64::from(self.superblock.inode_size);
-        let bits = self.superblock.block_bits;
-        let (block, at) = (byte >> bits, (byte & ((1 << bits) - 1)) as usize);
+        let (block, at) = self.place_in_table(index);
         let table_blocks = (u64::from(self.superblock.raw.s_inodes_per_group.get())
             * u64::from(self.superblock.inode_size))
-        .div_ceil(1 << bits);
+        .div_ceil(u64::from(self.block_size()));
         let bytes = self.read_block_ahead(DiskBlock(table.0 + block), table_blocks - block)?;
         let raw = bytes.get(at..at + usize::from(self.superblock.inode_size));
         let raw = raw.ok_or_else(|| Error::corrupt("inode", Place::Inode(ino), 0, "cut short"))?;
         Inode::from_table(self, ino, raw)
+    }
+
+    /// The block and the byte in it where an inode is stored. Errors: EFTYPE (no such inode), EIO.
+    pub fn inode_place(&self, ino: Ino) -> Result<(DiskBlock, usize), Error> {
+        let Some((group, index)) = self.superblock.locate_inode(ino) else {
+            return Err(Error::corrupt("inode number", Place::Inode(ino), 0, "no such inode on this volume"));
+        };
+        let (block, at) = self.place_in_table(index);
+        Ok((DiskBlock(self.inode_table(group)?.0 + block), at))
+    }
+
+    fn place_in_table(&self, index: u32) -> (u64, usize) {
+        let byte = u64::from(index) * u64::from(self.superblock.inode_size);
+        let bits = self.superblock.block_bits;
+        (byte >> bits, (byte & ((1 << bits) - 1)) as usize)
     }
 
     fn inode_table(&self, group: GroupNo) -> Result<DiskBlock, Error> {
@@ -193,6 +291,16 @@ impl Volume {
         }
         tables.insert(group, table);
         Ok(table)
+    }
+}
+
+impl Cells {
+    fn insert(&mut self, cell: &Arc<Cell>) {
+        if self.by_number.len() >= self.purge_at {
+            self.by_number.retain(|_, cell| cell.strong_count() > 0);
+            self.purge_at = (self.by_number.len() * 2).max(1024);
+        }
+        self.by_number.insert(cell.number(), Arc::downgrade(cell));
     }
 }
 

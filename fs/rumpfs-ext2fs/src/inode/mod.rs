@@ -13,10 +13,12 @@ use crate::layout::{InodeBase, InodeExtra};
 use crate::units::Ino;
 use crate::volume::Volume;
 use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec;
 use map::MapCache;
 use rump_checksum::crc32c;
 use rump_kpi::FileType;
-use zerocopy::FromBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 /// Compressed.
 pub const FLAG_COMPRESSED: u32 = 0x4;
@@ -39,14 +41,15 @@ const CHECKSUM_LO_AT: usize = 0x7c;
 const CHECKSUM_HI_AT: usize = 0x82;
 const BASE_SIZE: usize = 128;
 
-/// An inode in memory, with what is known of its map.
+/// An inode in memory, with what is known of its map. Clones share what is known.
+#[derive(Clone)]
 pub struct Inode {
     number: Ino,
     raw: Box<[u8]>,
     base: InodeBase,
     extra: InodeExtra,
     size: u64,
-    map: MapCache,
+    map: Arc<MapCache>,
 }
 
 impl Inode {
@@ -82,7 +85,7 @@ impl Inode {
             return Err(Error::corrupt("inode", place, BASE_SIZE as u64, why));
         }
         let size = size_of_inode(volume, &base);
-        Ok(Self { number, raw: raw.into(), base, extra, size, map: MapCache::new() })
+        Ok(Self { number, raw: raw.into(), base, extra, size, map: Arc::new(MapCache::new()) })
     }
 
     /// Its number.
@@ -151,20 +154,74 @@ impl Inode {
         crc32c(seed, &self.generation().to_le_bytes())
     }
 
-    fn checksum_is_right(&self, volume: &Volume) -> bool {
-        let wide = self.raw.len() > BASE_SIZE && self.extra_isize() >= 4;
+    /// An inode that is not in use yet: zeros, with room for the fields that this volume wants.
+    pub fn blank(volume: &Volume, number: Ino) -> Result<Self, Error> {
+        let size = usize::from(volume.superblock().inode_size);
+        let mut inode = Self::from_journal(volume, number, &vec![0; size])?;
+        let wanted = volume.superblock().raw.s_want_extra_isize.get().max(32);
+        let room = (size - BASE_SIZE).min(usize::from(wanted)) as u16;
+        inode.edit(volume, |_, extra| extra.i_extra_isize.set(room & !3));
+        Ok(inode)
+    }
+
+    /// Changes the fields. The bytes follow, but for the checksum.
+    pub fn edit<R>(
+        &mut self,
+        volume: &Volume,
+        change: impl FnOnce(&mut InodeBase, &mut InodeExtra) -> R,
+    ) -> R {
+        let answer = change(&mut self.base, &mut self.extra);
+        let (head, rest) = self.raw.split_at_mut(BASE_SIZE);
+        head.copy_from_slice(self.base.as_bytes());
+        // Behind the fields that are in use there may be attributes.
+        let fields = usize::from(self.extra.i_extra_isize.get()).min(rest.len()).min(size_of::<InodeExtra>());
+        rest[..fields].copy_from_slice(&self.extra.as_bytes()[..fields]);
+        self.size = size_of_inode(volume, &self.base);
+        answer
+    }
+
+    /// The bytes behind the fields, where attributes are; empty in small inodes.
+    pub fn attributes_mut(&mut self) -> &mut [u8] {
+        let start = BASE_SIZE + usize::from(self.extra_isize());
+        if self.extra_isize() == 0 { &mut [] } else { self.raw.get_mut(start..).unwrap_or_default() }
+    }
+
+    /// Makes the checksum anew, if the volume has such.
+    pub fn seal(&mut self, volume: &Volume) {
+        if !volume.features().has_metadata_checksums() {
+            return;
+        }
+        let sum = self.checksum(volume);
+        let wide = self.has_wide_checksum();
+        self.edit(volume, |base, extra| {
+            base.i_checksum_lo.set(sum as u16);
+            if wide {
+                extra.i_checksum_hi.set((sum >> 16) as u16);
+            }
+        });
+    }
+
+    fn has_wide_checksum(&self) -> bool {
+        self.raw.len() > BASE_SIZE && self.extra_isize() >= 4
+    }
+
+    fn checksum(&self, volume: &Volume) -> u32 {
         let mut sum = crc32c(self.checksum_seed(volume), &self.raw[..CHECKSUM_LO_AT]);
         sum = crc32c(sum, &[0, 0]);
-        let mut stored = u32::from(self.base.i_checksum_lo.get());
-        if wide {
-            sum = crc32c(sum, &self.raw[CHECKSUM_LO_AT + 2..CHECKSUM_HI_AT]);
-            sum = crc32c(sum, &[0, 0]);
-            sum = crc32c(sum, &self.raw[CHECKSUM_HI_AT + 2..]);
-            stored |= u32::from(self.extra.i_checksum_hi.get()) << 16;
-            return sum == stored;
+        if !self.has_wide_checksum() {
+            return crc32c(sum, &self.raw[CHECKSUM_LO_AT + 2..]);
         }
-        sum = crc32c(sum, &self.raw[CHECKSUM_LO_AT + 2..]);
-        sum & 0xffff == stored
+        sum = crc32c(sum, &self.raw[CHECKSUM_LO_AT + 2..CHECKSUM_HI_AT]);
+        sum = crc32c(sum, &[0, 0]);
+        crc32c(sum, &self.raw[CHECKSUM_HI_AT + 2..])
+    }
+
+    fn checksum_is_right(&self, volume: &Volume) -> bool {
+        let low = u32::from(self.base.i_checksum_lo.get());
+        if self.has_wide_checksum() {
+            return self.checksum(volume) == low | u32::from(self.extra.i_checksum_hi.get()) << 16;
+        }
+        self.checksum(volume) & 0xffff == low
     }
 }
 

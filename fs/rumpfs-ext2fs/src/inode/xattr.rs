@@ -78,7 +78,7 @@ fn each_entry<T>(
     }
     let number = DiskBlock(inode.file_acl());
     let block = volume.read_block(number)?;
-    check_block(volume, number, &block)?;
+    volume.verify(number, &block, |block| check_block(volume, number, block))?;
     let area = Area { place: Place::Block(number), bytes: &block, first: BLOCK_HEADER_LEN };
     area.each(|entry| visit(&area, entry))
 }

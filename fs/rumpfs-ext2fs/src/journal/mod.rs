@@ -2,7 +2,7 @@
 //!
 //! Reference: Documentation/filesystems/ext4/journal.rst ("Journal (jbd2)", "Fast commits").
 //!
-//! [`replay`] reads the log and writes nothing: it returns an [`Overlay`] of the blocks that recovery
+//! [`Journal`] writes it. [`replay`] reads the log and writes nothing: it returns an [`Overlay`] of the blocks that recovery
 //! would write home, and of the inode, extent and directory changes of the fast commits behind them.
 //! Readers of the volume look into the overlay first.
 //!
@@ -15,8 +15,10 @@ mod overlay;
 mod scan;
 mod superblock;
 mod tag;
+mod write;
 
 pub use overlay::{DentryChange, ExtentChange, Overlay};
+pub use write::Journal;
 
 use crate::error::{Error, Place};
 use crate::units::DiskBlock;
@@ -67,10 +69,12 @@ pub fn replay(log: &dyn Log, config: &ReplayConfig) -> Result<Overlay, Error> {
     if superblock.error != 0 {
         overlay.note(format!("journal: the last user left error {}", superblock.error as i32));
     }
+    overlay.set_next_sequence(superblock.sequence);
     if superblock.start == 0 {
         return Ok(overlay);
     }
     let end_sequence = scan::run(log, config, &superblock, &mut overlay)?;
+    overlay.set_next_sequence(end_sequence);
     if let (Some(area), true) = (&superblock.fast_commit_area, config.fast_commit_feature) {
         fast_commit::run(log, config, area.clone(), end_sequence, &mut overlay)?;
     }

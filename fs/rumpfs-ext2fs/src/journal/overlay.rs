@@ -54,6 +54,7 @@ pub struct Overlay {
     dentries: BTreeMap<u32, Vec<DentryChange>>,
     parents: BTreeMap<u32, u32>,
     notes: Vec<String>,
+    next_sequence: u32,
 }
 
 impl Overlay {
@@ -63,6 +64,30 @@ impl Overlay {
             && self.inodes.is_empty()
             && self.extents.is_empty()
             && self.dentries.is_empty()
+    }
+
+    /// Whether there are changes that are not whole blocks.
+    pub fn has_fast_commits(&self) -> bool {
+        !(self.inodes.is_empty() && self.extents.is_empty() && self.dentries.is_empty())
+    }
+
+    /// All blocks with their new contents, in order.
+    pub fn blocks(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        self.blocks.iter().map(|(block, data)| (*block, &data[..]))
+    }
+
+    /// The number that the first transaction after those of the log has to have.
+    pub fn next_sequence(&self) -> u32 {
+        self.next_sequence
+    }
+
+    /// Only what says where the log ends: for a log that needs no recovery.
+    pub fn without_changes(self) -> Self {
+        Self { next_sequence: self.next_sequence, ..Self::default() }
+    }
+
+    pub(super) fn set_next_sequence(&mut self, sequence: u32) {
+        self.next_sequence = sequence;
     }
 
     /// The new contents of a block of the volume.

@@ -162,15 +162,51 @@ impl Features {
     }
 }
 
+/// Sets the features that a log has which is written by this driver: revocations, wide numbers and sums as the
+/// volume has them, and no commit that may come before its blocks. What sets fast commits aside stays.
+pub(super) fn store_features(block: &mut [u8], wide: bool, sums: bool) {
+    let version_2 = be32(block, 4) == Some(VERSION_2);
+    let mut incompat = INCOMPAT_REVOKE;
+    if version_2 {
+        incompat |= be32(block, 0x28).unwrap_or_default() & INCOMPAT_FAST_COMMIT;
+    }
+    if wide {
+        incompat |= INCOMPAT_64BIT;
+    }
+    if sums {
+        incompat |= INCOMPAT_CSUM_V3;
+        block[0x50] = CHECKSUM_TYPE_CRC32C;
+    }
+    if !version_2 {
+        // Version 1 ends before these fields.
+        block[0x24..0x50].fill(0);
+        block[0x40..0x44].copy_from_slice(&1u32.to_be_bytes());
+    }
+    block[4..8].copy_from_slice(&VERSION_2.to_be_bytes());
+    let compat = be32(block, 0x24).unwrap_or_default() & !COMPAT_CHECKSUM;
+    block[0x24..0x28].copy_from_slice(&compat.to_be_bytes());
+    block[0x28..0x2c].copy_from_slice(&incompat.to_be_bytes());
+}
+
+/// Makes the checksum of the superblock anew.
+pub(super) fn seal(block: &mut [u8]) {
+    let sum = sum_of(block);
+    block[CHECKSUM_OFFSET..CHECKSUM_OFFSET + 4].copy_from_slice(&sum.to_be_bytes());
+}
+
+fn sum_of(block: &[u8]) -> u32 {
+    let mut sum = crc32c(!0, block.get(..CHECKSUM_OFFSET).unwrap_or_default());
+    sum = crc32c(sum, &[0; 4]);
+    crc32c(sum, block.get(CHECKSUM_OFFSET + 4..SUPERBLOCK_LEN).unwrap_or_default())
+}
+
 fn check_sum(log: &dyn Log, block: &[u8]) -> Result<(), Error> {
     let kind = block.get(0x50).copied().unwrap_or_default();
     if kind != CHECKSUM_TYPE_CRC32C {
         return Err(Error::unsupported(format!("journal with checksum type {kind}")));
     }
     let stored = be32(block, CHECKSUM_OFFSET).unwrap_or_default();
-    let mut sum = crc32c(!0, block.get(..CHECKSUM_OFFSET).unwrap_or_default());
-    sum = crc32c(sum, &[0; 4]);
-    sum = crc32c(sum, block.get(CHECKSUM_OFFSET + 4..SUPERBLOCK_LEN).unwrap_or_default());
+    let sum = sum_of(block);
     if sum != stored {
         let why = format!("superblock checksum {stored:#x}, computed {sum:#x}");
         return Err(corrupt(log, 0, CHECKSUM_OFFSET as u64, why));

@@ -1,10 +1,10 @@
 //! Extent trees: a header and records of 12 bytes each, in `i_block` and in blocks of their own.
 
 use zerocopy::little_endian::{U16, U32};
-use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// `struct ext4_extent_header`.
-#[derive(Clone, FromBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(Clone, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 #[allow(missing_docs)]
 pub struct ExtentHeader {
@@ -16,7 +16,7 @@ pub struct ExtentHeader {
 }
 
 /// `struct ext4_extent_idx`: a record of an interior node.
-#[derive(Clone, FromBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(Clone, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 #[allow(missing_docs)]
 pub struct ExtentIndex {
@@ -27,7 +27,7 @@ pub struct ExtentIndex {
 }
 
 /// `struct ext4_extent`: a record of a leaf.
-#[derive(Clone, FromBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(Clone, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 #[allow(missing_docs)]
 pub struct Extent {

@@ -1,10 +1,10 @@
 //! `struct ext4_inode`: 128 bytes in revision 0, and as many as the superblock says from revision 1 on.
 
 use zerocopy::little_endian::{U16, U32};
-use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// The first 128 bytes.
-#[derive(Clone, FromBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(Clone, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 #[allow(missing_docs)]
 pub struct InodeBase {
@@ -34,7 +34,7 @@ pub struct InodeBase {
 }
 
 /// What follows in larger inodes; `i_extra_isize` says how much of it is in use.
-#[derive(Clone, FromBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(Clone, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 #[allow(missing_docs)]
 pub struct InodeExtra {

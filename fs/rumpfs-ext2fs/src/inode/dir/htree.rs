@@ -4,6 +4,7 @@
 //! those whose hash goes on from the last; both bound the work.
 
 use super::{check_node, linear};
+use crate::cache::Block;
 use crate::error::{Error, Place};
 use crate::features::Incompat;
 use crate::inode::Inode;
@@ -11,7 +12,6 @@ use crate::inode::map::{self, Mapping};
 use crate::units::{DiskBlock, FileBlock, Ino};
 use crate::volume::Volume;
 use alloc::format;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use rump_checksum::dirhash;
 
@@ -23,7 +23,7 @@ const CONTINUED: u32 = 1;
 
 /// A node and the record that was followed.
 struct Frame {
-    bytes: Arc<[u8]>,
+    bytes: Block,
     records: usize,
     count: usize,
     index: usize,
@@ -127,11 +127,11 @@ fn frame(
     volume: &Volume,
     inode: &Inode,
     at: DiskBlock,
-    bytes: Arc<[u8]>,
+    bytes: Block,
     records: usize,
     hash: u32,
 ) -> Result<Frame, Error> {
-    check_node(volume, inode, at, &bytes, records)?;
+    volume.verify(at, &bytes, |bytes| check_node(volume, inode, at, bytes, records))?;
     let limit = usize::from(u16::from_le_bytes([bytes[records], bytes[records + 1]]));
     let count = usize::from(u16::from_le_bytes([bytes[records + 2], bytes[records + 3]]));
     if count == 0 || count > limit || records + limit * 8 > bytes.len() {
@@ -147,7 +147,7 @@ fn find_in_leaf(volume: &Volume, inode: &Inode, block: FileBlock, name: &[u8]) -
     let run = map::find_run(volume, inode, block)?;
     let Mapping::At(at) = run.mapping else { return Err(hole(inode, block)) };
     let bytes = volume.read_block(at)?;
-    linear::check_leaf(volume, inode, block, at, &bytes)?;
+    volume.verify(at, &bytes, |bytes| linear::check_leaf(volume, inode, block, at, bytes))?;
     let mut found = None;
     linear::walk(volume, at, &bytes, 0, 0, &mut |entry| {
         if entry.name == name {
@@ -158,7 +158,7 @@ fn find_in_leaf(volume: &Volume, inode: &Inode, block: FileBlock, name: &[u8]) -
     Ok(found)
 }
 
-fn read_block(volume: &Volume, inode: &Inode, block: FileBlock) -> Result<(DiskBlock, Arc<[u8]>), Error> {
+fn read_block(volume: &Volume, inode: &Inode, block: FileBlock) -> Result<(DiskBlock, Block), Error> {
     match map::find_run(volume, inode, block)?.mapping {
         Mapping::At(at) => Ok((at, volume.read_block(at)?)),
         _ => Err(hole(inode, block)),

@@ -44,7 +44,7 @@ pub fn read(
         let mut going = true;
         // What a block with a wrong checksum seems to hold is given all the same, and the damage reported.
         let bytes = volume.read_block_ahead(at, run.len)?;
-        let sound = check_leaf(volume, inode, FileBlock(block), at, &bytes);
+        let sound = volume.verify(at, &bytes, |bytes| check_leaf(volume, inode, FileBlock(block), at, bytes));
         let walked = walk(volume, at, &bytes, start, cursor, &mut |entry| {
             going = sink(entry);
             going

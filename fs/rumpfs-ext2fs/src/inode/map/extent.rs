@@ -47,7 +47,7 @@ pub fn read_region(volume: &Volume, inode: &Inode, target: FileBlock) -> Result<
         depth -= 1;
         let bytes = volume.read_block(child)?;
         let node = parse_node(&bytes, Place::Block(child), Some(depth))?;
-        check_tail(volume, inode, child, &bytes)?;
+        volume.verify(child, &bytes, |bytes| check_tail(volume, inode, child, bytes))?;
         if depth == 0 {
             return parse_leaf(volume, &node, start, end);
         }

@@ -124,6 +124,11 @@ impl MapCache {
         Self { runs: RwLock::new(Vec::new()) }
     }
 
+    /// Forgets everything: the map has changed.
+    pub fn clear(&self) {
+        self.runs.write().clear();
+    }
+
     fn find(&self, block: u64) -> Option<Run> {
         let runs = self.runs.read();
         let index = runs.partition_point(|run| run.end() <= block);

@@ -1,0 +1,77 @@
+//! What is free, in numbers, and what is set aside in memory.
+
+use super::RangeSet;
+use crate::error::Error;
+use rump_kpi::Errno;
+
+/// Counts in clusters; ranges in blocks.
+#[derive(Debug, Default)]
+pub struct Space {
+    free_clusters: u64,
+    free_inodes: u64,
+    /// Clusters that content in memory will need.
+    promised: u64,
+    /// Blocks that are reserved, or freed by what is not yet durable.
+    aside: RangeSet,
+}
+
+impl Space {
+    /// Space as the descriptors count it.
+    pub fn new(free_clusters: u64, free_inodes: u64) -> Self {
+        Self { free_clusters, free_inodes, ..Self::default() }
+    }
+
+    /// Free clusters by the bitmaps.
+    pub fn free_clusters(&self) -> u64 {
+        self.free_clusters
+    }
+
+    /// Free inodes by the bitmaps.
+    pub fn free_inodes(&self) -> u64 {
+        self.free_inodes
+    }
+
+    /// Clusters that are free and not promised to anybody.
+    pub fn available(&self) -> u64 {
+        self.free_clusters.saturating_sub(self.promised)
+    }
+
+    /// Promises clusters to content in memory. Errors: ENOSPC.
+    pub fn promise(&mut self, clusters: u64) -> Result<(), Error> {
+        if clusters > self.available() {
+            return Err(Error::Refused(Errno::ENOSPC));
+        }
+        self.promised += clusters;
+        Ok(())
+    }
+
+    /// Takes back a promise that was kept or is not needed.
+    pub fn redeem(&mut self, clusters: u64) {
+        self.promised = self.promised.saturating_sub(clusters);
+    }
+
+    /// Clusters promised.
+    pub fn promised(&self) -> u64 {
+        self.promised
+    }
+
+    pub(crate) fn count(&mut self, clusters: i64, inodes: i64) {
+        self.free_clusters = self.free_clusters.saturating_add_signed(clusters);
+        self.free_inodes = self.free_inodes.saturating_add_signed(inodes);
+    }
+
+    /// Keeps blocks from being given out.
+    pub fn set_aside(&mut self, start: u64, len: u64) {
+        self.aside.insert(start, start.saturating_add(len));
+    }
+
+    /// Gives them back.
+    pub fn give_back(&mut self, start: u64, len: u64) {
+        self.aside.remove(start, start.saturating_add(len));
+    }
+
+    /// The blocks that may not be given out although the bitmaps call them free.
+    pub fn aside(&self) -> &RangeSet {
+        &self.aside
+    }
+}

@@ -1,0 +1,377 @@
+//! Changes of metadata, all of one operation or none.
+//!
+//! An operation takes a [`Handle`], changes blocks and inodes through it, and says [`Handle::finish`]. A handle
+//! that is dropped before takes all its changes back. Finished operations gather in the running transaction,
+//! which a commit makes durable as a whole: through the journal, or by an ordered write-back where there is none.
+//!
+//! There is one handle at a time. It works in memory and is short; the content of files is copied and written
+//! outside of it. Why: see docs/adr, "One writer of metadata at a time".
+//!
+//! Ordered data: blocks for content are reserved (in memory), then written, and only then do they enter the map of
+//! the file. So no committed map names a block whose content is not on the device.
+//!
+//! Freed blocks are not given out before the transaction that freed them is durable: until then a crash brings
+//! their old owner back.
+//!
+//! Lock order: a cell's `content`; the commit lock; the running transaction; then leaves (cache shards, a cell's
+//! inode, the table of cells).
+
+mod commit;
+mod seal;
+
+use crate::allocation::Space;
+use crate::cache::Block;
+use crate::cell::Cell;
+use crate::error::Error;
+use crate::inode::Inode;
+use crate::units::{DiskBlock, Extent, GroupNo};
+use crate::volume::Volume;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use hashbrown::{HashMap, HashSet};
+use rump_kpi::sync::{Mutex, MutexGuard};
+use rump_kpi::{Environment, Errno, TimeSpec};
+
+pub use commit::Log;
+pub use seal::{Kind, Sealed};
+
+/// The longest that a finished operation stays in memory while others follow, in seconds.
+const MOST_SECONDS: i64 = 5;
+
+/// What a volume that is mounted for writing has besides.
+pub struct Writer {
+    running: Mutex<Running>,
+    /// The commit lock, and what commits need.
+    log: Mutex<Log>,
+    /// The last transaction that is durable.
+    durable: AtomicU32,
+    /// Set once a commit failed: the volume takes no more changes.
+    aborted: AtomicBool,
+    /// Blocks that one transaction may change.
+    most_blocks: usize,
+    environment: Environment,
+}
+
+/// The transaction that finished operations gather in.
+pub struct Running {
+    /// Its number; one more for each.
+    pub(crate) number: u32,
+    blocks: HashMap<u64, Kind>,
+    groups: HashSet<GroupNo>,
+    revoked: HashSet<u64>,
+    freed: Vec<Extent>,
+    since: TimeSpec,
+    space: Space,
+}
+
+impl Writer {
+    /// A writer whose first transaction is `number`.
+    pub fn new(log: Log, number: u32, space: Space, environment: Environment) -> Self {
+        let most_blocks = log.most_blocks();
+        Self {
+            running: Mutex::new(Running::new(number, space)),
+            log: Mutex::new(log),
+            durable: AtomicU32::new(number.wrapping_sub(1)),
+            aborted: AtomicBool::new(false),
+            most_blocks,
+            environment,
+        }
+    }
+
+    /// The wall clock.
+    pub fn now(&self) -> TimeSpec {
+        (self.environment.now)()
+    }
+
+    /// Writes a line to the log of the kernel.
+    pub fn note(&self, line: &str) {
+        (self.environment.log)(line);
+    }
+
+    /// Looks at the free space, between operations.
+    pub fn with_space<R>(&self, look: impl FnOnce(&mut Space) -> R) -> R {
+        look(&mut self.running.lock().space)
+    }
+
+    /// Whether a commit failed, so that nothing more is written.
+    pub fn is_aborted(&self) -> bool {
+        self.aborted.load(Ordering::Acquire)
+    }
+}
+
+impl Running {
+    fn new(number: u32, space: Space) -> Self {
+        Self {
+            number,
+            blocks: HashMap::new(),
+            groups: HashSet::new(),
+            revoked: HashSet::new(),
+            freed: Vec::new(),
+            since: TimeSpec::default(),
+            space,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.blocks.is_empty() && self.revoked.is_empty() && self.freed.is_empty()
+    }
+}
+
+impl Volume {
+    /// Begins an operation on metadata, once there is room for it in the running transaction. Errors: EROFS (a
+    /// mount for reading, or a commit failed earlier), EIO (a commit that had to go first failed).
+    pub fn begin(&self) -> Result<Handle<'_>, Error> {
+        let writer = self.writer().ok_or(Error::Refused(Errno::EROFS))?;
+        loop {
+            if writer.is_aborted() {
+                return Err(Error::Refused(Errno::EROFS));
+            }
+            let running = writer.running.lock();
+            let room = writer.most_blocks - running.blocks.len().min(writer.most_blocks);
+            let old = !running.is_empty() && writer.now().sec - running.since.sec > MOST_SECONDS;
+            if (room < writer.most_blocks / 4 || old) && !running.is_empty() {
+                let number = running.number;
+                drop(running);
+                self.commit_until(number)?;
+                continue;
+            }
+            return Ok(Handle::new(self, writer, running));
+        }
+    }
+}
+
+/// One operation. See the module.
+pub struct Handle<'v> {
+    volume: &'v Volume,
+    writer: &'v Writer,
+    running: MutexGuard<'v, Running>,
+    now: TimeSpec,
+    undo: Vec<Undo>,
+    touched: HashSet<u64>,
+    groups: Vec<GroupNo>,
+    freed: Vec<Extent>,
+    forgotten: Vec<u64>,
+    free_clusters: i64,
+    free_inodes: i64,
+    finished: bool,
+}
+
+enum Undo {
+    /// A block's content before.
+    Content(u64, Block),
+    /// A block that was not there before.
+    Fresh(u64),
+    /// A block that was not part of the running transaction before, or was of another kind.
+    Joined(u64, Option<Kind>),
+    Inode(Arc<Cell>, Arc<Inode>),
+    Reserved(Extent),
+    Unreserved(Extent),
+}
+
+impl<'v> Handle<'v> {
+    fn new(volume: &'v Volume, writer: &'v Writer, running: MutexGuard<'v, Running>) -> Self {
+        Self {
+            volume,
+            writer,
+            running,
+            now: writer.now(),
+            undo: Vec::new(),
+            touched: HashSet::new(),
+            groups: Vec::new(),
+            freed: Vec::new(),
+            forgotten: Vec::new(),
+            free_clusters: 0,
+            free_inodes: 0,
+            finished: false,
+        }
+    }
+
+    /// The volume. What is read through it shows the changes of this handle.
+    pub fn volume(&self) -> &'v Volume {
+        self.volume
+    }
+
+    /// The time of this operation.
+    pub fn now(&self) -> TimeSpec {
+        self.now
+    }
+
+    /// The number of the transaction that this operation becomes part of.
+    pub fn transaction(&self) -> u32 {
+        self.running.number
+    }
+
+    /// How many more blocks this operation should touch at most. Whoever may need more does the work in steps, each
+    /// of which leaves a sound volume.
+    pub fn room(&self) -> usize {
+        self.writer.most_blocks.saturating_sub(self.running.blocks.len())
+    }
+
+    /// Free space and what is set aside. It changes through the methods of this handle, but for promises.
+    pub fn space(&mut self) -> &mut Space {
+        &mut self.running.space
+    }
+
+    /// Sets free blocks aside for the caller, who may write to them and then take them in a later operation.
+    pub fn reserve(&mut self, extent: Extent) {
+        self.running.space.set_aside(extent.start.0, extent.len);
+        self.undo.push(Undo::Reserved(extent));
+    }
+
+    /// Ends a reservation: the blocks are in use now, or free again.
+    pub fn end_reservation(&mut self, extent: Extent) {
+        self.running.space.give_back(extent.start.0, extent.len);
+        self.undo.push(Undo::Unreserved(extent));
+    }
+
+    /// Changes a block of metadata. `change` sees its present content. Errors: EIO, EFTYPE (no such block).
+    pub fn modify<R>(
+        &mut self,
+        block: DiskBlock,
+        kind: Kind,
+        change: impl FnOnce(&mut [u8]) -> R,
+    ) -> Result<R, Error> {
+        self.join(block, kind)?;
+        let missing =
+            || Error::corrupt("block cache", crate::error::Place::Block(block), 0, "lost a pinned block");
+        self.volume.cache().change(block.0, change).ok_or_else(missing)
+    }
+
+    /// Fills a block that becomes metadata now, from zeros; nothing of its old content is read.
+    pub fn create<R>(&mut self, block: DiskBlock, kind: Kind, fill: impl FnOnce(&mut [u8]) -> R) -> R {
+        let mut bytes = vec![0; self.volume.block_size() as usize];
+        let answer = fill(&mut bytes);
+        let cache = self.volume.cache();
+        if self.touched.insert(block.0) {
+            match cache.find(block.0) {
+                Some(before) => self.undo.push(Undo::Content(block.0, before)),
+                None => self.undo.push(Undo::Fresh(block.0)),
+            }
+        }
+        cache.put(block.0, bytes.into());
+        self.forgotten.retain(|forgotten| *forgotten != block.0);
+        let before = self.running.blocks.insert(block.0, kind);
+        self.undo.push(Undo::Joined(block.0, before));
+        answer
+    }
+
+    fn join(&mut self, block: DiskBlock, kind: Kind) -> Result<(), Error> {
+        if self.touched.contains(&block.0) {
+            return Ok(());
+        }
+        let cache = self.volume.cache();
+        let before = loop {
+            self.volume.read_block(block)?;
+            // Another reader may push it out again before it is pinned.
+            if let Some(before) = cache.begin_change(block.0) {
+                break before;
+            }
+        };
+        self.touched.insert(block.0);
+        self.undo.push(Undo::Content(block.0, before));
+        let joined = self.running.blocks.insert(block.0, kind);
+        if joined.is_some() {
+            cache.unpin(block.0);
+        } else {
+            self.undo.push(Undo::Joined(block.0, None));
+        }
+        Ok(())
+    }
+
+    /// Changes an inode: in its cell, and in the table with its checksum. Errors: EIO, EFTYPE.
+    pub fn update<R>(&mut self, cell: &Arc<Cell>, change: impl FnOnce(&mut Inode) -> R) -> Result<R, Error> {
+        let before = cell.inode();
+        let mut inode = Inode::clone(&before);
+        let answer = change(&mut inode);
+        inode.seal(self.volume);
+        let (block, at) = self.volume.inode_place(cell.number())?;
+        self.modify(block, Kind::Plain, |bytes| {
+            if let Some(place) = bytes.get_mut(at..at + inode.raw().len()) {
+                place.copy_from_slice(inode.raw());
+            }
+        })?;
+        self.undo.push(Undo::Inode(cell.clone(), before));
+        cell.replace(Arc::new(inode));
+        Ok(answer)
+    }
+
+    /// Notes that the bitmaps or the descriptor of `group` were changed, so that its checksums are made anew.
+    pub fn touch_group(&mut self, group: GroupNo) {
+        self.groups.push(group);
+    }
+
+    /// Counts clusters that became free (or, below zero, used).
+    pub fn count_clusters(&mut self, difference: i64) {
+        self.free_clusters += difference;
+    }
+
+    /// Counts inodes that became free (or, below zero, used).
+    pub fn count_inodes(&mut self, difference: i64) {
+        self.free_inodes += difference;
+    }
+
+    /// Sets blocks aside that this operation freed: nobody gets them before it is durable.
+    pub fn quarantine(&mut self, extent: Extent) {
+        self.freed.push(extent);
+    }
+
+    /// Forgets a block of metadata that this operation frees: neither the journal's older copies nor the cache's
+    /// may come back over what is written there later. Call it for every block that was changed through a handle.
+    pub fn forget(&mut self, block: DiskBlock) {
+        self.forgotten.push(block.0);
+    }
+
+    /// Keeps the changes.
+    pub fn finish(mut self) {
+        self.finished = true;
+        let running = &mut *self.running;
+        let changes = !self.touched.is_empty() || !self.freed.is_empty();
+        if running.is_empty() && changes {
+            running.since = self.now;
+        }
+        running.groups.extend(self.groups.drain(..));
+        running.space.count(self.free_clusters, self.free_inodes);
+        for extent in self.freed.drain(..) {
+            running.space.set_aside(extent.start.0, extent.len);
+            running.freed.push(extent);
+        }
+        for block in self.forgotten.drain(..) {
+            running.blocks.remove(&block);
+            running.revoked.insert(block);
+            self.volume.cache().discard(block);
+        }
+    }
+
+    fn take_back(&mut self) {
+        let cache = self.volume.cache();
+        for undo in self.undo.drain(..).rev() {
+            match undo {
+                Undo::Content(block, before) => cache.restore(block, before),
+                Undo::Fresh(block) => cache.discard(block),
+                Undo::Joined(block, Some(kind)) => {
+                    self.running.blocks.insert(block, kind);
+                }
+                Undo::Joined(block, None) => {
+                    self.running.blocks.remove(&block);
+                    cache.unpin(block);
+                }
+                Undo::Reserved(extent) => self.running.space.give_back(extent.start.0, extent.len),
+                Undo::Unreserved(extent) => self.running.space.set_aside(extent.start.0, extent.len),
+                Undo::Inode(cell, before) => {
+                    before.map().clear();
+                    cell.replace(before);
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Handle<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.take_back();
+        }
+    }
+}
