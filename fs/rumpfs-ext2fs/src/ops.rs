@@ -3,16 +3,20 @@
 use crate::cell::Cell;
 use crate::error::{Error, Place};
 use crate::features::Incompat;
-use crate::inode::{Inode, attr, dir, file, symlink, xattr};
+use crate::inode::{Inode, attr, dir, file, set, symlink, xattr};
 use crate::mount::{self, Access, Options};
+use crate::namespace;
+use crate::orphan;
 use crate::probe;
+use crate::recovery;
 use crate::units;
 use crate::volume::Volume;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
 use rump_kpi::{
     Attr, BlockDevice, Capabilities, DirEntry, Environment, Errno, FileSystem, FileSystemInfo,
-    FileSystemType, FileType, Ino, KError, KResult, Node, StatVfs,
+    FileSystemType, FileType, Ino, KError, KResult, NewNode, Node, SetAttr, StatVfs, XattrFlags,
 };
 
 /// The type `ext2fs`.
@@ -38,7 +42,10 @@ impl FileSystemType for Ext2Fs {
         let options = Options::parse(options)?;
         let access = if read_only { Access::Read } else { Access::ReadWrite };
         let volume = mount::mount(device, access, options, environment).map_err(unmountable)?;
-        Ok(Arc::new(Mounted { volume: Arc::new(volume) }))
+        if volume.writer().is_some() {
+            orphan::recover(&volume).map_err(unmountable)?;
+        }
+        Ok(Arc::new(Mounted { volume: Arc::new(volume), unmounted: AtomicBool::new(false) }))
     }
 }
 
@@ -54,6 +61,7 @@ fn unmountable(error: Error) -> KError {
 
 struct Mounted {
     volume: Arc<Volume>,
+    unmounted: AtomicBool,
 }
 
 impl FileSystem for Mounted {
@@ -75,7 +83,12 @@ impl FileSystem for Mounted {
 
     fn statvfs(&self) -> KResult<StatVfs> {
         let superblock = self.volume.superblock();
-        let free = superblock.free_blocks();
+        let (free, files_free) = match self.volume.writer() {
+            Some(writer) => writer.with_space(|space| {
+                (space.available() << superblock.cluster_ratio_bits(), space.free_inodes())
+            }),
+            None => (superblock.free_blocks(), superblock.raw.s_free_inodes_count.get().into()),
+        };
         // Linux keeps a fiftieth, at most 4096 clusters, for delayed work on extents.
         let kept = if superblock.features.incompat.contains(Incompat::EXTENTS) {
             let ratio = superblock.cluster_ratio_bits();
@@ -89,13 +102,47 @@ impl FileSystem for Mounted {
             blocks_free: free,
             blocks_available: free.saturating_sub(superblock.reserved_blocks()).saturating_sub(kept),
             files: superblock.raw.s_inodes_count.get().into(),
-            files_free: superblock.raw.s_free_inodes_count.get().into(),
+            files_free,
             name_max: 255,
         })
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::all().difference(Capabilities::WRITE)
+        match self.volume.writer() {
+            Some(_) => Capabilities::all(),
+            None => Capabilities::all().difference(Capabilities::WRITE),
+        }
+    }
+
+    fn sync(&self) -> KResult<()> {
+        // What cannot be flushed must not keep the rest from being durable.
+        let flushed = file::write::flush_all(&self.volume);
+        self.volume.settle()?;
+        Ok(flushed?)
+    }
+
+    fn unmount(&self) -> KResult<()> {
+        if self.volume.writer().is_none() {
+            return Ok(());
+        }
+        self.unmounted.store(true, Ordering::Release);
+        let flushed = file::write::flush_all(&self.volume);
+        recovery::close(&self.volume)?;
+        Ok(flushed?)
+    }
+
+    fn forget(&self, ino: Ino) {
+        let Ok(number) = u32::try_from(ino.0) else { return };
+        let (Some(writer), Some(cell)) = (self.volume.writer(), self.volume.find_cell(units::Ino(number)))
+        else {
+            return;
+        };
+        if cell.inode().base().i_links_count.get() == 0 {
+            if let Err(error) = orphan::release(&self.volume, &cell) {
+                // It stays on the list of orphans: the next mount frees it.
+                writer.note(&alloc::format!("ext2fs: {} stays an orphan: {error}", cell.number()));
+            }
+        }
     }
 }
 
@@ -184,5 +231,66 @@ impl Node for Ext2Node {
 
     fn list_xattrs(&self) -> KResult<Vec<Vec<u8>>> {
         Ok(xattr::list(&self.volume, &self.inode())?)
+    }
+
+    fn create(&self, name: &[u8], new: NewNode<'_>) -> KResult<Ino> {
+        Ok(Ino(namespace::create(&self.volume, &self.cell, name, new)?.0.into()))
+    }
+
+    fn link(&self, name: &[u8], target: Ino) -> KResult<()> {
+        Ok(namespace::link(&self.volume, &self.cell, name, inode_number(target)?)?)
+    }
+
+    fn unlink(&self, name: &[u8]) -> KResult<()> {
+        Ok(namespace::unlink(&self.volume, &self.cell, name)?)
+    }
+
+    fn rmdir(&self, name: &[u8]) -> KResult<()> {
+        Ok(namespace::rmdir(&self.volume, &self.cell, name)?)
+    }
+
+    fn rename(&self, name: &[u8], to_dir: Ino, to_name: &[u8]) -> KResult<()> {
+        let to = self.volume.cell(inode_number(to_dir)?)?;
+        Ok(namespace::rename(&self.volume, &self.cell, name, &to, to_name)?)
+    }
+
+    fn write_at(&self, offset: u64, buf: &[u8]) -> KResult<usize> {
+        self.require_file()?;
+        Ok(file::write::write_at(&self.volume, &self.cell, offset, buf)?)
+    }
+
+    fn set_attr(&self, set: SetAttr) -> KResult<()> {
+        if let Some(size) = set.size {
+            self.require_file()?;
+            file::write::set_size(&self.volume, &self.cell, size)?;
+        }
+        let rest = SetAttr { size: None, ..set };
+        if rest == SetAttr::default() { Ok(()) } else { Ok(set::set_attr(&self.volume, &self.cell, rest)?) }
+    }
+
+    fn set_xattr(&self, name: &[u8], value: &[u8], flags: XattrFlags) -> KResult<()> {
+        Ok(xattr::write::set(&self.volume, &self.cell, name, value, flags)?)
+    }
+
+    fn remove_xattr(&self, name: &[u8]) -> KResult<()> {
+        Ok(xattr::write::remove(&self.volume, &self.cell, name)?)
+    }
+
+    fn fsync(&self) -> KResult<()> {
+        file::write::flush(&self.volume, &self.cell)?;
+        Ok(self.volume.commit()?)
+    }
+}
+
+fn inode_number(ino: Ino) -> KResult<units::Ino> {
+    u32::try_from(ino.0).map(units::Ino).map_err(|_| Errno::ESTALE.into())
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        // Whoever wants to know whether it went well unmounts before.
+        if !self.unmounted.load(Ordering::Acquire) {
+            let _ = self.unmount();
+        }
     }
 }

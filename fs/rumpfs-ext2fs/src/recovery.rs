@@ -68,7 +68,11 @@ pub fn close(volume: &Volume) -> Result<(), Error> {
         } else {
             raw.s_state.set(raw.s_state.get() | STATE_CLEAN);
         }
-    })
+    })?;
+    if let Some(writer) = volume.writer() {
+        writer.stop();
+    }
+    Ok(())
 }
 
 fn check(volume: &Volume) -> Result<(), Error> {

@@ -241,6 +241,11 @@ impl Volume {
         Ok(loaded)
     }
 
+    /// The cell of an inode, if it is in use.
+    pub fn find_cell(&self, ino: Ino) -> Option<Arc<Cell>> {
+        self.cells.lock().by_number.get(&ino).and_then(Weak::upgrade)
+    }
+
     /// Takes in the cell of an inode that was just made.
     pub fn add_cell(&self, cell: &Arc<Cell>) {
         self.cells.lock().insert(cell);

@@ -170,7 +170,7 @@ impl Vfs {
         mount.close(how)?;
         self.mounts.write().retain(|other| !Arc::ptr_eq(other, mount));
         mount.uncover();
-        sync_mount(mount)
+        if mount.is_read_only() { Ok(()) } else { mount.fs().unmount() }
     }
 
     /// Makes everything durable; goes on after an error and answers the first. Errors: EIO, ENOSPC.

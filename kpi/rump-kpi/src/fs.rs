@@ -96,6 +96,11 @@ pub trait FileSystem: Send + Sync {
     fn sync(&self) -> KResult<()> {
         Ok(())
     }
+    /// Called once, when nothing is used any more: everything is durable when it returns, and the device says that
+    /// it was left in order. Errors: EIO, ENOSPC.
+    fn unmount(&self) -> KResult<()> {
+        self.sync()
+    }
     /// Called when the kernel forgets a node; an unlinked one loses its space now.
     fn forget(&self, _ino: Ino) {}
 }

@@ -4,6 +4,7 @@ pub mod attr;
 pub mod dir;
 pub mod file;
 pub mod map;
+pub mod set;
 pub mod symlink;
 pub mod xattr;
 

@@ -118,12 +118,12 @@ impl Volume {
         if left <= 0 {
             return Ok(());
         }
-        if writer.is_aborted() {
+        if writer.is_stopped() {
             return Err(Error::Refused(Errno::EIO));
         }
         let sealed = seal(self, &mut writer.running.lock());
         if let Err(error) = log.commit(self, &sealed, writer.now()) {
-            writer.aborted.store(true, Ordering::Release);
+            writer.stop();
             writer.note(&alloc::format!("ext2fs: a commit failed, nothing more is written: {error}"));
             return Err(error);
         }
@@ -150,7 +150,7 @@ impl Volume {
     pub fn settle(&self) -> Result<(), Error> {
         let Some(writer) = self.writer() else { return Ok(()) };
         self.commit()?;
-        if writer.is_aborted() {
+        if writer.is_stopped() {
             return Err(Error::Refused(Errno::EIO));
         }
         writer.log.lock().write_home(self)

@@ -47,8 +47,8 @@ pub struct Writer {
     log: Mutex<Log>,
     /// The last transaction that is durable.
     durable: AtomicU32,
-    /// Set once a commit failed: the volume takes no more changes.
-    aborted: AtomicBool,
+    /// The volume takes no more changes.
+    stopped: AtomicBool,
     /// Blocks that one transaction may change.
     most_blocks: usize,
     environment: Environment,
@@ -74,7 +74,7 @@ impl Writer {
             running: Mutex::new(Running::new(number, space)),
             log: Mutex::new(log),
             durable: AtomicU32::new(number.wrapping_sub(1)),
-            aborted: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
             most_blocks,
             environment,
         }
@@ -95,9 +95,14 @@ impl Writer {
         look(&mut self.running.lock().space)
     }
 
-    /// Whether a commit failed, so that nothing more is written.
-    pub fn is_aborted(&self) -> bool {
-        self.aborted.load(Ordering::Acquire)
+    /// Whether nothing more is written: a commit failed, or the volume was closed.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    /// Takes no more changes from here on.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
     }
 }
 
@@ -125,7 +130,7 @@ impl Volume {
     pub fn begin(&self) -> Result<Handle<'_>, Error> {
         let writer = self.writer().ok_or(Error::Refused(Errno::EROFS))?;
         loop {
-            if writer.is_aborted() {
+            if writer.is_stopped() {
                 return Err(Error::Refused(Errno::EROFS));
             }
             let running = writer.running.lock();

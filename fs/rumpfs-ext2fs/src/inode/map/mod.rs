@@ -5,6 +5,7 @@
 
 pub mod extent;
 pub mod indirect;
+pub mod write;
 
 use super::{FLAG_EXTENTS, Inode};
 use crate::error::Error;

@@ -6,6 +6,8 @@
 //! Invariants: no entry, name or value reaches outside of the area that holds it; `system.data` holds
 //! file content and is never listed or found by name.
 
+pub mod write;
+
 use super::{FLAG_EA_INODE, Inode, file};
 use crate::error::{Error, Place};
 use crate::units::{DiskBlock, Ino};

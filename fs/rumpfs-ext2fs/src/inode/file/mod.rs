@@ -1,5 +1,7 @@
 //! Content of files: one device read per contiguous run, straight into the caller's buffer.
 
+pub mod write;
+
 use super::map::{self, Mapping};
 use super::{FLAG_COMPRESSED, FLAG_ENCRYPTED, Inode, xattr};
 use crate::error::Error;
