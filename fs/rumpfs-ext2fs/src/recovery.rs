@@ -66,7 +66,8 @@ pub fn close(volume: &Volume) -> Result<(), Error> {
         if has_journal {
             raw.s_feature_incompat.set(raw.s_feature_incompat.get() & !Incompat::RECOVER.bits());
         } else {
-            raw.s_state.set(raw.s_state.get() | STATE_CLEAN);
+            // What was not in order before the mount is still not.
+            raw.s_state.set(raw.s_state.get() | volume.superblock().raw.s_state.get() & STATE_CLEAN);
         }
     })?;
     if let Some(writer) = volume.writer() {
