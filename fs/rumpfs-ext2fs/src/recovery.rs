@@ -4,7 +4,7 @@
 //! says that a recovery is needed (or, without a journal, that the volume is in use). After the last change: the
 //! journal is empty, and the superblock says so. Each step is flushed before the next.
 
-use crate::allocation::Space;
+use crate::allocation::{RangeSet, Space, bitmap};
 use crate::error::{Error, Place};
 use crate::features::{Compat, Incompat};
 use crate::group;
@@ -105,15 +105,25 @@ fn bring_home(volume: &Volume, overlay: &Overlay) -> Result<(), Error> {
     Ok(volume.device().flush()?)
 }
 
-/// Adds up what the descriptors say is free.
+/// Adds up what the descriptors say is free, and which blocks are the volume's own.
 fn count(volume: &Volume) -> Result<Space, Error> {
+    let superblock = volume.superblock();
     let (mut clusters, mut inodes) = (0u64, 0u64);
-    for number in 0..volume.superblock().groups {
-        let descriptor = group::read(volume, GroupNo(number))?;
+    let mut system = RangeSet::default();
+    system.insert(0, u64::from(superblock.raw.s_first_data_block.get()) + 1);
+    for group in (0..superblock.groups).map(GroupNo) {
+        let descriptor = group::read(volume, group)?;
         clusters += u64::from(descriptor.free_clusters);
         inodes += u64::from(descriptor.free_inodes);
+        let start = superblock.group_start(group);
+        system.insert(start, start + bitmap::base_blocks(superblock, group));
+        let table = descriptor.inode_table.0;
+        system.insert(table, table + bitmap::inode_table_blocks(superblock));
+        for block in [descriptor.block_bitmap.0, descriptor.inode_bitmap.0] {
+            system.insert(block, block + 1);
+        }
     }
-    Ok(Space::new(clusters, inodes))
+    Ok(Space::new(clusters, inodes, system))
 }
 
 /// Changes the superblock on the device and in the cache at once; nothing else is going on.

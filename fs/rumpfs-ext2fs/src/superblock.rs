@@ -159,6 +159,11 @@ impl Superblock {
         (group < self.groups).then_some((GroupNo(group), index % per_group))
     }
 
+    /// The first inode that is not the volume's own.
+    pub fn first_inode(&self) -> u32 {
+        if self.raw.s_rev_level.get() == 0 { 11 } else { self.raw.s_first_ino.get().max(11) }
+    }
+
     /// Free blocks.
     pub fn free_blocks(&self) -> u64 {
         let clusters =

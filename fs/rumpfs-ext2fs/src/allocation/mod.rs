@@ -4,6 +4,7 @@
 //! say yet: blocks that are reserved while content is written to them, and blocks that were freed but may come
 //! back with a crash. Neither may be given out.
 
+pub mod bitmap;
 pub mod blocks;
 pub mod inodes;
 mod ranges;

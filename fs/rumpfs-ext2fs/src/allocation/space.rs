@@ -13,12 +13,14 @@ pub struct Space {
     promised: u64,
     /// Blocks that are reserved, or freed by what is not yet durable.
     aside: RangeSet,
+    /// Blocks of the volume's own: superblocks, descriptors, bitmaps, inode tables, the journal.
+    system: RangeSet,
 }
 
 impl Space {
     /// Space as the descriptors count it.
-    pub fn new(free_clusters: u64, free_inodes: u64) -> Self {
-        Self { free_clusters, free_inodes, ..Self::default() }
+    pub fn new(free_clusters: u64, free_inodes: u64, system: RangeSet) -> Self {
+        Self { free_clusters, free_inodes, system, ..Self::default() }
     }
 
     /// Free clusters by the bitmaps.
@@ -70,8 +72,17 @@ impl Space {
         self.aside.remove(start, start.saturating_add(len));
     }
 
-    /// The blocks that may not be given out although the bitmaps call them free.
-    pub fn aside(&self) -> &RangeSet {
-        &self.aside
+    /// The first range of blocks with a part in `start..end` that may not be given out whatever the bitmaps say.
+    pub fn unusable(&self, start: u64, end: u64) -> Option<(u64, u64)> {
+        let (aside, system) = (self.aside.overlapping(start, end), self.system.overlapping(start, end));
+        match (aside, system) {
+            (Some(a), Some(b)) => Some(if a.0 <= b.0 { a } else { b }),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Whether a block of `start..end` is the volume's own.
+    pub fn is_system(&self, start: u64, end: u64) -> bool {
+        self.system.overlapping(start, end).is_some()
     }
 }

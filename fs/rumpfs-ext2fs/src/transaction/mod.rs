@@ -147,6 +147,23 @@ impl Volume {
     }
 }
 
+impl Volume {
+    /// Runs an operation that allocates; if it finds no space although a commit would give some back, again after
+    /// a commit. Errors: those of `operation`, EIO.
+    pub fn retrying<R>(&self, mut operation: impl FnMut() -> Result<R, Error>) -> Result<R, Error> {
+        match operation() {
+            Err(Error::Refused(Errno::ENOSPC)) => {}
+            result => return result,
+        }
+        let freed = self.writer().is_some_and(|writer| !writer.running.lock().freed.is_empty());
+        if !freed {
+            return Err(Error::Refused(Errno::ENOSPC));
+        }
+        self.commit()?;
+        operation()
+    }
+}
+
 /// One operation. See the module.
 pub struct Handle<'v> {
     volume: &'v Volume,
