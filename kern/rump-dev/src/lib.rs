@@ -9,11 +9,13 @@ extern crate alloc;
 mod host;
 mod memory;
 mod middleware;
+mod recorder;
 mod slice;
 
 pub use host::HostDevice;
 pub use memory::MemDevice;
 pub use middleware::{Faulty, ReadOnly, Traced};
+pub use recorder::{Event, Recorder};
 pub use slice::Slice;
 
 use alloc::format;

@@ -1,0 +1,167 @@
+//! Recovery by ours and by e2fsck, and what has to be there afterwards.
+
+use crate::random::Random;
+use crate::states::Player;
+use crate::workload::{Durable, Record, check_units, mount};
+use interop::Check;
+use interop::program::run_within;
+use interop::image::Scratch;
+use rumpkit::dev::MemDevice;
+use rumpkit::kpi::BlockDevice;
+use rumpkit::{FileType, Mode, OpenFlags, Process, Unmount};
+use std::process::Command;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What was looked at.
+#[derive(Default, Debug)]
+pub struct Account {
+    /// Images made.
+    pub states: u64,
+    /// Different ones among them.
+    pub different: u64,
+    /// Durable files compared.
+    pub compared: u64,
+}
+
+/// Judges images of `cuts` instants, spread over the record.
+pub fn judge(record: &Record, seed: u64, cuts: usize) -> Check<Account> {
+    let scratch = Scratch::new("crash")?;
+    let mut player = Player::new(record.before.clone(), record.device.events());
+    let mut account = Account::default();
+    let mut seen = std::collections::HashSet::new();
+    for index in 0..cuts {
+        let cut = player.count() * index / cuts;
+        let mut random = Random::new(seed.wrapping_mul(1_000_003).wrapping_add(index as u64));
+        let image = player.state(cut, &mut random);
+        account.states += 1;
+        account.different += u64::from(seen.insert(hash(&image)));
+        let durable = record.durable.iter().filter(|durable| durable.from <= cut && cut <= durable.until);
+        let durable: Vec<&Durable> = durable.collect();
+        account.compared += durable.len() as u64;
+        let place =
+            |what| format!("seed {seed}, cut {index} (after {cut} of {} events): {what}", player.count());
+        by_ours(&image, &durable, &scratch).map_err(|what| place(format!("our recovery: {what}")))?;
+        by_e2fsck(&image, &durable, &scratch).map_err(|what| place(format!("e2fsck's recovery: {what}")))?;
+    }
+    Ok(account)
+}
+
+fn hash(image: &[u8]) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    image.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A mount for writing recovers; what it leaves has to be clean.
+fn by_ours(image: &[u8], durable: &[&Durable], scratch: &Scratch) -> Check {
+    let device = MemDevice::new(image.to_vec());
+    let (_kernel, process) = mount(device.clone(), false).map_err(|error| format!("mount: {error}"))?;
+    check_tree(&process, durable)?;
+    process.chdir("/").map_err(|error| error.to_string())?;
+    process.unmount("/img", Unmount::Normal).map_err(|error| format!("unmount: {error}"))?;
+    let mut recovered = vec![0; image.len()];
+    device.read_at(0, &mut recovered).map_err(|error| error.to_string())?;
+    e2fsck(&recovered, "-fn", &[0], scratch).map(drop)
+}
+
+/// e2fsck recovers; a mount for reading has to show the same.
+fn by_e2fsck(image: &[u8], durable: &[&Durable], scratch: &Scratch) -> Check {
+    let repaired = e2fsck(image, "-fy", &[0, 1], scratch)?;
+    let (_kernel, process) =
+        mount(MemDevice::new(repaired), true).map_err(|error| format!("mount: {error}"))?;
+    check_tree(&process, durable)
+}
+
+/// Runs e2fsck; answers the image afterwards.
+fn e2fsck(image: &[u8], how: &str, accepted: &[i32], scratch: &Scratch) -> Check<Vec<u8>> {
+    let path = scratch.path("image");
+    interop::context(std::fs::write(&path, image), path.display())?;
+    let finished = run_within(Command::new("e2fsck").arg(how).arg(&path), PATIENCE)?;
+    if finished.status.is_some_and(|status| accepted.contains(&status)) {
+        return interop::context(std::fs::read(&path), path.display());
+    }
+    Err(format!("e2fsck {how}: {}\n{}", finished.verdict(), String::from_utf8_lossy(&finished.stdout)))
+}
+
+fn check_tree(process: &Process, durable: &[&Durable]) -> Check {
+    for durable in durable {
+        check_durable(process, durable).map_err(|what| format!("{}: {what}", durable.path))?;
+    }
+    check_folder(process, ".", 0)
+}
+
+fn check_durable(process: &Process, durable: &Durable) -> Check {
+    let Some(expected) = &durable.expected else {
+        return match process.lstat(&durable.path) {
+            Ok(_) => Err("is back although its removal was durable".into()),
+            Err(_) => Ok(()),
+        };
+    };
+    let content = read(process, &durable.path)?;
+    if content != expected.content {
+        let length = content.iter().zip(&expected.content).take_while(|(a, b)| a == b).count();
+        let sizes = (content.len(), expected.content.len());
+        return Err(format!("{} bytes instead of {}, different from byte {length}", sizes.0, sizes.1));
+    }
+    let note = process.getxattr(&durable.path, "user.note").ok();
+    if note == expected.note {
+        Ok(())
+    } else {
+        Err(format!("user.note is {note:?} instead of {:?}", expected.note))
+    }
+}
+
+fn check_folder(process: &Process, path: &str, depth: usize) -> Check {
+    let fail = |error| format!("{path}: {error}");
+    let fd = process.open(path, OpenFlags::DIRECTORY, Mode::new(0)).map_err(fail)?;
+    let mut names = Vec::new();
+    process
+        .getdents(fd, &mut |entry| {
+            names.push(String::from_utf8_lossy(entry.name).into_owned());
+            true
+        })
+        .map_err(fail)?;
+    process.close(fd).map_err(fail)?;
+    for name in names.iter().filter(|name| *name != "." && *name != "..") {
+        let path = format!("{path}/{name}");
+        let stat = process.lstat(&path).map_err(|error| format!("{path}: {error}"))?;
+        match stat.file_type {
+            FileType::Directory if depth < 8 => check_folder(process, &path, depth + 1)?,
+            FileType::Regular => {
+                let content = read(process, &path)?;
+                check_units(&content).map_err(|what| format!("{path}: {what}"))?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn read(process: &Process, path: &str) -> Check<Vec<u8>> {
+    let fail = |error| format!("{path}: {error}");
+    let fd = process.open(path, OpenFlags::empty(), Mode::new(0)).map_err(fail)?;
+    let size = process.fstat(fd).map_err(fail)?.size;
+    let mut content = vec![0; size as usize];
+    let length = process.pread(fd, &mut content, 0).map_err(fail)?;
+    process.close(fd).map_err(fail)?;
+    content.truncate(length);
+    Ok(content)
+}
+
+/// Makes an image with mke2fs; answers its bytes.
+pub fn make_image(kibibytes: u64, arguments: &[&str]) -> Check<Vec<u8>> {
+    let scratch = Scratch::new("crash-image")?;
+    let path = scratch.path("image");
+    let file = interop::context(std::fs::File::create(&path), path.display())?;
+    interop::context(file.set_len(kibibytes << 10), path.display())?;
+    let mut command = Command::new("mke2fs");
+    command.args(["-q", "-F"]).args(arguments).arg(&path);
+    let finished = run_within(&mut command, PATIENCE)?;
+    if finished.status != Some(0) {
+        return Err(format!("mke2fs: {}", finished.verdict()));
+    }
+    interop::context(std::fs::read(&path), path.display())
+}

@@ -1,0 +1,278 @@
+//! Random operations, and what is known to be durable.
+//!
+//! The content of a file consists of units of 16 bytes, each of which names the file it was written to and its place
+//! there; so a block that turns up in another file gives itself away.
+
+use crate::random::Random;
+use interop::Check;
+use rumpkit::dev::{MemDevice, Recorder};
+use rumpkit::{AtFlags, KResult, Kernel, Mode, MountArgs, OpenFlags, Process, Unmount, XattrFlags};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Bytes of a unit.
+pub const UNIT: usize = 16;
+const FOLDERS: u64 = 4;
+const NAMES: u64 = 24;
+const MOST_BYTES: u64 = 300 << 10;
+
+/// A file as it has to be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Expected {
+    /// Its content.
+    pub content: Vec<u8>,
+    /// The value of `user.note`, if it is set.
+    pub note: Option<Vec<u8>>,
+}
+
+/// Something that was durable from one event on, until somebody began to change it.
+pub struct Durable {
+    /// Path of the file.
+    pub path: String,
+    /// What it is; `None` if the name is gone.
+    pub expected: Option<Expected>,
+    /// Events that had happened when it became durable.
+    pub from: usize,
+    /// Events that had happened when it was about to be changed.
+    pub until: usize,
+}
+
+/// What a workload leaves.
+pub struct Record {
+    /// The disk before.
+    pub before: Vec<u8>,
+    /// The device with its events.
+    pub device: Arc<Recorder>,
+    /// What was durable when.
+    pub durable: Vec<Durable>,
+}
+
+/// Mounts `image` in a kernel of its own; its files are at `/img`.
+pub fn mount(device: Arc<dyn rumpkit::kpi::BlockDevice>, read_only: bool) -> KResult<(Kernel, Process)> {
+    let mut builder = Kernel::builder(rump_host_sim::SimHost::new(1));
+    for component in rumpkit::components() {
+        builder = builder.component(component);
+    }
+    let kernel = builder.boot()?;
+    let process = kernel.process();
+    kernel.attach_block("/dev/disk0", device)?;
+    process.mkdir("/img", Mode::new(0o755))?;
+    let flags = if read_only { rumpkit::MountFlags::RDONLY } else { rumpkit::MountFlags::empty() };
+    process.mount(
+        "ext2fs",
+        "/img",
+        MountArgs { source: Some("/dev/disk0".into()), flags, options: String::new() },
+    )?;
+    process.chdir("/img")?;
+    Ok((kernel, process))
+}
+
+struct File {
+    id: u32,
+    expected: Expected,
+}
+
+struct Workload {
+    process: Process,
+    device: Arc<Recorder>,
+    random: Random,
+    files: BTreeMap<String, File>,
+    next_id: u32,
+    version: u32,
+    durable: Vec<Durable>,
+    /// Names that changed since everything was durable last.
+    changed: BTreeMap<String, ()>,
+}
+
+/// Runs `operations` on the file system in `before`.
+pub fn run(before: Vec<u8>, seed: u64, operations: u64) -> Check<Record> {
+    let device = Recorder::new(MemDevice::new(before.clone()));
+    let (kernel, process) = mount(device.clone(), false).map_err(|error| format!("mount: {error}"))?;
+    let mut workload = Workload {
+        process,
+        device: device.clone(),
+        random: Random::new(seed),
+        files: BTreeMap::new(),
+        next_id: 1,
+        version: 0,
+        durable: Vec::new(),
+        changed: BTreeMap::new(),
+    };
+    for folder in 0..FOLDERS {
+        workload
+            .process
+            .mkdir(format!("d{folder}"), Mode::new(0o755))
+            .map_err(|error| format!("mkdir: {error}"))?;
+    }
+    for number in 0..operations {
+        workload.step().map_err(|error| format!("seed {seed}, operation {number}: {error}"))?;
+    }
+    let Workload { process, durable, .. } = workload;
+    process.chdir("/").map_err(|error| error.to_string())?;
+    process.unmount("/img", Unmount::Normal).map_err(|error| format!("unmount: {error}"))?;
+    drop(kernel);
+    Ok(Record { before, device, durable })
+}
+
+impl Workload {
+    fn step(&mut self) -> KResult<()> {
+        let path = format!("d{}/f{}", self.random.below(FOLDERS), self.random.below(NAMES));
+        match self.random.below(100) {
+            0..40 => self.write(&path),
+            40..50 => self.truncate(&path),
+            50..62 => self.unlink(&path),
+            62..72 => self.rename(&path),
+            72..80 => self.note(&path),
+            80..84 => self.folder(),
+            84..97 => self.fsync(&path),
+            _ => self.sync(),
+        }
+    }
+
+    /// From here on, what was durable of `path` may be gone.
+    fn touch(&mut self, path: &str) {
+        let now = self.device.count();
+        for durable in self.durable.iter_mut().filter(|durable| durable.path == path) {
+            durable.until = durable.until.min(now);
+        }
+        self.changed.insert(path.into(), ());
+    }
+
+    fn write(&mut self, path: &str) -> KResult<()> {
+        self.touch(path);
+        let fd = self.process.open(path, OpenFlags::RDWR | OpenFlags::CREAT, Mode::new(0o644))?;
+        let next_id = &mut self.next_id;
+        let file = self.files.entry(path.into()).or_insert_with(|| {
+            *next_id += 1;
+            File { id: *next_id, expected: Expected { content: Vec::new(), note: None } }
+        });
+        let large = self.random.chance(15);
+        let length = (1 + self.random.below(if large { MOST_BYTES / 16 } else { 600 })) * UNIT as u64;
+        let offset = if self.random.chance(50) {
+            file.expected.content.len() as u64
+        } else {
+            self.random.below(MOST_BYTES / 16) * UNIT as u64
+        };
+        self.version += 1;
+        let bytes = units(file.id, self.version, offset, length);
+        self.process.pwrite(fd, &bytes, offset)?;
+        let end = (offset + length) as usize;
+        if file.expected.content.len() < end {
+            file.expected.content.resize(end, 0);
+        }
+        file.expected.content[offset as usize..end].copy_from_slice(&bytes);
+        self.process.close(fd)
+    }
+
+    fn truncate(&mut self, path: &str) -> KResult<()> {
+        if !self.files.contains_key(path) {
+            return Ok(());
+        }
+        self.touch(path);
+        let size = self.random.below(MOST_BYTES / 16) * UNIT as u64;
+        self.process.truncate(path, size)?;
+        if let Some(file) = self.files.get_mut(path) {
+            file.expected.content.resize(size as usize, 0);
+        }
+        Ok(())
+    }
+
+    fn unlink(&mut self, path: &str) -> KResult<()> {
+        if self.files.remove(path).is_none() {
+            return Ok(());
+        }
+        self.touch(path);
+        self.process.unlink(path)
+    }
+
+    fn rename(&mut self, path: &str) -> KResult<()> {
+        let to = format!("d{}/f{}", self.random.below(FOLDERS), self.random.below(NAMES));
+        if to == path || !self.files.contains_key(path) {
+            return Ok(());
+        }
+        self.touch(path);
+        self.touch(&to);
+        self.process.rename(path, &to)?;
+        if let Some(file) = self.files.remove(path) {
+            self.files.insert(to, file);
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, path: &str) -> KResult<()> {
+        if !self.files.contains_key(path) {
+            return Ok(());
+        }
+        self.touch(path);
+        let value: Vec<u8> = (0..1 + self.random.below(200)).map(|_| self.random.next() as u8).collect();
+        self.process.setxattr(path, "user.note", &value, XattrFlags::empty())?;
+        if let Some(file) = self.files.get_mut(path) {
+            file.expected.note = Some(value);
+        }
+        Ok(())
+    }
+
+    /// A folder comes, moves to another parent, or goes.
+    fn folder(&mut self) -> KResult<()> {
+        let (from, to) = (self.random.below(FOLDERS), self.random.below(FOLDERS));
+        let name = self.random.below(4);
+        let (old, new) = (format!("d{from}/e{name}"), format!("d{to}/e{name}"));
+        if self.process.mkdir(&old, Mode::new(0o755)).is_ok() {
+            return Ok(());
+        }
+        if self.random.chance(50) && old != new && self.process.lstat(&new).is_err() {
+            return self.process.rename(&old, &new);
+        }
+        self.process.unlinkat(None, &old, AtFlags::REMOVEDIR)
+    }
+
+    fn fsync(&mut self, path: &str) -> KResult<()> {
+        let Some(file) = self.files.get(path) else { return Ok(()) };
+        let expected = file.expected.clone();
+        let fd = self.process.open(path, OpenFlags::empty(), Mode::new(0))?;
+        self.process.fsync(fd)?;
+        self.process.close(fd)?;
+        self.settle(path.to_string(), Some(expected));
+        Ok(())
+    }
+
+    fn sync(&mut self) -> KResult<()> {
+        self.process.sync()?;
+        for (path, ()) in std::mem::take(&mut self.changed) {
+            let expected = self.files.get(&path).map(|file| file.expected.clone());
+            self.settle(path, expected);
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, path: String, expected: Option<Expected>) {
+        self.durable.push(Durable { path, expected, from: self.device.count(), until: usize::MAX });
+    }
+}
+
+/// Units for `length` bytes at `offset` of the file `id`.
+fn units(id: u32, version: u32, offset: u64, length: u64) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(length as usize);
+    for unit in offset / UNIT as u64..(offset + length) / UNIT as u64 {
+        bytes.extend_from_slice(&id.to_le_bytes());
+        bytes.extend_from_slice(&version.to_le_bytes());
+        bytes.extend_from_slice(&unit.to_le_bytes());
+    }
+    bytes
+}
+
+/// Checks that all of `content` was written to one file, at these places. Answers what is wrong.
+pub fn check_units(content: &[u8]) -> Check {
+    let mut owner = None;
+    for (index, unit) in content.chunks(UNIT).enumerate() {
+        if unit.iter().all(|byte| *byte == 0) {
+            continue;
+        }
+        let id = unit.get(..4).map(<[u8]>::to_vec);
+        let place = unit.get(8..16).map(|place| u64::from_le_bytes(place.try_into().unwrap_or_default()));
+        if place != Some(index as u64) || *owner.get_or_insert(id.clone()) != id {
+            return Err(format!("unit {index} is {unit:02x?}, which was not written there"));
+        }
+    }
+    Ok(())
+}
