@@ -4,6 +4,7 @@ use crate::output::{Output, escaped};
 use crate::session::{Failure, Session};
 use crate::units;
 use clap::Args as ClapArgs;
+use rumpkit::hyper::Access;
 use rumpkit::image::{Content, OpenError, Survey, Volume};
 use serde::Serialize;
 use std::ffi::OsString;
@@ -69,7 +70,7 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
     let path = args.image.as_bytes();
     let name = escaped(path);
     let fail = |error| Failure::Open(name.clone(), error);
-    let survey = Survey::open(session.host().clone(), path, session.lock()).map_err(fail)?;
+    let survey = Survey::open(session.host().clone(), path, Access::Read, session.lock()).map_err(fail)?;
     if survey.tables.is_empty() && survey.volumes.is_empty() && survey.warnings.is_empty() {
         return Err(fail(OpenError::NotRecognised));
     }

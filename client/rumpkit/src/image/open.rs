@@ -1,15 +1,16 @@
-//! An image opened for reading: a kernel of its own, and a process whose root is the image's root.
+//! An opened image: a kernel of its own, and a process whose root is the image's root.
 
 use super::{Address, Content, LockPolicy, OpenError, Survey, Volume};
 use crate::{Kernel, MountArgs, Process};
-use rump_hyper::Hypervisor;
+use rump_hyper::{Access, Hypervisor};
 use rump_kpi::{Errno, FileSystemInfo, KResult, Mode, MountFlags};
 use std::sync::Arc;
 
 const DEVICE: &str = "/dev/disk0";
 const MOUNT_POINT: &str = "/img";
 
-/// A file system of an image, mounted read-only.
+/// A file system of an image, mounted. Dropping an image that was opened for writing writes everything out;
+/// [`Image::close`] does the same and tells of errors.
 pub struct Image {
     kernel: Kernel,
     process: Process,
@@ -20,12 +21,33 @@ pub struct Image {
 }
 
 impl Image {
-    /// Opens what `address` names. The path in it plays no part.
+    /// Opens what `address` names, for reading. The path in it plays no part.
     ///
     /// # Errors
     /// See [`OpenError`]; [`OpenError::is_locked`] tells when another program holds the image.
     pub fn open(host: Arc<dyn Hypervisor>, address: &Address, lock: LockPolicy) -> Result<Self, OpenError> {
-        let survey = Survey::open(host, address.image(), lock)?;
+        Self::open_as(host, address, Access::Read, lock)
+    }
+
+    /// Opens what `address` names, for reading and writing: a dirty journal is recovered first.
+    ///
+    /// # Errors
+    /// As [`Image::open`]; EROFS and ENOTSUP of the driver, where this file system is not written.
+    pub fn open_for_writing(
+        host: Arc<dyn Hypervisor>,
+        address: &Address,
+        lock: LockPolicy,
+    ) -> Result<Self, OpenError> {
+        Self::open_as(host, address, Access::ReadWrite, lock)
+    }
+
+    fn open_as(
+        host: Arc<dyn Hypervisor>,
+        address: &Address,
+        access: Access,
+        lock: LockPolicy,
+    ) -> Result<Self, OpenError> {
+        let survey = Survey::open(host, address.image(), access, lock)?;
         let volume = survey.choose(address.image(), address.selector())?;
         let (fs_type, info) = match &volume.content {
             Content::FileSystem(fs_type, info) => (*fs_type, info.clone()),
@@ -37,7 +59,13 @@ impl Image {
         let process = kernel.process();
         kernel.attach_block(DEVICE, device)?;
         process.mkdir(MOUNT_POINT, Mode::new(0o755))?;
-        let warning = mount(&process, fs_type)?;
+        let warning = match access {
+            Access::Read => mount_for_reading(&process, fs_type)?,
+            Access::ReadWrite => {
+                mount(&process, fs_type, MountFlags::NOATIME, "")?;
+                None
+            }
+        };
         // Inside a root of its own, absolute symbolic links lead where the image's maker meant them to.
         process.chroot(MOUNT_POINT)?;
         process.chdir("/")?;
@@ -48,6 +76,14 @@ impl Image {
     /// older than, or inconsistent with, what was written last.
     pub fn warning(&self) -> Option<&str> {
         self.warning.as_deref()
+    }
+
+    /// Writes everything out and unmounts. Processes and descriptors of the image are of no use afterwards.
+    ///
+    /// # Errors
+    /// EIO, ENOSPC: what was written last may be lost.
+    pub fn close(self) -> KResult<()> {
+        self.process.reboot()
     }
 
     /// The kernel that serves it.
@@ -76,16 +112,14 @@ impl Image {
     }
 }
 
+fn mount(process: &Process, fs_type: &str, flags: MountFlags, options: &str) -> KResult<()> {
+    let args = MountArgs { source: Some(DEVICE.into()), flags, options: options.into() };
+    process.mount(fs_type, MOUNT_POINT, args)
+}
+
 /// Mounts read-only. A journal that cannot be replayed does not hide the files: the answer then is a warning.
-fn mount(process: &Process, fs_type: &str) -> KResult<Option<String>> {
-    let attempt = |options: &str| {
-        let args = MountArgs {
-            source: Some(DEVICE.into()),
-            flags: MountFlags::RDONLY | MountFlags::NOATIME,
-            options: options.into(),
-        };
-        process.mount(fs_type, MOUNT_POINT, args)
-    };
+fn mount_for_reading(process: &Process, fs_type: &str) -> KResult<Option<String>> {
+    let attempt = |options| mount(process, fs_type, MountFlags::RDONLY | MountFlags::NOATIME, options);
     let Err(refused) = attempt("") else { return Ok(None) };
     if refused.errno == Errno::EFTYPE && attempt("noload").is_ok() {
         return Ok(Some(format!("the journal is not replayed: {refused}")));

@@ -52,15 +52,25 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Opens the host file `path` for reading and looks what is in it.
-    pub fn open(host: Arc<dyn Hypervisor>, path: &[u8], lock: LockPolicy) -> Result<Self, OpenError> {
-        let mut survey = Self::open_device(host, path, lock)?;
+    /// Opens the host file `path` and looks what is in it; not one byte is written by that.
+    pub fn open(
+        host: Arc<dyn Hypervisor>,
+        path: &[u8],
+        access: Access,
+        lock: LockPolicy,
+    ) -> Result<Self, OpenError> {
+        let mut survey = Self::open_device(host, path, access, lock)?;
         survey.find_tables();
         survey.find_volumes();
         Ok(survey)
     }
 
-    fn open_device(host: Arc<dyn Hypervisor>, path: &[u8], lock: LockPolicy) -> Result<Self, OpenError> {
+    fn open_device(
+        host: Arc<dyn Hypervisor>,
+        path: &[u8],
+        access: Access,
+        lock: LockPolicy,
+    ) -> Result<Self, OpenError> {
         if path.is_empty() {
             return Err(
                 HostError { errno: Errno::ENOENT, what: "the name of the image is empty".into() }.into()
@@ -70,9 +80,10 @@ impl Survey {
             LockPolicy::Lock => Lock::Advisory,
             LockPolicy::NoLock => Lock::None,
         };
-        let file = host.open(path, Access::Read, lock)?;
-        let device: Arc<dyn BlockDevice> = HostDevice::new(file);
-        let device: Arc<dyn BlockDevice> = ReadOnly::new(device);
+        let mut device: Arc<dyn BlockDevice> = HostDevice::new(host.open(path, access, lock)?);
+        if access == Access::Read {
+            device = ReadOnly::new(device);
+        }
         let mut builder = Kernel::builder(host);
         for component in components() {
             builder = builder.component(component);
