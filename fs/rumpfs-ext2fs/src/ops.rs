@@ -98,7 +98,13 @@ impl FileSystem for Mounted {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::all().difference(Capabilities::WRITE)
+        Capabilities::HARD_LINKS
+            | Capabilities::SYMLINKS
+            | Capabilities::XATTRS
+            | Capabilities::SPARSE
+            | Capabilities::SPECIAL
+            | Capabilities::OWNERS
+            | Capabilities::ACLS
     }
 }
 
