@@ -168,20 +168,27 @@ impl Process {
         if file.access.reads() { Ok(file) } else { Err(Errno::EBADF.into()) }
     }
 
-    fn writable(&self, fd: Fd) -> KResult<Arc<OpenFile>> {
+    pub(crate) fn writable(&self, fd: Fd) -> KResult<Arc<OpenFile>> {
         let file = self.file(fd)?;
         if file.access.writes() { Ok(file) } else { Err(Errno::EBADF.into()) }
     }
 
-    /// What a write entails: SYNC makes it durable, and a changed program loses its set-id bits.
-    fn after_write(&self, file: &OpenFile, count: usize) -> KResult<()> {
+    /// What a write entails: SYNC and DSYNC make it durable, and a changed program loses its set-id bits.
+    pub(crate) fn after_write(&self, file: &OpenFile, count: usize) -> KResult<()> {
         let node = file.vnode.node()?;
         if count != 0 && !self.cred().is_root() {
             if let Some(mode) = access::without_set_id(&node.attr()?) {
                 node.set_attr(SetAttr { mode: Some(mode), ..SetAttr::default() })?;
             }
         }
-        if file.status().contains(OpenFlags::SYNC) { node.fsync() } else { Ok(()) }
+        let status = file.status();
+        if status.contains(OpenFlags::SYNC) {
+            node.fsync()
+        } else if status.contains(OpenFlags::DSYNC) {
+            node.fdatasync()
+        } else {
+            Ok(())
+        }
     }
 }
 
