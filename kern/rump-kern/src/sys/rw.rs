@@ -150,10 +150,11 @@ impl Process {
         })
     }
 
-    /// What `..` is at the root of a mount.
+    /// What `..` is at the root of a mount, and in a directory of the host.
     fn ino_above(&self, file: &OpenFile) -> KResult<Option<Ino>> {
         let mount = file.vnode.mount();
-        if file.vnode.ino() != mount.root_ino() || mount.covered_dir().is_none() {
+        let is_mounted = file.vnode.ino() == mount.root_ino() && mount.covered_dir().is_some();
+        if !is_mounted && !file.vnode.is_etfs() {
             return Ok(None);
         }
         let cred = self.cred();
