@@ -47,6 +47,8 @@ bitflags! {
         const TRUNC = 0x400;
         /// With CREAT: fail if the file is there.
         const EXCL = 0x800;
+        /// Every write is synchronised, but for attributes that reading the content does not need.
+        const DSYNC = 0x1_0000;
         /// Refuse what is not a directory (ENOTDIR).
         const DIRECTORY = 0x20_0000;
         /// Close on exec.
@@ -64,6 +66,27 @@ bitflags! {
         const SYMLINK_FOLLOW = 0x400;
         /// Remove a directory (`unlinkat`).
         const REMOVEDIR = 0x800;
+    }
+
+    /// Flags of `renameat2`, with Linux's values: NetBSD has no such call.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct RenameFlags: u32 {
+        /// Fail with EEXIST if the new name is there.
+        const NOREPLACE = 0x1;
+        /// Both names are there and change places.
+        const EXCHANGE = 0x2;
+    }
+
+    /// Flags of `fallocate`, with Linux's values: NetBSD has no such call. Without any, space is reserved and the
+    /// file extended.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct AllocateFlags: u32 {
+        /// The length of the file stays as it is.
+        const KEEP_SIZE = 0x1;
+        /// Make a hole; asks for KEEP_SIZE.
+        const PUNCH_HOLE = 0x2;
+        /// Make it read as zeroes, with the space reserved.
+        const ZERO_RANGE = 0x10;
     }
 
     /// Flags of `mount`.

@@ -11,6 +11,6 @@ mod mode;
 mod stat;
 
 pub use errno::Errno;
-pub use flags::{AccessMode, AtFlags, MountFlags, OpenFlags, XattrFlags};
+pub use flags::{AccessMode, AllocateFlags, AtFlags, MountFlags, OpenFlags, RenameFlags, XattrFlags};
 pub use mode::{FileType, Mode};
 pub use stat::{DevNumber, Ino, Stat, StatVfs, TimeSpec};

@@ -108,10 +108,17 @@ impl FileSystem for Mounted {
     }
 
     fn capabilities(&self) -> Capabilities {
-        match self.volume.writer() {
-            Some(_) => Capabilities::all(),
-            None => Capabilities::all().difference(Capabilities::WRITE),
+        let mut all = Capabilities::HARD_LINKS
+            | Capabilities::SYMLINKS
+            | Capabilities::XATTRS
+            | Capabilities::SPARSE
+            | Capabilities::SPECIAL
+            | Capabilities::OWNERS
+            | Capabilities::ACLS;
+        if self.volume.writer().is_some() {
+            all |= Capabilities::WRITE;
         }
+        all
     }
 
     fn sync(&self) -> KResult<()> {

@@ -1,5 +1,6 @@
 //! An inode: attributes and content behind one lock.
 
+use crate::acl;
 use crate::directory::Directory;
 use crate::pages::{PAGE, Pages};
 use crate::volume::Volume;
@@ -196,7 +197,10 @@ impl Inode {
             state.file_mut()?.resize(size, &volume.space)?;
             state.mtime = now;
         }
-        state.mode = set.mode.unwrap_or(state.mode);
+        if let Some(mode) = set.mode {
+            state.mode = mode;
+            acl::follow_mode(&mut state);
+        }
         state.uid = set.uid.unwrap_or(state.uid);
         state.gid = set.gid.unwrap_or(state.gid);
         state.mtime = mtime.unwrap_or(state.mtime);

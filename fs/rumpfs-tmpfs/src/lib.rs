@@ -1,7 +1,8 @@
 //! A file system in memory, with the whole behaviour of POSIX files (IEEE Std 1003.1-2024, XBD 4 and XSH).
 //!
 //! Supported: regular files with holes, directories, symbolic and hard links, device files, fifos, sockets,
-//! extended attributes (`user.`, `trusted.`, `security.`, `system.posix_acl_*`), times in nanoseconds.
+//! extended attributes (`user.`, `trusted.`, `security.`), access control lists, times in nanoseconds, space
+//! reserved and freed (fallocate).
 //! Options of `mount`: `size=BYTES[k|m|g]`, `nr_inodes=N`, `mode=OCTAL`, `noatime`. No limit is set by default.
 //!
 //! # Locks
@@ -19,6 +20,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod acl;
 mod directory;
 mod inode;
 mod ops;

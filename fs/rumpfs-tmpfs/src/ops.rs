@@ -1,11 +1,14 @@
 //! Translation of the kernel's calls to inodes.
 
+use crate::acl;
 use crate::directory::{FIRST_SEQUENCE, Target};
 use crate::inode::{Body, Inode};
 use crate::rename;
 use crate::xattrs;
 use alloc::vec::Vec;
-use rump_kpi::{Attr, DirEntry, Errno, FileType, Ino, KResult, NewNode, Node, SetAttr, XattrFlags};
+use rump_kpi::{
+    Allocation, Attr, DirEntry, Errno, FileType, Ino, KResult, NewNode, Node, SetAttr, XattrFlags,
+};
 
 /// Entries that a listing copies at a time, so that no lock is held while the caller's sink runs.
 const LISTING_BATCH: usize = 64;
@@ -102,7 +105,8 @@ impl Node for Inode {
         if state.directory_mut()?.find(name).is_some() {
             return Err(Errno::EEXIST.into());
         }
-        let ino = volume.allocate(&new, self.ino)?;
+        let (mode, xattrs) = acl::inherit(&state, &new);
+        let ino = volume.allocate(&NewNode { mode, ..new }, self.ino, xattrs)?;
         state.directory_mut()?.set(name, Target { ino, file_type: new.file_type });
         if new.file_type == FileType::Directory {
             state.nlink += 1;
@@ -174,6 +178,18 @@ impl Node for Inode {
         rename::rename(self, name, to_dir, to_name)
     }
 
+    fn exchange(&self, name: &[u8], to_dir: Ino, to_name: &[u8]) -> KResult<()> {
+        rename::exchange(self, name, to_dir, to_name)
+    }
+
+    fn allocate(&self, offset: u64, length: u64, how: Allocation) -> KResult<()> {
+        let volume = self.writable()?;
+        let mut state = self.state.write();
+        state.file_mut()?.allocate(offset, length, how, &volume.space)?;
+        state.touch(volume.now());
+        Ok(())
+    }
+
     fn write_at(&self, offset: u64, buf: &[u8]) -> KResult<usize> {
         let volume = self.writable()?;
         let mut state = self.state.write();
@@ -192,7 +208,11 @@ impl Node for Inode {
         let volume = self.writable()?;
         xattrs::check_name(name)?;
         let mut state = self.state.write();
-        state.xattrs.get_or_insert_default().set(name, value, flags)?;
+        if acl::is_acl(name) {
+            acl::set(&mut state, self.file_type, name, value, flags)?;
+        } else {
+            state.xattrs.get_or_insert_default().set(name, value, flags)?;
+        }
         state.ctime = volume.now();
         Ok(())
     }

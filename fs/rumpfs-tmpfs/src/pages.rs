@@ -7,10 +7,12 @@
 use crate::space::Quota;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use rump_kpi::{Errno, KResult};
+use rump_kpi::{Allocation, Errno, KError, KResult};
 
 /// Bytes of a page; space is charged in these.
 pub(crate) const PAGE: u64 = 4096;
+/// Pages that one call reserves at most: they cost memory that no content was seen for.
+const MAX_RESERVED: u64 = 1 << 18;
 /// Longest file.
 pub(crate) const MAX_SIZE: u64 = i64::MAX as u64;
 
@@ -99,6 +101,58 @@ impl Pages {
         }
         self.size = size;
         Ok(())
+    }
+
+    /// Reserves or frees pages; `offset + length` does not overflow. Errors: EFBIG, ENOSPC.
+    pub fn allocate(&mut self, offset: u64, length: u64, how: Allocation, space: &Quota) -> KResult<()> {
+        let end = offset.checked_add(length).filter(|&end| end <= MAX_SIZE).ok_or(Errno::EFBIG)?;
+        match how {
+            Allocation::PunchHole => self.punch(offset, end, space),
+            Allocation::Extend | Allocation::Reserve => self.reserve(offset, end, space)?,
+            Allocation::Zero | Allocation::ZeroKeepSize => {
+                self.reserve(offset, end, space)?;
+                self.zero(offset, end);
+            }
+        }
+        if matches!(how, Allocation::Extend | Allocation::Zero) {
+            self.size = self.size.max(end);
+        }
+        Ok(())
+    }
+
+    /// Makes sure that every page of the range is there, if only as an empty one.
+    fn reserve(&mut self, offset: u64, end: u64, space: &Quota) -> KResult<()> {
+        let (first, last) = (offset / PAGE, (end - 1) / PAGE);
+        let missing = last - first + 1 - self.map.range(first..=last).count() as u64;
+        if missing > MAX_RESERVED {
+            return Err(KError::new(Errno::ENOSPC, "tmpfs: more than is reserved at a time"));
+        }
+        space.charge(missing)?;
+        for page in first..=last {
+            self.map.entry(page).or_default();
+        }
+        Ok(())
+    }
+
+    /// Makes the pages that are there read as zeroes.
+    fn zero(&mut self, offset: u64, end: u64) {
+        for (&page, bytes) in self.map.range_mut(offset / PAGE..=(end - 1) / PAGE) {
+            let from = (offset.saturating_sub(page * PAGE) as usize).min(bytes.len());
+            let to = ((end - page * PAGE).min(PAGE) as usize).min(bytes.len());
+            bytes[from..to].fill(0);
+        }
+    }
+
+    /// Frees the whole pages of the range, and makes the rest of it read as zeroes.
+    fn punch(&mut self, offset: u64, end: u64, space: &Quota) {
+        self.zero(offset, end);
+        let whole = offset.div_ceil(PAGE)..end / PAGE;
+        let before = self.count();
+        if whole.start < whole.end {
+            let mut rest = self.map.split_off(&whole.start);
+            self.map.append(&mut rest.split_off(&whole.end));
+        }
+        space.release(before - self.count());
     }
 
     /// First offset from `offset` on in a page that is there. Errors: ENXIO.

@@ -64,6 +64,45 @@ pub(crate) fn rename(from: &Inode, name: &[u8], to_dir: Ino, to_name: &[u8]) -> 
     Ok(())
 }
 
+/// Lets `name` of `from` and `to_name` in `to_dir` change places. Errors: EROFS, ENOENT, EINVAL (a directory into
+/// itself).
+pub(crate) fn exchange(from: &Inode, name: &[u8], to_dir: Ino, to_name: &[u8]) -> KResult<()> {
+    let volume = from.writable()?;
+    let _tree = volume.tree.lock();
+    let to = if to_dir == from.ino { None } else { Some(volume.inode(to_dir)?) };
+    let one = from.state.read().directory()?.find(name).ok_or(Errno::ENOENT)?;
+    let to_inode = to.as_deref().unwrap_or(from);
+    let other = to_inode.state.read().directory()?.find(to_name).ok_or(Errno::ENOENT)?;
+    if one.ino == other.ino {
+        return Ok(());
+    }
+    for (moved, into) in [(one, to_dir), (other, from.ino)] {
+        if moved.file_type == FileType::Directory {
+            check_no_loop(&volume, moved.ino, into)?;
+        }
+    }
+    let now = volume.now();
+    {
+        let mut from_state = from.state.write();
+        let mut to_state = to.as_ref().map(|to| to.state.write());
+        put(&mut from_state, name, one, other, now)?;
+        put(to_state.as_deref_mut().unwrap_or(&mut from_state), to_name, other, one, now)?;
+    }
+    settle(&volume, one, to_dir, now)?;
+    settle(&volume, other, from.ino, now)
+}
+
+/// Gives `name`, which names `old`, the target `new`. Errors: ENOENT (it names something else by now).
+fn put(state: &mut State, name: &[u8], old: Target, new: Target, now: TimeSpec) -> KResult<()> {
+    let directory = state.directory_mut()?;
+    directory.find(name).filter(|found| found.ino == old.ino).ok_or(Errno::ENOENT)?;
+    directory.set(name, new);
+    state.nlink += u64::from(new.file_type == FileType::Directory);
+    state.nlink -= u64::from(old.file_type == FileType::Directory);
+    state.touch(now);
+    Ok(())
+}
+
 /// Checks that `moved` may take the place of `old`; a directory there ends here.
 fn clear_place(volume: &Volume, moved: Target, old: Target, from: Ino, now: TimeSpec) -> KResult<Arc<Inode>> {
     let victim = volume.inode(old.ino)?;

@@ -428,6 +428,88 @@ fn calls_of_another_type_fail() {
 }
 
 #[test]
+fn a_mode_and_its_list_stay_in_step() {
+    let (fs, root) = fresh();
+    let node = file(&fs, &root, "a");
+    let mut list = acl::Acl::of_mode(0o640).with_user(7, 6);
+    node.set_xattr(acl::ACCESS, &list.emit(), XattrFlags::empty()).unwrap();
+    assert_eq!(node.attr().unwrap().mode.bits(), 0o660);
+    node.set_attr(SetAttr { mode: Some(Mode::new(0o4700)), ..SetAttr::default() }).unwrap();
+    list.set_mode(0o700);
+    assert_eq!(node.acl(acl::ACCESS).unwrap(), Some(list));
+    let minimal = acl::Acl::of_mode(0o751);
+    node.set_xattr(acl::ACCESS, &minimal.emit(), XattrFlags::empty()).unwrap();
+    assert_eq!(node.attr().unwrap().mode.bits(), 0o4751);
+    assert!(node.list_xattrs().unwrap().is_empty());
+}
+
+#[test]
+fn lists_are_checked_before_they_are_kept() {
+    let (fs, root) = fresh();
+    let node = file(&fs, &root, "a");
+    let list = acl::Acl::of_mode(0o640).with_user(7, 6).emit();
+    let set = |name: &[u8], value: &[u8], flags| node.set_xattr(name, value, flags);
+    assert_eq!(errno(set(acl::ACCESS, &list[..20], XattrFlags::empty())), Errno::EINVAL);
+    assert_eq!(errno(set(acl::ACCESS, &[1, 0, 0, 0], XattrFlags::empty())), Errno::ENOTSUP);
+    assert_eq!(errno(set(acl::DEFAULT, &list, XattrFlags::empty())), Errno::EACCES);
+    assert_eq!(errno(set(acl::ACCESS, &list, XattrFlags::REPLACE)), Errno::ENOATTR);
+    let link = make(&fs, &root, "l", FileType::Symlink);
+    assert_eq!(errno(link.set_xattr(acl::ACCESS, &list, XattrFlags::empty())), Errno::ENOTSUP);
+    assert_eq!(node.attr().unwrap().mode.bits(), 0o644);
+}
+
+#[test]
+fn new_nodes_inherit_the_default_list() {
+    let (fs, root) = fresh();
+    let list = acl::Acl::of_mode(0o770).with_user(7, 7);
+    root.set_xattr(acl::DEFAULT, &list.emit(), XattrFlags::empty()).unwrap();
+    let node = file(&fs, &root, "a");
+    assert_eq!(node.attr().unwrap().mode.bits(), 0o640);
+    assert_eq!(node.list_xattrs().unwrap(), [acl::ACCESS]);
+    let (_, directory) = folder(&fs, &root, "d");
+    assert_eq!(directory.acl(acl::DEFAULT).unwrap(), Some(list));
+    let link = make(&fs, &root, "l", FileType::Symlink);
+    assert_eq!((link.attr().unwrap().mode.bits(), link.list_xattrs().unwrap().len()), (0o644, 0));
+}
+
+#[test]
+fn exchange_keeps_parents_and_counts() {
+    let (fs, root) = fresh();
+    let ((a_ino, a), (b_ino, b)) = (folder(&fs, &root, "a"), folder(&fs, &root, "b"));
+    let (moved_ino, moved) = folder(&fs, &a, "d");
+    file(&fs, &b, "f");
+    a.exchange(b"d", b_ino, b"f").unwrap();
+    assert_eq!((nlink(&a), nlink(&b)), (2, 3));
+    assert_eq!((b.lookup(b"f").unwrap(), moved.lookup(b"..").unwrap()), (moved_ino, b_ino));
+    assert_eq!(errno(root.exchange(b"b", moved_ino, b"none")), Errno::ENOENT);
+    folder(&fs, &moved, "deep");
+    assert_eq!(errno(root.exchange(b"b", moved_ino, b"deep")), Errno::EINVAL);
+    root.exchange(b"a", fs.root(), b"b").unwrap();
+    assert_eq!((root.lookup(b"a").unwrap(), root.lookup(b"b").unwrap()), (b_ino, a_ino));
+}
+
+#[test]
+fn space_is_reserved_zeroed_and_freed() {
+    let fs = mount("size=16k", false).unwrap();
+    let root = fs.node(fs.root()).unwrap();
+    let node = file(&fs, &root, "a");
+    let free = || fs.statvfs().unwrap().blocks_free;
+    node.allocate(0, 8192, Allocation::Reserve).unwrap();
+    assert_eq!((node.attr().unwrap().size, free()), (0, 2));
+    assert_eq!(errno(node.allocate(0, 20_000, Allocation::Extend)), Errno::ENOSPC);
+    assert_eq!((node.attr().unwrap().size, free()), (0, 2));
+    node.write_at(0, &[7; 12_288]).unwrap();
+    node.allocate(100, 8092, Allocation::PunchHole).unwrap();
+    assert_eq!((node.attr().unwrap().size, free()), (12_288, 2));
+    assert_eq!(content(&node), [vec![7; 100], vec![0; 8092], vec![7; 4096]].concat());
+    node.allocate(8192, 8192, Allocation::Zero).unwrap();
+    assert_eq!((node.attr().unwrap().size, free()), (16_384, 1));
+    assert_eq!(content(&node)[8192..], [0; 8192]);
+    assert_eq!(errno(node.allocate(0, 1 << 62, Allocation::Reserve)), Errno::ENOSPC);
+    assert_eq!(errno(node.allocate(1, u64::MAX, Allocation::Extend)), Errno::EFBIG);
+}
+
+#[test]
 fn random_calls_agree_with_a_simple_model() {
     let (fs, root) = fresh();
     let mut model: BTreeMap<String, Vec<u8>> = BTreeMap::new();

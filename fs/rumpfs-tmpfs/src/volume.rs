@@ -5,6 +5,8 @@ use crate::inode::{Body, Inode, State};
 use crate::options::Options;
 use crate::pages::{MAX_SIZE, PAGE};
 use crate::space::Quota;
+use crate::xattrs::Xattrs;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 use hashbrown::HashMap;
@@ -81,7 +83,12 @@ impl Volume {
     }
 
     /// Makes an inode, which no directory names yet. Errors: ENOSPC.
-    pub fn allocate(self: &Arc<Self>, new: &NewNode<'_>, parent: Ino) -> KResult<Ino> {
+    pub fn allocate(
+        self: &Arc<Self>,
+        new: &NewNode<'_>,
+        parent: Ino,
+        xattrs: Option<Box<Xattrs>>,
+    ) -> KResult<Ino> {
         self.inodes.charge(1)?;
         let ino = Ino(self.next_ino.fetch_add(1, Ordering::Relaxed));
         let body = match new.file_type {
@@ -90,7 +97,7 @@ impl Volume {
             FileType::Symlink => Body::Symlink(new.target.into()),
             _ => Body::Special,
         };
-        let inode = Inode::new(self, ino, new, State::new(new, body, self.now()));
+        let inode = Inode::new(self, ino, new, State { xattrs, ..State::new(new, body, self.now()) });
         self.table.write().insert(ino, inode);
         Ok(ino)
     }
@@ -133,7 +140,8 @@ impl FileSystem for Volume {
     }
 
     fn capabilities(&self) -> Capabilities {
-        if self.read_only { Capabilities::all() - Capabilities::WRITE } else { Capabilities::all() }
+        let all = Capabilities::all() - Capabilities::CASE_FOLDING;
+        if self.read_only { all - Capabilities::WRITE } else { all }
     }
 
     fn forget(&self, ino: Ino) {

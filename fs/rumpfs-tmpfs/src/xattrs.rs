@@ -1,5 +1,6 @@
 //! Extended attributes of one inode.
 
+use crate::acl;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use rump_kpi::{Errno, KResult, XattrFlags};
@@ -7,11 +8,10 @@ use rump_kpi::{Errno, KResult, XattrFlags};
 /// Names and values of one inode together, in bytes; more is ENOSPC.
 const MAX_BYTES: usize = 128 * 1024;
 const PREFIXES: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
-const ACLS: [&[u8]; 2] = [b"system.posix_acl_access", b"system.posix_acl_default"];
 
 /// Checks that the name lies in a name space that is stored here. Errors: ENOTSUP, EINVAL (nothing after the prefix).
 pub(crate) fn check_name(name: &[u8]) -> KResult<()> {
-    if ACLS.contains(&name) {
+    if acl::is_acl(name) {
         return Ok(());
     }
     let prefix = PREFIXES.iter().find(|prefix| name.starts_with(prefix)).ok_or(Errno::ENOTSUP)?;
@@ -36,22 +36,34 @@ impl Xattrs {
         self.values.keys().cloned().collect()
     }
 
+    /// Errors: EEXIST (it is there and must not), ENOATTR (it is not there and must).
+    pub fn check_flags(&self, name: &[u8], flags: XattrFlags) -> KResult<()> {
+        match self.values.contains_key(name) {
+            true if flags.contains(XattrFlags::CREATE) => Err(Errno::EEXIST.into()),
+            false if flags.contains(XattrFlags::REPLACE) => Err(Errno::ENOATTR.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Sets a value. Errors: EEXIST, ENOATTR, ENOSPC.
     pub fn set(&mut self, name: &[u8], value: &[u8], flags: XattrFlags) -> KResult<()> {
-        let old = self.values.get(name).map(|old| old.len() + name.len());
-        match old {
-            Some(_) if flags.contains(XattrFlags::CREATE) => return Err(Errno::EEXIST.into()),
-            None if flags.contains(XattrFlags::REPLACE) => return Err(Errno::ENOATTR.into()),
-            _ => {}
-        }
-        let others = self.bytes - old.unwrap_or(0);
-        let total = others.saturating_add(name.len()).saturating_add(value.len());
-        if total > MAX_BYTES {
+        self.check_flags(name, flags)?;
+        let others = self.bytes - self.bytes_of(name);
+        if others.saturating_add(name.len()).saturating_add(value.len()) > MAX_BYTES {
             return Err(Errno::ENOSPC.into());
         }
-        self.values.insert(name.to_vec(), value.to_vec());
-        self.bytes = total;
+        self.replace(name, value.to_vec());
         Ok(())
+    }
+
+    /// Sets a value that is known to fit.
+    pub fn replace(&mut self, name: &[u8], value: Vec<u8>) {
+        self.bytes = self.bytes - self.bytes_of(name) + name.len() + value.len();
+        self.values.insert(name.to_vec(), value);
+    }
+
+    fn bytes_of(&self, name: &[u8]) -> usize {
+        self.values.get(name).map_or(0, |value| name.len() + value.len())
     }
 
     /// Removes `name`. Errors: ENOATTR.

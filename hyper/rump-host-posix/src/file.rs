@@ -19,16 +19,21 @@ pub struct HostFile {
 impl HostFile {
     /// Errors: the host's, EISDIR, EINVAL (neither file nor block device), EBUSY (locked).
     pub fn open(path: &Path, access: Access, lock: Lock) -> HostResult<Self> {
-        let failed = |error| errno::of_path(path, error);
-        let refused =
-            |errno: Errno, why: &str| HostError { errno, what: format!("{}: {why}", path.display()) };
         // NONBLOCK: opening a fifo must not wait for a writer.
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .read(true)
             .write(access == Access::ReadWrite)
             .custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32)
             .open(path)
-            .map_err(failed)?;
+            .map_err(|error| errno::of_path(path, error))?;
+        Self::new(file, path, access, lock)
+    }
+
+    /// Takes what was opened for `access`; `path` is for errors. Errors: as [`HostFile::open`].
+    pub fn new(mut file: File, path: &Path, access: Access, lock: Lock) -> HostResult<Self> {
+        let failed = |error| errno::of_path(path, error);
+        let refused =
+            |errno: Errno, why: &str| HostError { errno, what: format!("{}: {why}", path.display()) };
         let kind = file.metadata().map_err(failed)?.file_type();
         if kind.is_dir() {
             return Err(refused(Errno::EISDIR, "is a directory, not an image"));

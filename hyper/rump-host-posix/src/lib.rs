@@ -6,11 +6,14 @@
 
 mod errno;
 mod file;
+mod folder;
 mod lock;
 
+use folder::{Folder, Way};
 use rump_abi::{Errno, FileType, Mode, TimeSpec};
 use rump_hyper::{
-    Access, BlockIo, Clock, Console, Entropy, HostError, HostFs, HostResult, HostStat, Lock, Params, Threads,
+    Access, BlockIo, Clock, Console, Entropy, HostError, HostFolder, HostFs, HostResult, HostStat, Lock,
+    Params, Threads,
 };
 use std::ffi::OsStr;
 use std::io::Write;
@@ -99,21 +102,9 @@ impl HostFs for PosixHost {
 
     fn stat(&self, name: &[u8]) -> HostResult<HostStat> {
         let meta = std::fs::metadata(path(name)).map_err(|error| errno::of_path(path(name), error))?;
-        let file_type = FileType::from_mode(meta.mode()).ok_or_else(|| HostError {
-            errno: Errno::EINVAL,
-            what: format!("{}: a type of file that is not known here", path(name).display()),
-        })?;
-        let size_bytes = match file_type {
-            // The length of a device node says nothing: the device itself does.
-            FileType::BlockDevice => self.open(name, Access::Read, Lock::None)?.size_bytes(),
-            _ => meta.len(),
-        };
-        Ok(HostStat {
-            file_type,
-            mode: Mode::new(meta.mode()),
-            size_bytes,
-            mtime: TimeSpec { sec: meta.mtime(), nsec: meta.mtime_nsec() as u32 },
-        })
+        let mtime = (meta.mtime(), meta.mtime_nsec() as u32);
+        let size_of_device = || self.open(name, Access::Read, Lock::None).map(|io| io.size_bytes());
+        host_stat(path(name), meta.mode(), meta.len(), mtime, size_of_device)
     }
 
     fn read_dir(&self, name: &[u8]) -> HostResult<Vec<Vec<u8>>> {
@@ -125,6 +116,26 @@ impl HostFs for PosixHost {
         names.sort();
         Ok(names)
     }
+
+    fn folder(&self, name: &[u8]) -> HostResult<Arc<dyn HostFolder>> {
+        Ok(Arc::new(Folder::open(path(name), Way::Kernel)?))
+    }
+}
+
+/// Attributes from those of the host. The length of a device node says nothing, so the device is asked.
+fn host_stat(
+    path: &Path,
+    mode: u32,
+    length: u64,
+    (sec, nsec): (i64, u32),
+    size_of_device: impl FnOnce() -> HostResult<u64>,
+) -> HostResult<HostStat> {
+    let file_type = FileType::from_mode(mode).ok_or_else(|| HostError {
+        errno: Errno::EINVAL,
+        what: format!("{}: a type of file that is not known here", path.display()),
+    })?;
+    let size_bytes = if file_type == FileType::BlockDevice { size_of_device()? } else { length };
+    Ok(HostStat { file_type, mode: Mode::new(mode), size_bytes, mtime: TimeSpec { sec, nsec } })
 }
 
 #[cfg(test)]

@@ -103,3 +103,72 @@ fn host_errors_keep_their_meaning() {
     assert_eq!(error(rustix::io::Errno::NAMETOOLONG), Errno::ENAMETOOLONG);
     assert_eq!(error(rustix::io::Errno::ILSEQ), Errno::EIO, "what has no counterpart is EIO");
 }
+
+/// A tree with a link at every place where one could lead out, and what each way of walking answers in it.
+fn answers(way: Way) -> Vec<(String, Option<Errno>)> {
+    let scratch = Scratch::new(&format!("beneath-{way:?}"));
+    let root = scratch.0.join("root");
+    std::fs::create_dir_all(root.join("d/e")).unwrap();
+    scratch.file("secret", b"secret");
+    scratch.file("root/d/e/file", b"file");
+    for (link, target) in [("out", ".."), ("d/out", "../.."), ("d/e/abs", "/"), ("in", "d")] {
+        std::os::unix::fs::symlink(target, root.join(link)).unwrap();
+    }
+    let folder = Folder::open(&root, way).unwrap();
+    let paths = [
+        "d/e/file",
+        "d/e/none",
+        "d/none/file",
+        "d/e/file/x",
+        "out/secret",
+        "d/out/secret",
+        "d/e/abs/tmp",
+        "in/e/file",
+        "in",
+        "..",
+        "d/../d",
+    ];
+    paths.map(|path| (path.into(), folder.stat(path.as_bytes()).err().map(|error| error.errno))).into()
+}
+
+#[test]
+fn both_ways_beneath_a_folder_answer_alike() {
+    let by_steps = answers(Way::Steps);
+    assert_eq!(answers(Way::Kernel), by_steps);
+    let escapes = by_steps.iter().filter(|(path, _)| path.contains("secret") || path.contains("abs/"));
+    assert!(escapes.clone().count() == 3 && escapes.clone().all(|(_, errno)| *errno == Some(Errno::ELOOP)));
+}
+
+/// A directory is replaced by a link out of the folder, over and over, while files are asked for through it: what
+/// comes back is the file inside or an error, never the file outside.
+#[test]
+fn a_race_does_not_lead_out_of_a_folder() {
+    for way in [Way::Kernel, Way::Steps] {
+        let scratch = Scratch::new(&format!("race-{way:?}"));
+        for (folder, content) in [("root/d", "in"), ("outside", "out")] {
+            std::fs::create_dir_all(scratch.0.join(folder)).unwrap();
+            scratch.file(format!("{folder}/file"), content.as_bytes());
+        }
+        let (place, aside) = (scratch.0.join("root/d"), scratch.0.join("root/aside"));
+        let folder = Folder::open(&scratch.0.join("root"), way).unwrap();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    std::fs::rename(&place, &aside).unwrap();
+                    std::os::unix::fs::symlink("../outside", &place).unwrap();
+                    std::fs::remove_file(&place).unwrap();
+                    std::fs::rename(&aside, &place).unwrap();
+                }
+            });
+            let (mut inside, mut outside) = (0, 0);
+            for _ in 0..20_000 {
+                if let Ok(io) = folder.open(b"d/file", Access::Read, Lock::None) {
+                    *if io.size_bytes() == 2 { &mut inside } else { &mut outside } += 1;
+                }
+            }
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(inside > 0 && outside == 0, "{inside} times inside, {outside} times outside");
+        });
+    }
+}

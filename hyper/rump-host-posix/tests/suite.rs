@@ -3,7 +3,7 @@
 use rump_host_posix::PosixHost;
 use rump_host_sim::suite;
 use rump_hyper::Hypervisor;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -24,6 +24,12 @@ impl suite::Harness for Posix {
     fn folder(&self, name: &str) -> Vec<u8> {
         let path = self.0.join(name);
         std::fs::create_dir(&path).unwrap();
+        path.into_os_string().into_vec()
+    }
+
+    fn link(&self, name: &str, target: &[u8]) -> Vec<u8> {
+        let path = self.0.join(name);
+        std::os::unix::fs::symlink(std::ffi::OsStr::from_bytes(target), &path).unwrap();
         path.into_os_string().into_vec()
     }
 }

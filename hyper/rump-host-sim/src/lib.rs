@@ -24,7 +24,7 @@ pub struct SimHost {
     random: Mutex<u64>,
     lines: Mutex<Vec<String>>,
     params: Mutex<BTreeMap<String, String>>,
-    files: Mutex<BTreeMap<Vec<u8>, files::Entry>>,
+    files: Arc<Mutex<BTreeMap<Vec<u8>, files::Entry>>>,
 }
 
 /// Takes a lock; a panic elsewhere leaves the data usable.
@@ -48,7 +48,7 @@ impl SimHost {
             random: Mutex::new(seed),
             lines: Mutex::default(),
             params: Mutex::default(),
-            files: Mutex::default(),
+            files: Arc::default(),
         })
     }
 

@@ -15,6 +15,8 @@ pub trait Harness {
     fn file(&self, name: &str, bytes: &[u8]) -> Vec<u8>;
     /// Makes an empty folder in a folder that is there; returns its path on the host.
     fn folder(&self, name: &str) -> Vec<u8>;
+    /// Makes a symbolic link in a folder that is there; returns its path on the host.
+    fn link(&self, name: &str, target: &[u8]) -> Vec<u8>;
 }
 
 type Check = fn(&dyn Harness);
@@ -37,6 +39,13 @@ const CHECKS: &[(&str, Check)] = checks![
     a_file_is_not_a_folder,
     attributes_tell_files_from_folders,
     names_of_a_folder_come_sorted,
+    symbolic_links_are_followed_by_path,
+    a_file_or_nothing_is_no_folder,
+    what_is_beneath_a_folder_is_reached,
+    a_folder_is_not_left_by_name,
+    a_folder_is_not_left_through_links,
+    links_beneath_a_folder_are_shown_as_links,
+    errors_beneath_a_folder_name_the_path,
     the_clock_never_goes_back,
     sleep_lasts_at_least_as_long_as_asked,
     wall_clock_is_after_1970_and_in_range,
@@ -214,6 +223,124 @@ fn names_of_a_folder_come_sorted(harness: &dyn Harness) {
     assert_eq!(names, ["C", "a", "a.b", "b", "é"].map(|name| name.as_bytes().to_vec()));
     let empty = harness.folder("no-names");
     assert!(harness.host().read_dir(&empty).unwrap().is_empty());
+}
+
+fn symbolic_links_are_followed_by_path(harness: &dyn Harness) {
+    let folder = harness.folder("links");
+    let file = harness.file("links/file", &[7; 9]);
+    harness.link("links/relative", b"file");
+    harness.link("links/absolute", &file);
+    harness.link("links/up", b"../links");
+    harness.link("links/loop", b"loop");
+    let at = |name: &str| [&folder[..], b"/", name.as_bytes()].concat();
+    let host = harness.host();
+    for name in ["relative", "absolute", "up/file", "up/up/relative"] {
+        assert_eq!(host.stat(&at(name)).unwrap().size_bytes, 9, "{name}");
+        assert_eq!(opened(harness, &at(name), Access::Read).size_bytes(), 9, "{name}");
+    }
+    assert_eq!(host.read_dir(&at("up")).unwrap(), host.read_dir(&folder).unwrap());
+    check_named(&refused(host.stat(&at("loop"))), Errno::ELOOP, &at("loop"));
+}
+
+fn a_file_or_nothing_is_no_folder(harness: &dyn Harness) {
+    let file = harness.file("no-root", b"");
+    check_named(&refused(harness.host().folder(&file)), Errno::ENOTDIR, &file);
+    let missing = [&file[..], b"-at-all"].concat();
+    check_named(&refused(harness.host().folder(&missing)), Errno::ENOENT, &missing);
+}
+
+fn what_is_beneath_a_folder_is_reached(harness: &dyn Harness) {
+    let path = harness.folder("tree");
+    harness.folder("tree/d");
+    harness.folder("tree/d/e");
+    harness.file("tree/d/e/file", b"deep");
+    let link = harness.link("link-to-tree", b"tree");
+    for path in [path, link] {
+        let folder = harness.host().folder(&path).unwrap();
+        assert_eq!(folder.stat(b"").unwrap().file_type, FileType::Directory);
+        assert_eq!(folder.stat(b"d/e").unwrap().file_type, FileType::Directory);
+        assert_eq!(folder.stat(b"d/e/file").unwrap().size_bytes, 4);
+        assert_eq!(folder.read_dir(b"").unwrap(), [b"d"]);
+        assert_eq!(folder.read_dir(b"d/e").unwrap(), [b"file"]);
+        let io = folder.open(b"d/e/file", Access::ReadWrite, Lock::Advisory).unwrap();
+        let mut buf = [0; 4];
+        io.read_at(0, &mut buf).unwrap();
+        assert_eq!(&buf, b"deep");
+        io.write_at(0, b"deep").unwrap();
+        assert_eq!(refused(folder.open(b"d/e/file", Access::Read, Lock::Advisory)).errno, Errno::EBUSY);
+    }
+}
+
+/// What each call beneath a folder answers.
+fn errnos(harness: &dyn Harness, folder: &[u8], path: &[u8]) -> [Option<Errno>; 4] {
+    let folder = harness.host().folder(folder).unwrap();
+    let open = folder.open(path, Access::Read, Lock::None).err();
+    let answers = [open, folder.read_dir(path).err(), folder.stat(path).err(), folder.read_link(path).err()];
+    answers.map(|answer| answer.map(|error| error.errno))
+}
+
+fn a_folder_is_not_left_by_name(harness: &dyn Harness) {
+    harness.folder("cage");
+    let inner = harness.folder("cage/inner");
+    harness.file("cage/outside", b"");
+    let outside = harness.file("cage/inner/file", b"");
+    let paths: [&[u8]; 10] =
+        [b"..", b"../outside", b"a/../..", b".", b"./file", b"a//b", b"a/", b"/", b"fi\0le", &outside];
+    for path in paths {
+        assert_eq!(errnos(harness, &inner, path), [Some(Errno::EINVAL); 4], "{:?}", path.escape_ascii());
+    }
+}
+
+fn a_folder_is_not_left_through_links(harness: &dyn Harness) {
+    let outside = harness.folder("outside");
+    let secret = harness.file("outside/secret", b"secret");
+    let jail = harness.folder("jail");
+    harness.folder("jail/d");
+    harness.file("jail/d/file", b"");
+    harness.link("jail/relative", b"../outside");
+    harness.link("jail/absolute", &outside);
+    harness.link("jail/d/up", b"../../outside");
+    harness.link("jail/file", &secret);
+    harness.link("jail/harmless", b"d");
+    for path in ["relative/secret", "absolute/secret", "d/up/secret", "harmless/file", "harmless/none"] {
+        assert_eq!(errnos(harness, &jail, path.as_bytes()), [Some(Errno::ELOOP); 4], "{path}");
+    }
+    for path in ["relative", "absolute", "d/up", "file", "harmless"] {
+        let [open, list, stat, link] = errnos(harness, &jail, path.as_bytes());
+        assert_eq!((open, list), (Some(Errno::ELOOP), Some(Errno::ELOOP)), "{path}");
+        assert_eq!((stat, link), (None, None), "{path}");
+    }
+}
+
+fn links_beneath_a_folder_are_shown_as_links(harness: &dyn Harness) {
+    let path = harness.folder("shown");
+    harness.file("shown/file", b"");
+    harness.link("shown/link", b"no where");
+    let folder = harness.host().folder(&path).unwrap();
+    assert_eq!(folder.read_dir(b"").unwrap(), [&b"file"[..], b"link"]);
+    let stat = folder.stat(b"link").unwrap();
+    assert_eq!((stat.file_type, stat.size_bytes), (FileType::Symlink, 8));
+    assert_eq!(folder.read_link(b"link").unwrap(), b"no where");
+    assert_eq!(refused(folder.read_link(b"file")).errno, Errno::EINVAL);
+    assert_eq!(refused(folder.read_link(b"")).errno, Errno::EINVAL);
+}
+
+fn errors_beneath_a_folder_name_the_path(harness: &dyn Harness) {
+    let path = harness.folder("errors");
+    harness.folder("errors/d");
+    let file = harness.file("errors/file", b"");
+    let folder = harness.host().folder(&path).unwrap();
+    let missing = [&path[..], b"/none"].concat();
+    check_named(&refused(folder.stat(b"none")), Errno::ENOENT, &missing);
+    check_named(&refused(folder.open(b"none", Access::Read, Lock::None)), Errno::ENOENT, &missing);
+    check_named(&refused(folder.read_dir(b"none")), Errno::ENOENT, &missing);
+    check_named(&refused(folder.read_dir(b"file")), Errno::ENOTDIR, &file);
+    let below = [&file[..], b"/x"].concat();
+    let error = refused(folder.stat(b"file/x"));
+    assert!(error.errno == Errno::ENOTDIR && below.starts_with(&file), "{error}");
+    let directory = [&path[..], b"/d"].concat();
+    check_named(&refused(folder.open(b"d", Access::Read, Lock::None)), Errno::EISDIR, &directory);
+    assert_eq!(refused(folder.open(b"", Access::Read, Lock::None)).errno, Errno::EISDIR);
 }
 
 fn the_clock_never_goes_back(harness: &dyn Harness) {

@@ -22,6 +22,12 @@ impl suite::Harness for Simulated {
         self.0.add_dir(&path);
         path.into()
     }
+
+    fn link(&self, name: &str, target: &[u8]) -> Vec<u8> {
+        let path = format!("/sim/{name}");
+        self.0.add_symlink(&path, target);
+        path.into()
+    }
 }
 
 #[test]

@@ -128,6 +128,38 @@ pub trait HostFs: Send + Sync {
     fn stat(&self, path: &[u8]) -> HostResult<HostStat>;
     /// Names in a directory without `.` and `..`, in byte order. Errors: the host's.
     fn read_dir(&self, path: &[u8]) -> HostResult<Vec<Vec<u8>>>;
+    /// Opens a folder whose tree can be reached and not left. Links in `path` are followed. Errors: the host's,
+    /// ENOTDIR.
+    fn folder(&self, path: &[u8]) -> HostResult<Arc<dyn HostFolder>>;
+}
+
+/// An opened folder of the host, and everything beneath it.
+///
+/// Paths are names with single slashes between them; the empty path is the folder. They never lead out of the
+/// folder, whatever else changes the tree meanwhile: `.` and `..` are no names, and the host follows no symbolic
+/// link. Whoever wants links followed reads them and walks.
+///
+/// Errors of each call: EINVAL (an absolute path, an empty name, `.`, `..`, NUL), ELOOP (a symbolic link on the
+/// way), ENOTDIR, ENOENT, the host's.
+pub trait HostFolder: Send + Sync {
+    /// Opens a regular file or block device. Errors: ELOOP (a symbolic link), EISDIR, EBUSY (lock) besides.
+    fn open(&self, path: &[u8], access: Access, lock: Lock) -> HostResult<Arc<dyn BlockIo>>;
+    /// Attributes, of a symbolic link those of the link.
+    fn stat(&self, path: &[u8]) -> HostResult<HostStat>;
+    /// Names in a directory without `.` and `..`, in byte order. Errors: ELOOP (a symbolic link) besides.
+    fn read_dir(&self, path: &[u8]) -> HostResult<Vec<Vec<u8>>>;
+    /// The target of a symbolic link. Errors: EINVAL (not one) besides.
+    fn read_link(&self, path: &[u8]) -> HostResult<Vec<u8>>;
+}
+
+/// The names of a path beneath a [`HostFolder`]. Errors: EINVAL.
+pub fn names_beneath(path: &[u8]) -> Result<Vec<&[u8]>, Errno> {
+    if path.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names: Vec<&[u8]> = path.split(|&byte| byte == b'/').collect();
+    let is_name = |name: &&[u8]| !matches!(*name, b"" | b"." | b"..") && !name.contains(&0);
+    if names.iter().all(is_name) { Ok(names) } else { Err(Errno::EINVAL) }
 }
 
 /// A host: the sum of its services.

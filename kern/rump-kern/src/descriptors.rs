@@ -27,7 +27,8 @@ pub(crate) struct OpenFile {
 }
 
 /// Flags that `fcntl` may change.
-const CHANGEABLE: OpenFlags = OpenFlags::APPEND.union(OpenFlags::NONBLOCK).union(OpenFlags::SYNC);
+const CHANGEABLE: OpenFlags =
+    OpenFlags::APPEND.union(OpenFlags::NONBLOCK).union(OpenFlags::SYNC).union(OpenFlags::DSYNC);
 
 impl OpenFile {
     pub(crate) fn new(vnode: Arc<Vnode>, access: AccessMode, flags: OpenFlags) -> Arc<Self> {

@@ -91,7 +91,7 @@ impl Kernel {
     /// (halted), EINVAL (no absolute path), EEXIST.
     pub fn attach_block(&self, key: &str, device: Arc<dyn BlockDevice>) -> KResult<()> {
         self.inner.shared.check_running()?;
-        self.inner.shared.vfs.change_etfs(|etfs| etfs.attach(key, device))
+        self.inner.shared.vfs.etfs().attach(key, device)
     }
 
     /// Makes a host file known at the path `key`. `range` is the part of it: begin and size in bytes. Errors:
@@ -104,13 +104,13 @@ impl Kernel {
         range: Option<(u64, u64)>,
     ) -> KResult<()> {
         self.inner.shared.check_running()?;
-        self.inner.shared.vfs.change_etfs(|etfs| etfs.register(key, host_path, kind, range))
+        self.inner.shared.vfs.etfs().register(key, host_path, kind, range)
     }
 
     /// Takes back what `attach_block` or `etfs_register` made known. Errors: ENXIO (halted), ENOENT.
     pub fn etfs_remove(&self, key: &str) -> KResult<()> {
         self.inner.shared.check_running()?;
-        self.inner.shared.vfs.change_etfs(|etfs| etfs.remove(key))
+        self.inner.shared.vfs.etfs().remove(key)
     }
 
     /// The types of file systems that are linked.

@@ -146,7 +146,7 @@ impl Process {
     /// The path from `root` down to `dir`, found by going up. Errors: ENOENT (not below the root).
     fn path_of(&self, root: &Arc<Vnode>, dir: &Arc<Vnode>) -> KResult<Vec<u8>> {
         if let Some(path) = dir.etfs_path() {
-            return Ok(path.to_vec());
+            return self.etfs_path_of(root, path);
         }
         let superuser = Credentials::root();
         let walker = Walker { vfs: &self.shared().vfs, cred: &superuser, root, start: dir };
@@ -179,6 +179,19 @@ impl Process {
             path.push(b'/');
         }
         Ok(path)
+    }
+
+    /// The path from `root` down to what etfs shows at `path`. Errors: ENOENT (not below the root).
+    fn etfs_path_of(&self, root: &Arc<Vnode>, path: &[u8]) -> KResult<Vec<u8>> {
+        let outside = || KError::new(Errno::ENOENT, "the directory is outside the root of the process");
+        if root.is(&*self.shared().vfs.root()?) {
+            return Ok(path.to_vec());
+        }
+        match root.etfs_path().and_then(|root| path.strip_prefix(root)).ok_or_else(outside)? {
+            b"" => Ok(b"/".to_vec()),
+            rest if rest.starts_with(b"/") => Ok(rest.to_vec()),
+            _ => Err(outside()),
+        }
     }
 
     /// The name that `child`, which may be the root of a mount, has in `dir`.

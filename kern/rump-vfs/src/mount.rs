@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use hashbrown::HashMap;
 use rump_abi::{Errno, Ino, MountFlags};
 use rump_kpi::sync::Mutex;
-use rump_kpi::{FileSystem, KError, KResult};
+use rump_kpi::{Capabilities, FileSystem, KError, KResult};
 
 const SHARDS: usize = 8;
 /// Vnodes in one generation of a shard: 2 * 8 * 512 unused vnodes per mount.
@@ -75,6 +75,7 @@ impl Shard {
 pub struct Mount {
     id: u64,
     fs: Arc<dyn FileSystem>,
+    capabilities: Capabilities,
     root: Ino,
     info: MountInfo,
     covers: Mutex<Option<Arc<Vnode>>>,
@@ -95,6 +96,7 @@ impl Mount {
         Arc::new(Self {
             id,
             root: fs.root(),
+            capabilities: fs.capabilities(),
             fs,
             info,
             covers: Mutex::new(covers),
@@ -113,6 +115,11 @@ impl Mount {
     /// The file system.
     pub fn fs(&self) -> &Arc<dyn FileSystem> {
         &self.fs
+    }
+
+    /// Whether the file system can do all of `what`.
+    pub fn can(&self, what: Capabilities) -> bool {
+        self.capabilities.contains(what)
     }
 
     /// What is mounted where.

@@ -2,9 +2,14 @@
 //!
 //! Bounded by two generations: a full young one becomes the old one, and what was not asked for again until
 //! then is forgotten. Entries are written while the directory's lock is held, so they never contradict it.
+//!
+//! Where case folds, a change of one name may change what others name, in a way that only the driver knows. So
+//! each entry bears the epoch of its directory, and [`NameCache::begin_epoch`] makes those of earlier epochs
+//! worthless. Directories share a fixed number of counters: two that share one only forget more than they must.
 
 use alloc::boxed::Box;
 use core::hash::{Hash, Hasher};
+use core::sync::atomic::{AtomicU64, Ordering};
 use hashbrown::{Equivalent, HashMap};
 use rump_abi::Ino;
 use rump_kpi::sync::Mutex;
@@ -12,6 +17,8 @@ use rump_kpi::sync::Mutex;
 const SHARDS: usize = 8;
 /// Entries in one generation of a shard: a directory of 100,000 names still fits, at about 100 bytes a name.
 const GENERATION: usize = 16 * 1024;
+/// Counters of epochs.
+const EPOCHS: usize = 64;
 
 #[derive(PartialEq, Eq)]
 struct Key {
@@ -46,61 +53,83 @@ impl Equivalent<Key> for Query<'_> {
 /// A cached answer: the inode, or that there is none of that name.
 pub(crate) type Answer = Option<Ino>;
 
+/// An answer, and the epoch of its directory.
+#[derive(Clone, Copy)]
+struct Entry {
+    answer: Answer,
+    epoch: u64,
+}
+
 #[derive(Default)]
 struct Shard {
-    young: HashMap<Key, Answer>,
-    old: HashMap<Key, Answer>,
+    young: HashMap<Key, Entry>,
+    old: HashMap<Key, Entry>,
 }
 
 impl Shard {
-    fn find(&mut self, query: &Query<'_>) -> Option<Answer> {
-        if let Some(answer) = self.young.get(query) {
-            return Some(*answer);
+    fn find(&mut self, query: &Query<'_>) -> Option<Entry> {
+        if let Some(entry) = self.young.get(query) {
+            return Some(*entry);
         }
-        let (key, answer) = self.old.remove_entry(query)?;
-        self.keep(key, answer);
-        Some(answer)
+        let (key, entry) = self.old.remove_entry(query)?;
+        self.keep(key, entry);
+        Some(entry)
     }
 
-    fn keep(&mut self, key: Key, answer: Answer) {
+    fn keep(&mut self, key: Key, entry: Entry) {
         if self.young.len() >= GENERATION {
             self.old = core::mem::take(&mut self.young);
         }
-        self.young.insert(key, answer);
+        self.young.insert(key, entry);
     }
 }
 
 /// The name cache of one mount.
-#[derive(Default)]
 pub(crate) struct NameCache {
     shards: [Mutex<Shard>; SHARDS],
+    epochs: [AtomicU64; EPOCHS],
+}
+
+impl Default for NameCache {
+    fn default() -> Self {
+        Self { shards: Default::default(), epochs: [const { AtomicU64::new(0) }; EPOCHS] }
+    }
 }
 
 impl NameCache {
     /// The cached answer, if any.
     pub(crate) fn find(&self, dir: Ino, name: &[u8]) -> Option<Answer> {
-        self.shard(dir, name).lock().find(&Query { dir, name })
+        let found = self.shard(dir, name).lock().find(&Query { dir, name });
+        found.filter(|entry| entry.epoch == self.epoch(dir).load(Ordering::Acquire)).map(|entry| entry.answer)
+    }
+
+    /// Makes all that is known of `dir` worthless. The caller holds the lock of `dir` for a change.
+    pub(crate) fn begin_epoch(&self, dir: Ino) {
+        self.epoch(dir).fetch_add(1, Ordering::AcqRel);
     }
 
     /// Notes an answer in place of an earlier one. The caller holds the lock of `dir`.
     pub(crate) fn set(&self, dir: Ino, name: &[u8], answer: Answer) {
+        let entry = Entry { answer, epoch: self.epoch(dir).load(Ordering::Acquire) };
         let mut shard = self.shard(dir, name).lock();
         let query = Query { dir, name };
         if let Some(known) = shard.young.get_mut(&query) {
-            *known = answer;
+            *known = entry;
             return;
         }
         shard.old.remove(&query);
-        shard.keep(Key { dir, name: name.into() }, answer);
+        shard.keep(Key { dir, name: name.into() }, entry);
     }
 
     /// Notes what a directory listing says of `name`, unless something is known. The caller holds the lock of
     /// `dir`.
     pub(crate) fn note(&self, dir: Ino, name: &[u8], ino: Ino) {
+        let entry = Entry { answer: Some(ino), epoch: self.epoch(dir).load(Ordering::Acquire) };
         let mut shard = self.shard(dir, name).lock();
         let query = Query { dir, name };
-        if !shard.young.contains_key(&query) && !shard.old.contains_key(&query) {
-            shard.keep(Key { dir, name: name.into() }, Some(ino));
+        let known = shard.young.get(&query).or_else(|| shard.old.get(&query));
+        if known.is_none_or(|known| known.epoch != entry.epoch) {
+            shard.keep(Key { dir, name: name.into() }, entry);
         }
     }
 
@@ -109,6 +138,10 @@ impl NameCache {
         for shard in &self.shards {
             *shard.lock() = Shard::default();
         }
+    }
+
+    fn epoch(&self, dir: Ino) -> &AtomicU64 {
+        &self.epochs[(dir.0 % EPOCHS as u64) as usize]
     }
 
     fn shard(&self, dir: Ino, name: &[u8]) -> &Mutex<Shard> {
@@ -131,6 +164,19 @@ mod tests {
         cache.set(Ino(1), b"a", None);
         assert_eq!(cache.find(Ino(1), b"a"), Some(None));
         assert_eq!(cache.find(Ino(2), b"a"), None);
+    }
+
+    #[test]
+    fn a_new_epoch_forgets_the_directory() {
+        let cache = NameCache::default();
+        cache.set(Ino(1), b"a", Some(Ino(3)));
+        cache.set(Ino(1), b"b", None);
+        cache.set(Ino(2), b"a", Some(Ino(4)));
+        cache.begin_epoch(Ino(1));
+        assert_eq!((cache.find(Ino(1), b"a"), cache.find(Ino(1), b"b")), (None, None));
+        assert_eq!(cache.find(Ino(2), b"a"), Some(Some(Ino(4))));
+        cache.note(Ino(1), b"a", Ino(5));
+        assert_eq!(cache.find(Ino(1), b"a"), Some(Some(Ino(5))));
     }
 
     #[test]

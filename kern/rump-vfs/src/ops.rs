@@ -6,8 +6,8 @@
 
 use crate::{Credentials, NAME_MAX, Vnode, access};
 use alloc::sync::Arc;
-use rump_abi::{Errno, FileType};
-use rump_kpi::{DirEntry, KError, KResult, NewNode};
+use rump_abi::{Errno, FileType, Ino};
+use rump_kpi::{Capabilities, DirEntry, KError, KResult, NewNode};
 
 /// Steps of the way up that a check for loops takes before it calls the tree damaged.
 const DEPTH_MAX: u32 = 1 << 16;
@@ -85,6 +85,14 @@ fn check_change(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8]) -> KResult<()
     access::check(cred, dir, access::WRITE | access::EXEC)
 }
 
+/// Notes what `name` names in `dir` after a change. The caller holds the lock of `dir`.
+fn note_change(dir: &Vnode, name: &[u8], answer: Option<Ino>) {
+    if dir.mount.can(Capabilities::CASE_FOLDING) {
+        dir.mount.names.begin_epoch(dir.ino);
+    }
+    dir.mount.names.set(dir.ino, name, answer);
+}
+
 /// Creates `name` in `dir`. Errors: ENAMETOOLONG, EROFS, EACCES, ENOENT (the directory was removed), EEXIST,
 /// those of the driver.
 pub fn create(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8], new: NewNode<'_>) -> KResult<Arc<Vnode>> {
@@ -97,7 +105,7 @@ pub fn create(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8], new: NewNode<'_
         return Err(Errno::EEXIST.into());
     }
     let ino = dir.node()?.create(name, new)?;
-    dir.mount.names.set(dir.ino, name, Some(ino));
+    note_change(dir, name, Some(ino));
     dir.mount.vnode(ino)
 }
 
@@ -119,7 +127,7 @@ pub fn link(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8], target: &Arc<Vnod
         return Err(Errno::EEXIST.into());
     }
     dir.node()?.link(name, target.ino)?;
-    dir.mount.names.set(dir.ino, name, Some(target.ino));
+    note_change(dir, name, Some(target.ino));
     Ok(())
 }
 
@@ -134,7 +142,7 @@ pub fn unlink(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8]) -> KResult<()> 
     }
     access::check_sticky(cred, dir, &victim)?;
     dir.node()?.unlink(name)?;
-    dir.mount.names.set(dir.ino, name, None);
+    note_change(dir, name, None);
     discard_if_nameless(&victim)
 }
 
@@ -165,15 +173,77 @@ pub fn rmdir(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8]) -> KResult<()> {
     }
     let _alone_in_victim = victim.entries.write();
     dir.node()?.rmdir(name)?;
-    dir.mount.names.set(dir.ino, name, None);
+    note_change(dir, name, None);
     discard_if_nameless(&victim)
 }
 
-/// Moves `name` of `from` to `to_name` of `to`, over what is there.
+/// What a rename does with a new name that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// Moves over it.
+    Replace,
+    /// Fails with EEXIST.
+    Refuse,
+}
+
+/// Moves `name` of `from` to `to_name` of `to`.
 ///
-/// Errors: EXDEV, ENAMETOOLONG, EROFS, EACCES, ENOENT, EPERM (sticky), EBUSY (a mount point), EINVAL (into
-/// itself), ENOTDIR, EISDIR, ENOTEMPTY, those of the driver.
+/// Errors: EXDEV, ENAMETOOLONG, EROFS, EACCES, ENOENT, EPERM (sticky), EEXIST ([`Taken::Refuse`]), EBUSY (a mount
+/// point), EINVAL (into itself), ENOTDIR, EISDIR, ENOTEMPTY, those of the driver.
 pub fn rename(
+    cred: &Credentials,
+    from: &Arc<Vnode>,
+    name: &[u8],
+    to: &Arc<Vnode>,
+    to_name: &[u8],
+    taken: Taken,
+) -> KResult<()> {
+    if !Arc::ptr_eq(&from.mount, &to.mount) {
+        return Err(Errno::EXDEV.into());
+    }
+    check_change(cred, from, name)?;
+    check_change(cred, to, to_name)?;
+    let _tree = from.mount.tree.lock();
+    let _alone_from = from.entries.write();
+    let _alone_to = if from.is(to) { None } else { Some(to.entries.write()) };
+    let source = lookup_locked(from, name)?.ok_or(Errno::ENOENT)?;
+    let mut victim = lookup_locked(to, to_name)?;
+    access::check_sticky(cred, from, &source)?;
+    if to.is_removed() {
+        return Err(Errno::ENOENT.into());
+    }
+    if victim.is_some() && taken == Taken::Refuse {
+        return Err(Errno::EEXIST.into());
+    }
+    if victim.as_ref().is_some_and(|victim| victim.is(&source)) {
+        if name == to_name || !from.mount.can(Capabilities::CASE_FOLDING) {
+            return Ok(());
+        }
+        // Maybe another spelling of the same entry: only the driver knows.
+        victim = None;
+    }
+    if let Some(victim) = &victim {
+        check_replace(cred, &source, to, victim)?;
+    }
+    if source.is_covered() {
+        return Err(Errno::EBUSY.into());
+    }
+    if source.is_dir() && !from.is(to) {
+        check_no_loop(cred, &source, from, to)?;
+    }
+    let lock_victim = victim.as_ref().filter(|victim| victim.is_dir() && !victim.is(from) && !victim.is(to));
+    let _alone_in_victim = lock_victim.map(|victim| victim.entries.write());
+    from.node()?.rename(name, to.ino, to_name)?;
+    note_change(from, name, None);
+    note_change(to, to_name, Some(source.ino));
+    victim.as_ref().map_or(Ok(()), discard_if_nameless)
+}
+
+/// Lets `name` of `from` and `to_name` of `to` change places.
+///
+/// Errors: EXDEV, ENAMETOOLONG, EROFS, EACCES, ENOENT, EPERM (sticky), EBUSY (a mount point), EINVAL (one into
+/// itself), ENOTSUP, those of the driver.
+pub fn exchange(
     cred: &Credentials,
     from: &Arc<Vnode>,
     name: &[u8],
@@ -189,29 +259,27 @@ pub fn rename(
     let _alone_from = from.entries.write();
     let _alone_to = if from.is(to) { None } else { Some(to.entries.write()) };
     let source = lookup_locked(from, name)?.ok_or(Errno::ENOENT)?;
-    let victim = lookup_locked(to, to_name)?;
+    let other = lookup_locked(to, to_name)?.ok_or(Errno::ENOENT)?;
     access::check_sticky(cred, from, &source)?;
-    if to.is_removed() {
-        return Err(Errno::ENOENT.into());
+    access::check_sticky(cred, to, &other)?;
+    if source.is(&other) {
+        return Ok(());
     }
-    if let Some(victim) = &victim {
-        if victim.is(&source) {
-            return Ok(());
-        }
-        check_replace(cred, &source, to, victim)?;
-    }
-    if source.is_covered() {
+    if source.is_covered() || other.is_covered() {
         return Err(Errno::EBUSY.into());
     }
-    if source.is_dir() && !from.is(to) {
-        check_no_loop(cred, &source, from, to)?;
+    if !from.is(to) {
+        if source.is_dir() {
+            check_no_loop(cred, &source, from, to)?;
+        }
+        if other.is_dir() {
+            check_no_loop(cred, &other, to, from)?;
+        }
     }
-    let lock_victim = victim.as_ref().filter(|victim| victim.is_dir() && !victim.is(from) && !victim.is(to));
-    let _alone_in_victim = lock_victim.map(|victim| victim.entries.write());
-    from.node()?.rename(name, to.ino, to_name)?;
-    from.mount.names.set(from.ino, name, None);
-    to.mount.names.set(to.ino, to_name, Some(source.ino));
-    victim.as_ref().map_or(Ok(()), discard_if_nameless)
+    from.node()?.exchange(name, to.ino, to_name)?;
+    note_change(from, name, Some(other.ino));
+    note_change(to, to_name, Some(source.ino));
+    Ok(())
 }
 
 /// Errors: EPERM (sticky), EISDIR, ENOTDIR, EBUSY, ENOTEMPTY (the directory moved from is in it).

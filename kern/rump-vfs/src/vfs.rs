@@ -1,9 +1,10 @@
 //! The mount table of a kernel, and what etfs adds to its root.
 
+use crate::etfs::ino_of;
 use crate::{Credentials, EmptyFileSystem, Etfs, Mount, MountInfo, Unmount, Vnode};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use rump_abi::{Errno, Ino, MountFlags};
 use rump_kpi::sync::{Mutex, RwLock};
 use rump_kpi::{FileSystem, KError, KResult};
@@ -31,7 +32,6 @@ pub struct Vfs {
     mounts: RwLock<Vec<Arc<Mount>>>,
     root: Arc<Mount>,
     etfs: Arc<Etfs>,
-    etfs_keys: AtomicUsize,
     etfs_mount: Arc<Mount>,
     next_id: AtomicU64,
 }
@@ -48,7 +48,6 @@ impl Vfs {
             mounts: RwLock::new(alloc::vec![root.clone()]),
             root,
             etfs,
-            etfs_keys: AtomicUsize::new(0),
             etfs_mount,
             next_id: AtomicU64::new(ETFS_ID + 2),
         })
@@ -63,27 +62,16 @@ impl Vfs {
         Arc::ptr_eq(vnode.mount(), &self.root) && vnode.ino() == self.root.root_ino()
     }
 
-    /// The registrations of host files. Changes go through [`Vfs::change_etfs`].
+    /// The registrations of host files; walks look at them from the next step on.
     pub fn etfs(&self) -> &Arc<Etfs> {
         &self.etfs
     }
 
-    /// Changes the registrations; walks look at them from then on.
-    pub fn change_etfs(&self, change: impl FnOnce(&Etfs) -> KResult<()>) -> KResult<()> {
-        change(&self.etfs)?;
-        self.etfs_keys.fetch_add(1, Ordering::Release);
-        Ok(())
-    }
-
-    pub(crate) fn has_etfs(&self) -> bool {
-        self.etfs_keys.load(Ordering::Acquire) != 0
-    }
-
+    /// What etfs has at an absolute path. Errors: the host's.
     pub(crate) fn find_in_etfs(&self, path: Vec<u8>) -> KResult<Option<Arc<Vnode>>> {
-        let Some(node) = self.etfs.find(&path) else { return Ok(None) };
+        let Some(node) = self.etfs.find(&path)? else { return Ok(None) };
         let file_type = node.attr()?.file_type;
-        let ino = Ino(path_hash(&path));
-        let mut vnode = Vnode::new(self.etfs_mount.clone(), ino, node, file_type);
+        let mut vnode = Vnode::new(self.etfs_mount.clone(), ino_of(&path), node, file_type);
         vnode.etfs_path = Some(path.into_boxed_slice());
         Ok(Some(Arc::new(vnode)))
     }
@@ -217,10 +205,4 @@ fn new_mount(id: u64, request: MountRequest, over: Option<Arc<Vnode>>) -> KResul
     let _ = mount.close(Unmount::Force);
     mount.uncover();
     answer.map(|()| mount)
-}
-
-/// A stable inode number for a path of etfs (FNV-1a).
-fn path_hash(path: &[u8]) -> u64 {
-    path.iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

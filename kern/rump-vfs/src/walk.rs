@@ -2,7 +2,7 @@
 //!
 //! Reference: POSIX.1-2017 4.13 (pathname resolution). The walk is a loop; symbolic links replace what is left
 //! of the path. `..` stays at the root of the process and crosses the roots of mounts. Where the walk stands in
-//! the root directory of the kernel, what is left of the path is looked for in etfs first.
+//! the root directory of the kernel, the longest key of etfs that the rest of the path begins with is one step.
 
 use crate::{Credentials, Vfs, Vnode, access, ops};
 use alloc::borrow::Cow;
@@ -75,6 +75,15 @@ impl Walked<'_> {
     }
 }
 
+/// One step of a walk.
+struct Step {
+    name: Range<usize>,
+    /// Where the next step begins.
+    next: usize,
+    last: Last,
+    found: Option<Arc<Vnode>>,
+}
+
 /// Who walks, and from where.
 pub struct Walker<'a> {
     /// The mount table.
@@ -129,28 +138,12 @@ impl Walker<'_> {
         let mut position = 0;
         let mut links = 0;
         loop {
-            if let Some(vnode) = self.find_in_etfs(&at, &path[position..])? {
-                let slash = path.ends_with(b"/");
-                let end = path.len();
-                return Ok(Walked {
-                    path,
-                    name: end..end,
-                    parent: at,
-                    vnode: Some(vnode),
-                    last: Last::Etfs,
-                    slash,
-                });
-            }
-            let (name, next) = component(&path, position);
-            let is_last = next == path.len();
-            let slash = next > name.end;
             if !at.is_dir() {
                 return Err(Errno::ENOTDIR.into());
             }
-            if !name.is_empty() {
-                access::check(self.cred, &at, access::EXEC)?;
-            }
-            let (last, found) = self.step(&at, &path[name.clone()])?;
+            let Step { name, next, last, found } = self.step(&at, &path, position)?;
+            let is_last = next == path.len();
+            let slash = next > name.end;
             if let Some(link) = found.as_ref().filter(|vnode| vnode.file_type() == FileType::Symlink) {
                 let goes_on = match follow {
                     Follow::Yes => true,
@@ -176,27 +169,85 @@ impl Walker<'_> {
         }
     }
 
-    /// One component; the vnode is the root of what is mounted there.
-    fn step(&self, at: &Arc<Vnode>, name: &[u8]) -> KResult<(Last, Option<Arc<Vnode>>)> {
-        Ok(match name {
+    /// One component, or a key of etfs; the vnode is the root of what is mounted there.
+    fn step(&self, at: &Arc<Vnode>, path: &[u8], position: usize) -> KResult<Step> {
+        let (name, next) = component(path, position);
+        if !name.is_empty() {
+            access::check(self.cred, at, access::EXEC)?;
+        }
+        if let Some(step) = self.step_to_key(at, path, position)? {
+            return Ok(step);
+        }
+        let (last, found) = match &path[name.clone()] {
             b"" | b"." => (Last::Dot, Some(at.clone())),
             b".." => (Last::DotDot, Some(self.parent(at)?)),
-            _ => {
-                let found = ops::lookup(at, name)?;
-                (Last::Name, found.map(|vnode| self.vfs.cross(vnode)).transpose()?)
+            text => self.step_to_name(at, text)?,
+        };
+        Ok(Step { name, next, last, found })
+    }
+
+    fn step_to_name(&self, at: &Arc<Vnode>, name: &[u8]) -> KResult<(Last, Option<Arc<Vnode>>)> {
+        let Some(path) = at.etfs_path() else {
+            let found = ops::lookup(at, name)?;
+            return Ok((Last::Name, found.map(|vnode| self.vfs.cross(vnode)).transpose()?));
+        };
+        if name.len() > NAME_MAX {
+            return Err(Errno::ENAMETOOLONG.into());
+        }
+        let found = self.vfs.find_in_etfs([path, b"/", name].concat())?;
+        Ok((if found.is_some() { Last::Etfs } else { Last::Name }, found))
+    }
+
+    /// The longest key of etfs that the rest of the path begins with, seen from the root directory of the kernel.
+    fn step_to_key(&self, at: &Arc<Vnode>, path: &[u8], position: usize) -> KResult<Option<Step>> {
+        let etfs = self.vfs.etfs();
+        if etfs.is_empty() || !self.vfs.is_root(at) {
+            return Ok(None);
+        }
+        let mut key = Vec::new();
+        let mut longest = None;
+        let mut from = position;
+        while from < path.len() {
+            let (name, next) = component(path, from);
+            match &path[name.clone()] {
+                b"" | b".." => break,
+                b"." => {}
+                text => {
+                    key.push(b'/');
+                    key.extend_from_slice(text);
+                    if etfs.is_key(&key) {
+                        longest = Some((key.len(), name, next));
+                    }
+                }
             }
-        })
+            from = next;
+        }
+        let Some((length, name, next)) = longest else { return Ok(None) };
+        key.truncate(length);
+        let found = self.vfs.find_in_etfs(key)?;
+        Ok(found.map(|vnode| Step { name, next, last: Last::Etfs, found: Some(vnode) }))
+    }
+
+    /// The directory above one that etfs provides. Only from the root of the kernel is it seen.
+    fn above_etfs(&self, path: &[u8]) -> Arc<Vnode> {
+        let above = &path[..path.iter().rposition(|&byte| byte == b'/').unwrap_or(0)];
+        if above.is_empty() || !self.vfs.is_root(self.root) {
+            return self.root.clone();
+        }
+        let walker = Walker { cred: &Credentials::root(), start: self.root, ..*self };
+        let found = walker.lookup(above, Follow::Yes).ok().filter(|vnode| vnode.is_dir());
+        found.unwrap_or_else(|| self.root.clone())
     }
 
     /// The directory above, which is the directory itself at the root of the process.
     pub fn parent(&self, dir: &Arc<Vnode>) -> KResult<Arc<Vnode>> {
         let mut dir = dir.clone();
-        if dir.is_etfs() {
-            return Ok(self.root.clone());
-        }
         loop {
             if dir.is(self.root) {
                 return Ok(dir);
+            }
+            if let Some(path) = dir.etfs_path() {
+                return Ok(self.above_etfs(path));
             }
             if dir.ino() != dir.mount().root_ino() {
                 return self.vfs.cross(ops::parent(&dir)?);
@@ -206,25 +257,6 @@ impl Walker<'_> {
                 None => return Ok(dir),
             }
         }
-    }
-
-    /// What etfs has for the rest of a path, seen from the root directory of the kernel or from a directory
-    /// that etfs provides.
-    fn find_in_etfs(&self, at: &Arc<Vnode>, rest: &[u8]) -> KResult<Option<Arc<Vnode>>> {
-        let base: &[u8] = match &at.etfs_path {
-            Some(path) => path,
-            None if self.vfs.has_etfs() && self.vfs.is_root(at) => b"",
-            None => return Ok(None),
-        };
-        let mut key = Vec::from(base);
-        for name in rest.split(|&byte| byte == b'/').filter(|name| !name.is_empty() && *name != b".") {
-            if name == b".." {
-                return Ok(None);
-            }
-            key.push(b'/');
-            key.extend_from_slice(name);
-        }
-        if key.len() == base.len() { Ok(None) } else { self.vfs.find_in_etfs(key) }
     }
 }
 

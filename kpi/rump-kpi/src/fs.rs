@@ -5,8 +5,9 @@
 //! and are neither `.` nor `..` (but for [`Node::lookup`] of `..`, see there); permissions were checked; two calls
 //! that change the same directory never run at once.
 
-use crate::{BlockDevice, KResult};
-use alloc::string::String;
+use crate::acl::Acl;
+use crate::{BlockDevice, KError, KResult};
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bitflags::bitflags;
@@ -78,6 +79,17 @@ bitflags! {
         const SPECIAL = 32;
         /// Owners and modes are stored.
         const OWNERS = 64;
+        /// Access control lists (`system.posix_acl_access`, `system.posix_acl_default`): the kernel asks
+        /// [`Node::acl`] when it checks permissions. The driver keeps the bits of the mode and the list alike
+        /// (`rump-acl` has the algebra), and a node made in a directory with a default list inherits it.
+        const ACLS = 128;
+        /// Names that differ in case may name one entry, which keeps the spelling it was made with. A rename of
+        /// an entry to another spelling of its own name reaches the driver.
+        const CASE_FOLDING = 256;
+        /// [`Node::allocate`].
+        const ALLOCATE = 512;
+        /// [`Node::exchange`].
+        const EXCHANGE = 1024;
     }
 }
 
@@ -162,12 +174,28 @@ pub struct SetAttr {
     pub mtime: Option<SetTime>,
 }
 
+/// What is done to the space of a part of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allocation {
+    /// Space is reserved, and the file is extended to the end of the part.
+    Extend,
+    /// Space is reserved, also beyond the end of the file, which stays where it is.
+    Reserve,
+    /// A hole: the part within the file reads as zeroes and its whole blocks are free.
+    PunchHole,
+    /// The part reads as zeroes and its space is reserved; the file is extended to its end.
+    Zero,
+    /// As `Zero`, and the end of the file stays where it is.
+    ZeroKeepSize,
+}
+
 /// A node to create.
 #[derive(Clone, Copy, Debug)]
 pub struct NewNode<'a> {
     /// Type of the file.
     pub file_type: FileType,
-    /// Permission bits, umask applied.
+    /// Permission bits. The umask is applied, unless the directory has a default access control list: then the
+    /// node gets what that list and these bits have in common.
     pub mode: Mode,
     /// Owner.
     pub uid: u32,
@@ -233,6 +261,16 @@ pub trait Node: Send + Sync {
     fn list_xattrs(&self) -> KResult<Vec<Vec<u8>>> {
         Ok(Vec::new())
     }
+    /// The access control list kept as `name` ([`acl::ACCESS`](crate::acl::ACCESS) or
+    /// [`acl::DEFAULT`](crate::acl::DEFAULT)), if there is one. Called when permissions are checked, on file
+    /// systems with [`Capabilities::ACLS`]. Errors: EFTYPE, EIO.
+    fn acl(&self, name: &[u8]) -> KResult<Option<Acl>> {
+        match self.xattr(name) {
+            Ok(value) => Acl::parse(&value).map_err(|error| KError::new(Errno::EFTYPE, error.to_string())),
+            Err(error) if matches!(error.errno, Errno::ENOATTR | Errno::ENOTSUP) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
     /// The block device behind this node, if it is one of this kernel.
     fn block_device(&self) -> Option<Arc<dyn BlockDevice>> {
         None
@@ -259,6 +297,11 @@ pub trait Node: Send + Sync {
     fn rename(&self, _name: &[u8], _to_dir: Ino, _to_name: &[u8]) -> KResult<()> {
         Err(Errno::EROFS.into())
     }
+    /// Lets `name` and `to_name` of `to_dir`, which are both there, change places. The kernel has checked loops
+    /// and permissions. Errors: EROFS, ENOTSUP, EMLINK, EIO.
+    fn exchange(&self, _name: &[u8], _to_dir: Ino, _to_name: &[u8]) -> KResult<()> {
+        Err(Errno::ENOTSUP.into())
+    }
     /// Writes `buf`; all of it or an error with nothing promised. Errors: EROFS, EFBIG, ENOSPC, EDQUOT, EIO.
     fn write_at(&self, _offset: u64, _buf: &[u8]) -> KResult<usize> {
         Err(Errno::EROFS.into())
@@ -266,6 +309,11 @@ pub trait Node: Send + Sync {
     /// Changes attributes. Errors: EROFS, EFBIG, ENOSPC, EIO.
     fn set_attr(&self, _set: SetAttr) -> KResult<()> {
         Err(Errno::EROFS.into())
+    }
+    /// Reserves or frees the space of `length` bytes from `offset`; the range is not empty and ends within the
+    /// offsets of a file. Errors: EROFS, ENOTSUP, EFBIG, ENOSPC, EIO.
+    fn allocate(&self, _offset: u64, _length: u64, _how: Allocation) -> KResult<()> {
+        Err(Errno::ENOTSUP.into())
     }
     /// Sets an extended attribute. Errors: EROFS, EEXIST, ENOATTR, ENOTSUP, ENOSPC, EIO.
     fn set_xattr(&self, _name: &[u8], _value: &[u8], _flags: XattrFlags) -> KResult<()> {
@@ -278,6 +326,10 @@ pub trait Node: Send + Sync {
     /// Returns once content and attributes are durable. Errors: EIO, ENOSPC.
     fn fsync(&self) -> KResult<()> {
         Ok(())
+    }
+    /// Returns once the content, and what finding it again needs, is durable. Errors: EIO, ENOSPC.
+    fn fdatasync(&self) -> KResult<()> {
+        self.fsync()
     }
 }
 

@@ -16,10 +16,12 @@ pub use block::{BlockDevice, Partition, PartitionScheme, PartitionTable};
 pub use component::Component;
 pub use error::{KError, KResult};
 pub use fs::{
-    Attr, Capabilities, DirEntry, Environment, FileSystem, FileSystemInfo, FileSystemType, NewNode, Node,
-    SetAttr, SetTime,
+    Allocation, Attr, Capabilities, DirEntry, Environment, FileSystem, FileSystemInfo, FileSystemType,
+    NewNode, Node, SetAttr, SetTime,
 };
 pub use rump_abi::{
     AtFlags, DevNumber, Errno, FileType, Ino, Mode, MountFlags, OpenFlags, Stat, StatVfs, TimeSpec,
     XattrFlags,
 };
+/// Access control lists, which file systems with [`Capabilities::ACLS`] keep.
+pub use rump_acl as acl;

@@ -132,7 +132,7 @@ impl Process {
             if times != [Some(SetTime::Now); 2] {
                 return Err(Errno::EPERM.into());
             }
-            access::check_attr(&cred, &attr, access::WRITE)?;
+            access::check_granted(&cred, vnode, &attr, access::WRITE)?;
         }
         vnode.node()?.set_attr(SetAttr { atime, mtime, ..SetAttr::default() })
     }

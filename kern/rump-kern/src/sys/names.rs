@@ -3,7 +3,7 @@
 use crate::{Fd, Process};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use rump_abi::{AtFlags, DevNumber, Errno, FileType, Mode};
+use rump_abi::{AtFlags, DevNumber, Errno, FileType, Mode, RenameFlags};
 use rump_kpi::{KError, KResult};
 use rump_vfs::{Follow, Last, PATH_MAX, Vnode, Walked, ops};
 
@@ -86,21 +86,47 @@ impl Process {
         new_dir: Option<Fd>,
         new: impl AsRef<[u8]>,
     ) -> KResult<()> {
+        self.renameat2(old_dir, old, new_dir, new, RenameFlags::empty())
+    }
+
+    /// Moves a file as the flags say. Errors: EINVAL (both flags), as [`Process::renameat`]; EEXIST (NOREPLACE),
+    /// ENOENT (EXCHANGE: the new name), ENOTSUP (EXCHANGE).
+    pub fn renameat2(
+        &self,
+        old_dir: Option<Fd>,
+        old: impl AsRef<[u8]>,
+        new_dir: Option<Fd>,
+        new: impl AsRef<[u8]>,
+        flags: RenameFlags,
+    ) -> KResult<()> {
+        let exchanges = flags.contains(RenameFlags::EXCHANGE);
+        if exchanges && flags.contains(RenameFlags::NOREPLACE) {
+            return Err(Errno::EINVAL.into());
+        }
         let from = self.walk(old_dir, old.as_ref(), Follow::Never)?;
         let to = self.walk(new_dir, new.as_ref(), Follow::Never)?;
         let source = from.existing()?;
-        if to.slash && !source.is_dir() {
+        if exchanges {
+            to.existing()?;
+        } else if to.slash && !source.is_dir() {
             return Err(Errno::ENOTDIR.into());
         }
         for walked in [&from, &to] {
-            if walked.last != Last::Name {
-                return Err(Errno::EINVAL.into());
+            match walked.last {
+                Last::Name => {}
+                Last::Etfs => return Err(Errno::EROFS.into()),
+                Last::Dot | Last::DotDot => return Err(Errno::EINVAL.into()),
             }
             if is_mount_root(walked) {
                 return Err(Errno::EBUSY.into());
             }
         }
-        ops::rename(&self.cred(), &from.parent, from.name(), &to.parent, to.name())
+        if exchanges {
+            return ops::exchange(&self.cred(), &from.parent, from.name(), &to.parent, to.name());
+        }
+        let taken =
+            if flags.contains(RenameFlags::NOREPLACE) { ops::Taken::Refuse } else { ops::Taken::Replace };
+        ops::rename(&self.cred(), &from.parent, from.name(), &to.parent, to.name(), taken)
     }
 
     /// Removes a name that is no directory's. Errors: those of the path walk, ENOENT, ENOTDIR, EROFS, EACCES,
@@ -144,7 +170,7 @@ impl Process {
 
     /// Makes a directory, relative to `dir`. Errors: EBADF, ENOTDIR, as [`Process::mkdir`].
     pub fn mkdirat(&self, dir: Option<Fd>, path: impl AsRef<[u8]>, mode: Mode) -> KResult<()> {
-        let mode = Mode::new(self.masked(mode).bits() & 0o1777);
+        let mode = Mode::new(mode.bits() & 0o1777);
         self.make(dir, path.as_ref(), FileType::Directory, mode, DevNumber::default(), b"")
     }
 
@@ -183,7 +209,7 @@ impl Process {
             return Err(Errno::EPERM.into());
         }
         let rdev = if is_device { rdev } else { DevNumber::default() };
-        self.make(dir, path.as_ref(), file_type, self.masked(mode), rdev, b"")
+        self.make(dir, path.as_ref(), file_type, mode, rdev, b"")
     }
 
     /// Makes a fifo. Errors: as [`Process::mknod`].

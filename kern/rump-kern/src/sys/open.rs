@@ -4,7 +4,7 @@ use crate::descriptors::{Descriptor, OPEN_MAX, OpenFile};
 use crate::{Fd, Process};
 use alloc::sync::Arc;
 use rump_abi::{AccessMode, DevNumber, Errno, FileType, Mode, OpenFlags};
-use rump_kpi::{KError, KResult, NewNode, SetAttr};
+use rump_kpi::{Capabilities, KError, KResult, NewNode, SetAttr, acl};
 use rump_vfs::{Follow, Last, Vnode, Walked, access, ops};
 
 /// How often `open` starts again when the name appears and goes away under it.
@@ -26,7 +26,7 @@ pub enum Fcntl {
     },
     /// The flags of the open file with its access mode, as bits of [`OpenFlags`].
     GetFl,
-    /// Changes the flags of the open file: APPEND, NONBLOCK, SYNC.
+    /// Changes the flags of the open file: APPEND, NONBLOCK, SYNC, DSYNC.
     SetFl(OpenFlags),
 }
 
@@ -97,10 +97,11 @@ impl Process {
         if flags.contains(OpenFlags::DIRECTORY) {
             return Err(KError::new(Errno::EINVAL, "open does not create directories"));
         }
-        self.create_node(walked, FileType::Regular, self.masked(mode), DevNumber::default(), b"")
+        self.create_node(walked, FileType::Regular, mode, DevNumber::default(), b"")
     }
 
-    /// Creates what a walk found missing. The group is that of the directory, as in BSD.
+    /// Creates what a walk found missing. The group is that of the directory, as in BSD. The umask is taken off,
+    /// unless the directory has a default access control list, which the driver applies.
     pub(crate) fn create_node(
         &self,
         walked: &Walked<'_>,
@@ -114,7 +115,8 @@ impl Process {
         }
         let cred = self.cred();
         let gid = walked.parent.node()?.attr()?.gid;
-        let mut bits = mode.bits();
+        let is_exempt = file_type == FileType::Symlink || has_default_acl(&walked.parent)?;
+        let mut bits = if is_exempt { mode } else { self.masked(mode) }.bits();
         if file_type == FileType::Regular && !cred.is_root() && !cred.in_group(gid) {
             bits &= !Mode::SGID;
         }
@@ -202,6 +204,10 @@ impl Process {
             }
         })
     }
+}
+
+fn has_default_acl(dir: &Vnode) -> KResult<bool> {
+    Ok(dir.mount().can(Capabilities::ACLS) && dir.node()?.acl(acl::DEFAULT)?.is_some())
 }
 
 /// Errors: ENXIO (nothing stands behind this special file).

@@ -150,10 +150,11 @@ impl Process {
         })
     }
 
-    /// What `..` is at the root of a mount.
+    /// What `..` is at the root of a mount, and in a directory of the host.
     fn ino_above(&self, file: &OpenFile) -> KResult<Option<Ino>> {
         let mount = file.vnode.mount();
-        if file.vnode.ino() != mount.root_ino() || mount.covered_dir().is_none() {
+        let is_mounted = file.vnode.ino() == mount.root_ino() && mount.covered_dir().is_some();
+        if !is_mounted && !file.vnode.is_etfs() {
             return Ok(None);
         }
         let cred = self.cred();
@@ -168,20 +169,27 @@ impl Process {
         if file.access.reads() { Ok(file) } else { Err(Errno::EBADF.into()) }
     }
 
-    fn writable(&self, fd: Fd) -> KResult<Arc<OpenFile>> {
+    pub(crate) fn writable(&self, fd: Fd) -> KResult<Arc<OpenFile>> {
         let file = self.file(fd)?;
         if file.access.writes() { Ok(file) } else { Err(Errno::EBADF.into()) }
     }
 
-    /// What a write entails: SYNC makes it durable, and a changed program loses its set-id bits.
-    fn after_write(&self, file: &OpenFile, count: usize) -> KResult<()> {
+    /// What a write entails: SYNC and DSYNC make it durable, and a changed program loses its set-id bits.
+    pub(crate) fn after_write(&self, file: &OpenFile, count: usize) -> KResult<()> {
         let node = file.vnode.node()?;
         if count != 0 && !self.cred().is_root() {
             if let Some(mode) = access::without_set_id(&node.attr()?) {
                 node.set_attr(SetAttr { mode: Some(mode), ..SetAttr::default() })?;
             }
         }
-        if file.status().contains(OpenFlags::SYNC) { node.fsync() } else { Ok(()) }
+        let status = file.status();
+        if status.contains(OpenFlags::SYNC) {
+            node.fsync()
+        } else if status.contains(OpenFlags::DSYNC) {
+            node.fdatasync()
+        } else {
+            Ok(())
+        }
     }
 }
 

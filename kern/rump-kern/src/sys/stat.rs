@@ -69,7 +69,7 @@ impl Process {
 
     /// Returns once the content is durable. Errors: as [`Process::fsync`].
     pub fn fdatasync(&self, fd: Fd) -> KResult<()> {
-        self.fsync(fd)
+        self.file(fd)?.vnode.node()?.fdatasync()
     }
 
     /// Makes all file systems durable. Errors: ENXIO (halted), EIO, ENOSPC.

@@ -1,12 +1,13 @@
 //! Extended attributes: getxattr(2), listxattr(2), setxattr(2), removexattr(2).
 //!
-//! Names have their namespace as a prefix. `user.` follows the permissions of the content, everything else is
-//! written by the superuser only, and `trusted.` is also read by nobody else.
+//! Names have their namespace as a prefix. `user.` follows the permissions of the content, and only regular files
+//! and directories have it. Access control lists are changed by the owner. Everything else is written by the
+//! superuser only, and `trusted.` is also read by nobody else.
 
 use crate::{Fd, Process};
 use alloc::vec::Vec;
-use rump_abi::{Errno, XattrFlags};
-use rump_kpi::KResult;
+use rump_abi::{Errno, FileType, Mode, XattrFlags};
+use rump_kpi::{KError, KResult, SetAttr, acl};
 use rump_vfs::{Follow, NAME_MAX, Vnode, access};
 
 /// Longest value in bytes.
@@ -117,7 +118,19 @@ impl Process {
         }
         vnode.check_writable()?;
         self.check_xattr(vnode, name, access::WRITE)?;
-        vnode.node()?.set_xattr(name, value, flags)
+        vnode.node()?.set_xattr(name, value, flags)?;
+        if name == acl::ACCESS { self.drop_foreign_set_gid(vnode) } else { Ok(()) }
+    }
+
+    /// A list sets the mode, and whoever is not in the group of a file cannot set the group id with it (chmod(2)).
+    fn drop_foreign_set_gid(&self, vnode: &Vnode) -> KResult<()> {
+        let (cred, attr) = (self.cred(), vnode.node()?.attr()?);
+        let mode = attr.mode.bits();
+        if cred.is_root() || cred.in_group(attr.gid) || mode & Mode::SGID == 0 {
+            return Ok(());
+        }
+        let mode = Some(Mode::new(mode & !Mode::SGID));
+        vnode.node()?.set_attr(SetAttr { mode, ..SetAttr::default() })
     }
 
     fn remove_xattr_of(&self, vnode: &Vnode, name: &[u8]) -> KResult<()> {
@@ -134,9 +147,36 @@ impl Process {
             return Err(Errno::ERANGE.into());
         }
         if name.starts_with(b"user.") {
-            return access::check(&self.cred(), vnode, wanted);
+            return self.check_user_xattr(vnode, wanted);
         }
-        let is_public = wanted == access::READ && !name.starts_with(b"trusted.");
-        if is_public || self.cred().is_root() { Ok(()) } else { Err(Errno::EPERM.into()) }
+        if wanted == access::WRITE && matches!(name, acl::ACCESS | acl::DEFAULT) {
+            let owns = self.cred().owns(&vnode.node()?.attr()?);
+            return if owns { Ok(()) } else { Err(Errno::EPERM.into()) };
+        }
+        if self.cred().is_root() {
+            return Ok(());
+        }
+        match (wanted == access::READ, name.starts_with(b"trusted.")) {
+            (true, false) => Ok(()),
+            (true, true) => Err(Errno::ENOATTR.into()),
+            (false, _) => Err(Errno::EPERM.into()),
+        }
+    }
+
+    /// Errors: ENOATTR and EPERM (a type of file that has none), EPERM (writing to a sticky directory of somebody
+    /// else), EACCES, EROFS.
+    fn check_user_xattr(&self, vnode: &Vnode, wanted: u32) -> KResult<()> {
+        if !matches!(vnode.file_type(), FileType::Regular | FileType::Directory) {
+            let errno = if wanted == access::READ { Errno::ENOATTR } else { Errno::EPERM };
+            return Err(KError::new(errno, "only regular files and directories have user attributes"));
+        }
+        let cred = self.cred();
+        if wanted == access::WRITE && vnode.is_dir() {
+            let attr = vnode.node()?.attr()?;
+            if attr.mode.bits() & Mode::STICKY != 0 && !cred.owns(&attr) {
+                return Err(Errno::EPERM.into());
+            }
+        }
+        access::check(&cred, vnode, wanted)
     }
 }
