@@ -1,18 +1,13 @@
 //! Recovery by ours and by e2fsck, and what has to be there afterwards.
 
 use crate::random::Random;
+use crate::rig::{Kind, Rig, bytes_of, e2fsck};
 use crate::states::Player;
-use crate::workload::{Durable, Record, check_units, mount};
+use crate::workload::{Durable, Record, check_units};
 use interop::Check;
 use interop::image::Scratch;
-use interop::program::run_within;
 use rumpkit::dev::MemDevice;
-use rumpkit::kpi::BlockDevice;
-use rumpkit::{FileType, Mode, OpenFlags, Process, Unmount};
-use std::process::Command;
-use std::time::Duration;
-
-const PATIENCE: Duration = Duration::from_secs(30);
+use rumpkit::{FileType, Mode, OpenFlags, Process};
 
 /// What was looked at.
 #[derive(Default, Debug)]
@@ -58,32 +53,17 @@ fn hash(image: &[u8]) -> u64 {
 /// A mount for writing recovers; what it leaves has to be clean.
 fn by_ours(image: &[u8], durable: &[&Durable], scratch: &Scratch) -> Check {
     let device = MemDevice::new(image.to_vec());
-    let (_kernel, process) = mount(device.clone(), false).map_err(|error| format!("mount: {error}"))?;
-    check_tree(&process, durable)?;
-    process.chdir("/").map_err(|error| error.to_string())?;
-    process.unmount("/img", Unmount::Normal).map_err(|error| format!("unmount: {error}"))?;
-    let mut recovered = vec![0; image.len()];
-    device.read_at(0, &mut recovered).map_err(|error| error.to_string())?;
-    e2fsck(&recovered, "-fn", &[0], scratch).map(drop)
+    let rig = Rig::mount(Kind::Ext2fs(device.clone()))?;
+    check_tree(rig.process(), durable)?;
+    rig.unmount()?;
+    e2fsck(&bytes_of(&*device)?, "-fn", &[0], scratch).map(drop)
 }
 
 /// e2fsck recovers; a mount for reading has to show the same.
 fn by_e2fsck(image: &[u8], durable: &[&Durable], scratch: &Scratch) -> Check {
     let repaired = e2fsck(image, "-fy", &[0, 1], scratch)?;
-    let (_kernel, process) =
-        mount(MemDevice::new(repaired), true).map_err(|error| format!("mount: {error}"))?;
-    check_tree(&process, durable)
-}
-
-/// Runs e2fsck; answers the image afterwards.
-fn e2fsck(image: &[u8], how: &str, accepted: &[i32], scratch: &Scratch) -> Check<Vec<u8>> {
-    let path = scratch.path("image");
-    interop::context(std::fs::write(&path, image), path.display())?;
-    let finished = run_within(Command::new("e2fsck").arg(how).arg(&path), PATIENCE)?;
-    if finished.status.is_some_and(|status| accepted.contains(&status)) {
-        return interop::context(std::fs::read(&path), path.display());
-    }
-    Err(format!("e2fsck {how}: {}\n{}", finished.verdict(), String::from_utf8_lossy(&finished.stdout)))
+    let rig = Rig::mount(Kind::Ext2fsReading(MemDevice::new(repaired)))?;
+    check_tree(rig.process(), durable)
 }
 
 fn check_tree(process: &Process, durable: &[&Durable]) -> Check {
@@ -149,19 +129,4 @@ fn read(process: &Process, path: &str) -> Check<Vec<u8>> {
     process.close(fd).map_err(fail)?;
     content.truncate(length);
     Ok(content)
-}
-
-/// Makes an image with mke2fs; answers its bytes.
-pub fn make_image(kibibytes: u64, arguments: &[&str]) -> Check<Vec<u8>> {
-    let scratch = Scratch::new("crash-image")?;
-    let path = scratch.path("image");
-    let file = interop::context(std::fs::File::create(&path), path.display())?;
-    interop::context(file.set_len(kibibytes << 10), path.display())?;
-    let mut command = Command::new("mke2fs");
-    command.args(["-q", "-F"]).args(arguments).arg(&path);
-    let finished = run_within(&mut command, PATIENCE)?;
-    if finished.status != Some(0) {
-        return Err(format!("mke2fs: {}", finished.verdict()));
-    }
-    interop::context(std::fs::read(&path), path.display())
 }

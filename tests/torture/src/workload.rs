@@ -4,9 +4,10 @@
 //! there; so a block that turns up in another file gives itself away.
 
 use crate::random::Random;
+use crate::rig::{Kind, Rig};
 use interop::Check;
 use rumpkit::dev::{MemDevice, Recorder};
-use rumpkit::{AtFlags, KResult, Kernel, Mode, MountArgs, OpenFlags, Process, Unmount, XattrFlags};
+use rumpkit::{AtFlags, KResult, Mode, OpenFlags, Process, XattrFlags};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -47,26 +48,6 @@ pub struct Record {
     pub durable: Vec<Durable>,
 }
 
-/// Mounts `image` in a kernel of its own; its files are at `/img`.
-pub fn mount(device: Arc<dyn rumpkit::kpi::BlockDevice>, read_only: bool) -> KResult<(Kernel, Process)> {
-    let mut builder = Kernel::builder(rump_host_sim::SimHost::new(1));
-    for component in rumpkit::components() {
-        builder = builder.component(component);
-    }
-    let kernel = builder.boot()?;
-    let process = kernel.process();
-    kernel.attach_block("/dev/disk0", device)?;
-    process.mkdir("/img", Mode::new(0o755))?;
-    let flags = if read_only { rumpkit::MountFlags::RDONLY } else { rumpkit::MountFlags::empty() };
-    process.mount(
-        "ext2fs",
-        "/img",
-        MountArgs { source: Some("/dev/disk0".into()), flags, options: String::new() },
-    )?;
-    process.chdir("/img")?;
-    Ok((kernel, process))
-}
-
 struct File {
     id: u32,
     expected: Expected,
@@ -87,9 +68,9 @@ struct Workload {
 /// Runs `operations` on the file system in `before`.
 pub fn run(before: Vec<u8>, seed: u64, operations: u64) -> Check<Record> {
     let device = Recorder::new(MemDevice::new(before.clone()));
-    let (kernel, process) = mount(device.clone(), false).map_err(|error| format!("mount: {error}"))?;
+    let rig = Rig::mount(Kind::Ext2fs(device.clone()))?;
     let mut workload = Workload {
-        process,
+        process: rig.process().fork(),
         device: device.clone(),
         random: Random::new(seed),
         files: BTreeMap::new(),
@@ -108,9 +89,8 @@ pub fn run(before: Vec<u8>, seed: u64, operations: u64) -> Check<Record> {
         workload.step().map_err(|error| format!("seed {seed}, operation {number}: {error}"))?;
     }
     let Workload { process, durable, .. } = workload;
-    process.chdir("/").map_err(|error| error.to_string())?;
-    process.unmount("/img", Unmount::Normal).map_err(|error| format!("unmount: {error}"))?;
-    drop(kernel);
+    process.exit();
+    rig.unmount()?;
     Ok(Record { before, device, durable })
 }
 

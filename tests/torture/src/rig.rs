@@ -1,0 +1,148 @@
+//! File systems under test, each in a kernel of its own on a simulated host.
+
+use interop::image::Scratch;
+use interop::program::run_within;
+use interop::{Check, context};
+use rump_host_sim::SimHost;
+use rumpkit::dev::MemDevice;
+use rumpkit::kpi::BlockDevice;
+use rumpkit::{Kernel, Mode, MountArgs, MountFlags, Process, Unmount};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const DEVICE: &str = "/dev/disk0";
+const POINT: &str = "/img";
+
+/// Formats of ext: name, size in KiB, and what mke2fs is told.
+pub const FORMATS: &[(&str, u64, &[&str])] = &[
+    ("ext4", 16 << 10, &["-t", "ext4"]),
+    ("ext4-1k", 12 << 10, &["-t", "ext4", "-b", "1024"]),
+    ("ext4-orphan-file", 16 << 10, &["-t", "ext4", "-O", "orphan_file,metadata_csum_seed"]),
+    ("ext4-inline", 16 << 10, &["-t", "ext4", "-O", "inline_data"]),
+    ("ext4-bigalloc", 16 << 10, &["-t", "ext4", "-O", "bigalloc", "-C", "16384"]),
+    ("ext4-no-checksums", 16 << 10, &["-t", "ext4", "-O", "^metadata_csum,^64bit"]),
+    ("ext3", 12 << 10, &["-t", "ext3", "-b", "1024"]),
+];
+
+/// What to mount.
+pub enum Kind {
+    /// A file system in memory.
+    Tmpfs,
+    /// ext2, ext3 or ext4 on this device.
+    Ext2fs(Arc<dyn BlockDevice>),
+    /// The same, for reading.
+    Ext2fsReading(Arc<dyn BlockDevice>),
+}
+
+/// A mounted file system.
+pub struct Rig {
+    _kernel: Kernel,
+    process: Process,
+}
+
+impl Rig {
+    /// Mounts.
+    pub fn mount(kind: Kind) -> Check<Self> {
+        let mut builder = Kernel::builder(SimHost::new(1));
+        for component in rumpkit::components() {
+            builder = builder.component(component);
+        }
+        let kernel = context(builder.boot(), "boot")?;
+        let process = kernel.process();
+        context(process.mkdir(POINT, Mode::new(0o755)), "mkdir")?;
+        let (fs_type, device, flags) = match kind {
+            Kind::Tmpfs => ("tmpfs", None, MountFlags::empty()),
+            Kind::Ext2fs(device) => ("ext2fs", Some(device), MountFlags::empty()),
+            Kind::Ext2fsReading(device) => ("ext2fs", Some(device), MountFlags::RDONLY),
+        };
+        let source = device.is_some().then(|| DEVICE.into());
+        if let Some(device) = device {
+            context(kernel.attach_block(DEVICE, device), "attach")?;
+        }
+        context(process.mount(fs_type, POINT, MountArgs { source, flags, options: String::new() }), "mount")?;
+        context(process.chdir(POINT), "chdir")?;
+        Ok(Self { _kernel: kernel, process })
+    }
+
+    /// A process whose working directory is the root of the file system.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Unmounts, which has to go well.
+    pub fn unmount(self) -> Check {
+        context(self.process.chdir("/"), "chdir")?;
+        context(self.process.unmount(POINT, Unmount::Normal), "unmount")
+    }
+}
+
+/// A rig on an empty ext image, and what judges it at the end.
+pub struct ExtRig {
+    rig: Rig,
+    device: Arc<dyn BlockDevice>,
+}
+
+impl ExtRig {
+    /// Makes an image and mounts it.
+    pub fn make(kibibytes: u64, arguments: &[&str]) -> Check<Self> {
+        let device = MemDevice::new(make_image(kibibytes, arguments)?);
+        Ok(Self { rig: Rig::mount(Kind::Ext2fs(device.clone()))?, device })
+    }
+
+    /// A process whose working directory is the root of the file system.
+    pub fn process(&self) -> &Process {
+        self.rig.process()
+    }
+
+    /// Unmounts and mounts again.
+    pub fn remount(self) -> Check<Self> {
+        self.rig.unmount()?;
+        Ok(Self { rig: Rig::mount(Kind::Ext2fs(self.device.clone()))?, device: self.device })
+    }
+
+    /// Unmounts; e2fsck has nothing to complain of.
+    pub fn finish(self) -> Check {
+        self.rig.unmount()?;
+        e2fsck(&bytes_of(&*self.device)?, "-fn", &[0], &Scratch::new("rig")?).map(drop)
+    }
+}
+
+/// All bytes of a device.
+pub fn bytes_of(device: &dyn BlockDevice) -> Check<Vec<u8>> {
+    let mut bytes = vec![0; device.size_bytes() as usize];
+    context(device.read_at(0, &mut bytes), "device")?;
+    Ok(bytes)
+}
+
+/// Runs e2fsck, which has to end with one of the `accepted` statuses; answers the image afterwards.
+pub fn e2fsck(image: &[u8], how: &str, accepted: &[i32], scratch: &Scratch) -> Check<Vec<u8>> {
+    let path = scratch.path("image");
+    context(std::fs::write(&path, image), path.display())?;
+    let finished = run_within(Command::new("e2fsck").arg(how).arg(&path), PATIENCE)?;
+    if finished.status.is_some_and(|status| accepted.contains(&status)) {
+        return context(std::fs::read(&path), path.display());
+    }
+    Err(format!("e2fsck {how}: {}\n{}", finished.verdict(), String::from_utf8_lossy(&finished.stdout)))
+}
+
+/// Makes an image with mke2fs; answers its bytes.
+pub fn make_image(kibibytes: u64, arguments: &[&str]) -> Check<Vec<u8>> {
+    let scratch = Scratch::new("torture")?;
+    let path = scratch.path("image");
+    let file = context(std::fs::File::create(&path), path.display())?;
+    context(file.set_len(kibibytes << 10), path.display())?;
+    let mut command = Command::new("mke2fs");
+    command.args(["-q", "-F"]).args(arguments).arg(&path);
+    let finished = run_within(&mut command, PATIENCE)?;
+    if finished.status != Some(0) {
+        return Err(format!("mke2fs: {}", finished.verdict()));
+    }
+    context(std::fs::read(&path), path.display())
+}
+
+/// A number from the environment.
+pub fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}

@@ -1,0 +1,33 @@
+//! `RUMP_THREAD_SECONDS=60` runs the eight threads so long for each format.
+
+use interop::suite::Suite;
+use std::time::Duration;
+use torture::rig::{ExtRig, FORMATS, Kind, Rig, number};
+use torture::threads;
+
+const THREADS: u64 = 8;
+
+fn main() {
+    let lacking = interop::program::lacks(&["mke2fs", "e2fsck"]);
+    let duration = Duration::from_secs(number("RUMP_THREAD_SECONDS", 2));
+    let seed = number("RUMP_SEED", 1);
+    let mut suite = Suite::default();
+    suite.add("tmpfs", None, move || {
+        let rig = Rig::mount(Kind::Tmpfs)?;
+        let count = threads::run(rig.process(), THREADS, duration, seed)?;
+        println!("tmpfs: {count} operations");
+        threads::clear(rig.process())?;
+        rig.unmount()
+    });
+    for (name, _, arguments) in FORMATS {
+        suite.add(*name, lacking, move || {
+            let rig = ExtRig::make(96 << 10, arguments)?;
+            let count = threads::run(rig.process(), THREADS, duration, seed)?;
+            println!("{name}: {count} operations");
+            let rig = rig.remount()?;
+            threads::clear(rig.process())?;
+            rig.finish()
+        });
+    }
+    suite.run()
+}
