@@ -1,20 +1,37 @@
 //! An inode in use: what all users of the driver share of it.
 //!
 //! The inode itself is replaced as a whole, and only by a transaction; readers take the [`Arc`] and see one state.
+//! What was written but is not yet on the device is in `content`; what that means for the attributes is at hand
+//! without waiting for `content`.
+//!
 //! Locks, outer first: `content`, then the transaction, then the leaves.
 
 use crate::inode::Inode;
+use crate::inode::file::Content;
 use crate::units::Ino;
 use alloc::sync::Arc;
-use rump_kpi::sync::RwLock;
+use rump_kpi::TimeSpec;
+use rump_kpi::sync::{Mutex, RwLock};
 
 /// See the module.
 pub struct Cell {
     number: Ino,
     inode: RwLock<Arc<Inode>>,
     /// Held shared while the map, the content or the attributes are read, and alone by whoever moves or frees
-    /// their blocks, so that no reader looks at a block that has a new owner.
-    pub content: RwLock<()>,
+    /// their blocks, so that no reader looks at a block that has a new owner. Holds the content in memory.
+    pub content: RwLock<Content>,
+    ahead: Mutex<Ahead>,
+}
+
+/// What the attributes are ahead of the inode by, because of content that is still in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ahead {
+    /// The length, if it is another.
+    pub size: Option<u64>,
+    /// The time of the last write, if the inode does not have it yet.
+    pub write_time: Option<TimeSpec>,
+    /// Blocks that the content will take.
+    pub blocks: u64,
 }
 
 impl Cell {
@@ -23,7 +40,8 @@ impl Cell {
         Arc::new(Self {
             number: inode.number(),
             inode: RwLock::new(Arc::new(inode)),
-            content: RwLock::new(()),
+            content: RwLock::new(Content::default()),
+            ahead: Mutex::new(Ahead::default()),
         })
     }
 
@@ -32,13 +50,39 @@ impl Cell {
         self.number
     }
 
-    /// The inode as it is now.
+    /// The inode as it is now, without what is ahead of it.
     pub fn inode(&self) -> Arc<Inode> {
         self.inode.read().clone()
+    }
+
+    /// What is ahead of the inode.
+    pub fn ahead(&self) -> Ahead {
+        *self.ahead.lock()
+    }
+
+    /// Length in bytes, content in memory included.
+    pub fn size(&self) -> u64 {
+        let ahead = self.ahead.lock().size;
+        ahead.unwrap_or_else(|| self.inode.read().size())
+    }
+
+    /// Changes what is ahead of the inode.
+    pub fn set_ahead(&self, change: impl FnOnce(&mut Ahead)) {
+        change(&mut self.ahead.lock());
     }
 
     /// Called by transactions only.
     pub(crate) fn replace(&self, inode: Arc<Inode>) {
         *self.inode.write() = inode;
+    }
+
+    /// Called by transactions only: the time of the last write goes into the inode now.
+    pub(crate) fn take_write_time(&self) -> Option<TimeSpec> {
+        self.ahead.lock().write_time.take()
+    }
+
+    /// Called by transactions only: it did not go there.
+    pub(crate) fn restore_write_time(&self, time: TimeSpec) {
+        self.ahead.lock().write_time.get_or_insert(time);
     }
 }

@@ -175,20 +175,21 @@ impl Ext2Node {
 
     fn seek(&self, offset: u64, what: file::Seek) -> KResult<u64> {
         self.require_file()?;
-        if offset >= self.inode().size() {
+        let size = self.cell.size();
+        if offset >= size {
             return Err(Errno::ENXIO.into());
         }
-        let found = file::seek(&self.volume, &self.inode(), offset, what)?;
-        if what == file::Seek::Data && found >= self.inode().size() {
+        let found = file::seek(&self.volume, &self.cell, offset, what)?;
+        if what == file::Seek::Data && found >= size {
             return Err(Errno::ENXIO.into());
         }
-        Ok(found.min(self.inode().size()))
+        Ok(found.min(size))
     }
 }
 
 impl Node for Ext2Node {
     fn attr(&self) -> KResult<Attr> {
-        Ok(attr::attr(&self.volume, &self.inode())?)
+        Ok(file::attr(&self.volume, &self.cell)?)
     }
 
     fn lookup(&self, name: &[u8]) -> KResult<Ino> {
@@ -216,7 +217,7 @@ impl Node for Ext2Node {
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> KResult<usize> {
         self.require_file()?;
-        Ok(file::read_at(&self.volume, &self.inode(), offset, buf)?)
+        Ok(file::read(&self.volume, &self.cell, offset, buf)?)
     }
 
     fn read_link(&self) -> KResult<Vec<u8>> {

@@ -1,8 +1,8 @@
 //! Attributes: types, owners, times, device numbers and space, from the fields of an inode.
 
 use super::Inode;
+use super::map::space;
 use crate::error::{Error, Place};
-use crate::features::RoCompat;
 use crate::volume::Volume;
 use alloc::format;
 use rump_kpi::{Attr, DevNumber, FileType, Mode, TimeSpec};
@@ -29,7 +29,7 @@ pub fn attr(volume: &Volume, inode: &Inode) -> Result<Attr, Error> {
             _ => DevNumber::default(),
         },
         size: inode.size(),
-        blocks: blocks_512(volume, inode),
+        blocks: space::sectors(volume, inode),
         blksize: volume.block_size(),
         atime: time(base.i_atime.get(), inode.extra_field(12).map(|_| extra.i_atime_extra.get())),
         mtime: time(base.i_mtime.get(), inode.extra_field(8).map(|_| extra.i_mtime_extra.get())),
@@ -59,6 +59,28 @@ fn time(seconds: u32, extra: Option<u32>) -> TimeSpec {
     }
 }
 
+/// Sets the times that a write changes, of content and of attributes.
+pub fn set_write_time(volume: &Volume, inode: &mut Inode, time: TimeSpec) {
+    let (ctime, mtime) = (inode.extra_field(4), inode.extra_field(8));
+    inode.edit(volume, |base, extra| {
+        let (seconds, more) = stored_time(time, mtime.is_some());
+        base.i_mtime.set(seconds);
+        extra.i_mtime_extra.set(mtime.map_or(extra.i_mtime_extra.get(), |()| more));
+        let (seconds, more) = stored_time(time, ctime.is_some());
+        base.i_ctime.set(seconds);
+        extra.i_ctime_extra.set(ctime.map_or(extra.i_ctime_extra.get(), |()| more));
+    });
+}
+
+/// The seconds and the extra word of a time, the nearest that can be stored.
+fn stored_time(time: TimeSpec, has_extra: bool) -> (u32, u32) {
+    let first = i64::from(i32::MIN);
+    let last = if has_extra { i64::from(i32::MAX) + (3 << 32) } else { i32::MAX.into() };
+    let sec = time.sec.clamp(first, last);
+    let epoch = (sec - i64::from(sec as i32)) >> 32;
+    (sec as u32, (epoch as u32 & 3) | time.nsec << 2)
+}
+
 /// A device number: the old 16 bit form in the first word, else the new 32 bit form in the second.
 fn device_number(block: &[u8; 60]) -> DevNumber {
     let old = u32::from_le_bytes([block[0], block[1], block[2], block[3]]);
@@ -68,17 +90,6 @@ fn device_number(block: &[u8; 60]) -> DevNumber {
     } else {
         DevNumber { major: (new >> 8) & 0xfff, minor: (new & 0xff) | ((new >> 12) & 0xf_ff00) }
     }
-}
-
-/// Space in units of 512 bytes; with huge_file in 48 bits, and for some inodes in blocks.
-fn blocks_512(volume: &Volume, inode: &Inode) -> u64 {
-    let base = inode.base();
-    let low = u64::from(base.i_blocks_lo.get());
-    if !volume.features().ro_compat.contains(RoCompat::HUGE_FILE) {
-        return low;
-    }
-    let all = low | u64::from(base.i_blocks_high.get()) << 32;
-    if inode.has_flag(super::FLAG_HUGE_FILE) { all << (volume.superblock().block_bits - 9) } else { all }
 }
 
 #[cfg(test)]
@@ -91,6 +102,16 @@ mod tests {
         assert_eq!(time(0x8000_0000, Some(1)).sec, 0x8000_0000);
         assert_eq!(time(0, Some(3)).sec, 3 << 32);
         assert_eq!(time(5, Some(7 << 2)), TimeSpec { sec: 5, nsec: 7 });
+    }
+
+    #[test]
+    fn what_is_stored_of_a_time_is_read_again() {
+        for sec in [0, -1, i64::from(i32::MIN), 1 << 31, 1 << 32, 3 << 32, (3 << 32) + i64::from(i32::MAX)] {
+            let stored = TimeSpec { sec, nsec: 999_999_999 };
+            let (seconds, extra) = stored_time(stored, true);
+            assert_eq!(time(seconds, Some(extra)), stored);
+        }
+        assert_eq!(stored_time(TimeSpec { sec: 1 << 40, nsec: 0 }, false).0, i32::MAX as u32);
     }
 
     #[test]

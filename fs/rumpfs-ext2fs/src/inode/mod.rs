@@ -31,6 +31,8 @@ pub const FLAG_INDEX: u32 = 0x1000;
 pub const FLAG_HUGE_FILE: u32 = 0x4_0000;
 /// Mapped by extents.
 pub const FLAG_EXTENTS: u32 = 0x8_0000;
+/// Protected by fs-verity.
+pub const FLAG_VERITY: u32 = 0x10_0000;
 /// Holds the value of an attribute.
 pub const FLAG_EA_INODE: u32 = 0x20_0000;
 /// The content is in the inode.

@@ -23,7 +23,8 @@ use crate::allocation::Space;
 use crate::cache::Block;
 use crate::cell::Cell;
 use crate::error::Error;
-use crate::inode::Inode;
+use crate::inode::file::DirtyFiles;
+use crate::inode::{Inode, attr};
 use crate::units::{DiskBlock, Extent, GroupNo};
 use crate::volume::Volume;
 use alloc::sync::Arc;
@@ -52,6 +53,7 @@ pub struct Writer {
     /// Blocks that one transaction may change.
     most_blocks: usize,
     environment: Environment,
+    dirty: DirtyFiles,
 }
 
 /// The transaction that finished operations gather in.
@@ -77,7 +79,13 @@ impl Writer {
             stopped: AtomicBool::new(false),
             most_blocks,
             environment,
+            dirty: DirtyFiles::new(),
         }
+    }
+
+    /// The files with content in memory.
+    pub fn dirty(&self) -> &DirtyFiles {
+        &self.dirty
     }
 
     /// The wall clock.
@@ -188,6 +196,7 @@ enum Undo {
     /// A block that was not part of the running transaction before, or was of another kind.
     Joined(u64, Option<Kind>),
     Inode(Arc<Cell>, Arc<Inode>),
+    WriteTime(Arc<Cell>, TimeSpec),
     Reserved(Extent),
     Unreserved(Extent),
 }
@@ -304,9 +313,25 @@ impl<'v> Handle<'v> {
 
     /// Changes an inode: in its cell, and in the table with its checksum. Errors: EIO, EFTYPE.
     pub fn update<R>(&mut self, cell: &Arc<Cell>, change: impl FnOnce(&mut Inode) -> R) -> Result<R, Error> {
-        let before = cell.inode();
-        let mut inode = Inode::clone(&before);
+        let mut inode = self.working_copy(cell);
         let answer = change(&mut inode);
+        self.store(cell, inode)?;
+        Ok(answer)
+    }
+
+    /// A copy of an inode to be changed, and then [stored](Self::store). The times of writes whose content is still
+    /// in memory are in it, so that times that are set later stand over them.
+    pub fn working_copy(&mut self, cell: &Arc<Cell>) -> Inode {
+        let mut inode = Inode::clone(&cell.inode());
+        if let Some(time) = cell.take_write_time() {
+            self.undo.push(Undo::WriteTime(cell.clone(), time));
+            attr::set_write_time(self.volume, &mut inode, time);
+        }
+        inode
+    }
+
+    /// Stores an inode: in its cell, and in the table with its checksum. Errors: EIO, EFTYPE.
+    pub fn store(&mut self, cell: &Arc<Cell>, mut inode: Inode) -> Result<(), Error> {
         inode.seal(self.volume);
         let (block, at) = self.volume.inode_place(cell.number())?;
         self.modify(block, Kind::Plain, |bytes| {
@@ -314,9 +339,9 @@ impl<'v> Handle<'v> {
                 place.copy_from_slice(inode.raw());
             }
         })?;
-        self.undo.push(Undo::Inode(cell.clone(), before));
+        self.undo.push(Undo::Inode(cell.clone(), cell.inode()));
         cell.replace(Arc::new(inode));
-        Ok(answer)
+        Ok(())
     }
 
     /// Notes that the bitmaps or the descriptor of `group` were changed, so that its checksums are made anew.
@@ -385,6 +410,7 @@ impl<'v> Handle<'v> {
                     before.map().clear();
                     cell.replace(before);
                 }
+                Undo::WriteTime(cell, time) => cell.restore_write_time(time),
             }
         }
     }

@@ -1,14 +1,28 @@
-//! Content of files: one device read per contiguous run, straight into the caller's buffer.
+//! Content of files: one device read per contiguous run, straight into the caller's buffer. What was written and
+//! is still in memory lies over what the device holds.
 
+mod allocate;
+mod content;
+mod dirty;
+mod flush;
+mod limits;
+mod plan;
+mod size;
+mod store;
 pub mod write;
 
+pub use content::Content;
+pub use dirty::DirtyFiles;
+
 use super::map::{self, Mapping};
-use super::{FLAG_COMPRESSED, FLAG_ENCRYPTED, Inode, xattr};
+use super::{FLAG_COMPRESSED, FLAG_ENCRYPTED, Inode, attr, xattr};
+use crate::cell::Cell;
 use crate::error::Error;
 use crate::units::{DiskBlock, FileBlock};
 use crate::volume::Volume;
 use alloc::format;
 use alloc::vec::Vec;
+use rump_kpi::Attr;
 
 /// Reads up to `buf.len()` bytes from `offset` on; fewer only at the end of the file.
 pub fn read_at(volume: &Volume, inode: &Inode, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
@@ -29,6 +43,49 @@ pub fn read_at(volume: &Volume, inode: &Inode, offset: u64, buf: &mut [u8]) -> R
         done += read_run(volume, inode, offset + done as u64, &mut buf[done..])?;
     }
     Ok(want)
+}
+
+/// Reads up to `buf.len()` bytes of a file in use; fewer only at its end. Errors: ENOTSUP, EFTYPE, EIO.
+pub fn read(volume: &Volume, cell: &Cell, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+    let content = cell.content.read();
+    let inode = cell.inode();
+    if inode.is_inline(volume) {
+        return read_at(volume, &inode, offset, buf);
+    }
+    check_plain(&inode)?;
+    let Some(left) = cell.size().checked_sub(offset).filter(|left| *left > 0) else { return Ok(0) };
+    let want = left.min(buf.len() as u64) as usize;
+    let bits = volume.superblock().block_bits;
+    let mut done = 0;
+    while done < want {
+        let (at, rest) = (offset + done as u64, &mut buf[done..want]);
+        let (start, run) = content.next_run(at >> bits, bits).unwrap_or((u64::MAX >> bits, &[]));
+        done += match at.checked_sub(start << bits) {
+            Some(within) => {
+                let held = &run[within as usize..];
+                let len = held.len().min(rest.len());
+                rest[..len].copy_from_slice(&held[..len]);
+                len
+            }
+            None => {
+                let len = rest.len().min(usize::try_from((start << bits) - at).unwrap_or(usize::MAX));
+                read_run(volume, &inode, at, &mut rest[..len])?
+            }
+        };
+    }
+    Ok(want)
+}
+
+/// The attributes of a file in use, content in memory included. Errors: EFTYPE.
+pub fn attr(volume: &Volume, cell: &Cell) -> Result<Attr, Error> {
+    let ahead = cell.ahead();
+    let mut attr = attr::attr(volume, &cell.inode())?;
+    attr.size = ahead.size.unwrap_or(attr.size);
+    attr.blocks += ahead.blocks << (volume.superblock().block_bits - 9);
+    if let Some(time) = ahead.write_time {
+        (attr.mtime, attr.ctime) = (time, time);
+    }
+    Ok(attr)
 }
 
 /// Reads what lies in one piece on the device; at least one byte.
@@ -78,22 +135,34 @@ pub enum Seek {
     Hole,
 }
 
-/// The first offset at or after `offset` of what is looked for; the end of the file if there is none.
-pub fn seek(volume: &Volume, inode: &Inode, offset: u64, what: Seek) -> Result<u64, Error> {
+/// The first offset at or after `offset` of what is looked for; the end of the file if there is none. Errors:
+/// EFTYPE, EIO.
+pub fn seek(volume: &Volume, cell: &Cell, offset: u64, what: Seek) -> Result<u64, Error> {
     let bits = volume.superblock().block_bits;
     let hole = what == Seek::Hole;
+    let content = cell.content.read();
+    let (inode, size) = (cell.inode(), cell.size());
     if inode.is_inline(volume) {
-        return Ok(if hole { inode.size() } else { offset });
+        return Ok(if hole { size } else { offset });
     }
     let mut at = offset;
-    while at < inode.size() {
-        let run = map::find_run(volume, inode, FileBlock(at >> bits))?;
-        if hole != matches!(run.mapping, Mapping::At(_)) {
+    while at < size {
+        let block = at >> bits;
+        let held = content.next_run(block, bits);
+        let (has_data, end) = match held {
+            Some((start, run)) if start <= block => (true, start + (run.len() >> bits) as u64),
+            _ => {
+                let run = map::find_run(volume, &inode, FileBlock(block))?;
+                let end = held.map_or(run.end(), |(start, _)| start.min(run.end()));
+                (matches!(run.mapping, Mapping::At(_)), end)
+            }
+        };
+        if hole != has_data {
             return Ok(at);
         }
-        at = run.end().saturating_mul(1 << bits);
+        at = end.saturating_mul(1 << bits);
     }
-    Ok(inode.size())
+    Ok(size)
 }
 
 /// Refuses content that only its key or its compressor could give.

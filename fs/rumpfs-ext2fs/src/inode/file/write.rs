@@ -1,35 +1,294 @@
-//! stub: Writing content
+//! Writing.
+//!
+//! Small writes stay in memory, with a promise of the space that they will need, until they are flushed together.
+//! Large ones go from the caller's buffer to the device. A write of blocks that are mapped already needs no
+//! operation on metadata but for the time, which waits with the content.
+
+pub use super::allocate::{How, allocate};
+pub use super::flush::{discard, flush, flush_all};
+pub use super::size::set_size;
+
+use super::content::{Content, Need};
+use super::flush::balance;
+use super::store::{Job, store};
+use super::{check_plain, limits};
 use crate::cell::Cell;
 use crate::error::Error;
+use crate::inode::map::write::{cluster_mask, shared_cluster};
+use crate::inode::map::{Mapping, extent, find_run, indirect};
+use crate::inode::{FLAG_EXTENTS, FLAG_VERITY, Inode};
+use crate::transaction::Writer;
+use crate::units::FileBlock;
 use crate::volume::Volume;
 use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
 use rump_kpi::Errno;
 
-/// Writes all of `buf` at `offset`. Errors: EFBIG, ENOSPC, EFTYPE, EIO, ENOTSUP (encrypted, compressed, verity).
+/// Whole blocks of this many bytes and more are not copied.
+const DIRECT_BYTES: u64 = 256 << 10;
+
+/// Writes all of `buf` at `offset`. Errors: EROFS, ENOTSUP (encrypted, compressed, verity), EFBIG, ENOSPC, EFTYPE,
+/// EIO.
 pub fn write_at(volume: &Volume, cell: &Arc<Cell>, offset: u64, buf: &[u8]) -> Result<usize, Error> {
-    let _ = (volume, cell, offset, buf);
-    Err(Error::Refused(Errno::EROFS))
+    let writer = writer_for(volume, &cell.inode())?;
+    let end = limits::check(volume, &cell.inode(), offset.checked_add(buf.len() as u64))?;
+    if buf.is_empty() {
+        return Ok(0);
+    }
+    let write = || Change { volume, writer, cell }.write(&mut cell.content.write(), offset, end, buf);
+    retrying(volume, write)?;
+    balance(volume, writer);
+    Ok(buf.len())
 }
 
-/// Cuts or extends. Errors: EFBIG, EFTYPE, EIO.
-pub fn set_size(volume: &Volume, cell: &Arc<Cell>, size: u64) -> Result<(), Error> {
-    let _ = (volume, cell, size);
-    Err(Error::Refused(Errno::EROFS))
+/// Runs `change`; if it finds no space, again once all content in memory has its place: promises are cautious, and
+/// a commit gives back what was freed.
+pub fn retrying<R>(volume: &Volume, change: impl Fn() -> Result<R, Error>) -> Result<R, Error> {
+    match change() {
+        Err(Error::Refused(Errno::ENOSPC)) => {
+            // Its own error is kept for whoever asks; here only the space counts.
+            let _ = flush_all(volume);
+            volume.commit()?;
+            change()
+        }
+        result => result,
+    }
 }
 
-/// Brings content that is still in memory to the device and into the map; nothing is durable yet. Errors: ENOSPC, EIO.
-pub fn flush(volume: &Volume, cell: &Arc<Cell>) -> Result<(), Error> {
-    let _ = (volume, cell);
-    Ok(())
+/// The writer of a volume, if this file's content may change. Errors: EROFS, ENOTSUP.
+pub fn writer_for<'v>(volume: &'v Volume, inode: &Inode) -> Result<&'v Writer, Error> {
+    let writer = volume.writer().filter(|writer| !writer.is_stopped()).ok_or(Error::Refused(Errno::EROFS))?;
+    check_plain(inode)?;
+    if inode.has_flag(FLAG_VERITY) {
+        return Err(Error::unsupported("writing a file that is protected by fs-verity"));
+    }
+    Ok(writer)
 }
 
-/// Flushes every file. Goes on after an error and answers the first. Errors: ENOSPC, EIO.
-pub fn flush_all(volume: &Volume) -> Result<(), Error> {
-    let _ = volume;
-    Ok(())
+/// A change of the content of one file. The caller holds `content` alone.
+pub struct Change<'a> {
+    pub volume: &'a Volume,
+    pub writer: &'a Writer,
+    pub cell: &'a Arc<Cell>,
 }
 
-/// Drops what is in memory of a file that nobody will read again.
-pub fn discard(volume: &Volume, cell: &Arc<Cell>) {
-    let _ = (volume, cell);
+impl Change<'_> {
+    fn write(&self, content: &mut Content, offset: u64, end: u64, buf: &[u8]) -> Result<(), Error> {
+        if self.cell.inode().is_inline(self.volume) {
+            return Err(Error::unsupported("writing a file whose content is in its inode"));
+        }
+        self.zero_behind_end(content, offset)?;
+        let size = u64::from(self.volume.block_size());
+        let (first, behind) = (offset.next_multiple_of(size).min(end), end - end % size);
+        if behind.saturating_sub(first) < DIRECT_BYTES {
+            self.write_to_memory(content, offset, buf)?;
+        } else {
+            let (head, rest) = buf.split_at((first - offset) as usize);
+            let (body, tail) = rest.split_at((behind - first) as usize);
+            self.write_to_memory(content, offset, head)?;
+            self.write_through(content, first, body)?;
+            self.write_to_memory(content, behind, tail)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps bytes in memory. Errors: ENOSPC, EFTYPE, EIO.
+    fn write_to_memory(&self, content: &mut Content, offset: u64, buf: &[u8]) -> Result<(), Error> {
+        if buf.is_empty() {
+            return Ok(());
+        }
+        let bits = self.volume.superblock().block_bits;
+        let end = offset + buf.len() as u64;
+        let (first, behind) = (offset >> bits, end.div_ceil(1 << bits));
+        self.promise(content, first, behind)?;
+        let edges = [self.read_edge(content, offset)?, self.read_edge(content, end)?];
+        let held = content.bytes();
+        for (start, bytes) in edges.iter().flatten() {
+            content.write(*start, bytes, bits);
+        }
+        content.write(offset, buf, bits);
+        self.writer.dirty().add_bytes(content.bytes() - held);
+        self.note(content, end);
+        Ok(())
+    }
+
+    /// Reads the block that `edge` cuts, if it has something besides what is written. Errors: EFTYPE, EIO.
+    fn read_edge(&self, content: &Content, edge: u64) -> Result<Option<(u64, Vec<u8>)>, Error> {
+        let bits = self.volume.superblock().block_bits;
+        let block = edge >> bits;
+        let start = block << bits;
+        let kept = self.cell.size().saturating_sub(start).min(1 << bits) as usize;
+        if edge == start || kept == 0 || content.overlaps(block, block + 1, bits) {
+            return Ok(None);
+        }
+        let run = find_run(self.volume, &self.cell.inode(), FileBlock(block))?;
+        let Mapping::At(at) = run.mapping else { return Ok(None) };
+        let mut bytes = vec![0; 1 << bits];
+        self.volume.read_blocks(at, &mut bytes)?;
+        bytes[kept..].fill(0);
+        Ok(Some((start, bytes)))
+    }
+
+    /// Writes whole blocks from where they are. Errors: ENOSPC, EFTYPE, EIO.
+    fn write_through(&self, content: &mut Content, offset: u64, buf: &[u8]) -> Result<(), Error> {
+        let bits = self.volume.superblock().block_bits;
+        let (first, end) = (offset >> bits, offset + buf.len() as u64);
+        let behind = end >> bits;
+        let inode = self.cell.inode();
+        let need = self.need(content, &inode, first, behind)?;
+        let clusters = need.clusters + nodes_for(self.volume, &inode, need.records);
+        self.writer.with_space(|space| space.promise(clusters))?;
+        self.cell.set_ahead(|ahead| ahead.write_time = Some(self.writer.now()));
+        let stored = store(self.volume, &[Job { cell: self.cell, pieces: vec![(first, buf)], size: end }]);
+        self.writer.with_space(|space| space.redeem(clusters));
+        stored?;
+        // What was in memory of these blocks is older.
+        let held = content.bytes();
+        content.remove(first, behind, bits);
+        self.writer.dirty().remove_bytes(held - content.bytes());
+        self.note(content, end);
+        Ok(())
+    }
+
+    /// Notes a write that ended at `end`; what the inode does not say yet waits with the content.
+    pub fn note(&self, content: &mut Content, end: u64) {
+        let now = self.writer.now();
+        let (size, stored) = (self.cell.size().max(end), self.cell.inode().size());
+        self.cell.set_ahead(|ahead| {
+            ahead.size = (size != stored).then_some(size);
+            ahead.write_time = Some(now);
+        });
+        if content.ticket.is_none() {
+            content.ticket = Some(self.writer.dirty().add(self.cell, now));
+        }
+    }
+
+    /// Sees that zeros follow the present end of the file up to `offset`, if that is behind it. What other drivers
+    /// left there is of no file.
+    pub fn zero_behind_end(&self, content: &mut Content, offset: u64) -> Result<(), Error> {
+        let bits = self.volume.superblock().block_bits;
+        let size = self.cell.size();
+        let block_end = size.next_multiple_of(1 << bits);
+        // A write that begins in the same block loads it, zeros included.
+        if offset < block_end || size == block_end {
+            return Ok(());
+        }
+        self.zero_in_block(content, size, block_end)
+    }
+
+    /// Makes zeros of the bytes `from..to` of one block, in memory or on the device.
+    pub fn zero_in_block(&self, content: &mut Content, from: u64, to: u64) -> Result<(), Error> {
+        let bits = self.volume.superblock().block_bits;
+        let block = from >> bits;
+        if from >= to {
+            return Ok(());
+        }
+        if content.overlaps(block, block + 1, bits) {
+            content.zero(from, to, bits);
+            return Ok(());
+        }
+        if let Mapping::At(at) = find_run(self.volume, &self.cell.inode(), FileBlock(block))?.mapping {
+            let zeros = vec![0; (to - from) as usize];
+            self.volume.device().write_at((at.0 << bits) + (from - (block << bits)), &zeros)?;
+        }
+        Ok(())
+    }
+
+    /// Promises space for the blocks `first..behind` that are not in memory yet. Errors: ENOSPC, EFTYPE, EIO.
+    fn promise(&self, content: &mut Content, first: u64, behind: u64) -> Result<(), Error> {
+        let inode = self.cell.inode();
+        let more = self.need(content, &inode, first, behind)?;
+        if more == Need::default() {
+            return Ok(());
+        }
+        let (clusters, records) =
+            (content.need.clusters + more.clusters, content.need.records + more.records);
+        let total = clusters + nodes_for(self.volume, &inode, records);
+        let missing = total.saturating_sub(content.promised);
+        self.writer.with_space(|space| space.promise(missing))?;
+        content.promised += missing;
+        content.need = Need { clusters, records };
+        let ratio = self.volume.superblock().cluster_ratio_bits();
+        self.cell.set_ahead(|ahead| ahead.blocks = clusters << ratio);
+        Ok(())
+    }
+
+    /// What the blocks `first..behind` will need on top of what is in memory.
+    fn need(&self, content: &Content, inode: &Inode, first: u64, behind: u64) -> Result<Need, Error> {
+        let bits = self.volume.superblock().block_bits;
+        let mut need = Need::default();
+        let mut at = first;
+        while at < behind {
+            let next = content.next_run(at, bits);
+            if let Some((_, run)) = next.filter(|(start, _)| *start <= at) {
+                at = next.map_or(at, |(start, _)| start) + (run.len() >> bits) as u64;
+                continue;
+            }
+            let gap = next.map_or(behind, |(start, _)| start.min(behind));
+            let run = find_run(self.volume, inode, FileBlock(at))?;
+            let to = gap.min(run.end());
+            match run.mapping {
+                Mapping::At(_) => {}
+                Mapping::Unwritten(_) => need.records += 2 * (to - at),
+                Mapping::Hole => {
+                    need.clusters += self.clusters_of_hole(content, inode, at, to)?;
+                    need.records += self.records_of_hole(content, inode, at, to)?;
+                }
+            }
+            at = to;
+        }
+        Ok(need)
+    }
+
+    /// Clusters for a hole that is not in memory: those in which the file has nothing, there or here.
+    fn clusters_of_hole(&self, content: &Content, inode: &Inode, from: u64, to: u64) -> Result<u64, Error> {
+        let (bits, mask) = (self.volume.superblock().block_bits, cluster_mask(self.volume));
+        if mask == 0 {
+            return Ok(to - from);
+        }
+        let mut clusters = 0;
+        for cluster in from & !mask..=(to - 1) & !mask {
+            if cluster & mask == 0
+                && !content.overlaps(cluster, cluster + mask + 1, bits)
+                && shared_cluster(self.volume, inode, FileBlock(cluster))?.is_none()
+            {
+                clusters += 1;
+            }
+        }
+        Ok(clusters)
+    }
+
+    /// Records of an extent tree, each block on its own at the worst; or blocks of pointers.
+    fn records_of_hole(&self, content: &Content, inode: &Inode, from: u64, to: u64) -> Result<u64, Error> {
+        if inode.has_flag(FLAG_EXTENTS) {
+            return Ok(to - from);
+        }
+        if to <= 12 {
+            return Ok(0);
+        }
+        let pointer_block = |block: u64| (block - 12) >> indirect::per_block_bits(self.volume);
+        let first = from.max(12);
+        let crossed = pointer_block(to - 1) - pointer_block(first);
+        let bits = self.volume.superblock().block_bits;
+        let has_neighbour = first > 12 && pointer_block(first - 1) == pointer_block(first) && {
+            content.overlaps(first - 1, first, bits)
+                || find_run(self.volume, inode, FileBlock(first - 1))?.mapping != Mapping::Hole
+        };
+        // Up to three blocks of pointers lead to one block.
+        Ok(3 * (crossed + u64::from(!has_neighbour)))
+    }
+}
+
+/// Blocks of the map that this many new records may need at the worst.
+pub fn nodes_for(volume: &Volume, inode: &Inode, records: u64) -> u64 {
+    if !inode.has_flag(FLAG_EXTENTS) || records == 0 {
+        return records;
+    }
+    let (depth, entries) = extent::shape(inode);
+    if depth == 0 && entries as u64 + records <= 4 {
+        return 0;
+    }
+    let half = (extent::capacity(volume.block_size() as usize) / 2) as u64;
+    records.div_ceil(half) + records / (half * half) + u64::from(depth) + 2
 }

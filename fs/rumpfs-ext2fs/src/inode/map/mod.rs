@@ -1,16 +1,18 @@
 //! From blocks of a file to blocks of the device, by either kind of map, with a cache per inode.
 //!
 //! The cache holds runs, sorted by file block and without overlap. A miss reads one leaf of the map and adds
-//! all that the leaf says, holes included, so that later reads of the same range do no I/O for metadata.
+//! all that the leaf says, holes included, so that later reads of the same range do no I/O for metadata. A change
+//! of the map changes the cache with it; when an operation is taken back, the cache is cleared.
 
 pub mod extent;
 pub mod indirect;
+pub mod space;
 pub mod write;
 
 use super::{FLAG_EXTENTS, Inode};
 use crate::error::Error;
 use crate::journal::ExtentChange;
-use crate::units::{DiskBlock, FileBlock};
+use crate::units::{DiskBlock, FileBlock, GroupNo, Ino};
 use crate::volume::Volume;
 use alloc::vec::Vec;
 use rump_kpi::sync::RwLock;
@@ -22,10 +24,29 @@ const MAX_RUNS: usize = 16 << 10;
 pub enum Mapping {
     /// Nowhere; reads as zeros.
     Hole,
-    /// Allocated but never written; reads as zeros.
-    Unwritten,
+    /// Allocated from this block on, but never written; reads as zeros.
+    Unwritten(DiskBlock),
     /// From this block on.
     At(DiskBlock),
+}
+
+impl Mapping {
+    /// The block of the device, written or not.
+    pub fn block(self) -> Option<DiskBlock> {
+        match self {
+            Self::Hole => None,
+            Self::Unwritten(block) | Self::At(block) => Some(block),
+        }
+    }
+
+    /// The same, `blocks` further on.
+    fn advance(self, blocks: u64) -> Self {
+        match self {
+            Self::Hole => Self::Hole,
+            Self::Unwritten(block) => Self::Unwritten(DiskBlock(block.0 + blocks)),
+            Self::At(block) => Self::At(DiskBlock(block.0 + blocks)),
+        }
+    }
 }
 
 /// A run of blocks of a file.
@@ -48,10 +69,7 @@ impl Run {
     /// The part from `start` to `end`, if any of it is there.
     fn part(&self, start: u64, end: u64) -> Option<Run> {
         let (from, to) = (self.start.max(start), self.end().min(end));
-        let mapping = match self.mapping {
-            Mapping::At(block) => Mapping::At(DiskBlock(block.0 + (from.saturating_sub(self.start)))),
-            other => other,
-        };
+        let mapping = self.mapping.advance(from.saturating_sub(self.start));
         (from < to).then(|| Run { start: from, len: to - from, mapping })
     }
 }
@@ -81,11 +99,7 @@ impl Region {
         }
         let start = self.end();
         if let Some(last) = self.runs.last_mut() {
-            let joined = match (last.mapping, mapping) {
-                (Mapping::At(a), Mapping::At(b)) => a.0 + last.len == b.0,
-                (a, b) => a == b,
-            };
-            if joined {
+            if last.mapping.advance(last.len) == mapping {
                 last.len += len;
                 return;
             }
@@ -130,6 +144,32 @@ impl MapCache {
         self.runs.write().clear();
     }
 
+    /// Takes in a change of the map.
+    fn change(&self, start: u64, len: u64, mapping: Mapping) {
+        let end = start + len;
+        let mut runs = self.runs.write();
+        if runs.len() >= MAX_RUNS {
+            runs.clear();
+        }
+        let first = runs.partition_point(|run| run.end() <= start);
+        let behind = runs.partition_point(|run| run.start < end);
+        let head = runs.get(first).and_then(|run| run.part(0, start));
+        let tail =
+            behind.checked_sub(1).and_then(|last| runs.get(last)).and_then(|run| run.part(end, u64::MAX));
+        let mut fresh = Run { start, len, mapping };
+        let before = head.or_else(|| first.checked_sub(1).and_then(|index| runs.get(index)).copied());
+        let mut from = first;
+        let mut kept = head;
+        // Appending makes the run before longer, so that it stays one.
+        if let Some(run) = before.filter(|run| run.end() == start && run.mapping.advance(run.len) == mapping)
+        {
+            fresh = Run { start: run.start, len: run.len + len, mapping: run.mapping };
+            from = if head.is_some() { first } else { first - 1 };
+            kept = None;
+        }
+        runs.splice(from..behind.max(from), kept.into_iter().chain([fresh]).chain(tail));
+    }
+
     fn find(&self, block: u64) -> Option<Run> {
         let runs = self.runs.read();
         let index = runs.partition_point(|run| run.end() <= block);
@@ -141,11 +181,16 @@ impl MapCache {
         if runs.len() + region.runs.len() > MAX_RUNS {
             runs.clear();
         }
-        let index = runs.partition_point(|run| run.end() <= region.start);
-        // Another reader may have been faster, or the device may have changed under us.
-        if runs.get(index).is_none_or(|next| region.end() <= next.start) {
-            runs.splice(index..index, region.runs.iter().copied());
-        }
+        // What is here of the same range is no newer.
+        let first = runs.partition_point(|run| run.end() <= region.start);
+        let behind = runs.partition_point(|run| run.start < region.end());
+        let head = runs.get(first).and_then(|run| run.part(0, region.start));
+        let last = behind.checked_sub(1).and_then(|last| runs.get(last));
+        let tail = last.and_then(|run| run.part(region.end(), u64::MAX));
+        runs.splice(
+            first..behind.max(first),
+            head.into_iter().chain(region.runs.iter().copied()).chain(tail),
+        );
     }
 }
 
@@ -173,13 +218,21 @@ pub fn find_run(volume: &Volume, inode: &Inode, block: FileBlock) -> Result<Run,
     Ok(found.copied().and_then(rest).unwrap_or(Run { start: block.0, len: 1, mapping: Mapping::Hole }))
 }
 
+/// Where blocks of an inode are looked for when nothing better is known: in its group.
+pub fn goal(volume: &Volume, inode: Ino) -> DiskBlock {
+    let superblock = volume.superblock();
+    let group = superblock.locate_inode(inode).map_or(GroupNo(0), |(group, _)| group);
+    DiskBlock(superblock.group_start(group))
+}
+
 /// Fast commits of the journal, in their order.
 fn apply_changes(volume: &Volume, inode: &Inode, region: &mut Region) {
     let Some(overlay) = volume.overlay() else { return };
     for change in overlay.extents(inode.number().0) {
         match change {
             ExtentChange::Add { logical, len, physical, unwritten } => {
-                let mapping = if *unwritten { Mapping::Unwritten } else { Mapping::At(DiskBlock(*physical)) };
+                let block = DiskBlock(*physical);
+                let mapping = if *unwritten { Mapping::Unwritten(block) } else { Mapping::At(block) };
                 region.replace(u64::from(*logical), u64::from(*len), mapping);
             }
             ExtentChange::Remove { logical, len } => {
@@ -215,10 +268,26 @@ mod tests {
     fn the_cache_answers_for_inserted_regions_only() {
         let cache = MapCache::new();
         let mut region = Region::new(4);
-        region.push(4, Mapping::Unwritten);
+        region.push(4, Mapping::Unwritten(DiskBlock(30)));
         cache.insert(&region);
         assert_eq!(cache.find(3), None);
-        assert_eq!(cache.find(7).unwrap().mapping, Mapping::Unwritten);
+        assert_eq!(cache.find(7).unwrap().mapping, Mapping::Unwritten(DiskBlock(30)));
         assert_eq!(cache.find(8), None);
+    }
+
+    #[test]
+    fn a_change_of_the_map_changes_what_is_cached() {
+        let cache = MapCache::new();
+        let mut region = Region::new(0);
+        region.push(10, Mapping::Hole);
+        cache.insert(&region);
+        cache.change(4, 3, Mapping::At(DiskBlock(70)));
+        cache.change(7, 1, Mapping::At(DiskBlock(73)));
+        cache.change(20, 2, Mapping::At(DiskBlock(90)));
+        assert_eq!(cache.find(3).unwrap().end(), 4);
+        assert_eq!(cache.find(5), Some(Run { start: 4, len: 4, mapping: Mapping::At(DiskBlock(70)) }));
+        assert_eq!(cache.find(9).unwrap().mapping, Mapping::Hole);
+        assert_eq!(cache.find(10), None);
+        assert_eq!(cache.find(21).unwrap().start, 20);
     }
 }

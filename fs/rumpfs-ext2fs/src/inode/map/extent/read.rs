@@ -1,9 +1,7 @@
-//! Extent trees (kernel documentation, ext4 "Extent Tree").
-//!
-//! A node's depth is one less than its parent's, so a walk takes at most five steps and a cycle cannot be
-//! followed. Records must ascend and stay within the range that the parent gives the node.
+//! Reading extent trees. Records must ascend and stay within the range that the parent gives the node.
 
-use super::{Mapping, Region};
+use super::super::{Mapping, Region};
+use super::node::{LONGEST_WRITTEN, MAGIC, MAX_DEPTH, RECORD};
 use crate::error::{Error, Place};
 use crate::inode::Inode;
 use crate::layout::{Extent, ExtentHeader, ExtentIndex};
@@ -13,18 +11,16 @@ use alloc::format;
 use rump_checksum::crc32c;
 use zerocopy::FromBytes;
 
-const MAGIC: u16 = 0xF30A;
-const MAX_DEPTH: u16 = 5;
-const RECORD: usize = 12;
-/// Lengths beyond this mean: not written, and shorter by this.
-const MAX_WRITTEN: u16 = 32768;
 /// File blocks have 32 bits.
 const END: u64 = 1 << 32;
 
-struct Node<'a> {
+/// A node whose header is right.
+pub struct Node<'a> {
     bytes: &'a [u8],
-    entries: usize,
-    depth: u16,
+    /// Records in use.
+    pub entries: usize,
+    /// Levels below it.
+    pub depth: u16,
     place: Place,
 }
 
@@ -63,7 +59,8 @@ enum Step {
     Hole(Region),
 }
 
-fn parse_node(bytes: &[u8], place: Place, depth: Option<u16>) -> Result<Node<'_>, Error> {
+/// Checks a header; `depth` is what the parent says.
+pub fn parse_node(bytes: &[u8], place: Place, depth: Option<u16>) -> Result<Node<'_>, Error> {
     let damaged = |offset: u64, why: alloc::string::String| Error::corrupt("extent node", place, offset, why);
     let (header, _) = ExtentHeader::ref_from_prefix(bytes).map_err(|_| damaged(0, "cut short".into()))?;
     if header.eh_magic.get() != MAGIC {
@@ -80,7 +77,8 @@ fn parse_node(bytes: &[u8], place: Place, depth: Option<u16>) -> Result<Node<'_>
     Ok(Node { bytes, entries, depth: found, place })
 }
 
-fn check_tail(volume: &Volume, inode: &Inode, block: DiskBlock, bytes: &[u8]) -> Result<(), Error> {
+/// Checks the checksum of a node.
+pub fn check_tail(volume: &Volume, inode: &Inode, block: DiskBlock, bytes: &[u8]) -> Result<(), Error> {
     if !volume.features().has_metadata_checksums() {
         return Ok(());
     }
@@ -129,8 +127,8 @@ fn parse_leaf(volume: &Volume, node: &Node<'_>, start: u64, end: u64) -> Result<
         let Ok(record) = Extent::ref_from_bytes(bytes) else { break };
         let first = u64::from(record.ee_block.get());
         let (len, written) = match record.ee_len.get() {
-            len if len <= MAX_WRITTEN => (u64::from(len), true),
-            len => (u64::from(len - MAX_WRITTEN), false),
+            len if u64::from(len) <= LONGEST_WRITTEN => (u64::from(len), true),
+            len => (u64::from(len) - LONGEST_WRITTEN, false),
         };
         if len == 0 || first < region.end() || first + len > end {
             return Err(node.damaged(index, format!("file blocks {first}+{len} are out of order")));
@@ -140,7 +138,8 @@ fn parse_leaf(volume: &Volume, node: &Node<'_>, start: u64, end: u64) -> Result<
             return Err(node.damaged(index, format!("blocks {block}+{len} are not on the volume")));
         }
         region.fill_to(first);
-        region.push(len, if written { Mapping::At(DiskBlock(block)) } else { Mapping::Unwritten });
+        let block = DiskBlock(block);
+        region.push(len, if written { Mapping::At(block) } else { Mapping::Unwritten(block) });
     }
     region.fill_to(end);
     Ok(region)

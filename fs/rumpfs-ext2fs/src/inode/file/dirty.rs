@@ -1,0 +1,111 @@
+//! The files with content in memory, the oldest first, and how much that is.
+//!
+//! The list keeps them alive. A file leaves it only once its content is on the device or given up, so whoever goes
+//! through the list misses none. Lock: a leaf.
+
+use crate::cell::Cell;
+use crate::error::Error;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::ops::Bound;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use rump_kpi::TimeSpec;
+use rump_kpi::sync::Mutex;
+
+/// Content in memory that is too much, unless a mount says otherwise.
+const DEFAULT_LIMIT: usize = 64 << 20;
+/// Seconds after which content leaves memory when other content is written.
+const MOST_SECONDS: i64 = 30;
+
+/// See the module.
+pub struct DirtyFiles {
+    list: Mutex<List>,
+    bytes: AtomicUsize,
+    limit: AtomicUsize,
+    lost: Mutex<Option<Error>>,
+}
+
+#[derive(Default)]
+struct List {
+    next: u64,
+    /// With the time of the first write.
+    files: BTreeMap<u64, (Arc<Cell>, TimeSpec)>,
+}
+
+impl DirtyFiles {
+    /// No files.
+    pub fn new() -> Self {
+        Self {
+            list: Mutex::new(List::default()),
+            bytes: AtomicUsize::new(0),
+            limit: AtomicUsize::new(DEFAULT_LIMIT),
+            lost: Mutex::new(None),
+        }
+    }
+
+    /// Sets how much is too much.
+    pub fn set_limit(&self, bytes: usize) {
+        self.limit.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether there is so much that some has to go, or some that is too old.
+    pub fn is_over(&self, now: TimeSpec) -> bool {
+        self.bytes.load(Ordering::Relaxed) > self.limit.load(Ordering::Relaxed)
+            || self
+                .list
+                .lock()
+                .files
+                .first_key_value()
+                .is_some_and(|(_, (_, since))| now.sec - since.sec > MOST_SECONDS)
+    }
+
+    /// Counts bytes that came to memory.
+    pub fn add_bytes(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Counts bytes that left it.
+    pub fn remove_bytes(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Puts a file on the list; answers its ticket.
+    pub fn add(&self, cell: &Arc<Cell>, now: TimeSpec) -> u64 {
+        let mut list = self.list.lock();
+        let ticket = list.next;
+        list.next += 1;
+        list.files.insert(ticket, (cell.clone(), now));
+        ticket
+    }
+
+    /// Takes a file off the list.
+    pub fn remove(&self, ticket: u64) {
+        // What is dropped may be the last use of the cell.
+        let removed = self.list.lock().files.remove(&ticket);
+        drop(removed);
+    }
+
+    /// The ticket that the next file on the list will get.
+    pub fn next_ticket(&self) -> u64 {
+        self.list.lock().next
+    }
+
+    /// Up to `most` files behind a ticket, the oldest first.
+    pub fn behind(&self, ticket: Option<u64>, most: usize) -> Vec<(u64, Arc<Cell>)> {
+        let list = self.list.lock();
+        let from = ticket.map_or(Bound::Unbounded, Bound::Excluded);
+        let files = list.files.range((from, Bound::Unbounded)).take(most);
+        files.map(|(ticket, (cell, _))| (*ticket, cell.clone())).collect()
+    }
+
+    /// Notes that content was lost which nobody waits for.
+    pub fn note_lost(&self, error: Error) {
+        self.lost.lock().get_or_insert(error);
+    }
+
+    /// The first loss since this was asked last.
+    pub fn take_lost(&self) -> Option<Error> {
+        self.lost.lock().take()
+    }
+}

@@ -1,0 +1,183 @@
+//! Bringing content to the device: of many files at once, in three steps.
+//!
+//! 1. Each piece gets its blocks: those that the map names, or free ones, which are reserved in memory.
+//! 2. The bytes are written, neighbours in one piece.
+//! 3. What is new enters the maps, together with the lengths and times of the files.
+//!
+//! So a map never names a block whose content is not on the device, and after a crash a file is not longer than what
+//! reached it. The caller holds `content` of each file alone.
+
+use super::limits;
+use super::plan::{Plan, Segment, Target};
+use crate::allocation::{RangeSet, blocks};
+use crate::cell::Cell;
+use crate::error::Error;
+use crate::inode::Inode;
+use crate::inode::map::write::{self, ROOM_FOR_A_STEP, State, cluster_mask};
+use crate::transaction::Handle;
+use crate::units::{DiskBlock, Extent, FileBlock};
+use crate::volume::Volume;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// Bytes that are copied together for one write.
+const PIECE_BYTES: usize = 1 << 20;
+/// Pieces from this size on are written from where they are.
+const LARGE_BYTES: usize = 64 << 10;
+
+/// What is to be stored of one file.
+pub struct Job<'a> {
+    /// The file.
+    pub cell: &'a Arc<Cell>,
+    /// Whole blocks, by their first, in order.
+    pub pieces: Vec<(u64, &'a [u8])>,
+    /// The length of the file when all is stored, if that is more than the inode's.
+    pub size: u64,
+}
+
+/// Stores all jobs. After an error some may be stored, and some in part. Errors: ENOSPC, EFBIG, EFTYPE, EIO.
+pub fn store(volume: &Volume, jobs: &[Job<'_>]) -> Result<(), Error> {
+    let mut plan = Plan::new(volume, jobs)?;
+    let result = plan
+        .reserve(volume, jobs)
+        .and_then(|()| write_out(volume, &plan.segments))
+        .and_then(|()| enter(volume, jobs, &plan.segments, &mut plan.reserved));
+    plan.cancel(volume);
+    if result.is_err() {
+        jobs.iter().for_each(|job| job.cell.inode().map().clear());
+    }
+    result
+}
+
+/// Writes the segments where they belong.
+fn write_out(volume: &Volume, segments: &[Segment<'_>]) -> Result<(), Error> {
+    let bits = volume.superblock().block_bits;
+    let mut order: Vec<&Segment<'_>> = segments.iter().collect();
+    order.sort_unstable_by_key(|segment| segment.block);
+    let mut piece: Vec<u8> = Vec::new();
+    let mut start = 0;
+    for segment in order {
+        let behind = (start << bits) + piece.len() as u64;
+        let goes_on = segment.block << bits == behind && piece.len() + segment.bytes.len() <= PIECE_BYTES;
+        if !piece.is_empty() && (!goes_on || segment.bytes.len() >= LARGE_BYTES) {
+            volume.device().write_at(start << bits, &piece)?;
+            piece.clear();
+        }
+        if segment.bytes.len() >= LARGE_BYTES {
+            volume.device().write_at(segment.block << bits, segment.bytes)?;
+            continue;
+        }
+        if piece.is_empty() {
+            start = segment.block;
+        }
+        piece.extend_from_slice(segment.bytes);
+    }
+    if piece.is_empty() { Ok(()) } else { Ok(volume.device().write_at(start << bits, &piece)?) }
+}
+
+/// Enters what is new into the maps, with the lengths and times; in as many operations as it takes.
+fn enter(
+    volume: &Volume,
+    jobs: &[Job<'_>],
+    segments: &[Segment<'_>],
+    reserved: &mut RangeSet,
+) -> Result<(), Error> {
+    let mut entry = Entry { handle: volume.begin()?, taking: None, steps: 0, reserved };
+    for (index, job) in jobs.iter().enumerate() {
+        let mut inode = entry.handle.working_copy(job.cell);
+        let from = segments.partition_point(|segment| segment.job < index);
+        let to = segments.partition_point(|segment| segment.job <= index);
+        let mine = segments[from..to].iter().filter(|segment| segment.target != Target::InPlace);
+        for segment in mine {
+            if entry.is_full() {
+                let reached = (segment.at << volume.superblock().block_bits).min(job.size);
+                entry.keep(job.cell, inode, reached)?;
+                entry = entry.next(volume)?;
+                inode = entry.handle.working_copy(job.cell);
+            }
+            entry.enter(&mut inode, segment)?;
+        }
+        entry.keep(job.cell, inode, job.size)?;
+        if entry.is_full() && index + 1 < jobs.len() {
+            entry = entry.next(volume)?;
+        }
+    }
+    entry.finish()
+}
+
+/// One operation of [`enter`].
+struct Entry<'v, 'r> {
+    handle: Handle<'v>,
+    /// Reserved blocks that entered a map and are to be marked as in use, neighbours together.
+    taking: Option<Extent>,
+    steps: u32,
+    reserved: &'r mut RangeSet,
+}
+
+impl<'v, 'r> Entry<'v, 'r> {
+    fn is_full(&self) -> bool {
+        self.steps > 0 && self.handle.room() < ROOM_FOR_A_STEP
+    }
+
+    fn enter(&mut self, inode: &mut Inode, segment: &Segment<'_>) -> Result<(), Error> {
+        let volume = self.handle.volume();
+        self.steps += 1;
+        let len = (segment.bytes.len() >> volume.superblock().block_bits) as u64;
+        let extent = Extent { start: DiskBlock(segment.block), len };
+        let at = FileBlock(segment.at);
+        match segment.target {
+            Target::InPlace => Ok(()),
+            Target::Unwritten => write::set_state(&mut self.handle, inode, at, extent, State::Written),
+            Target::Hole { cluster_is_new } => {
+                let mask = cluster_mask(volume);
+                // The first cluster was taken with the blocks before these, if it is not new.
+                let start =
+                    if cluster_is_new { extent.start.0 & !mask } else { (extent.start.0 + mask) & !mask };
+                let end = (extent.start.0 + len + mask) & !mask;
+                if start < end {
+                    self.take(Extent { start: DiskBlock(start), len: end - start })?;
+                }
+                write::insert_into(&mut self.handle, inode, at, extent, State::Written)
+            }
+        }
+    }
+
+    fn take(&mut self, extent: Extent) -> Result<(), Error> {
+        match &mut self.taking {
+            Some(before) if before.start.0 + before.len == extent.start.0 => before.len += extent.len,
+            taking => {
+                if let Some(before) = taking.replace(extent) {
+                    blocks::take(&mut self.handle, before)?;
+                }
+            }
+        }
+        self.reserved.remove(extent.start.0, extent.start.0 + extent.len);
+        Ok(())
+    }
+
+    /// Stores an inode that has content up to `size` by now.
+    fn keep(&mut self, cell: &Arc<Cell>, mut inode: Inode, size: u64) -> Result<(), Error> {
+        if size > inode.size() {
+            limits::set_size(&mut self.handle, &mut inode, size)?;
+        }
+        self.steps += 1;
+        self.handle.store(cell, inode)
+    }
+
+    fn finish(mut self) -> Result<(), Error> {
+        if let Some(taking) = self.taking.take() {
+            blocks::take(&mut self.handle, taking)?;
+        }
+        self.handle.finish();
+        Ok(())
+    }
+
+    fn next(mut self, volume: &'v Volume) -> Result<Self, Error> {
+        if let Some(taking) = self.taking.take() {
+            blocks::take(&mut self.handle, taking)?;
+        }
+        let reserved = self.reserved;
+        self.handle.finish();
+        Ok(Self { handle: volume.begin()?, taking: None, steps: 0, reserved })
+    }
+}
