@@ -97,7 +97,7 @@ fn a_new_file_is_of_the_present(p: &Process) {
 
 fn writing_moves_content_and_attributes(p: &Process) {
     let fd = create(p, "f");
-    let write = |bytes: &[u8]| drop(p.pwrite(fd, bytes, 0).unwrap());
+    let write = |bytes: &[u8]| assert_eq!(p.pwrite(fd, bytes, 0).unwrap(), bytes.len());
     assert_eq!(moves(p, "f", || write(b"x")), (true, true));
     assert_eq!(moves(p, "f", || write(b"x")), (true, true));
     assert_eq!(moves(p, "f", || write(&pattern(100_000))), (true, true));
