@@ -202,6 +202,9 @@ fn cutting_takes_set_id_bits_away(p: &Process) {
     let u = with_set_id(p);
     u.truncate("f", 3).unwrap();
     assert_eq!(stat(p, "f").mode, mode(0o777));
+    p.chmod("f", mode(0o6777)).unwrap();
+    open(&u, "f", OpenFlags::WRONLY | OpenFlags::TRUNC).unwrap();
+    assert_eq!(stat(p, "f").mode, mode(0o777));
 }
 
 fn changing_the_owner_takes_set_id_bits_away(p: &Process) {
