@@ -8,8 +8,8 @@
 pub mod image;
 
 pub use rump_abi::{
-    AccessMode, AllocateFlags, AtFlags, DevNumber, Errno, FileType, Ino, Mode, MountFlags, OpenFlags, Stat,
-    StatVfs, TimeSpec, XattrFlags,
+    AccessMode, AllocateFlags, AtFlags, DevNumber, Errno, FileType, Ino, Mode, MountFlags, OpenFlags,
+    RenameFlags, Stat, StatVfs, TimeSpec, XattrFlags,
 };
 pub use rump_dev as dev;
 pub use rump_host_posix::PosixHost;

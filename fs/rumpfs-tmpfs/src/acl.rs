@@ -17,7 +17,7 @@ pub(crate) fn is_acl(name: &[u8]) -> bool {
 }
 
 /// Sets a list, or removes it with a value that has no entries. Errors: ENOTSUP (a symbolic link, or an unknown
-/// version), EACCES (a default list of what is no directory), EINVAL, EEXIST, ENOATTR, ENOSPC.
+/// version), EINVAL, EACCES (a default list of what is no directory), EEXIST, ENOATTR, ENOSPC.
 pub(crate) fn set(
     state: &mut State,
     file_type: FileType,
@@ -28,13 +28,13 @@ pub(crate) fn set(
     if file_type == FileType::Symlink {
         return Err(KError::new(Errno::ENOTSUP, "a symbolic link has no access control list"));
     }
-    if name == DEFAULT && file_type != FileType::Directory {
-        return Err(KError::new(Errno::EACCES, "only a directory has a default access control list"));
-    }
     let list = Acl::parse(value).map_err(|malformed| {
         let errno = if malformed == Malformed::Version { Errno::ENOTSUP } else { Errno::EINVAL };
         KError::new(errno, malformed.to_string())
     })?;
+    if name == DEFAULT && file_type != FileType::Directory && list.is_some() {
+        return Err(KError::new(Errno::EACCES, "only a directory has a default access control list"));
+    }
     let xattrs = state.xattrs.get_or_insert_default();
     xattrs.check_flags(name, flags)?;
     match &list {

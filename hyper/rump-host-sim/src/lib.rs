@@ -21,6 +21,8 @@ const EPOCH: i64 = 1_000_000_000;
 /// A host that lives in memory. Its locks are leaves: none is held while another is taken.
 pub struct SimHost {
     now: Mutex<Duration>,
+    /// How much time passes with each look at the clock.
+    tick: Mutex<Duration>,
     random: Mutex<u64>,
     lines: Mutex<Vec<String>>,
     params: Mutex<BTreeMap<String, String>>,
@@ -45,6 +47,7 @@ impl SimHost {
     pub fn new(seed: u64) -> Arc<Self> {
         Arc::new(Self {
             now: Mutex::new(Duration::ZERO),
+            tick: Mutex::new(Duration::ZERO),
             random: Mutex::new(seed),
             lines: Mutex::default(),
             params: Mutex::default(),
@@ -56,6 +59,11 @@ impl SimHost {
     pub fn advance(&self, duration: Duration) {
         let mut now = lock(&self.now);
         *now = now.saturating_add(duration);
+    }
+
+    /// From now on each look at a clock lets `tick` pass, so that no two moments are the same.
+    pub fn set_tick(&self, tick: Duration) {
+        *lock(&self.tick) = tick;
     }
 
     /// What the console was given so far.
@@ -77,7 +85,10 @@ impl Clock for SimHost {
     }
 
     fn monotonic(&self) -> Duration {
-        *lock(&self.now)
+        let tick = *lock(&self.tick);
+        let mut now = lock(&self.now);
+        *now = now.saturating_add(tick);
+        *now
     }
 }
 

@@ -215,6 +215,15 @@ fn time_passes_only_when_told() {
 }
 
 #[test]
+fn time_passes_with_each_look_at_it_if_asked() {
+    let host = SimHost::new(1);
+    host.set_tick(Duration::from_secs(3));
+    let start = host.monotonic();
+    assert_eq!(host.monotonic(), start + Duration::from_secs(3));
+    assert!(host.realtime() < host.realtime());
+}
+
+#[test]
 fn random_bytes_follow_from_the_seed() {
     let fill = |seed| {
         let mut buf = [0; 32];

@@ -3,8 +3,9 @@
 mod common;
 
 use common::*;
-use rump_abi::{Errno::*, MountFlags, OpenFlags};
+use rump_abi::{Errno::*, MountFlags, OpenFlags, RenameFlags};
 use rump_kern::{MountArgs, Process, Unmount};
+use rump_kpi::Capabilities;
 
 fn mounted(p: &Process) {
     p.mkdir("/m", mode(0o755)).unwrap();
@@ -59,6 +60,40 @@ fn a_mount_point_is_busy() {
     fails(p.rmdir("/m"), EBUSY);
     fails(p.rename("/m", "/n"), EBUSY);
     fails(p.unmount("/", Unmount::Normal), EBUSY);
+}
+
+#[test]
+fn a_mount_point_is_not_exchanged() {
+    let p = process();
+    mounted(&p);
+    p.mkdir("/d", mode(0o755)).unwrap();
+    for flags in [RenameFlags::EXCHANGE, RenameFlags::NOREPLACE] {
+        fails(p.renameat2(None, "/d", None, "/m", flags), EBUSY);
+        fails(p.renameat2(None, "/m", None, "/d", flags), EBUSY);
+    }
+    put(&p, "/m/f", b"");
+    fails(p.renameat2(None, "/m/f", None, "/d", RenameFlags::EXCHANGE), EXDEV);
+}
+
+#[test]
+fn a_mount_is_unmounted_once() {
+    let p = process();
+    mounted(&p);
+    p.unmount("/m", Unmount::Normal).unwrap();
+    fails(p.unmount("/m", Unmount::Normal), EINVAL);
+    let fd = open(&p, "/m", OpenFlags::DIRECTORY).unwrap();
+    p.rmdir("/m").unwrap();
+    p.fchdir(fd).unwrap();
+    fails(p.mount("tmpfs", ".", MountArgs::default()), ENOENT);
+}
+
+#[test]
+fn a_file_system_tells_what_it_can_do() {
+    let p = process();
+    let can = p.capabilities("/").unwrap();
+    assert!(can.contains(Capabilities::WRITE | Capabilities::ACLS));
+    assert!(!can.contains(Capabilities::CASE_FOLDING));
+    fails(p.capabilities("/none"), ENOENT);
 }
 
 #[test]

@@ -85,7 +85,11 @@ impl Vfs {
     pub fn cross(&self, mut vnode: Arc<Vnode>) -> KResult<Arc<Vnode>> {
         while vnode.is_covered() {
             let Some(mount) = self.mount_over(&vnode) else { break };
-            vnode = mount.root()?;
+            vnode = match mount.root() {
+                // It is being unmounted: what is underneath comes back.
+                Err(_) if mount.is_dead() => break,
+                root => root?,
+            };
         }
         Ok(vnode)
     }
@@ -104,8 +108,8 @@ impl Vfs {
             .collect()
     }
 
-    /// Mounts over the directory `over`. Errors: EPERM (not the superuser), ENOTDIR, EBUSY (mounted over
-    /// already), EINVAL (inside etfs), those of the driver.
+    /// Mounts over the directory `over`. Errors: EPERM (not the superuser), ENOTDIR, EINVAL (inside etfs), EIO (in a
+    /// mount that was taken away), EBUSY (mounted over already), those of the driver, ENOENT (it was removed).
     pub fn mount(&self, cred: &Credentials, over: &Arc<Vnode>, request: MountRequest) -> KResult<()> {
         if !cred.is_root() {
             return Err(Errno::EPERM.into());
@@ -117,11 +121,18 @@ impl Vfs {
             return Err(KError::new(Errno::EINVAL, "cannot mount over a directory of the host"));
         }
         let _alone = self.change.lock();
-        if over.is_covered() || over.is_removed() {
+        over.node()?;
+        if over.is_covered() {
             return Err(Errno::EBUSY.into());
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let mount = new_mount(id, request, Some(over.clone()))?;
+        // While it is held, nobody removes the directory, or moves another over it.
+        let _tree = over.mount().tree.lock();
+        if over.is_removed() {
+            discard_mount(&mount);
+            return Err(Errno::ENOENT.into());
+        }
         self.mounts.write().push(mount);
         over.covered.store(true, Ordering::Release);
         Ok(())
@@ -139,6 +150,9 @@ impl Vfs {
         }
         drop(root);
         let _alone = self.change.lock();
+        if mount.is_dead() {
+            return Err(KError::new(Errno::EINVAL, "unmounted already"));
+        }
         if Arc::ptr_eq(&mount, &self.root) || self.is_below(&mount) {
             return Err(Errno::EBUSY.into());
         }
@@ -200,9 +214,14 @@ fn new_mount(id: u64, request: MountRequest, over: Option<Arc<Vnode>>) -> KResul
     if root.as_ref().is_ok_and(|root| root.is_dir()) {
         return Ok(mount);
     }
-    // The cache keeps vnodes and they keep the mount: it has to be taken down to be freed.
     let answer = root.map(|_| ()).and(Err(KError::new(Errno::EFTYPE, "the root is not a directory")));
+    discard_mount(&mount);
+    answer.map(|()| mount)
+}
+
+/// Takes down what was not mounted: its cache keeps vnodes, and they keep it. The covered directory stays as it is.
+fn discard_mount(mount: &Mount) {
+    // A forced close does not fail.
     let _ = mount.close(Unmount::Force);
     mount.uncover();
-    answer.map(|()| mount)
 }

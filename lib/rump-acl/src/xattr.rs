@@ -92,8 +92,11 @@ impl Entries<'_> {
 }
 
 impl Acl {
-    /// Reads the value of an attribute; `None` if it has no entries, which stands for no list.
+    /// Reads the value of an attribute; `None` if it is empty or has no entries, which stands for no list.
     pub fn parse(value: &[u8]) -> Result<Option<Self>, Malformed> {
+        if value.is_empty() {
+            return Ok(None);
+        }
         let (version, rest) = value.split_first_chunk::<HEADER>().ok_or(Malformed::Length)?;
         if u32::from_le_bytes(*version) != VERSION {
             return Err(Malformed::Version);

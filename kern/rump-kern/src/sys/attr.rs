@@ -159,7 +159,8 @@ impl Process {
         self.set_size(&file.vnode, size)
     }
 
-    fn set_size(&self, vnode: &Vnode, size: u64) -> KResult<()> {
+    /// A program that is cut loses its set-id bits. Errors: EINVAL (no file), EFBIG, ENOSPC, EIO.
+    pub(crate) fn set_size(&self, vnode: &Vnode, size: u64) -> KResult<()> {
         if vnode.file_type() != FileType::Regular {
             return Err(Errno::EINVAL.into());
         }

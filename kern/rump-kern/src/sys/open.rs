@@ -4,7 +4,7 @@ use crate::descriptors::{Descriptor, OPEN_MAX, OpenFile};
 use crate::{Fd, Process};
 use alloc::sync::Arc;
 use rump_abi::{AccessMode, DevNumber, Errno, FileType, Mode, OpenFlags};
-use rump_kpi::{Capabilities, KError, KResult, NewNode, SetAttr, acl};
+use rump_kpi::{Capabilities, KError, KResult, NewNode, acl};
 use rump_vfs::{Follow, Last, Vnode, Walked, access, ops};
 
 /// How often `open` starts again when the name appears and goes away under it.
@@ -145,7 +145,7 @@ impl Process {
         access::check(&self.cred(), vnode, wanted)?;
         check_driver(vnode)?;
         if truncates && vnode.file_type() == FileType::Regular {
-            vnode.node()?.set_attr(SetAttr { size: Some(0), ..SetAttr::default() })?;
+            self.set_size(vnode, 0)?;
         }
         Ok(())
     }

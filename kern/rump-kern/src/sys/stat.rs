@@ -2,7 +2,7 @@
 
 use crate::{Fd, Process};
 use rump_abi::{AtFlags, Errno, Stat, StatVfs};
-use rump_kpi::KResult;
+use rump_kpi::{Capabilities, KResult};
 use rump_vfs::{Follow, Vnode, access};
 
 /// How at-calls that follow links by default treat the last component.
@@ -60,6 +60,11 @@ impl Process {
     /// Facts of the file system of an open file. Errors: EBADF, EIO.
     pub fn fstatvfs(&self, fd: Fd) -> KResult<StatVfs> {
         statvfs_of(&self.file(fd)?.vnode)
+    }
+
+    /// What the file system that `path` is in can do. Errors: those of the path walk.
+    pub fn capabilities(&self, path: impl AsRef<[u8]>) -> KResult<Capabilities> {
+        Ok(self.lookup(None, path.as_ref(), Follow::Yes)?.mount().fs().capabilities())
     }
 
     /// Returns once content and attributes are durable. Errors: EBADF, EIO, ENOSPC.
