@@ -15,7 +15,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 use rump_kpi::{
-    Attr, BlockDevice, Capabilities, DirEntry, Environment, Errno, FileSystem, FileSystemInfo,
+    Allocation, Attr, BlockDevice, Capabilities, DirEntry, Environment, Errno, FileSystem, FileSystemInfo,
     FileSystemType, FileType, Ino, KError, KResult, NewNode, Node, SetAttr, StatVfs, XattrFlags,
 };
 
@@ -116,7 +116,7 @@ impl FileSystem for Mounted {
             | Capabilities::OWNERS
             | Capabilities::ACLS;
         if self.volume.writer().is_some() {
-            all |= Capabilities::WRITE;
+            all |= Capabilities::WRITE | Capabilities::ALLOCATE;
         }
         all
     }
@@ -274,6 +274,11 @@ impl Node for Ext2Node {
         }
         let rest = SetAttr { size: None, ..set };
         if rest == SetAttr::default() { Ok(()) } else { Ok(set::set_attr(&self.volume, &self.cell, rest)?) }
+    }
+
+    fn allocate(&self, offset: u64, length: u64, how: Allocation) -> KResult<()> {
+        self.require_file()?;
+        Ok(file::write::allocate(&self.volume, &self.cell, offset, length, how)?)
     }
 
     fn set_xattr(&self, name: &[u8], value: &[u8], flags: XattrFlags) -> KResult<()> {

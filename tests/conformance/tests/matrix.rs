@@ -4,18 +4,47 @@
 mod folding;
 
 use conformance::{Mounted, Row, trials};
+use interop::image::Scratch;
 use libtest_mimic::Arguments;
 use rump_host_sim::SimHost;
+use rumpkit::dev::MemDevice;
+use rumpkit::kpi::BlockDevice;
 use rumpkit::{Kernel, Mode, MountArgs, Process, Unmount};
+use std::sync::Arc;
 use std::time::Duration;
+use torture::rig::{bytes_of, e2fsck, make_image};
+
+const DEVICE: &str = "/dev/disk0";
 
 const ROWS: &[Row] = &[
     Row { name: "tmpfs", make: || in_memory("tmpfs") },
     Row { name: "tmpfs-folding", make: || in_memory(folding::NAME) },
 ];
 
+/// Those that are made and judged by e2fsprogs.
+const EXT_ROWS: &[Row] = &[
+    Row { name: "ext4", make: || on_disk(&["-t", "ext4"]) },
+    Row { name: "ext4-1k", make: || on_disk(&["-t", "ext4", "-b", "1024"]) },
+    Row { name: "ext4-inline", make: || on_disk(&["-t", "ext4", "-O", "inline_data"]) },
+    Row { name: "ext4-bigalloc", make: || on_disk(&["-t", "ext4", "-O", "bigalloc", "-C", "16384"]) },
+    Row { name: "ext4-ea-inode", make: || on_disk(&["-t", "ext4", "-O", "ea_inode,orphan_file"]) },
+    Row { name: "ext4-no-journal", make: || on_disk(&["-t", "ext4", "-O", "^has_journal"]) },
+    Row { name: "ext3", make: || on_disk(&["-t", "ext3", "-b", "2048"]) },
+    Row { name: "ext2-old-inodes", make: || on_disk(&["-t", "ext2", "-I", "128", "-O", "^dir_index"]) },
+];
+
+fn rows() -> Vec<Row> {
+    match interop::program::lacks(&["mke2fs", "e2fsck"]) {
+        None => [ROWS, EXT_ROWS].concat(),
+        Some(missing) => {
+            interop::suite::note_absence("conformance of ext", missing);
+            ROWS.to_vec()
+        }
+    }
+}
+
 fn main() {
-    match trials(ROWS) {
+    match trials(&rows()) {
         Ok(trials) => libtest_mimic::run(&Arguments::from_args(), trials).exit(),
         Err(error) => {
             eprintln!("{error}");
@@ -26,6 +55,22 @@ fn main() {
 
 /// A file system that needs no device.
 fn in_memory(fs_type: &str) -> Result<Mounted, String> {
+    mounted(fs_type, None, || Ok(()))
+}
+
+/// An ext file system by mke2fs, with e2fsck's word at the end.
+fn on_disk(arguments: &[&str]) -> Result<Mounted, String> {
+    let device = MemDevice::new(make_image(32 << 10, arguments)?);
+    mounted("ext2fs", Some(device.clone()), move || {
+        e2fsck(&bytes_of(&*device)?, "-fn", &[0], &Scratch::new("conformance")?).map(drop)
+    })
+}
+
+fn mounted(
+    fs_type: &str,
+    device: Option<Arc<dyn BlockDevice>>,
+    judge: impl FnOnce() -> Result<(), String> + 'static,
+) -> Result<Mounted, String> {
     let host = SimHost::new(1);
     host.set_tick(Duration::from_secs(1));
     let mut builder = Kernel::builder(host).component(folding::component());
@@ -34,13 +79,15 @@ fn in_memory(fs_type: &str) -> Result<Mounted, String> {
     }
     let kernel = builder.boot().map_err(|error| error.to_string())?;
     let process = kernel.process();
-    let mounted = process
-        .mkdir("/mnt", Mode::new(0o755))
-        .and_then(|()| process.mount(fs_type, "/mnt", MountArgs::default()))
+    let source = device.is_some().then(|| DEVICE.into());
+    let attached = device.map_or(Ok(()), |device| kernel.attach_block(DEVICE, device));
+    let mounted = attached
+        .and_then(|()| process.mkdir("/mnt", Mode::new(0o755)))
+        .and_then(|()| process.mount(fs_type, "/mnt", MountArgs { source, ..MountArgs::default() }))
         .and_then(|()| process.chmod("/mnt", Mode::new(0o755)))
         .and_then(|()| process.chdir("/mnt"));
     mounted.map_err(|error| error.to_string())?;
-    let finish = move |process: Process| unmount(&kernel, process);
+    let finish = move |process: Process| unmount(&kernel, process).and_then(|()| judge());
     Ok(Mounted { process, finish: Box::new(finish) })
 }
 

@@ -32,6 +32,16 @@ impl Suite {
     }
 }
 
+/// Says that something was not looked at; where skips are forbidden, this ends the program with an error.
+pub fn note_absence(what: &str, why: &str) {
+    let message = format!("{what}: skipped for want of {why}");
+    eprintln!("{message}");
+    if std::env::var_os("RUMP_NO_SKIPS").is_some() {
+        std::process::exit(1);
+    }
+    note_skip(what, why);
+}
+
 fn absent(name: String, why: &str) -> Trial {
     let message = format!("skipped for want of {why}");
     if std::env::var_os("RUMP_NO_SKIPS").is_some() {

@@ -16,32 +16,23 @@ use crate::transaction::Handle;
 use crate::units::{DiskBlock, Extent, FileBlock};
 use crate::volume::Volume;
 use alloc::sync::Arc;
-use rump_kpi::Errno;
-
-/// What to do with a range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
-    /// Space for all of it; the file becomes as long.
-    Extend,
-    /// Space for all of it; the length stays.
-    KeepSize,
-    /// It reads as zeros, and takes no space.
-    PunchHole,
-    /// It reads as zeros, and keeps its space; the file becomes as long.
-    ZeroRange,
-    /// It reads as zeros, and keeps its space; the length stays.
-    ZeroRangeKeepSize,
-}
+use rump_kpi::{Allocation, Errno};
 
 /// Changes the space of `offset..offset + len`. Errors: EROFS, EINVAL (no length), ENOTSUP (encrypted, compressed,
 /// verity; space without content, for a file that is not mapped by extents), EFBIG, ENOSPC, EFTYPE, EIO.
-pub fn allocate(volume: &Volume, cell: &Arc<Cell>, offset: u64, len: u64, how: How) -> Result<(), Error> {
+pub fn allocate(
+    volume: &Volume,
+    cell: &Arc<Cell>,
+    offset: u64,
+    len: u64,
+    how: Allocation,
+) -> Result<(), Error> {
     let inode = cell.inode();
     let writer = writer_for(volume, &inode)?;
     if len == 0 {
         return Err(Error::Refused(Errno::EINVAL));
     }
-    if inode.is_inline(volume) || (how != How::PunchHole && !inode.has_flag(FLAG_EXTENTS)) {
+    if inode.is_inline(volume) || (how != Allocation::PunchHole && !inode.has_flag(FLAG_EXTENTS)) {
         return Err(Error::unsupported("space without content, for a file that is not mapped by extents"));
     }
     let end = limits::check(volume, &inode, offset.checked_add(len))?;
@@ -49,11 +40,11 @@ pub fn allocate(volume: &Volume, cell: &Arc<Cell>, offset: u64, len: u64, how: H
         let mut content = cell.content.write();
         let change = Change { volume, writer, cell };
         match how {
-            How::Extend => change.fill(&mut content, offset, end, Some(end)),
-            How::KeepSize => change.fill(&mut content, offset, end, None),
-            How::PunchHole => change.punch(&mut content, offset, end),
-            How::ZeroRange => change.zero(&mut content, offset, end, Some(end)),
-            How::ZeroRangeKeepSize => change.zero(&mut content, offset, end, None),
+            Allocation::Extend => change.fill(&mut content, offset, end, Some(end)),
+            Allocation::Reserve => change.fill(&mut content, offset, end, None),
+            Allocation::PunchHole => change.punch(&mut content, offset, end),
+            Allocation::Zero => change.zero(&mut content, offset, end, Some(end)),
+            Allocation::ZeroKeepSize => change.zero(&mut content, offset, end, None),
         }
     })
 }

@@ -4,7 +4,7 @@
 //! Large ones go from the caller's buffer to the device. A write of blocks that are mapped already needs no
 //! operation on metadata but for the time, which waits with the content.
 
-pub use super::allocate::{How, allocate};
+pub use super::allocate::allocate;
 pub use super::flush::{discard, flush, flush_all};
 pub use super::size::set_size;
 
