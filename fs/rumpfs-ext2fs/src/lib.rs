@@ -15,6 +15,7 @@
 
 extern crate alloc;
 
+mod backup;
 mod cache;
 mod error;
 mod features;
@@ -25,6 +26,7 @@ mod layout;
 mod mount;
 mod ops;
 mod probe;
+mod recovery;
 mod superblock;
 mod units;
 mod volume;

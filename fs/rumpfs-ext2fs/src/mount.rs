@@ -2,11 +2,8 @@
 
 use crate::error::{Error, Place};
 use crate::features::{Compat, Incompat};
-use crate::inode::map::{self, Mapping};
-use crate::inode::{Inode, file};
-use crate::journal::{self, Log, Overlay, ReplayConfig};
 use crate::probe;
-use crate::units::{FileBlock, Ino};
+use crate::recovery;
 use crate::volume::Volume;
 use alloc::format;
 use alloc::sync::Arc;
@@ -53,86 +50,36 @@ pub fn mount(
 ) -> Result<Volume, Error> {
     let found = match options.superblock_kib {
         Some(kib) => probe::find_at(device.as_ref(), kib)?,
-        None => probe::find(device.as_ref())?,
+        None => probe::find(&device)?,
     };
     found.superblock.features.check_readable()?;
-    for note in &found.notes {
-        (environment.log)(&format!("ext2fs: {note}"));
-    }
+    let note = |text: &str| (environment.log)(&format!("ext2fs: {text}"));
+    found.notes.iter().for_each(|text| note(text));
+    let from_backup = found.block != found.superblock.primary_block();
     let features = found.superblock.features;
-    let volume = Volume::new(device, found.superblock, found.block);
-    if options.noload || !features.incompat.contains(Incompat::RECOVER) {
+    let has_journal = features.compat.contains(Compat::HAS_JOURNAL);
+    let dirty = features.incompat.contains(Incompat::RECOVER);
+    let volume = Volume::new(device, found.superblock, found.block, environment.log.clone());
+    if dirty && !has_journal && !options.noload {
+        let why = "recovery is needed but there is no journal";
+        return Err(Error::corrupt("superblock", Place::Volume, 0x60, why));
+    }
+    // Only the primary superblock is marked while the journal is in use.
+    if options.noload || !has_journal || !(dirty || from_backup) {
         return Ok(volume);
     }
-    if !features.compat.contains(Compat::HAS_JOURNAL) {
-        return Err(Error::corrupt(
-            "superblock",
-            Place::Volume,
-            0x60,
-            "recovery is needed but there is no journal",
-        ));
-    }
-    let overlay = replay(&volume)?;
-    for note in overlay.notes() {
-        (environment.log)(&format!("ext2fs: {note}"));
-    }
+    let overlay = match recovery::replay(&volume) {
+        Err(error) if !dirty => {
+            note(&format!("the journal is not replayed, although it may be dirty: {error}"));
+            return Ok(volume);
+        }
+        overlay => overlay?,
+    };
+    overlay.notes().iter().for_each(|text| note(text));
     if overlay.is_empty() {
         return Ok(volume);
     }
     Ok(volume.with_overlay(overlay))
-}
-
-fn replay(volume: &Volume) -> Result<Overlay, Error> {
-    let superblock = volume.superblock();
-    let number = Ino(superblock.raw.s_journal_inum.get());
-    if number.0 == 0 {
-        return Err(Error::unsupported(
-            "external journal: not replayed; the option noload mounts without it",
-        ));
-    }
-    let inode = volume.inode(number)?;
-    let config = ReplayConfig {
-        uuid: superblock.raw.s_uuid,
-        inode_size: superblock.inode_size,
-        volume_blocks: superblock.blocks,
-        fast_commit_feature: superblock.features.compat.contains(Compat::FAST_COMMIT),
-    };
-    journal::replay(&JournalFile { volume, inode }, &config)
-}
-
-/// The journal of a volume as a file of blocks.
-struct JournalFile<'a> {
-    volume: &'a Volume,
-    inode: Inode,
-}
-
-impl Log for JournalFile<'_> {
-    fn block_size(&self) -> u32 {
-        self.volume.block_size()
-    }
-
-    fn block_count(&self) -> u32 {
-        let blocks = self.inode.size() >> self.volume.superblock().block_bits;
-        u32::try_from(blocks.min(self.volume.readable_blocks())).unwrap_or(u32::MAX)
-    }
-
-    fn read(&self, log_block: u32, buf: &mut [u8]) -> Result<(), Error> {
-        let offset = u64::from(log_block) << self.volume.superblock().block_bits;
-        if file::read_at(self.volume, &self.inode, offset, buf)? == buf.len() {
-            return Ok(());
-        }
-        Err(Error::corrupt("journal", Place::Inode(self.inode.number()), offset, "ends too early"))
-    }
-
-    fn disk_block(&self, log_block: u32) -> Result<u64, Error> {
-        match map::find_run(self.volume, &self.inode, FileBlock(log_block.into()))?.mapping {
-            Mapping::At(block) => Ok(block.0),
-            _ => {
-                let why = format!("file block {log_block} is a hole");
-                Err(Error::corrupt("journal", Place::Inode(self.inode.number()), 0, why))
-            }
-        }
-    }
 }
 
 #[cfg(test)]

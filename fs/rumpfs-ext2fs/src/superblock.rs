@@ -14,6 +14,7 @@ use rump_checksum::crc32c;
 use zerocopy::FromBytes;
 
 const MAGIC: u16 = 0xEF53;
+const CHECKSUM_CRC32C: u8 = 1;
 /// Size of the structure on disk.
 pub const SIZE: usize = 1024;
 /// Where the primary one is, in bytes.
@@ -120,10 +121,11 @@ impl Superblock {
         Ok(())
     }
 
-    /// Whether the stored checksum is right; true where the format has none.
+    /// Whether the stored checksum is right, and of the one kind there is; true where the format has none.
     pub fn checksum_is_right(&self, bytes: &[u8]) -> bool {
         !self.features.has_metadata_checksums()
-            || bytes.get(..SIZE - 4).is_some_and(|body| crc32c(!0, body) == self.raw.s_checksum.get())
+            || self.raw.s_checksum_type == CHECKSUM_CRC32C
+                && bytes.get(..SIZE - 4).is_some_and(|body| crc32c(!0, body) == self.raw.s_checksum.get())
     }
 
     /// Size of a block in bytes.
@@ -269,12 +271,13 @@ fn damaged(offset: u64, why: impl Into<alloc::borrow::Cow<'static, str>>) -> Err
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use alloc::vec;
     use alloc::vec::Vec;
 
-    fn image() -> Vec<u8> {
+    /// A superblock of revision 0 with one group.
+    pub(crate) fn image() -> Vec<u8> {
         let mut bytes = vec![0u8; SIZE];
         bytes[0..4].copy_from_slice(&64u32.to_le_bytes());
         bytes[4..8].copy_from_slice(&4096u32.to_le_bytes());

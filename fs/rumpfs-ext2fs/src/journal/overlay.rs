@@ -124,7 +124,8 @@ impl Overlay {
         self.dentries.entry(dir).or_default().push(change);
     }
 
-    pub(super) fn note(&mut self, note: String) {
+    /// Adds to the notes.
+    pub fn note(&mut self, note: String) {
         self.notes.push(note);
     }
 }
