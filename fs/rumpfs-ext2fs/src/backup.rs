@@ -16,9 +16,8 @@ use rump_kpi::{BlockDevice, FileType};
 
 /// Groups that hold a backup unless told otherwise.
 const GROUPS: [u64; 5] = [1, 3, 5, 7, 9];
-/// A group of 1 KiB blocks has 2^23 bytes; each doubling of the blocks makes that fourfold, of the clusters
-/// twofold. Larger ones than 2^40 bytes are not looked for.
-const GROUP_BYTES_LOG: core::ops::RangeInclusive<u32> = 23..=40;
+/// Most clusters in a group: their count has 16 bits, and `mke2fs` wants a multiple of eight.
+const MOST_CLUSTERS: u64 = 65528;
 
 /// Signatures of other formats, with their places. Whoever made them did not erase the backups of an older
 /// volume that they made void.
@@ -72,14 +71,17 @@ pub fn find(device: &Arc<dyn BlockDevice>) -> Option<(Superblock, u64)> {
 
 /// Places where a backup can be, the likeliest first.
 fn candidates(size: u64) -> impl Iterator<Item = u64> {
+    // One block of bits has 2^13 bits for 1 KiB blocks in 1 KiB clusters; and so on up to 2^40 bytes.
+    let by_bitmap = (23..=40).map(|log| 1u64 << log);
+    let group_bytes = by_bitmap.chain((13..=24).map(|log| MOST_CLUSTERS << log));
+    let regular = group_bytes.flat_map(|bytes| GROUPS.map(|group| group * bytes));
     // Volumes of 1 KiB blocks count their blocks from 1.
-    let regular = GROUPS.into_iter().flat_map(|group| GROUP_BYTES_LOG.map(move |log| group << log));
     let regular = regular.flat_map(|start| [start, start + 1024]);
     // With sparse_super2 the second backup is in the last group.
     let last = (10..=16u32).filter_map(move |bits| {
         let first = u64::from(bits == 10);
         let last_block = (size >> bits).checked_sub(first + 1)?;
-        let per_group = 8u64 << bits;
+        let per_group = (8u64 << bits).min(MOST_CLUSTERS);
         Some((last_block / per_group * per_group + first) << bits)
     });
     regular.chain(last.filter(|offset| *offset > 1024))
@@ -90,13 +92,13 @@ fn is_at_home(superblock: &Superblock, offset: u64) -> bool {
     let first = u64::from(superblock.raw.s_first_data_block.get());
     let Some(blocks) = (offset >> superblock.block_bits).checked_sub(first) else { return false };
     let group = GroupNo(blocks / u64::from(superblock.raw.s_blocks_per_group.get()));
-    // Revision 0 has no field for the group.
+    // Revision 0 has no field for the group, though today's mke2fs fills it.
+    let named = u64::from(superblock.raw.s_block_group_nr.get());
     let old = superblock.raw.s_rev_level.get() == 0;
-    let named = if old { 0 } else { group.0 & 0xffff };
     let inodes = superblock.groups.checked_mul(u64::from(superblock.raw.s_inodes_per_group.get()));
     superblock.group_start(group) << superblock.block_bits == offset
         && (1..superblock.groups).contains(&group.0)
-        && u64::from(superblock.raw.s_block_group_nr.get()) == named
+        && (named == group.0 & 0xffff || old && named == 0)
         && superblock.group_has_superblock(group)
         && inodes == Some(u64::from(superblock.raw.s_inodes_count.get()))
 }
@@ -138,7 +140,8 @@ mod tests {
         let places: Vec<u64> = candidates(1 << 40).collect();
         for bits in 10..=16u64 {
             let first = u64::from(bits == 10);
-            assert!(places.contains(&(((8 << bits) + first) << bits)), "{bits}");
+            let blocks = (8u64 << bits).min(MOST_CLUSTERS) + first;
+            assert!(places.contains(&(blocks << bits)), "{bits}");
         }
         assert!(candidates(100 << 20).any(|offset| offset == (12 * 8192 + 1) << 10));
     }
