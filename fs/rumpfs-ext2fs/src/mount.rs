@@ -6,16 +6,19 @@ use crate::probe;
 use crate::recovery;
 use crate::volume::Volume;
 use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use rump_kpi::{BlockDevice, Environment, Errno, KError};
 
 /// Options of a mount.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// Leave the journal alone.
     pub noload: bool,
     /// Where the superblock is, in KiB.
     pub superblock_kib: Option<u64>,
+    /// The path of the device that holds the journal.
+    pub journal_path: Option<String>,
 }
 
 impl Options {
@@ -30,6 +33,7 @@ impl Options {
                     let kib = kib.parse().ok().filter(|kib| *kib > 0);
                     options.superblock_kib = Some(kib.ok_or_else(|| invalid(option))?);
                 }
+                ("journal_path", path) if !path.is_empty() => options.journal_path = Some(path.to_string()),
                 ("ro", "") => {}
                 _ => return Err(invalid(option)),
             }
@@ -39,7 +43,8 @@ impl Options {
 }
 
 fn invalid(option: &str) -> KError {
-    KError::new(Errno::EINVAL, format!("ext2fs: unknown option {option}; known are noload and sb=KIB"))
+    let known = "noload, sb=KIB and journal_path=DEVICE";
+    KError::new(Errno::EINVAL, format!("ext2fs: unknown option {option}; known are {known}"))
 }
 
 /// Mounts for reading.
@@ -68,7 +73,8 @@ pub fn mount(
     if options.noload || !has_journal || !(dirty || from_backup) {
         return Ok(volume);
     }
-    let overlay = match recovery::replay(&volume) {
+    let journal = options.journal_path.map(|path| (environment.find_device)(&path)).transpose()?;
+    let overlay = match recovery::replay(&volume, journal) {
         Err(error) if !dirty => {
             note(&format!("the journal is not replayed, although it may be dirty: {error}"));
             return Ok(volume);
@@ -88,8 +94,10 @@ mod tests {
 
     #[test]
     fn options_are_known_or_refused() {
-        let options = Options::parse("ro,noload,sb=32768").unwrap();
-        assert_eq!(options, Options { noload: true, superblock_kib: Some(32768) });
+        let options = Options::parse("ro,noload,sb=32768,journal_path=/dev/j").unwrap();
+        let journal_path = Some("/dev/j".to_string());
+        assert_eq!(options, Options { noload: true, superblock_kib: Some(32768), journal_path });
+        assert!(Options::parse("journal_path=").is_err());
         assert_eq!(Options::parse("sb=x").unwrap_err().errno, Errno::EINVAL);
         assert_eq!(Options::parse("colour").unwrap_err().errno, Errno::EINVAL);
     }

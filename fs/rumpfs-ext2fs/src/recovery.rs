@@ -1,28 +1,38 @@
 //! Recovery: where the journal is, and its replay in memory.
 //!
 //! The journal is the file that the superblock names. Where that inode or its map is damaged, the copy of the map
-//! in the superblock leads to the same blocks.
+//! in the superblock leads to the same blocks. Or it is a device of its own, which the option `journal_path` names:
+//! a superblock with the feature journal_dev, in the next block the log's own superblock, and the log behind it.
 
 use crate::error::{Error, Place};
-use crate::features::Compat;
+use crate::features::{Compat, Incompat};
 use crate::inode::map::{self, Mapping};
 use crate::inode::{self, Inode, file};
 use crate::journal::{self, Log, Overlay, ReplayConfig};
-use crate::superblock::Superblock;
+use crate::probe;
+use crate::superblock::{self, PRIMARY_OFFSET, Superblock};
 use crate::units::{FileBlock, Ino};
 use crate::volume::Volume;
 use alloc::format;
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use rump_kpi::BlockDevice;
 
-/// What recovery would change. Errors: those of the journal and of the way to it.
-pub fn replay(volume: &Volume) -> Result<Overlay, Error> {
+/// What recovery would change; `device` is that of an external journal. Errors: those of the journal and of the way
+/// to it.
+pub fn replay(volume: &Volume, device: Option<Arc<dyn BlockDevice>>) -> Result<Overlay, Error> {
     let superblock = volume.superblock();
     let number = Ino(superblock.raw.s_journal_inum.get());
     if number.0 == 0 {
-        return Err(Error::unsupported(
-            "external journal: not replayed; the option noload mounts without it",
-        ));
+        let Some(device) = device else {
+            let uuid = superblock::uuid_text(&superblock.raw.s_journal_uuid);
+            return Err(Error::unsupported(format!(
+                "the journal is on another device (UUID {uuid}): name that with the option journal_path=DEVICE, \
+                 or mount without it with the option noload"
+            )));
+        };
+        return journal::replay(&JournalDevice::open(volume, device)?, &config(superblock));
     }
     let error = match volume.inode(number).and_then(|inode| replay_file(volume, inode)) {
         Err(error @ Error::Corrupt { .. }) => error,
@@ -104,6 +114,64 @@ impl Log for JournalFile<'_> {
                 Err(Error::corrupt("journal", Place::Inode(self.inode.number()), 0, why))
             }
         }
+    }
+}
+
+/// A journal on a device of its own. Blocks of the log count from the first byte of the device, but for block 0,
+/// which stands for the log's superblock.
+struct JournalDevice {
+    device: Arc<dyn BlockDevice>,
+    block_bits: u32,
+    blocks: u64,
+}
+
+impl JournalDevice {
+    /// Checks that the device is the volume's journal.
+    fn open(volume: &Volume, device: Arc<dyn BlockDevice>) -> Result<Self, Error> {
+        let bad = |offset, why| Error::corrupt("journal device", Place::Volume, PRIMARY_OFFSET + offset, why);
+        let (superblock, right) = probe::read(device.as_ref(), PRIMARY_OFFSET)?;
+        if !superblock.features.incompat.contains(Incompat::JOURNAL_DEV) {
+            return Err(bad(0x60, "it is no journal".into()));
+        }
+        if !right {
+            return Err(bad(0x3fc, "wrong checksum".into()));
+        }
+        if superblock.raw.s_uuid != volume.superblock().raw.s_journal_uuid {
+            return Err(bad(
+                0x68,
+                format!("it is the journal {}, not that of the volume", superblock.uuid()),
+            ));
+        }
+        let block_bits = superblock.block_bits;
+        if block_bits != volume.superblock().block_bits {
+            return Err(bad(0x18, format!("blocks of {} bytes", superblock.block_size())));
+        }
+        let blocks = superblock.blocks.min(device.size_bytes() >> block_bits);
+        Ok(Self { device, block_bits, blocks })
+    }
+}
+
+impl Log for JournalDevice {
+    fn block_size(&self) -> u32 {
+        1 << self.block_bits
+    }
+
+    fn block_count(&self) -> u32 {
+        u32::try_from(self.blocks).unwrap_or(u32::MAX)
+    }
+
+    fn read(&self, log_block: u32, buf: &mut [u8]) -> Result<(), Error> {
+        let block = self.disk_block(log_block)?;
+        if block >= self.blocks {
+            let why = format!("block {block} of {}", self.blocks);
+            return Err(Error::corrupt("journal device", Place::Volume, block << self.block_bits, why));
+        }
+        Ok(self.device.read_at(block << self.block_bits, buf)?)
+    }
+
+    fn disk_block(&self, log_block: u32) -> Result<u64, Error> {
+        let behind_superblock = (PRIMARY_OFFSET >> self.block_bits) + 1;
+        Ok(if log_block == 0 { behind_superblock } else { log_block.into() })
     }
 }
 

@@ -240,23 +240,25 @@ impl Superblock {
 
     /// The identifier in its usual spelling; empty if there is none.
     pub fn uuid(&self) -> String {
-        let mut text = String::new();
-        if self.raw.s_uuid == [0; 16] {
-            return text;
-        }
-        for (index, byte) in self.raw.s_uuid.iter().enumerate() {
-            if matches!(index, 4 | 6 | 8 | 10) {
-                text.push('-');
-            }
-            text.push_str(&format!("{byte:02x}"));
-        }
-        text
+        if self.raw.s_uuid == [0; 16] { String::new() } else { uuid_text(&self.raw.s_uuid) }
     }
 
     /// The block that holds the primary superblock.
     pub fn primary_block(&self) -> DiskBlock {
         DiskBlock(PRIMARY_OFFSET >> self.block_bits)
     }
+}
+
+/// The usual spelling of an identifier.
+pub fn uuid_text(uuid: &[u8; 16]) -> String {
+    let mut text = String::new();
+    for (index, byte) in uuid.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text.push_str(&format!("{byte:02x}"));
+    }
+    text
 }
 
 fn is_power_of(mut number: u64, base: u64) -> bool {
