@@ -5,12 +5,13 @@ use interop::image::Image;
 use interop::mount::Mounted;
 use interop::program::run_ok;
 use interop::suite::{Suite, is_quick, lacks_kernel};
-use interop::tree::{Contents, compare, of_host};
+use interop::tree::{Contents, Tree, compare, of_host};
 use interop::{Check, context, rump, source};
 use rustix::fs::{FallocateFlags, XattrFlags, fallocate, lsetxattr};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::Duration;
 
 /// What is done to the mounted image.
 type Churn = fn(&Path) -> Check;
@@ -124,7 +125,24 @@ fn view_after(image: &Image, churn: Churn, contents: Contents) -> Check {
     mounted.unmount()?;
     let ours = rump::view(&image.path().to_string_lossy(), contents)?;
     let mounted = Mounted::read_only(&image.path())?;
-    compare(&of_host(mounted.path(), contents)?, &ours)
+    compare(&of_host(mounted.path(), contents)?, &ours)?;
+    look_up(image, &ours)
+}
+
+/// Finds a hundred of the names one by one, as a listing does not; and not one that is not there.
+fn look_up(image: &Image, tree: &Tree) -> Check {
+    let place = image.path().to_string_lossy().into_owned();
+    let step = (tree.len() / 100).max(1);
+    let addresses: Vec<String> = tree.keys().step_by(step).map(|path| format!("{place}:{path}")).collect();
+    let mut arguments = vec!["stat"];
+    arguments.extend(addresses.iter().map(String::as_str));
+    let found = rump::run(&arguments, Duration::from_secs(60))?;
+    if found.status != Some(0) {
+        return Err(format!("names of the listing are not found: {}", found.verdict()));
+    }
+    let absent = format!("{place}:/many/absent-\u{e9}");
+    let absent = rump::run(&["stat", &absent], Duration::from_secs(60))?;
+    if absent.status == Some(1) { Ok(()) } else { Err(format!("an absent name: {}", absent.verdict())) }
 }
 
 fn create(path: &Path) -> Check<File> {
