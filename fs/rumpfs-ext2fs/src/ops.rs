@@ -98,7 +98,10 @@ impl FileSystem for Mounted {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::HARD_LINKS
+        let folds = self.volume.features().incompat.contains(Incompat::CASEFOLD);
+        let casefold = if folds { Capabilities::CASE_FOLDING } else { Capabilities::empty() };
+        casefold
+            | Capabilities::HARD_LINKS
             | Capabilities::SYMLINKS
             | Capabilities::XATTRS
             | Capabilities::SPARSE
