@@ -50,7 +50,7 @@ impl BlockDevice for Bytes {
 fuzz_target!(|data: &[u8]| {
     let Component::FileSystem(driver) = rumpfs_ext2fs::component() else { return };
     let device: Arc<dyn BlockDevice> = Arc::new(Bytes(data.to_vec()));
-    let environment = Environment { now: Arc::new(|| TimeSpec::default()), log: Arc::new(|_| {}) };
+    let environment = Environment::new(TimeSpec::default, |_| {});
     let _ = driver.probe(&device);
     if let Ok(volume) = driver.mount(Some(device), true, "", &environment) {
         let _ = volume.statvfs();

@@ -1,8 +1,8 @@
 //! Group descriptors: where they are, whether they are right, and what they say.
 //!
-//! They are loaded when first needed. One that is damaged is looked up in the backup of group 1. Where neither
-//! checksum is right, an inode table at a possible place is used all the same: its inodes have checksums of
-//! their own. Else only the inodes of that group cannot be read.
+//! They are loaded when first needed. One that is damaged is looked up in its backups. Where no checksum is right,
+//! an inode table at a possible place is used all the same, and the log says so: its inodes may have checksums
+//! of their own. Else only the inodes of that group cannot be read.
 
 use crate::error::{Error, Place};
 use crate::features::{Incompat, RoCompat};
@@ -178,23 +178,40 @@ pub fn seal(superblock: &Superblock, group: GroupNo, desc: &mut [u8]) {
     }
 }
 
-/// Reads the place of a group's inode table.
-pub fn read_inode_table(volume: &Volume, group: GroupNo) -> Result<DiskBlock, Error> {
+/// Where a group's inode table is, and how far that can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InodeTable {
+    /// Its first block.
+    pub start: DiskBlock,
+    /// Whether a descriptor with the right checksum says so.
+    pub sound: bool,
+}
+
+/// Reads the place of a group's inode table: from the first copy of the descriptor that is right, else from the
+/// first that is possible.
+pub fn read_inode_table(volume: &Volume, group: GroupNo) -> Result<InodeTable, Error> {
     let superblock = volume.superblock();
-    let (table, sound) =
-        read_copy(volume, descriptor_block(superblock, volume.descriptor_base(), group), group)?;
-    let right = check_table(superblock, group, table);
-    if sound && right.is_ok() {
-        return Ok(DiskBlock(table));
-    }
-    if let Some(Ok((backup, true))) =
-        backup_block(superblock, group).map(|block| read_copy(volume, block, group))
-    {
-        if check_table(superblock, group, backup).is_ok() {
-            return Ok(DiskBlock(backup));
+    let first = descriptor_block(superblock, volume.descriptor_base(), group);
+    let mut possible = None;
+    let mut failure = None;
+    for block in core::iter::once(first).chain(backup_blocks(superblock, group)) {
+        let copy = read_copy(volume, block, group)
+            .and_then(|(table, sound)| check_table(superblock, group, table).map(|()| (table, sound)));
+        match copy {
+            Ok((table, true)) => return Ok(InodeTable { start: DiskBlock(table), sound: true }),
+            Ok((table, false)) => {
+                possible.get_or_insert(table);
+            }
+            Err(error) => {
+                failure.get_or_insert(error);
+            }
         }
     }
-    right.map(|()| DiskBlock(table))
+    match (possible, failure) {
+        (Some(table), _) => Ok(InodeTable { start: DiskBlock(table), sound: false }),
+        (None, Some(error)) => Err(error),
+        (None, None) => Err(damaged(group, 0, "no copy")),
+    }
 }
 
 /// The inode table's place in one copy of a descriptor, and whether its checksum is right.
@@ -261,19 +278,24 @@ fn descriptor_block(superblock: &Superblock, base: DiskBlock, group: GroupNo) ->
     DiskBlock(block)
 }
 
-/// The block of a descriptor's second copy: in group 1, or with meta_bg in the next group of the same set.
-fn backup_block(superblock: &Superblock, group: GroupNo) -> Option<DiskBlock> {
+/// The blocks of a descriptor's other copies: behind the backups of the superblock, or with meta_bg in the second
+/// and the last group of the same set.
+fn backup_blocks(superblock: &Superblock, group: GroupNo) -> impl Iterator<Item = DiskBlock> + use<'_> {
     let per_block = u64::from(superblock.block_size()) / u64::from(superblock.desc_size);
     let index = group.0 / per_block;
     let meta = superblock.features.incompat.contains(Incompat::META_BG)
         && index >= u64::from(superblock.raw.s_first_meta_bg.get());
-    let holder = GroupNo(if meta { index * per_block + 1 } else { 1 });
-    let has_copy = superblock.group_has_superblock(holder);
-    if holder.0 >= superblock.groups || (!meta && !has_copy) {
-        return None;
-    }
-    let start = superblock.group_start(holder) + u64::from(has_copy);
-    Some(DiskBlock(if meta { start } else { start + index }))
+    let [low, high] = superblock.raw.s_backup_bgs.each_ref().map(|backup| u64::from(backup.get()));
+    let start = index * per_block;
+    let holders = if meta { [start + 1, start + per_block - 1, 0, 0, 0] } else { [1, 3, 5, low, high] };
+    holders.into_iter().map(GroupNo).filter_map(move |holder| {
+        let has_superblock = superblock.group_has_superblock(holder);
+        if holder.0 == 0 || holder.0 >= superblock.groups || (!meta && !has_superblock) {
+            return None;
+        }
+        let behind = superblock.group_start(holder) + u64::from(has_superblock);
+        Some(DiskBlock(if meta { behind } else { behind + index }))
+    })
 }
 
 fn damaged(group: GroupNo, offset: u64, why: impl Into<alloc::borrow::Cow<'static, str>>) -> Error {

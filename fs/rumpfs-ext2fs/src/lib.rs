@@ -1,9 +1,9 @@
 //! ext2, ext3 and ext4, for reading.
 //!
 //! Supported: revisions 0 and 1, blocks of 1 to 64 KiB, block maps and extents, 64bit, flex_bg, meta_bg,
-//! sparse_super and sparse_super2, bigalloc, inline data, hash trees, large directories, checksums of all
-//! metadata (verified), extended attributes, and the replay of the journal in memory. The content of encrypted
-//! and compressed files is refused.
+//! sparse_super and sparse_super2, bigalloc, inline data, hash trees, large directories, casefold, checksums of
+//! all metadata (verified), extended attributes, and the replay of the journal in memory, be it in the volume or on
+//! a device of its own. The content of encrypted and compressed files is refused.
 //!
 //! Reference: the Linux kernel's documentation, "ext4 Data Structures and Algorithms".
 //!
@@ -16,6 +16,7 @@
 extern crate alloc;
 
 mod allocation;
+mod backup;
 mod cache;
 mod cell;
 mod error;
@@ -34,6 +35,7 @@ mod superblock;
 mod transaction;
 mod units;
 mod volume;
+mod writing;
 
 use rump_kpi::Component;
 

@@ -8,9 +8,9 @@ use crate::mount::{self, Access, Options};
 use crate::namespace;
 use crate::orphan;
 use crate::probe;
-use crate::recovery;
 use crate::units;
 use crate::volume::Volume;
+use crate::writing;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -115,6 +115,9 @@ impl FileSystem for Mounted {
             | Capabilities::SPECIAL
             | Capabilities::OWNERS
             | Capabilities::ACLS;
+        if self.volume.features().incompat.contains(Incompat::CASEFOLD) {
+            all |= Capabilities::CASE_FOLDING;
+        }
         if self.volume.writer().is_some() {
             all |= Capabilities::WRITE | Capabilities::ALLOCATE;
         }
@@ -134,7 +137,7 @@ impl FileSystem for Mounted {
         }
         self.unmounted.store(true, Ordering::Release);
         let flushed = file::write::flush_all(&self.volume);
-        recovery::close(&self.volume)?;
+        writing::close(&self.volume)?;
         Ok(flushed?)
     }
 

@@ -1,5 +1,6 @@
 //! Finding a superblock: the primary, or a backup where the primary is damaged; and describing the volume.
 
+use crate::backup;
 use crate::error::{Error, Place};
 use crate::features::Incompat;
 use crate::superblock::{self, PRIMARY_OFFSET, Superblock};
@@ -24,7 +25,7 @@ pub struct Found {
 }
 
 /// Whether the primary signature is there.
-pub fn has_signature(device: &dyn BlockDevice) -> Result<bool, Error> {
+fn has_signature(device: &dyn BlockDevice) -> Result<bool, Error> {
     if device.size_bytes() < PRIMARY_OFFSET + superblock::SIZE as u64 {
         return Ok(false);
     }
@@ -34,26 +35,24 @@ pub fn has_signature(device: &dyn BlockDevice) -> Result<bool, Error> {
 }
 
 /// Finds the superblock: the primary if it is right, else a backup that is, else the primary with a warning.
-pub fn find(device: &dyn BlockDevice) -> Result<Found, Error> {
-    let primary = read(device, PRIMARY_OFFSET);
+///
+/// Where not even the signature is there, a backup counts only if no other format claims the device.
+pub fn find(device: &Arc<dyn BlockDevice>) -> Result<Found, Error> {
+    let primary = read(device.as_ref(), PRIMARY_OFFSET);
     if let Ok((superblock, true)) = primary {
-        return Ok(describe(device, superblock, PRIMARY_OFFSET, None));
+        return Ok(describe(device.as_ref(), superblock, PRIMARY_OFFSET, None));
     }
-    // Group 1 of a volume of 1 KiB blocks begins one block later than that of others.
-    let backups = (10..=16u32).map(|bits| (8u64 << (2 * bits)) + if bits == 10 { 1024 } else { 0 });
-    for offset in backups {
-        if let Ok((superblock, true)) = read(device, offset) {
-            let expected =
-                superblock.group_start(crate::units::GroupNo(1)).checked_mul(1 << superblock.block_bits);
-            if superblock.raw.s_block_group_nr.get() == 1 && expected == Some(offset) {
-                let note = format!("the primary superblock is damaged: using the backup at byte {offset}");
-                return Ok(describe(device, superblock, offset, Some(note)));
-            }
+    let wiped = !has_signature(device.as_ref())?;
+    if !wiped || !backup::is_another_format(device.as_ref())? {
+        if let Some((superblock, offset)) = backup::find(device) {
+            let state = if wiped { "missing" } else { "damaged" };
+            let note = format!("the primary superblock is {state}: using the backup at byte {offset}");
+            return Ok(describe(device.as_ref(), superblock, offset, Some(note)));
         }
     }
     let (superblock, _) = primary?;
     let note = "the superblock's checksum is wrong, and no backup is right".to_string();
-    Ok(describe(device, superblock, PRIMARY_OFFSET, Some(note)))
+    Ok(describe(device.as_ref(), superblock, PRIMARY_OFFSET, Some(note)))
 }
 
 /// Takes the superblock at `kib` KiB.
@@ -66,7 +65,8 @@ pub fn find_at(device: &dyn BlockDevice, kib: u64) -> Result<Found, Error> {
     Ok(describe(device, superblock, offset, note))
 }
 
-fn read(device: &dyn BlockDevice, offset: u64) -> Result<(Superblock, bool), Error> {
+/// Reads the superblock at `offset`; whether its checksum is right.
+pub fn read(device: &dyn BlockDevice, offset: u64) -> Result<(Superblock, bool), Error> {
     let size = device.size_bytes();
     if offset.checked_add(superblock::SIZE as u64).is_none_or(|end| end > size) {
         return Err(Error::corrupt("superblock", Place::Volume, offset, "beyond the end of the device"));
@@ -99,10 +99,10 @@ fn describe(device: &dyn BlockDevice, superblock: Superblock, offset: u64, note:
 
 /// Describes what is on a device; `None` if it is another format.
 pub fn probe(device: &Arc<dyn BlockDevice>) -> Result<Option<FileSystemInfo>, Error> {
-    if !has_signature(device.as_ref())? {
-        return Ok(None);
-    }
-    let Found { superblock, notes, .. } = find(device.as_ref())?;
+    let Found { superblock, notes, .. } = match find(device) {
+        Err(_) if !has_signature(device.as_ref())? => return Ok(None),
+        found => found?,
+    };
     Ok(Some(FileSystemInfo {
         kind: superblock.features.kind().to_string(),
         label: superblock.label(),

@@ -1,148 +1,210 @@
-//! From a volume that is read to one that is written, and back.
+//! Recovery: where the journal is, and its replay in memory.
 //!
-//! Before the first change: what the journal holds is written home, the journal is opened empty, and the superblock
-//! says that a recovery is needed (or, without a journal, that the volume is in use). After the last change: the
-//! journal is empty, and the superblock says so. Each step is flushed before the next.
+//! The journal is the file that the superblock names. Where that inode or its map is damaged, the copy of the map
+//! in the superblock leads to the same blocks. Or it is a device of its own, which the option `journal_path` names:
+//! a superblock with the feature journal_dev, in the next block the log's own superblock, and the log behind it.
 
-use crate::allocation::{RangeSet, Space, bitmap};
 use crate::error::{Error, Place};
 use crate::features::{Compat, Incompat};
-use crate::group;
-use crate::journal::{Journal, Overlay};
-use crate::layout;
-use crate::mount;
-use crate::superblock;
-use crate::transaction::{Log, Writer};
-use crate::units::GroupNo;
+use crate::inode::map::{self, Mapping};
+use crate::inode::{self, Inode, file};
+use crate::journal::{self, Log, Overlay, ReplayConfig};
+use crate::probe;
+use crate::superblock::{self, PRIMARY_OFFSET, Superblock};
+use crate::units::{FileBlock, Ino};
 use crate::volume::Volume;
+use alloc::format;
+use alloc::sync::Arc;
 use alloc::vec;
-use rump_kpi::{Environment, Errno, KError};
-use zerocopy::FromBytes;
+use alloc::vec::Vec;
+use rump_kpi::BlockDevice;
 
-const STATE_CLEAN: u16 = 1;
-
-/// Makes a volume ready for writing. `overlay` is what its journal holds. Errors: EROFS (the device), ENOTSUP (a
-/// feature that is not written), EFTYPE (damaged), EIO.
-pub fn open(volume: Volume, overlay: Option<Overlay>, environment: &Environment) -> Result<Volume, Error> {
-    check(&volume)?;
-    let mut next = 1;
-    let mut volume = volume;
-    if let Some(overlay) = overlay {
-        next = overlay.next_sequence();
-        bring_home(&volume, &overlay)?;
-        volume = volume.reread()?;
-        check(&volume)?;
+/// What recovery would change; `device` is that of an external journal. Errors: those of the journal and of the way
+/// to it.
+pub fn replay(volume: &Volume, device: Option<Arc<dyn BlockDevice>>) -> Result<Overlay, Error> {
+    let superblock = volume.superblock();
+    let number = Ino(superblock.raw.s_journal_inum.get());
+    if number.0 == 0 {
+        let Some(device) = device else {
+            let uuid = superblock::uuid_text(&superblock.raw.s_journal_uuid);
+            return Err(Error::unsupported(format!(
+                "the journal is on another device (UUID {uuid}): name that with the option journal_path=DEVICE, \
+                 or mount without it with the option noload"
+            )));
+        };
+        return journal::replay(&JournalDevice::open(volume, device)?, &config(superblock));
     }
-    let journal = if volume.features().compat.contains(Compat::HAS_JOURNAL) {
-        let log = mount::journal_file(&volume)?;
-        Some(Journal::open(volume.device(), &log, &mount::replay_config(&volume), next, volume.features())?)
-    } else {
-        None
+    let error = match volume.inode(number).and_then(|inode| replay_file(volume, inode)) {
+        Err(error @ Error::Corrupt { .. }) => error,
+        result => return result,
     };
-    let number = journal.as_ref().map_or(1, Journal::next);
-    let writer = Writer::new(Log::new(&volume, journal), number, count(&volume)?, environment.clone());
-    let volume = volume.with_writer(writer);
-    // The superblock stays in memory as long as the mount.
-    let home = volume.superblock().primary_block();
-    volume.read_block(home)?;
-    volume.cache().begin_change(home.0);
-    let now = (environment.now)().sec as u32;
-    store_state(&volume, |raw, has_journal| {
-        raw.s_mnt_count.set(raw.s_mnt_count.get().saturating_add(1));
-        raw.s_mtime.set(now);
-        if has_journal {
-            raw.s_feature_incompat.set(raw.s_feature_incompat.get() | Incompat::RECOVER.bits());
-        } else {
-            raw.s_state.set(raw.s_state.get() & !STATE_CLEAN);
+    let Some(raw) = kept_inode(superblock) else { return Err(error) };
+    let kept = Inode::from_journal(volume, number, &raw).and_then(|inode| replay_file(volume, inode));
+    // What is wrong with the inode itself tells more than what is wrong with a copy that may be stale.
+    let mut overlay = kept.map_err(|_| error.clone())?;
+    overlay.note(format!("journal: found by the copy of its map in the superblock, as {error}"));
+    Ok(overlay)
+}
+
+fn replay_file(volume: &Volume, inode: Inode) -> Result<Overlay, Error> {
+    journal::replay(&JournalFile { volume, inode }, &config(volume.superblock()))
+}
+
+/// As [`replay`], for a volume that is going to be written: its journal has to be a file of its own, and sound.
+pub fn replay_own(volume: &Volume) -> Result<Overlay, Error> {
+    journal::replay(&journal_file(volume)?, &config(volume.superblock()))
+}
+
+/// The journal of a volume as a file of blocks. Errors: ENOTSUP (it is on another device), EFTYPE, EIO.
+pub fn journal_file(volume: &Volume) -> Result<JournalFile<'_>, Error> {
+    let number = Ino(volume.superblock().raw.s_journal_inum.get());
+    if number.0 == 0 {
+        return Err(Error::unsupported("writing with a journal on another device; mount read-only"));
+    }
+    Ok(JournalFile { volume, inode: volume.inode(number)? })
+}
+
+/// What the journal must know of the volume.
+pub fn config(superblock: &Superblock) -> ReplayConfig {
+    ReplayConfig {
+        uuid: superblock.raw.s_uuid,
+        inode_size: superblock.inode_size,
+        volume_blocks: superblock.blocks,
+        fast_commit_feature: superblock.features.compat.contains(Compat::FAST_COMMIT),
+    }
+}
+
+/// The journal's inode as the superblock keeps it: the map, then both halves of the size.
+fn kept_inode(superblock: &Superblock) -> Option<Vec<u8>> {
+    const BACKUP_OF_BLOCKS: u8 = 1;
+    const REGULAR: u16 = 0o100_600;
+    const EXTENT_MAGIC: u32 = 0xF30A;
+
+    let kept = superblock.raw.s_jnl_blocks;
+    if superblock.raw.s_jnl_backup_type != BACKUP_OF_BLOCKS || kept[16].get() == 0 {
+        return None;
+    }
+    let flags = if kept[0].get() & 0xffff == EXTENT_MAGIC { inode::FLAG_EXTENTS } else { 0 };
+    let mut raw = vec![0; 128];
+    raw[0..2].copy_from_slice(&REGULAR.to_le_bytes());
+    raw[4..8].copy_from_slice(&kept[16].get().to_le_bytes());
+    raw[26..28].copy_from_slice(&1u16.to_le_bytes());
+    raw[32..36].copy_from_slice(&flags.to_le_bytes());
+    for (word, bytes) in kept.iter().zip(raw[40..100].chunks_exact_mut(4)) {
+        bytes.copy_from_slice(&word.get().to_le_bytes());
+    }
+    raw[108..112].copy_from_slice(&kept[15].get().to_le_bytes());
+    Some(raw)
+}
+
+/// The journal of a volume as a file of blocks.
+pub struct JournalFile<'a> {
+    volume: &'a Volume,
+    inode: Inode,
+}
+
+impl Log for JournalFile<'_> {
+    fn block_size(&self) -> u32 {
+        self.volume.block_size()
+    }
+
+    fn block_count(&self) -> u32 {
+        let blocks = self.inode.size() >> self.volume.superblock().block_bits;
+        u32::try_from(blocks.min(self.volume.readable_blocks())).unwrap_or(u32::MAX)
+    }
+
+    fn read(&self, log_block: u32, buf: &mut [u8]) -> Result<(), Error> {
+        let offset = u64::from(log_block) << self.volume.superblock().block_bits;
+        if file::read_at(self.volume, &self.inode, offset, buf)? == buf.len() {
+            return Ok(());
         }
-    })?;
-    Ok(volume)
-}
+        Err(Error::corrupt("journal", Place::Inode(self.inode.number()), offset, "ends too early"))
+    }
 
-/// Ends writing: everything is durable and at home, and nothing is left to recover. Errors: EIO.
-pub fn close(volume: &Volume) -> Result<(), Error> {
-    volume.settle_and_close()?;
-    store_state(volume, |raw, has_journal| {
-        if has_journal {
-            raw.s_feature_incompat.set(raw.s_feature_incompat.get() & !Incompat::RECOVER.bits());
-        } else {
-            // What was not in order before the mount is still not.
-            raw.s_state.set(raw.s_state.get() | volume.superblock().raw.s_state.get() & STATE_CLEAN);
-        }
-    })?;
-    if let Some(writer) = volume.writer() {
-        writer.stop();
-    }
-    Ok(())
-}
-
-fn check(volume: &Volume) -> Result<(), Error> {
-    if volume.device().is_read_only() {
-        return Err(KError::new(Errno::EROFS, "ext2fs: the device is read-only; mount read-only").into());
-    }
-    volume.features().check_writable()?;
-    let superblock = volume.superblock();
-    if volume.descriptor_base() != superblock.primary_block() {
-        return Err(Error::unsupported("writing with a damaged superblock; let e2fsck repair it first"));
-    }
-    if volume.readable_blocks() < superblock.blocks {
-        let why = alloc::format!("{} of {} blocks are there", volume.readable_blocks(), superblock.blocks);
-        return Err(Error::corrupt("volume", Place::Volume, 0, why));
-    }
-    Ok(())
-}
-
-/// Writes the blocks of committed transactions to their places.
-fn bring_home(volume: &Volume, overlay: &Overlay) -> Result<(), Error> {
-    if overlay.has_fast_commits() {
-        return Err(Error::unsupported(
-            "writing with fast commits to replay; mount read-only, or let Linux or e2fsck replay them first",
-        ));
-    }
-    for (block, data) in overlay.blocks() {
-        volume.device().write_at(block << volume.superblock().block_bits, data)?;
-    }
-    Ok(volume.device().flush()?)
-}
-
-/// Adds up what the descriptors say is free, and which blocks are the volume's own.
-fn count(volume: &Volume) -> Result<Space, Error> {
-    let superblock = volume.superblock();
-    let (mut clusters, mut inodes) = (0u64, 0u64);
-    let mut system = RangeSet::default();
-    system.insert(0, u64::from(superblock.raw.s_first_data_block.get()) + 1);
-    for group in (0..superblock.groups).map(GroupNo) {
-        let descriptor = group::read(volume, group)?;
-        clusters += u64::from(descriptor.free_clusters);
-        inodes += u64::from(descriptor.free_inodes);
-        let start = superblock.group_start(group);
-        system.insert(start, start + bitmap::base_blocks(superblock, group));
-        let table = descriptor.inode_table.0;
-        system.insert(table, table + bitmap::inode_table_blocks(superblock));
-        for block in [descriptor.block_bitmap.0, descriptor.inode_bitmap.0] {
-            system.insert(block, block + 1);
+    fn disk_block(&self, log_block: u32) -> Result<u64, Error> {
+        match map::find_run(self.volume, &self.inode, FileBlock(log_block.into()))?.mapping {
+            Mapping::At(block) => Ok(block.0),
+            _ => {
+                let why = format!("file block {log_block} is a hole");
+                Err(Error::corrupt("journal", Place::Inode(self.inode.number()), 0, why))
+            }
         }
     }
-    Ok(Space::new(clusters, inodes, system))
 }
 
-/// Changes the superblock on the device and in the cache at once; nothing else is going on.
-fn store_state(volume: &Volume, change: impl FnOnce(&mut layout::Superblock, bool)) -> Result<(), Error> {
-    let home = volume.superblock().primary_block();
-    let at = superblock::offset_in_block(volume.superblock());
-    let has_journal = volume.features().compat.contains(Compat::HAS_JOURNAL);
-    let mut copy = vec![0; superblock::SIZE];
-    let done = volume.cache().change(home.0, |bytes| {
-        let place = bytes.get_mut(at..at + superblock::SIZE)?;
-        let raw = layout::Superblock::mut_from_bytes(place).ok()?;
-        change(raw, has_journal);
-        superblock::seal(volume.features(), place);
-        copy.copy_from_slice(place);
-        Some(())
-    });
-    if done.flatten().is_none() {
-        return Err(Error::corrupt("superblock", Place::Block(home), 0, "not in the cache"));
+/// A journal on a device of its own. Blocks of the log count from the first byte of the device, but for block 0,
+/// which stands for the log's superblock.
+struct JournalDevice {
+    device: Arc<dyn BlockDevice>,
+    block_bits: u32,
+    blocks: u64,
+}
+
+impl JournalDevice {
+    /// Checks that the device is the volume's journal.
+    fn open(volume: &Volume, device: Arc<dyn BlockDevice>) -> Result<Self, Error> {
+        let bad = |offset, why| Error::corrupt("journal device", Place::Volume, PRIMARY_OFFSET + offset, why);
+        let (superblock, right) = probe::read(device.as_ref(), PRIMARY_OFFSET)?;
+        if !superblock.features.incompat.contains(Incompat::JOURNAL_DEV) {
+            return Err(bad(0x60, "it is no journal".into()));
+        }
+        if !right {
+            return Err(bad(0x3fc, "wrong checksum".into()));
+        }
+        if superblock.raw.s_uuid != volume.superblock().raw.s_journal_uuid {
+            return Err(bad(
+                0x68,
+                format!("it is the journal {}, not that of the volume", superblock.uuid()),
+            ));
+        }
+        let block_bits = superblock.block_bits;
+        if block_bits != volume.superblock().block_bits {
+            return Err(bad(0x18, format!("blocks of {} bytes", superblock.block_size())));
+        }
+        let blocks = superblock.blocks.min(device.size_bytes() >> block_bits);
+        Ok(Self { device, block_bits, blocks })
     }
-    volume.device().write_at(superblock::PRIMARY_OFFSET, &copy)?;
-    Ok(volume.device().flush()?)
+}
+
+impl Log for JournalDevice {
+    fn block_size(&self) -> u32 {
+        1 << self.block_bits
+    }
+
+    fn block_count(&self) -> u32 {
+        u32::try_from(self.blocks).unwrap_or(u32::MAX)
+    }
+
+    fn read(&self, log_block: u32, buf: &mut [u8]) -> Result<(), Error> {
+        let block = self.disk_block(log_block)?;
+        if block >= self.blocks {
+            let why = format!("block {block} of {}", self.blocks);
+            return Err(Error::corrupt("journal device", Place::Volume, block << self.block_bits, why));
+        }
+        Ok(self.device.read_at(block << self.block_bits, buf)?)
+    }
+
+    fn disk_block(&self, log_block: u32) -> Result<u64, Error> {
+        let behind_superblock = (PRIMARY_OFFSET >> self.block_bits) + 1;
+        Ok(if log_block == 0 { behind_superblock } else { log_block.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::superblock::tests::image;
+
+    #[test]
+    fn the_kept_map_becomes_an_inode() {
+        let mut bytes = image();
+        assert!(kept_inode(&Superblock::parse(&bytes).unwrap()).is_none());
+        bytes[0xfd] = 1;
+        bytes[0x10c..0x110].copy_from_slice(&0x0001_F30Au32.to_le_bytes());
+        bytes[0x14c..0x150].copy_from_slice(&(4u32 << 20).to_le_bytes());
+        let raw = kept_inode(&Superblock::parse(&bytes).unwrap()).unwrap();
+        assert_eq!(raw[4..8], (4u32 << 20).to_le_bytes());
+        assert_eq!(raw[32..36], inode::FLAG_EXTENTS.to_le_bytes());
+        assert_eq!(raw[40..44], 0x0001_F30Au32.to_le_bytes());
+    }
 }

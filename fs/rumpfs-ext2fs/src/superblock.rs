@@ -14,6 +14,7 @@ use rump_checksum::crc32c;
 use zerocopy::FromBytes;
 
 const MAGIC: u16 = 0xEF53;
+const CHECKSUM_CRC32C: u8 = 1;
 /// Size of the structure on disk.
 pub const SIZE: usize = 1024;
 /// Where the primary one is, in bytes.
@@ -120,10 +121,11 @@ impl Superblock {
         Ok(())
     }
 
-    /// Whether the stored checksum is right; true where the format has none.
+    /// Whether the stored checksum is right, and of the one kind there is; true where the format has none.
     pub fn checksum_is_right(&self, bytes: &[u8]) -> bool {
         !self.features.has_metadata_checksums()
-            || bytes.get(..SIZE - 4).is_some_and(|body| crc32c(!0, body) == self.raw.s_checksum.get())
+            || self.raw.s_checksum_type == CHECKSUM_CRC32C
+                && bytes.get(..SIZE - 4).is_some_and(|body| crc32c(!0, body) == self.raw.s_checksum.get())
     }
 
     /// Size of a block in bytes.
@@ -243,17 +245,7 @@ impl Superblock {
 
     /// The identifier in its usual spelling; empty if there is none.
     pub fn uuid(&self) -> String {
-        let mut text = String::new();
-        if self.raw.s_uuid == [0; 16] {
-            return text;
-        }
-        for (index, byte) in self.raw.s_uuid.iter().enumerate() {
-            if matches!(index, 4 | 6 | 8 | 10) {
-                text.push('-');
-            }
-            text.push_str(&format!("{byte:02x}"));
-        }
-        text
+        if self.raw.s_uuid == [0; 16] { String::new() } else { uuid_text(&self.raw.s_uuid) }
     }
 
     /// The block that holds the primary superblock.
@@ -275,6 +267,18 @@ pub fn seal(features: &Features, bytes: &mut [u8]) {
     }
 }
 
+/// The usual spelling of an identifier.
+pub fn uuid_text(uuid: &[u8; 16]) -> String {
+    let mut text = String::new();
+    for (index, byte) in uuid.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text.push_str(&format!("{byte:02x}"));
+    }
+    text
+}
+
 fn is_power_of(mut number: u64, base: u64) -> bool {
     while number > 1 && number % base == 0 {
         number /= base;
@@ -287,12 +291,13 @@ fn damaged(offset: u64, why: impl Into<alloc::borrow::Cow<'static, str>>) -> Err
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use alloc::vec;
     use alloc::vec::Vec;
 
-    fn image() -> Vec<u8> {
+    /// A superblock of revision 0 with one group.
+    pub(crate) fn image() -> Vec<u8> {
         let mut bytes = vec![0u8; SIZE];
         bytes[0..4].copy_from_slice(&64u32.to_le_bytes());
         bytes[4..8].copy_from_slice(&4096u32.to_le_bytes());

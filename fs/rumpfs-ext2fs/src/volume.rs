@@ -40,6 +40,7 @@ pub struct Volume {
     overlay: Option<Overlay>,
     cells: Mutex<Cells>,
     writer: Option<Writer>,
+    log: Log,
 }
 
 /// The cells in use, and some that no longer are.
@@ -50,9 +51,17 @@ struct Cells {
     purge_at: usize,
 }
 
+/// Takes one line for the log.
+type Log = Arc<dyn Fn(&str) + Send + Sync>;
+
 impl Volume {
     /// A volume without overlay. Nothing is read yet.
-    pub fn new(device: Arc<dyn BlockDevice>, superblock: Superblock, descriptor_base: DiskBlock) -> Self {
+    pub fn new(
+        device: Arc<dyn BlockDevice>,
+        superblock: Superblock,
+        descriptor_base: DiskBlock,
+        log: Log,
+    ) -> Self {
         let readable_blocks = superblock.blocks.min(device.size_bytes() >> superblock.block_bits);
         let cache = BlockCache::new(superblock.block_size(), CACHE_BYTES);
         let inode_tables = RwLock::new(HashMap::new());
@@ -66,23 +75,25 @@ impl Volume {
             overlay: None,
             cells: Mutex::new(Cells::default()),
             writer: None,
+            log,
         }
     }
 
     /// The same volume with a replayed journal over it. What was read before is forgotten.
     pub fn with_overlay(self, overlay: Overlay) -> Self {
-        let mut volume = Self::new(self.device, self.superblock, self.descriptor_base);
+        let mut volume = Self::new(self.device, self.superblock, self.descriptor_base, self.log);
         let at = 1024 % volume.block_size().max(1024) as usize;
         let replayed = overlay
             .find(volume.superblock.primary_block().0)
             .and_then(|block| block.get(at..))
-            .and_then(|bytes| Superblock::parse(bytes).ok());
-        if let Some(superblock) = replayed {
-            // Only counters may differ: a changed geometry would be a resize that we did not see mounted.
-            let same = superblock.block_bits == volume.superblock.block_bits
-                && superblock.inode_size == volume.superblock.inode_size
-                && superblock.desc_size == volume.superblock.desc_size;
-            if same {
+            .and_then(|bytes| Some((Superblock::parse(bytes).ok()?, bytes)));
+        if let Some((superblock, bytes)) = replayed {
+            // A volume may have grown. Another geometry, or a wrong checksum, is not that of this volume.
+            let geometry = |of: &Superblock| {
+                let per_group = (of.raw.s_blocks_per_group.get(), of.raw.s_inodes_per_group.get());
+                (of.block_bits, of.inode_size, of.desc_size, per_group)
+            };
+            if geometry(&superblock) == geometry(&volume.superblock) && superblock.checksum_is_right(bytes) {
                 volume.readable_blocks =
                     superblock.blocks.min(volume.device.size_bytes() >> superblock.block_bits);
                 volume.superblock = superblock;
@@ -96,7 +107,7 @@ impl Volume {
     pub fn reread(self) -> Result<Self, Error> {
         let mut bytes = [0; crate::superblock::SIZE];
         self.device.read_at(crate::superblock::PRIMARY_OFFSET, &mut bytes)?;
-        Ok(Self::new(self.device, Superblock::parse(&bytes)?, self.descriptor_base))
+        Ok(Self::new(self.device, Superblock::parse(&bytes)?, self.descriptor_base, self.log))
     }
 
     /// Size of a block in bytes.
@@ -294,8 +305,15 @@ impl Volume {
         if tables.len() >= MAX_GROUPS_KEPT {
             tables.clear();
         }
-        tables.insert(group, table);
-        Ok(table)
+        let known = tables.insert(group, table.start).is_some();
+        drop(tables);
+        if !table.sound && !known {
+            let start = table.start;
+            (self.log)(&format!(
+                "ext2fs: {group}: no copy of the descriptor has the right checksum: using its inode table at {start}"
+            ));
+        }
+        Ok(table.start)
     }
 }
 

@@ -10,7 +10,7 @@ use rump_kpi::{Component, Environment, Errno, FileSystem, KResult, Node, TimeSpe
 fn mount(options: &str) -> KResult<Arc<dyn FileSystem>> {
     let ticks = AtomicI64::new(1_000);
     let now = move || TimeSpec { sec: ticks.fetch_add(1, Relaxed), nsec: 5_000 };
-    let environment = Environment { now: Arc::new(now), log: Arc::new(|_| {}) };
+    let environment = Environment::new(now, |_| {});
     let Component::FileSystem(kernfs) = component() else { panic!("kernfs is a file system") };
     kernfs.mount(None, true, options, &environment)
 }

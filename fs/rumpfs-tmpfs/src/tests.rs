@@ -16,7 +16,7 @@ type N = Arc<dyn Node>;
 fn mount(options: &str, read_only: bool) -> KResult<Fs> {
     let ticks = AtomicI64::new(1);
     let now = move || TimeSpec { sec: ticks.fetch_add(1, Relaxed), nsec: 123_456_789 };
-    let environment = Environment { now: Arc::new(now), log: Arc::new(|_| {}) };
+    let environment = Environment::new(now, |_| {});
     let Component::FileSystem(tmpfs) = component() else { panic!("tmpfs is a file system") };
     tmpfs.mount(None, read_only, options, &environment)
 }

@@ -4,7 +4,7 @@ use crate::Process;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use rump_abi::{Errno, MountFlags, TimeSpec};
+use rump_abi::{Errno, MountFlags};
 use rump_hyper::Hypervisor;
 use rump_kpi::{
     BlockDevice, Component, Environment, FileSystem, FileSystemInfo, FileSystemType, KError, KResult,
@@ -184,10 +184,7 @@ impl Builder {
 fn environment(host: &Arc<dyn Hypervisor>) -> Environment {
     let clock = host.clone();
     let console = host.clone();
-    Environment {
-        now: Arc::new(move || -> TimeSpec { clock.realtime() }),
-        log: Arc::new(move |line: &str| console.write_line(line)),
-    }
+    Environment::new(move || clock.realtime(), move |line| console.write_line(line))
 }
 
 fn root_file_system(

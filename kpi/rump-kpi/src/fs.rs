@@ -13,6 +13,9 @@ use alloc::vec::Vec;
 use bitflags::bitflags;
 use rump_abi::{DevNumber, Errno, FileType, Ino, Mode, StatVfs, TimeSpec, XattrFlags};
 
+/// Finds a block device by its path. Errors: those of the walk, ENOTBLK (no block device).
+pub type FindDevice = dyn Fn(&str) -> KResult<Arc<dyn BlockDevice>> + Send + Sync;
+
 /// What the kernel hands to a file system at mount.
 #[derive(Clone)]
 pub struct Environment {
@@ -20,6 +23,20 @@ pub struct Environment {
     pub now: Arc<dyn Fn() -> TimeSpec + Send + Sync>,
     /// Takes one line for the log.
     pub log: Arc<dyn Fn(&str) + Send + Sync>,
+    /// Finds a further device that the options of the mount name. For use during the mount alone: what keeps it
+    /// keeps the process that mounts.
+    pub find_device: Arc<FindDevice>,
+}
+
+impl Environment {
+    /// An environment without further devices: looking for one answers ENOTBLK.
+    pub fn new(
+        now: impl Fn() -> TimeSpec + Send + Sync + 'static,
+        log: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Self {
+        let find_device = |_: &str| Err(Errno::ENOTBLK.into());
+        Self { now: Arc::new(now), log: Arc::new(log), find_device: Arc::new(find_device) }
+    }
 }
 
 /// Facts about a file system on a device, found without mounting it.

@@ -17,7 +17,7 @@ pub use component::Component;
 pub use error::{KError, KResult};
 pub use fs::{
     Allocation, Attr, Capabilities, DirEntry, Environment, FileSystem, FileSystemInfo, FileSystemType,
-    NewNode, Node, SetAttr, SetTime,
+    FindDevice, NewNode, Node, SetAttr, SetTime,
 };
 pub use rump_abi::{
     AtFlags, DevNumber, Errno, FileType, Ino, Mode, MountFlags, OpenFlags, Stat, StatVfs, TimeSpec,

@@ -3,13 +3,15 @@
 
 use interop::image::Image;
 use interop::mount::Mounted;
+use interop::program::run_ok;
 use interop::suite::{Suite, is_quick, lacks_kernel};
-use interop::tree::{Contents, compare, of_host};
+use interop::tree::{Contents, Tree, compare, of_host};
 use interop::{Check, context, rump, source};
 use rustix::fs::{FallocateFlags, XattrFlags, fallocate, lsetxattr};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::Duration;
 
 /// What is done to the mounted image.
 type Churn = fn(&Path) -> Check;
@@ -18,6 +20,13 @@ type Churn = fn(&Path) -> Check;
 const CASES: &[(&str, u64, &str, Churn, Contents)] = &[
     ("a_directory_of_100000_names_ext4", 512, "-t ext4 -N 130000", many_names, Contents::Hashed),
     ("a_directory_of_many_names_ext3_1k", 256, "-t ext3 -b 1024 -N 40000", some_names, Contents::Hashed),
+    (
+        "a_hash_tree_of_three_levels",
+        512,
+        "-t ext4 -b 1024 -O large_dir -N 70000",
+        deep_tree,
+        Contents::Skipped,
+    ),
     ("a_directory_that_shrank", 128, "-t ext4 -b 1024", names_removed, Contents::Hashed),
     ("a_deep_extent_tree", 256, "-t ext4 -b 1024", fragments, Contents::Hashed),
     ("a_deep_extent_tree_with_bigalloc", 512, "-t ext4 -O bigalloc -C 16384", fragments, Contents::Hashed),
@@ -35,24 +44,105 @@ const CASES: &[(&str, u64, &str, Churn, Contents)] = &[
     ("the_source_tree_on_ext2", 256, "-t ext2", whole_source, Contents::Hashed),
 ];
 
+/// Hash versions as `tune2fs` names them, and the superblock's flag for the signs of characters.
+const HASHES: &[(&str, &str)] =
+    &[("legacy", "1"), ("legacy", "2"), ("half_md4", "1"), ("half_md4", "2"), ("tea", "1"), ("tea", "2")];
+
 fn main() {
     let lacking = lacks_kernel();
     let mut suite = Suite::default();
     for (name, mebibytes, options, churn, contents) in CASES {
         suite.add(*name, lacking, || agrees(name, *mebibytes, options, *churn, *contents));
     }
+    let lacking = lacking.or_else(|| interop::program::lacks(&["debugfs", "tune2fs"]));
+    for (hash, flag) in HASHES {
+        let signs = if *flag == "1" { "signed" } else { "unsigned" };
+        suite.add(format!("a_hash_tree_by_{signs}_{hash}"), lacking, || hash_agrees(hash, flag));
+    }
     suite.run();
+}
+
+fn hash_agrees(hash: &str, flag: &str) -> Check {
+    let image = Image::make(hash, 64, &["-t", "ext4", "-b", "1024", "-N", "8000"], None)?;
+    let path = image.path().to_string_lossy().into_owned();
+    run_ok("tune2fs", &["-E", &format!("hash_alg={hash}"), &path])?;
+    run_ok("debugfs", &["-w", "-R", &format!("ssv flags {flag}"), &path])?;
+    view_after(&image, names_beyond_ascii, Contents::Hashed)?;
+    let dump = run_ok("debugfs", &["-R", "htree_dump /many", &path])?;
+    let version = match hash {
+        "legacy" => "Hash Version: 0",
+        "half_md4" => "Hash Version: 1",
+        _ => "Hash Version: 2",
+    };
+    if dump.contains(version) {
+        Ok(())
+    } else {
+        Err(format!("not {version}: {}", &dump[..dump.len().min(200)]))
+    }
+}
+
+/// Names of bytes with and without the highest bit, which the variants of a hash treat differently.
+fn names_beyond_ascii(root: &Path) -> Check {
+    let folder = root.join("many");
+    context(fs::create_dir(&folder), "many")?;
+    for number in 0..3_000_u32 {
+        let letter = char::from_u32(0xe0 + number % 700).unwrap_or('x');
+        create(&folder.join(format!("{letter}{number}-ünïcödé-{letter}")))?;
+    }
+    Ok(())
+}
+
+/// Names so long that three of them fill a block. Links spare the inodes.
+fn deep_tree(root: &Path) -> Check {
+    let folder = root.join("many");
+    context(fs::create_dir(&folder), "many")?;
+    create(&folder.join("first"))?;
+    for number in 0..60_000_u32 {
+        let name = folder.join(format!("{number}-{}", "n".repeat(235)));
+        context(fs::hard_link(folder.join("first"), &name), "link")?;
+    }
+    Ok(())
 }
 
 fn agrees(name: &str, mebibytes: u64, options: &str, churn: Churn, contents: Contents) -> Check {
     let options: Vec<&str> = options.split(' ').collect();
     let image = Image::make(name, mebibytes, &options, None)?;
+    view_after(&image, churn, contents)?;
+    if name.contains("three_levels") {
+        let path = image.path().to_string_lossy().into_owned();
+        let dump = run_ok("debugfs", &["-R", "htree_dump /many", &path])?;
+        if !dump.contains("Indirect levels: 2") {
+            return Err(format!("the tree is not deep enough: {}", &dump[..dump.len().min(300)]));
+        }
+    }
+    Ok(())
+}
+
+/// Changes the image, and compares our view with the kernel's.
+fn view_after(image: &Image, churn: Churn, contents: Contents) -> Check {
     let mounted = Mounted::read_write(&image.path(), "")?;
     churn(mounted.path())?;
     mounted.unmount()?;
     let ours = rump::view(&image.path().to_string_lossy(), contents)?;
     let mounted = Mounted::read_only(&image.path())?;
-    compare(&of_host(mounted.path(), contents)?, &ours)
+    compare(&of_host(mounted.path(), contents)?, &ours)?;
+    look_up(image, &ours)
+}
+
+/// Finds a hundred of the names one by one, as a listing does not; and not one that is not there.
+fn look_up(image: &Image, tree: &Tree) -> Check {
+    let place = image.path().to_string_lossy().into_owned();
+    let step = (tree.len() / 100).max(1);
+    let addresses: Vec<String> = tree.keys().step_by(step).map(|path| format!("{place}:{path}")).collect();
+    let mut arguments = vec!["stat"];
+    arguments.extend(addresses.iter().map(String::as_str));
+    let found = rump::run(&arguments, Duration::from_secs(60))?;
+    if found.status != Some(0) {
+        return Err(format!("names of the listing are not found: {}", found.verdict()));
+    }
+    let absent = format!("{place}:/many/absent-\u{e9}");
+    let absent = rump::run(&["stat", &absent], Duration::from_secs(60))?;
+    if absent.status == Some(1) { Ok(()) } else { Err(format!("an absent name: {}", absent.verdict())) }
 }
 
 fn create(path: &Path) -> Check<File> {

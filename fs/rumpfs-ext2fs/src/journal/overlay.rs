@@ -81,11 +81,6 @@ impl Overlay {
         self.next_sequence
     }
 
-    /// Only what says where the log ends: for a log that needs no recovery.
-    pub fn without_changes(self) -> Self {
-        Self { next_sequence: self.next_sequence, ..Self::default() }
-    }
-
     pub(super) fn set_next_sequence(&mut self, sequence: u32) {
         self.next_sequence = sequence;
     }
@@ -149,7 +144,8 @@ impl Overlay {
         self.dentries.entry(dir).or_default().push(change);
     }
 
-    pub(super) fn note(&mut self, note: String) {
+    /// Adds to the notes.
+    pub fn note(&mut self, note: String) {
         self.notes.push(note);
     }
 }

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use rump_abi::{Errno, MountFlags};
-use rump_kpi::{BlockDevice, KError, KResult};
+use rump_kpi::{BlockDevice, Environment, KError, KResult};
 use rump_vfs::{Follow, MountRequest};
 
 /// What `mount` is told besides type and target.
@@ -43,7 +43,12 @@ impl Process {
         let device = args.source.as_deref().map(|path| self.find_device(path)).transpose()?;
         let read_only = args.flags.contains(MountFlags::RDONLY);
         let shared = self.shared();
-        let fs = fs_type.mount(device, read_only, &args.options, &shared.environment)?;
+        let process = self.clone();
+        let environment = Environment {
+            find_device: Arc::new(move |path| process.find_device(path.as_bytes())),
+            ..shared.environment.clone()
+        };
+        let fs = fs_type.mount(device, read_only, &args.options, &environment)?;
         let request = MountRequest {
             fs,
             fs_type: fs_type.name(),

@@ -1,5 +1,6 @@
 //! Directories: linear blocks, hash trees over them, and small ones inside the inode.
 
+pub mod casefold;
 pub mod htree;
 pub mod inline;
 pub mod linear;
@@ -10,6 +11,7 @@ use crate::features::Compat;
 use crate::journal::DentryChange;
 use crate::units::{DiskBlock, Ino};
 use crate::volume::Volume;
+use casefold::Wanted;
 use rump_checksum::crc32c;
 use rump_kpi::FileType;
 
@@ -28,12 +30,13 @@ pub struct Entry<'a> {
 
 /// Finds a name.
 pub fn lookup(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Option<Ino>, Error> {
+    let wanted = Wanted::new(volume, inode, name);
     for change in changes(volume, inode).iter().rev() {
         match change {
-            DentryChange::Add { name: added, ino, .. } if added.as_slice() == name => {
+            DentryChange::Add { name: added, ino, .. } if wanted.is(added) => {
                 return Ok(Some(Ino(*ino)));
             }
-            DentryChange::Remove { name: removed } if removed.as_slice() == name => return Ok(None),
+            DentryChange::Remove { name: removed } if wanted.is(removed) => return Ok(None),
             _ => {}
         }
     }
@@ -52,7 +55,7 @@ pub fn lookup(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Option<Ino>
     }
     let mut found = None;
     let result = read_stored(volume, inode, 0, &mut |entry| {
-        if entry.name == name {
+        if wanted.is(entry.name) {
             found = Some(entry.ino);
         }
         found.is_none()

@@ -47,7 +47,7 @@ pub fn find(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Option<Vec<u8
         if entry.full_name().is_none_or(|full| full != name) {
             return Ok(None);
         }
-        let value = area.value(volume, entry)?;
+        let value = area.value(volume, inode, entry)?;
         match entry.index {
             INDEX_ACL_ACCESS | INDEX_ACL_DEFAULT => match acl_to_xattr(&value) {
                 Some(converted) => Ok(Some(converted)),
@@ -61,7 +61,9 @@ pub fn find(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Option<Vec<u8
 /// The part of an inode's inline data that lies among its attributes.
 pub fn inline_continuation(volume: &Volume, inode: &Inode) -> Result<Option<Vec<u8>>, Error> {
     let Some(area) = Area::of_inode(inode) else { return Ok(None) };
-    area.each(|entry| if entry.is_inline_data() { area.value(volume, entry).map(Some) } else { Ok(None) })
+    area.each(
+        |entry| if entry.is_inline_data() { area.value(volume, inode, entry).map(Some) } else { Ok(None) },
+    )
 }
 
 /// Calls `visit` for the entries of the inode and then of its block, until it answers.
@@ -148,13 +150,13 @@ impl<'a> Area<'a> {
         Ok(None)
     }
 
-    fn value(&self, volume: &Volume, entry: &Entry<'_>) -> Result<Vec<u8>, Error> {
+    fn value(&self, volume: &Volume, owner: &Inode, entry: &Entry<'_>) -> Result<Vec<u8>, Error> {
         if entry.value_len > MAX_VALUE_LEN {
             return Err(self.corrupt(0, "value longer than 64 KiB"));
         }
         let len = entry.value_len as usize;
         if entry.value_inode != 0 {
-            return self.value_of_inode(volume, entry);
+            return self.value_of_inode(volume, owner, entry);
         }
         let value =
             entry.value_offset.checked_add(len).and_then(|end| self.bytes.get(entry.value_offset..end));
@@ -162,7 +164,7 @@ impl<'a> Area<'a> {
         value.map(<[u8]>::to_vec).ok_or_else(outside)
     }
 
-    fn value_of_inode(&self, volume: &Volume, entry: &Entry<'_>) -> Result<Vec<u8>, Error> {
+    fn value_of_inode(&self, volume: &Volume, owner: &Inode, entry: &Entry<'_>) -> Result<Vec<u8>, Error> {
         let inode = volume.inode(Ino(entry.value_inode))?;
         if !inode.has_flag(FLAG_EA_INODE) || inode.size() != u64::from(entry.value_len) {
             let why = format!("{} does not hold the value", inode.number());
@@ -175,6 +177,13 @@ impl<'a> Area<'a> {
                 0 => return Err(self.corrupt(0, "value is cut short")),
                 count => done += count,
             }
+        }
+        // The time of access is the value's checksum, but in the older form, which points back to its owner.
+        let points_back =
+            inode.base().i_mtime.get() == owner.number().0 && inode.generation() == owner.generation();
+        if !points_back && crc32c(volume.checksum_seed(), &value) != inode.base().i_atime.get() {
+            let why = format!("wrong checksum of the value in {}", inode.number());
+            return Err(Error::corrupt("extended attributes", self.place, 0, why));
         }
         Ok(value)
     }

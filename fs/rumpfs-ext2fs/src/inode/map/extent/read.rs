@@ -74,6 +74,9 @@ pub fn parse_node(bytes: &[u8], place: Place, depth: Option<u16>) -> Result<Node
     if entries > max || max > bytes.len() / RECORD - 1 {
         return Err(damaged(2, format!("{entries} of {max} records in {} bytes", bytes.len())));
     }
+    if entries == 0 && found > 0 {
+        return Err(damaged(2, format!("no records at depth {found}")));
+    }
     Ok(Node { bytes, entries, depth: found, place })
 }
 
@@ -175,8 +178,14 @@ mod tests {
         assert!(parse_node(&header(1, 4, 0), PLACE, None).is_ok());
         assert!(parse_node(&header(1, 5, 0), PLACE, None).is_err());
         assert!(parse_node(&header(3, 2, 0), PLACE, None).is_err());
-        assert!(parse_node(&header(0, 4, 6), PLACE, None).is_err());
-        assert!(parse_node(&header(0, 4, 2), PLACE, Some(1)).is_err());
+        assert!(parse_node(&header(1, 4, 6), PLACE, None).is_err());
+        assert!(parse_node(&header(1, 4, 2), PLACE, Some(1)).is_err());
+    }
+
+    #[test]
+    fn only_a_leaf_may_be_empty() {
+        assert!(parse_node(&header(0, 4, 0), PLACE, None).is_ok());
+        assert!(parse_node(&header(0, 4, 1), PLACE, None).is_err());
     }
 
     #[test]
