@@ -158,7 +158,8 @@ fn put(model: &mut Model, dir: usize, name: &[u8], new: usize, old: usize) {
 }
 
 fn create(mount: &Mount, model: &mut Model, random: &mut Random, dir: usize, name: &[u8]) {
-    let file_type = TYPES[random.below(if random.below(2) == 0 { 2 } else { 7 }) as usize];
+    let types = if random.below(2) == 0 { 2 } else { 7 };
+    let file_type = TYPES[random.below(types) as usize];
     let mut target = vec![b't'; 1 + random.below(200) as usize];
     target.truncate(if file_type == FileType::Symlink { 300 } else { 0 });
     let rdev = match file_type {
