@@ -4,6 +4,7 @@
 use super::{FLAG_EXTENTS, Inode, file, inline, journaled};
 use crate::cell::Cell;
 use crate::error::{Error, Place};
+use crate::features::Incompat;
 use crate::transaction::Handle;
 use crate::volume::Volume;
 use alloc::format;
@@ -73,6 +74,10 @@ pub fn write(handle: &mut Handle<'_>, cell: &Arc<Cell>, target: &[u8]) -> Result
 pub fn is_fast(volume: &Volume, inode: &Inode) -> bool {
     if inode.size() >= FAST as u64 || inode.has_flag(FLAG_EXTENTS) || inode.is_inline(volume) {
         return false;
+    }
+    if volume.features().incompat.contains(Incompat::EA_INODE) {
+        // Values of attributes in inodes of their own count as blocks as well.
+        return true;
     }
     let cluster = volume.superblock().block_bits + volume.superblock().cluster_ratio_bits();
     let attributes = if inode.file_acl() == 0 { 0 } else { 1u64 << (cluster - 9) };

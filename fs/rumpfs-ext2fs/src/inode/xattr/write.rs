@@ -239,8 +239,26 @@ impl Lists {
         if block_changes {
             store_block(handle, cell, &self.block)?;
         }
+        let volume = handle.volume();
+        let all = |body: &[Attribute], block: &[Attribute]| value_blocks(volume, body.iter().chain(block));
+        let difference = all(&self.body, &self.block) - all(body_before, block_before);
+        if difference != 0 {
+            handle.update(cell, |inode| space::add_blocks(volume, inode, difference))??;
+        }
         refer(handle, references)
     }
+}
+
+/// Blocks that the values in inodes of their own take, all of each cluster. They count as the owner's, and where
+/// several own one, as each owner's.
+fn value_blocks<'a>(volume: &Volume, attributes: impl Iterator<Item = &'a Attribute>) -> i64 {
+    let ratio = volume.superblock().cluster_ratio_bits();
+    let cluster = u64::from(volume.block_size()) << ratio;
+    let lengths = attributes.filter_map(|attribute| match attribute.value {
+        Value::Inode { len, .. } => Some(u64::from(len)),
+        Value::Here(_) => None,
+    });
+    lengths.map(|len| (len.div_ceil(cluster) << ratio) as i64).sum()
 }
 
 /// Adds to the references of an inode.
