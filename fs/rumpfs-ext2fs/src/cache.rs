@@ -135,13 +135,13 @@ impl BlockCache {
         Arc::get_mut(&mut slot.block.bytes).map(change)
     }
 
-    /// Puts a block in that does not come from the device, pinned, over what was here.
+    /// Puts a block in that does not come from the device, over what was here, with one pin more.
     pub fn put(&self, block: u64, bytes: Arc<[u8]>) {
         let mut shard = self.shard(block).lock();
         shard.epoch += 1;
-        let queued = shard.blocks.get(&block).is_some_and(|slot| slot.queued);
+        let (queued, pins) = shard.blocks.get(&block).map_or((false, 0), |slot| (slot.queued, slot.pins));
         let fresh = Block { bytes, checked: true };
-        shard.blocks.insert(block, Slot { block: fresh, used: true, queued, pins: 1 });
+        shard.blocks.insert(block, Slot { block: fresh, used: true, queued, pins: pins + 1 });
     }
 
     /// Takes a change back.

@@ -10,6 +10,7 @@ use crate::inode::Inode;
 use crate::inode::file::Content;
 use crate::units::Ino;
 use alloc::sync::Arc;
+use core::sync::atomic::AtomicU64;
 use rump_kpi::TimeSpec;
 use rump_kpi::sync::{Mutex, RwLock};
 
@@ -21,6 +22,8 @@ pub struct Cell {
     /// their blocks, so that no reader looks at a block that has a new owner. Holds the content in memory.
     pub content: RwLock<Content>,
     ahead: Mutex<Ahead>,
+    /// Of a directory without a hash tree: the blocks before this one were found full.
+    pub(crate) first_with_room: AtomicU64,
 }
 
 /// What the attributes are ahead of the inode by, because of content that is still in memory.
@@ -42,6 +45,7 @@ impl Cell {
             inode: RwLock::new(Arc::new(inode)),
             content: RwLock::new(Content::default()),
             ahead: Mutex::new(Ahead::default()),
+            first_with_room: AtomicU64::new(0),
         })
     }
 

@@ -131,7 +131,9 @@ pub fn update<R>(
     let mut descriptor = read(handle.volume(), group)?;
     let answer = change(&mut descriptor);
     let (block, at) = place(handle.volume(), group);
-    handle.modify(block, Kind::Plain, |bytes| descriptor.emit(&mut bytes[at..]))?;
+    // Behind a short descriptor there is the next one, not an upper half.
+    let end = at + usize::from(handle.volume().superblock().desc_size);
+    handle.modify(block, Kind::Plain, |bytes| descriptor.emit(&mut bytes[at..end]))?;
     handle.touch_group(group);
     Ok(answer)
 }

@@ -119,7 +119,7 @@ impl FileSystem for Mounted {
             all |= Capabilities::CASE_FOLDING;
         }
         if self.volume.writer().is_some() {
-            all |= Capabilities::WRITE | Capabilities::ALLOCATE;
+            all |= Capabilities::WRITE | Capabilities::ALLOCATE | Capabilities::EXCHANGE;
         }
         all
     }
@@ -263,6 +263,11 @@ impl Node for Ext2Node {
     fn rename(&self, name: &[u8], to_dir: Ino, to_name: &[u8]) -> KResult<()> {
         let to = self.volume.cell(inode_number(to_dir)?)?;
         Ok(namespace::rename(&self.volume, &self.cell, name, &to, to_name)?)
+    }
+
+    fn exchange(&self, name: &[u8], to_dir: Ino, to_name: &[u8]) -> KResult<()> {
+        let to = self.volume.cell(inode_number(to_dir)?)?;
+        Ok(namespace::exchange(&self.volume, &self.cell, name, &to, to_name)?)
     }
 
     fn write_at(&self, offset: u64, buf: &[u8]) -> KResult<usize> {

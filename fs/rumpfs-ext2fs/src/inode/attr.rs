@@ -5,7 +5,7 @@ use super::map::space;
 use crate::error::{Error, Place};
 use crate::volume::Volume;
 use alloc::format;
-use rump_kpi::{Attr, DevNumber, FileType, Mode, TimeSpec};
+use rump_kpi::{Attr, DevNumber, Errno, FileType, Mode, TimeSpec};
 
 const CREATOR_LINUX: u32 = 0;
 const CREATOR_HURD: u32 = 1;
@@ -14,8 +14,7 @@ const CREATOR_HURD: u32 = 1;
 pub fn attr(volume: &Volume, inode: &Inode) -> Result<Attr, Error> {
     let base = inode.base();
     let file_type = file_type(inode)?;
-    let creator = volume.superblock().raw.s_creator_os.get();
-    let wide_ids = creator == CREATOR_LINUX || creator == CREATOR_HURD;
+    let wide_ids = has_wide_ids(volume);
     let high = |value: u16| if wide_ids { u32::from(value) << 16 } else { 0 };
     let extra = inode.extra();
     Ok(Attr {
@@ -59,26 +58,94 @@ fn time(seconds: u32, extra: Option<u32>) -> TimeSpec {
     }
 }
 
-/// Sets the times that a write changes, of content and of attributes.
-pub fn set_write_time(volume: &Volume, inode: &mut Inode, time: TimeSpec) {
-    let (ctime, mtime) = (inode.extra_field(4), inode.extra_field(8));
+/// Which of the times of an inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// Of the last access.
+    Access,
+    /// Of the last change of content.
+    Modification,
+    /// Of the last change of attributes.
+    Change,
+    /// Of creation; small inodes have none.
+    Birth,
+}
+
+/// Sets a time; one that the inode cannot hold becomes the nearest that it can.
+pub fn set_time(volume: &Volume, inode: &mut Inode, clock: Clock, time: TimeSpec) {
+    let offset = match clock {
+        Clock::Change => 4,
+        Clock::Modification => 8,
+        Clock::Access => 12,
+        Clock::Birth => 20,
+    };
+    let has_extra = inode.extra_field(offset).is_some();
+    let (seconds, more) = stored_time(time, has_extra);
     inode.edit(volume, |base, extra| {
-        let (seconds, more) = stored_time(time, mtime.is_some());
-        base.i_mtime.set(seconds);
-        extra.i_mtime_extra.set(mtime.map_or(extra.i_mtime_extra.get(), |()| more));
-        let (seconds, more) = stored_time(time, ctime.is_some());
-        base.i_ctime.set(seconds);
-        extra.i_ctime_extra.set(ctime.map_or(extra.i_ctime_extra.get(), |()| more));
+        let (low, high) = match clock {
+            Clock::Change => (&mut base.i_ctime, &mut extra.i_ctime_extra),
+            Clock::Modification => (&mut base.i_mtime, &mut extra.i_mtime_extra),
+            Clock::Access => (&mut base.i_atime, &mut extra.i_atime_extra),
+            Clock::Birth => (&mut extra.i_crtime, &mut extra.i_crtime_extra),
+        };
+        if has_extra || clock != Clock::Birth {
+            low.set(seconds);
+        }
+        if has_extra {
+            high.set(more);
+        }
     });
 }
 
-/// The seconds and the extra word of a time, the nearest that can be stored.
+/// Sets the times that a write changes, of content and of attributes.
+pub fn set_write_time(volume: &Volume, inode: &mut Inode, time: TimeSpec) {
+    set_time(volume, inode, Clock::Modification, time);
+    set_time(volume, inode, Clock::Change, time);
+}
+
+/// A time as an inode holds it: 34 bits of seconds and nanoseconds, or 32 bits of seconds.
 fn stored_time(time: TimeSpec, has_extra: bool) -> (u32, u32) {
-    let first = i64::from(i32::MIN);
-    let last = if has_extra { i64::from(i32::MAX) + (3 << 32) } else { i32::MAX.into() };
-    let sec = time.sec.clamp(first, last);
-    let epoch = (sec - i64::from(sec as i32)) >> 32;
-    (sec as u32, (epoch as u32 & 3) | time.nsec << 2)
+    let least = i64::from(i32::MIN);
+    let most = if has_extra { i64::from(i32::MAX) + (3 << 32) } else { i64::from(i32::MAX) };
+    let sec = time.sec.clamp(least, most);
+    let nsec = if sec == time.sec { time.nsec.min(999_999_999) } else { 0 };
+    // The low word counts as signed, so the epoch is what is left after that.
+    let epoch = ((sec - i64::from(sec as i32)) >> 32) as u32;
+    (sec as u32, epoch & 3 | nsec << 2)
+}
+
+/// Sets owner and group. Errors: EOVERFLOW (volumes of some systems have 16 bits for each).
+pub fn set_owners(volume: &Volume, inode: &mut Inode, uid: u32, gid: u32) -> Result<(), Error> {
+    let wide = has_wide_ids(volume);
+    if !wide && (uid > u32::from(u16::MAX) || gid > u32::from(u16::MAX)) {
+        return Err(Error::Refused(Errno::EOVERFLOW));
+    }
+    inode.edit(volume, |base, _| {
+        base.i_uid.set(uid as u16);
+        base.i_gid.set(gid as u16);
+        if wide {
+            base.i_uid_high.set((uid >> 16) as u16);
+            base.i_gid_high.set((gid >> 16) as u16);
+        }
+    });
+    Ok(())
+}
+
+fn has_wide_ids(volume: &Volume) -> bool {
+    matches!(volume.superblock().raw.s_creator_os.get(), CREATOR_LINUX | CREATOR_HURD)
+}
+
+/// What `i_block` of a device file holds.
+pub fn device_words(device: DevNumber) -> [u8; 60] {
+    let mut words = [0; 60];
+    let (major, minor) = (device.major, device.minor);
+    if major < 256 && minor < 256 {
+        words[..4].copy_from_slice(&(major << 8 | minor).to_le_bytes());
+    } else {
+        let new = minor & 0xff | (major & 0xfff) << 8 | (minor & 0xf_ff00) << 12;
+        words[4..8].copy_from_slice(&new.to_le_bytes());
+    }
+    words
 }
 
 /// A device number: the old 16 bit form in the first word, else the new 32 bit form in the second.
@@ -105,18 +172,34 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_of_a_time_is_read_again() {
-        for sec in [0, -1, i64::from(i32::MIN), 1 << 31, 1 << 32, 3 << 32, (3 << 32) + i64::from(i32::MAX)] {
-            let stored = TimeSpec { sec, nsec: 999_999_999 };
-            let (seconds, extra) = stored_time(stored, true);
-            assert_eq!(time(seconds, Some(extra)), stored);
-        }
-        assert_eq!(stored_time(TimeSpec { sec: 1 << 40, nsec: 0 }, false).0, i32::MAX as u32);
+    fn nanoseconds_stay_below_a_second() {
+        assert_eq!(time(0, Some(!3)).nsec, 999_999_999);
     }
 
     #[test]
-    fn nanoseconds_stay_below_a_second() {
-        assert_eq!(time(0, Some(!3)).nsec, 999_999_999);
+    fn times_are_stored_as_they_are_read_and_the_impossible_is_cut() {
+        for sec in
+            [0, -1, 1_700_000_000, i64::from(i32::MIN), 1 << 31, (1 << 33) + 7, (3 << 32) + 0x7fff_ffff]
+        {
+            let (low, extra) = stored_time(TimeSpec { sec, nsec: 123_456_789 }, true);
+            assert_eq!(time(low, Some(extra)), TimeSpec { sec, nsec: 123_456_789 });
+        }
+        let cut = |sec, has_extra| {
+            let (low, extra) = stored_time(TimeSpec { sec, nsec: 5 }, has_extra);
+            time(low, has_extra.then_some(extra))
+        };
+        assert_eq!(cut(1 << 40, true), TimeSpec { sec: (3 << 32) + 0x7fff_ffff, nsec: 0 });
+        assert_eq!(cut(-1 << 40, true), TimeSpec { sec: i64::from(i32::MIN), nsec: 0 });
+        assert_eq!(cut(1 << 31, false), TimeSpec { sec: 0x7fff_ffff, nsec: 0 });
+        assert_eq!(cut(77, false), TimeSpec { sec: 77, nsec: 0 });
+    }
+
+    #[test]
+    fn device_numbers_are_stored_as_they_are_read() {
+        for (major, minor) in [(8, 3), (255, 255), (256, 0), (0, 256), (0xfff, 0xf_ffff)] {
+            let device = DevNumber { major, minor };
+            assert_eq!(device_number(&device_words(device)), device);
+        }
     }
 
     #[test]

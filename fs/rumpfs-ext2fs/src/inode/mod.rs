@@ -3,6 +3,8 @@
 pub mod attr;
 pub mod dir;
 pub mod file;
+pub mod inline;
+mod journaled;
 pub mod map;
 pub mod set;
 pub mod symlink;

@@ -1,12 +1,38 @@
-//! stub: Changing attributes: mode, owners, times.
+//! Changing attributes: mode, owners, times.
+
+use super::attr::{self, Clock};
 use crate::cell::Cell;
 use crate::error::Error;
 use crate::volume::Volume;
 use alloc::sync::Arc;
-use rump_kpi::{Errno, SetAttr};
+use rump_kpi::{SetAttr, SetTime};
 
-/// Changes attributes, but for the size. Errors: EFTYPE, EIO, EOVERFLOW (a time or id that the inode cannot hold).
+const PERMISSIONS: u16 = 0o7777;
+
+/// Changes attributes, but for the size. A time that the inode cannot hold becomes the nearest that it can. Errors:
+/// EOVERFLOW (an owner that this volume cannot store), EFTYPE, EIO.
 pub fn set_attr(volume: &Volume, cell: &Arc<Cell>, set: SetAttr) -> Result<(), Error> {
-    let _ = (volume, cell, set);
-    Err(Error::Refused(Errno::EROFS))
+    let mut handle = volume.begin()?;
+    let now = handle.now();
+    let time = |set| match set {
+        SetTime::Now => now,
+        SetTime::To(time) => time,
+    };
+    let old = attr::attr(volume, &cell.inode())?;
+    handle.update(cell, |inode| {
+        if let Some(mode) = set.mode {
+            inode.edit(volume, |base, _| {
+                base.i_mode.set(base.i_mode.get() & !PERMISSIONS | mode.bits() as u16 & PERMISSIONS);
+            });
+        }
+        attr::set_owners(volume, inode, set.uid.unwrap_or(old.uid), set.gid.unwrap_or(old.gid))?;
+        let changed = [(Clock::Access, set.atime), (Clock::Modification, set.mtime)];
+        for (clock, value) in changed.into_iter().filter_map(|(clock, value)| Some((clock, value?))) {
+            attr::set_time(volume, inode, clock, time(value));
+        }
+        attr::set_time(volume, inode, Clock::Change, now);
+        Ok::<_, Error>(())
+    })??;
+    handle.finish();
+    Ok(())
 }

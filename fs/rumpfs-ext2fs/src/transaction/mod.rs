@@ -25,7 +25,7 @@ use crate::cell::Cell;
 use crate::error::Error;
 use crate::inode::file::DirtyFiles;
 use crate::inode::{Inode, attr};
-use crate::units::{DiskBlock, Extent, GroupNo};
+use crate::units::{DiskBlock, Extent, GroupNo, Ino};
 use crate::volume::Volume;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -66,6 +66,21 @@ pub struct Running {
     freed: Vec<Extent>,
     since: TimeSpec,
     space: Space,
+    /// Who is on the list of orphans.
+    orphans: HashMap<Ino, Orphan>,
+    /// Makes generations of inodes differ.
+    births: u32,
+}
+
+/// An inode on the list of orphans, which is kept in use until it is off.
+#[derive(Clone)]
+pub struct Orphan {
+    /// The inode.
+    pub cell: Arc<Cell>,
+    /// Who comes before it; nobody if the superblock names it.
+    pub before: Option<Ino>,
+    /// Who comes after it.
+    pub after: Option<Ino>,
 }
 
 impl Writer {
@@ -124,6 +139,8 @@ impl Running {
             freed: Vec::new(),
             since: TimeSpec::default(),
             space,
+            orphans: HashMap::new(),
+            births: 0,
         }
     }
 
@@ -197,6 +214,7 @@ enum Undo {
     Joined(u64, Option<Kind>),
     Inode(Arc<Cell>, Arc<Inode>),
     WriteTime(Arc<Cell>, TimeSpec),
+    Orphan(Ino, Option<Orphan>),
     Reserved(Extent),
     Unreserved(Extent),
 }
@@ -283,13 +301,16 @@ impl<'v> Handle<'v> {
         }
         cache.put(block.0, bytes.into());
         self.forgotten.retain(|forgotten| *forgotten != block.0);
-        let before = self.running.blocks.insert(block.0, kind);
-        self.undo.push(Undo::Joined(block.0, before));
+        if self.running.blocks.contains_key(&block.0) {
+            cache.unpin(block.0);
+        }
+        self.set_kind(block, kind);
         answer
     }
 
     fn join(&mut self, block: DiskBlock, kind: Kind) -> Result<(), Error> {
         if self.touched.contains(&block.0) {
+            self.set_kind(block, kind);
             return Ok(());
         }
         let cache = self.volume.cache();
@@ -302,13 +323,18 @@ impl<'v> Handle<'v> {
         };
         self.touched.insert(block.0);
         self.undo.push(Undo::Content(block.0, before));
-        let joined = self.running.blocks.insert(block.0, kind);
-        if joined.is_some() {
+        if self.running.blocks.contains_key(&block.0) {
             cache.unpin(block.0);
-        } else {
-            self.undo.push(Undo::Joined(block.0, None));
         }
+        self.set_kind(block, kind);
         Ok(())
+    }
+
+    fn set_kind(&mut self, block: DiskBlock, kind: Kind) {
+        let before = self.running.blocks.insert(block.0, kind);
+        if before != Some(kind) {
+            self.undo.push(Undo::Joined(block.0, before));
+        }
     }
 
     /// Changes an inode: in its cell, and in the table with its checksum. Errors: EIO, EFTYPE.
@@ -342,6 +368,26 @@ impl<'v> Handle<'v> {
         self.undo.push(Undo::Inode(cell.clone(), cell.inode()));
         cell.replace(Arc::new(inode));
         Ok(())
+    }
+
+    /// A number that differs from those of other new inodes.
+    pub fn number_birth(&mut self) -> u32 {
+        self.running.births = self.running.births.wrapping_add(1);
+        self.running.births
+    }
+
+    /// What is known of an inode on the list of orphans.
+    pub fn orphan(&self, ino: Ino) -> Option<Orphan> {
+        self.running.orphans.get(&ino).cloned()
+    }
+
+    /// Sets or forgets what is known of an inode on the list of orphans.
+    pub fn set_orphan(&mut self, ino: Ino, orphan: Option<Orphan>) {
+        let before = match orphan {
+            Some(orphan) => self.running.orphans.insert(ino, orphan),
+            None => self.running.orphans.remove(&ino),
+        };
+        self.undo.push(Undo::Orphan(ino, before));
     }
 
     /// Notes that the bitmaps or the descriptor of `group` were changed, so that its checksums are made anew.
@@ -403,6 +449,12 @@ impl<'v> Handle<'v> {
                 Undo::Joined(block, None) => {
                     self.running.blocks.remove(&block);
                     cache.unpin(block);
+                }
+                Undo::Orphan(ino, Some(before)) => {
+                    self.running.orphans.insert(ino, before);
+                }
+                Undo::Orphan(ino, None) => {
+                    self.running.orphans.remove(&ino);
                 }
                 Undo::Reserved(extent) => self.running.space.give_back(extent.start.0, extent.len),
                 Undo::Unreserved(extent) => self.running.space.set_aside(extent.start.0, extent.len),

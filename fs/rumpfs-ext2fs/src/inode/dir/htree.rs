@@ -3,6 +3,7 @@
 //! The tree has at most three levels below the root, and the leaves that are looked at after the first are
 //! those whose hash goes on from the last; both bound the work.
 
+use super::change::Slot;
 use super::{check_node, linear};
 use crate::cache::Block;
 use crate::error::{Error, Place};
@@ -15,18 +16,30 @@ use alloc::format;
 use alloc::vec::Vec;
 use rump_checksum::dirhash;
 
-const ROOT_INFO: usize = 0x18;
-const NODE_RECORDS: usize = 8;
+/// Where the root describes the tree.
+pub const ROOT_INFO: usize = 0x18;
+/// Where the records of the root begin.
+pub const ROOT_RECORDS: usize = 0x20;
+/// Where the records of other nodes begin.
+pub const NODE_RECORDS: usize = 8;
 const FLAG_UNSIGNED: u32 = 2;
 /// Set in a record's hash when its first name has the hash of the leaf before it.
-const CONTINUED: u32 = 1;
+pub const CONTINUED: u32 = 1;
 
 /// A node and the record that was followed.
-struct Frame {
-    bytes: Block,
-    records: usize,
-    count: usize,
-    index: usize,
+pub struct Frame {
+    /// Where the node is.
+    pub at: DiskBlock,
+    /// The node.
+    pub bytes: Block,
+    /// Where its records begin.
+    pub records: usize,
+    /// Records that there is room for.
+    pub limit: usize,
+    /// Records.
+    pub count: usize,
+    /// The record that was followed.
+    pub index: usize,
 }
 
 impl Frame {
@@ -36,7 +49,7 @@ impl Frame {
     }
 
     /// Hash from which a record answers; the first has none and answers from zero.
-    fn hash(&self, index: usize) -> u32 {
+    pub fn hash(&self, index: usize) -> u32 {
         if index == 0 { 0 } else { self.word(self.records + index * 8) }
     }
 
@@ -55,72 +68,90 @@ impl Frame {
     }
 }
 
-/// Finds a name. An error means that the tree, not the directory, is damaged.
-pub fn lookup(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Option<Ino>, Error> {
-    let (at, root) = read_block(volume, inode, FileBlock(0))?;
-    let damaged = |offset: usize, why| Error::corrupt("hash tree root", Place::Block(at), offset as u64, why);
-    let (version, info_length, levels) = (root[ROOT_INFO + 4], root[ROOT_INFO + 5], root[ROOT_INFO + 6]);
-    let most = if volume.features().incompat.contains(Incompat::LARGE_DIR) { 2 } else { 1 };
-    if info_length != 8 || levels > most {
-        return Err(damaged(ROOT_INFO + 5, format!("info length {info_length}, {levels} levels")));
-    }
-    let hash = hash_name(volume, name, version)
-        .ok_or_else(|| damaged(ROOT_INFO + 4, format!("hash version {version}")))?;
-    let records = ROOT_INFO + usize::from(info_length);
-    let mut frames = Vec::with_capacity(3);
-    frames.push(frame(volume, inode, at, root, records, hash)?);
-    descend(volume, inode, &mut frames, usize::from(levels), hash)?;
-    loop {
-        let Some(leaf) = frames.last().map(Frame::block) else { return Ok(None) };
-        if let Some(ino) = find_in_leaf(volume, inode, leaf, name)? {
-            return Ok(Some(ino));
+/// The way from the root to a leaf.
+pub struct Trail {
+    /// The nodes, the root first.
+    pub frames: Vec<Frame>,
+    /// Levels of nodes below the root.
+    pub levels: usize,
+    /// The version of the hash.
+    pub version: u8,
+    hash: u32,
+}
+
+/// Most levels of nodes below the root.
+pub fn most_levels(volume: &Volume) -> usize {
+    if volume.features().incompat.contains(Incompat::LARGE_DIR) { 2 } else { 1 }
+}
+
+impl Trail {
+    /// Follows the hash of a name. An error means that the tree, not the directory, is damaged.
+    pub fn find(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Self, Error> {
+        let (at, root) = read_block(volume, inode, FileBlock(0))?;
+        let damaged =
+            |offset: usize, why| Error::corrupt("hash tree root", Place::Block(at), offset as u64, why);
+        let (version, info_length, levels) =
+            (root[ROOT_INFO + 4], root[ROOT_INFO + 5], root[ROOT_INFO + 6].into());
+        if info_length != 8 || levels > most_levels(volume) {
+            return Err(damaged(ROOT_INFO + 5, format!("info length {info_length}, {levels} levels")));
         }
-        if !advance(volume, inode, &mut frames, usize::from(levels), hash)? {
+        let hash = hash_name(volume, name, version)
+            .ok_or_else(|| damaged(ROOT_INFO + 4, format!("hash version {version}")))?;
+        let mut frames = Vec::with_capacity(3);
+        frames.push(frame(volume, inode, at, root, ROOT_RECORDS, hash)?);
+        let mut trail = Self { frames, levels, version, hash };
+        trail.descend(volume, inode)?;
+        Ok(trail)
+    }
+
+    /// The leaf at its end.
+    pub fn leaf(&self) -> Option<FileBlock> {
+        self.frames.last().map(Frame::block)
+    }
+
+    /// Reads nodes until there is one for every level.
+    fn descend(&mut self, volume: &Volume, inode: &Inode) -> Result<(), Error> {
+        while self.frames.len() <= self.levels {
+            let Some(block) = self.frames.last().map(Frame::block) else { break };
+            let (at, bytes) = read_block(volume, inode, block)?;
+            self.frames.push(frame(volume, inode, at, bytes, NODE_RECORDS, self.hash)?);
+        }
+        Ok(())
+    }
+
+    /// Goes on to the next leaf if it continues the names of this hash.
+    fn advance(&mut self, volume: &Volume, inode: &Inode) -> Result<bool, Error> {
+        while let Some(last) = self.frames.last_mut() {
+            last.index += 1;
+            if last.index >= last.count {
+                self.frames.pop();
+                continue;
+            }
+            if last.hash(last.index) != self.hash | CONTINUED {
+                return Ok(false);
+            }
+            let depth = self.frames.len();
+            self.descend(volume, inode)?;
+            // Below a continued record the names go on from the first leaf.
+            self.frames.iter_mut().skip(depth).for_each(|frame| frame.index = 0);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
+
+/// Finds a name: its inode and where its entry is. An error means that the tree, not the directory, is damaged.
+pub fn lookup(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Option<(Ino, Slot)>, Error> {
+    let mut trail = Trail::find(volume, inode, name)?;
+    loop {
+        let Some(leaf) = trail.leaf() else { return Ok(None) };
+        if let Some(found) = find_in_leaf(volume, inode, leaf, name)? {
+            return Ok(Some(found));
+        }
+        if !trail.advance(volume, inode)? {
             return Ok(None);
         }
     }
-}
-
-/// Reads nodes until there is one for every level.
-fn descend(
-    volume: &Volume,
-    inode: &Inode,
-    frames: &mut Vec<Frame>,
-    levels: usize,
-    hash: u32,
-) -> Result<(), Error> {
-    while frames.len() <= levels {
-        let Some(block) = frames.last().map(Frame::block) else { break };
-        let (at, bytes) = read_block(volume, inode, block)?;
-        frames.push(frame(volume, inode, at, bytes, NODE_RECORDS, hash)?);
-    }
-    Ok(())
-}
-
-/// Goes on to the next leaf if it continues the names of this hash.
-fn advance(
-    volume: &Volume,
-    inode: &Inode,
-    frames: &mut Vec<Frame>,
-    levels: usize,
-    hash: u32,
-) -> Result<bool, Error> {
-    while let Some(last) = frames.last_mut() {
-        last.index += 1;
-        if last.index >= last.count {
-            frames.pop();
-            continue;
-        }
-        if last.hash(last.index) != hash | CONTINUED {
-            return Ok(false);
-        }
-        let depth = frames.len();
-        descend(volume, inode, frames, levels, hash)?;
-        // Below a continued record the names go on from the first leaf.
-        frames.iter_mut().skip(depth).for_each(|frame| frame.index = 0);
-        return Ok(true);
-    }
-    Ok(false)
 }
 
 fn frame(
@@ -138,20 +169,22 @@ fn frame(
         let why = format!("{count} of {limit} records");
         return Err(Error::corrupt("hash tree node", Place::Block(at), records as u64, why));
     }
-    let mut frame = Frame { bytes, records, count, index: 0 };
+    let mut frame = Frame { at, bytes, records, limit, count, index: 0 };
     frame.seek(hash);
     Ok(frame)
 }
 
-fn find_in_leaf(volume: &Volume, inode: &Inode, block: FileBlock, name: &[u8]) -> Result<Option<Ino>, Error> {
-    let run = map::find_run(volume, inode, block)?;
-    let Mapping::At(at) = run.mapping else { return Err(hole(inode, block)) };
-    let bytes = volume.read_block(at)?;
-    volume.verify(at, &bytes, |bytes| linear::check_leaf(volume, inode, block, at, bytes))?;
+fn find_in_leaf(
+    volume: &Volume,
+    inode: &Inode,
+    block: FileBlock,
+    name: &[u8],
+) -> Result<Option<(Ino, Slot)>, Error> {
+    let Some((at, bytes)) = linear::read_leaf(volume, inode, block)? else { return Err(hole(inode, block)) };
     let mut found = None;
     linear::walk(volume, at, &bytes, 0, 0, &mut |entry| {
         if entry.name == name {
-            found = Some(entry.ino);
+            found = Some((entry.ino, Slot::Block(block, at)));
         }
         found.is_none()
     })?;
@@ -165,11 +198,13 @@ fn read_block(volume: &Volume, inode: &Inode, block: FileBlock) -> Result<(DiskB
     }
 }
 
-fn hole(inode: &Inode, block: FileBlock) -> Error {
+/// What a hole in a tree is.
+pub fn hole(inode: &Inode, block: FileBlock) -> Error {
     Error::corrupt("hash tree", Place::Inode(inode.number()), 0, format!("{block} is a hole"))
 }
 
-fn hash_name(volume: &Volume, name: &[u8], version: u8) -> Option<u32> {
+/// The hash of a name in a tree of this version.
+pub fn hash_name(volume: &Volume, name: &[u8], version: u8) -> Option<u32> {
     let raw = &volume.superblock().raw;
     let seed = raw.s_hash_seed.map(|word| word.get());
     let signed = version < 3 && raw.s_flags.get() & FLAG_UNSIGNED == 0;

@@ -1,9 +1,12 @@
 //! Directories: linear blocks, hash trees over them, and small ones inside the inode.
 
-pub mod casefold;
-pub mod htree;
-pub mod inline;
-pub mod linear;
+mod casefold;
+pub mod change;
+mod htree;
+mod inline;
+mod linear;
+mod record;
+mod tree;
 
 use super::{FLAG_CASEFOLD, FLAG_ENCRYPTED, FLAG_INDEX, Inode};
 use crate::error::{Error, Place};
@@ -12,6 +15,7 @@ use crate::journal::DentryChange;
 use crate::units::{DiskBlock, Ino};
 use crate::volume::Volume;
 use casefold::Wanted;
+use change::Slot;
 use rump_checksum::crc32c;
 use rump_kpi::FileType;
 
@@ -40,17 +44,11 @@ pub fn lookup(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Option<Ino>
             _ => {}
         }
     }
-    if is_indexed(volume, inode)
-        && created_in(volume, inode).is_none()
-        && !inode.is_inline(volume)
-        && !inode.has_flag(FLAG_CASEFOLD | FLAG_ENCRYPTED)
-        && name != b".."
-        && name != b"."
-    {
+    if created_in(volume, inode).is_none() && is_found_by_hash(volume, inode, name) {
         match htree::lookup(volume, inode, name) {
             Err(Error::Io(error)) => return Err(Error::Io(error)),
             Err(_) => {} // The linear blocks may be sound although the tree is not.
-            found => return found,
+            found => return Ok(found?.map(|(ino, _)| ino)),
         }
     }
     let mut found = None;
@@ -64,6 +62,34 @@ pub fn lookup(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Option<Ino>
         Some(ino) => Ok(Some(ino)),
         None => result.map(|()| None),
     }
+}
+
+/// Finds a name and the place of its entry, on a volume that is written. Errors: EFTYPE, EIO.
+pub fn locate(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Option<(Ino, Slot)>, Error> {
+    if inode.is_inline(volume) {
+        return inline::locate(volume, inode, name);
+    }
+    if is_found_by_hash(volume, inode, name) {
+        return htree::lookup(volume, inode, name);
+    }
+    linear::locate(volume, inode, name)
+}
+
+/// Whether a directory holds nothing but `.` and `..`. Errors: EFTYPE, EIO.
+pub fn is_empty(volume: &Volume, inode: &Inode) -> Result<bool, Error> {
+    let mut empty = true;
+    let result = read_stored(volume, inode, 0, &mut |entry| {
+        empty = matches!(entry.name, b"." | b"..");
+        empty
+    });
+    if empty { result.map(|()| true) } else { Ok(false) }
+}
+
+fn is_found_by_hash(volume: &Volume, inode: &Inode, name: &[u8]) -> bool {
+    is_indexed(volume, inode)
+        && !inode.is_inline(volume)
+        && !inode.has_flag(FLAG_CASEFOLD | FLAG_ENCRYPTED)
+        && !matches!(name, b"." | b"..")
 }
 
 /// Gives entries from `cursor` on to `sink` until it answers false. Damaged blocks are left out, and reported

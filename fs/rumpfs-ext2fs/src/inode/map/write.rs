@@ -8,7 +8,7 @@ use super::{Mapping, extent, find_run, goal, indirect, space};
 use crate::allocation::blocks;
 use crate::cell::Cell;
 use crate::error::{Error, Place};
-use crate::inode::{FLAG_EXTENTS, Inode, attr};
+use crate::inode::{FLAG_EA_INODE, FLAG_EXTENTS, Inode, attr};
 use crate::transaction::{Handle, Kind};
 use crate::units::{DiskBlock, Extent, FileBlock};
 use crate::volume::Volume;
@@ -77,7 +77,7 @@ pub fn grow(
 
 /// Unmaps `start..end` from its end towards its start and frees the blocks, as far as the handle has room. Answers
 /// the block from which everything is a hole now: `start` when done. Blocks of directories and links (whatever is
-/// not a regular file's) are forgotten as metadata. Errors: EFTYPE, EIO; ENOSPC (for a block of the map, when the
+/// not a regular file's, and the values of attributes) are forgotten as metadata. Errors: EFTYPE, EIO; ENOSPC (for a block of the map, when the
 /// middle of an extent is unmapped).
 pub fn remove(handle: &mut Handle<'_>, cell: &Arc<Cell>, start: FileBlock, end: u64) -> Result<u64, Error> {
     edit(handle, cell, |handle, inode| remove_from(handle, inode, start, end))
@@ -156,7 +156,9 @@ pub fn release(
     extent: Extent,
 ) -> Result<(), Error> {
     let volume = handle.volume();
-    if !matches!(attr::file_type(inode), Ok(FileType::Regular)) {
+    let is_content =
+        matches!(attr::file_type(inode), Ok(FileType::Regular)) && !inode.has_flag(FLAG_EA_INODE);
+    if !is_content {
         (extent.start.0..extent.start.0 + extent.len).for_each(|block| handle.forget(DiskBlock(block)));
     }
     let mask = cluster_mask(volume);

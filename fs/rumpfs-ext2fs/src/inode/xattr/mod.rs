@@ -6,14 +6,16 @@
 //! Invariants: no entry, name or value reaches outside of the area that holds it; `system.data` holds
 //! file content and is never listed or found by name.
 
+mod acl;
+mod stored;
 pub mod write;
 
-use super::{FLAG_EA_INODE, Inode, file};
+use super::{FLAG_EA_INODE, Inode, journaled};
+use crate::cache::Block;
 use crate::error::{Error, Place};
 use crate::units::{DiskBlock, Ino};
 use crate::volume::Volume;
 use alloc::format;
-use alloc::vec;
 use alloc::vec::Vec;
 use rump_checksum::crc32c;
 
@@ -49,7 +51,7 @@ pub fn find(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Option<Vec<u8
         }
         let value = area.value(volume, inode, entry)?;
         match entry.index {
-            INDEX_ACL_ACCESS | INDEX_ACL_DEFAULT => match acl_to_xattr(&value) {
+            INDEX_ACL_ACCESS | INDEX_ACL_DEFAULT => match acl::to_xattr(&value) {
                 Some(converted) => Ok(Some(converted)),
                 None => Err(area.corrupt(0, "access control list of bad form")),
             },
@@ -80,11 +82,17 @@ fn each_entry<T>(
     if inode.file_acl() == 0 {
         return Ok(None);
     }
+    let (number, block) = read_block(volume, inode)?;
+    let area = Area::of_block(number, &block);
+    area.each(|entry| visit(&area, entry))
+}
+
+/// The block of attributes, which is there, with its checksum verified.
+fn read_block(volume: &Volume, inode: &Inode) -> Result<(DiskBlock, Block), Error> {
     let number = DiskBlock(inode.file_acl());
     let block = volume.read_block(number)?;
     volume.verify(number, &block, |block| check_block(volume, number, block))?;
-    let area = Area { place: Place::Block(number), bytes: &block, first: BLOCK_HEADER_LEN };
-    area.each(|entry| visit(&area, entry))
+    Ok((number, block))
 }
 
 fn check_block(volume: &Volume, number: DiskBlock, block: &[u8]) -> Result<(), Error> {
@@ -129,6 +137,10 @@ impl<'a> Area<'a> {
         Some(Self { place: Place::Inode(inode.number()), bytes: bytes.get(4..)?, first: 0 })
     }
 
+    fn of_block(number: DiskBlock, block: &'a [u8]) -> Self {
+        Self { place: Place::Block(number), bytes: block, first: BLOCK_HEADER_LEN }
+    }
+
     fn corrupt(&self, offset: usize, why: &'static str) -> Error {
         Error::corrupt("extended attributes", self.place, offset as u64, why)
     }
@@ -145,7 +157,7 @@ impl<'a> Area<'a> {
             if let Some(found) = visit(&entry)? {
                 return Ok(Some(found));
             }
-            offset += (ENTRY_LEN + entry.name.len()).next_multiple_of(4);
+            offset += entry_len(entry.name.len());
         }
         Ok(None)
     }
@@ -154,14 +166,17 @@ impl<'a> Area<'a> {
         if entry.value_len > MAX_VALUE_LEN {
             return Err(self.corrupt(0, "value longer than 64 KiB"));
         }
-        let len = entry.value_len as usize;
         if entry.value_inode != 0 {
             return self.value_of_inode(volume, owner, entry);
         }
-        let value =
-            entry.value_offset.checked_add(len).and_then(|end| self.bytes.get(entry.value_offset..end));
-        let outside = || self.corrupt(entry.value_offset, "value reaches beyond its area");
-        value.map(<[u8]>::to_vec).ok_or_else(outside)
+        self.value_here(entry).map(<[u8]>::to_vec)
+    }
+
+    /// A value that is in this area.
+    fn value_here(&self, entry: &Entry<'_>) -> Result<&'a [u8], Error> {
+        let end = entry.value_offset.checked_add(entry.value_len as usize);
+        let value = end.and_then(|end| self.bytes.get(entry.value_offset..end));
+        value.ok_or_else(|| self.corrupt(entry.value_offset, "value reaches beyond its area"))
     }
 
     fn value_of_inode(&self, volume: &Volume, owner: &Inode, entry: &Entry<'_>) -> Result<Vec<u8>, Error> {
@@ -170,14 +185,7 @@ impl<'a> Area<'a> {
             let why = format!("{} does not hold the value", inode.number());
             return Err(Error::corrupt("extended attributes", self.place, 0, why));
         }
-        let mut value = vec![0; entry.value_len as usize];
-        let mut done = 0;
-        while done < value.len() {
-            match file::read_at(volume, &inode, done as u64, &mut value[done..])? {
-                0 => return Err(self.corrupt(0, "value is cut short")),
-                count => done += count,
-            }
-        }
+        let value = journaled::read(volume, &inode, entry.value_len as usize)?;
         // The time of access is the value's checksum, but in the older form, which points back to its owner.
         let points_back =
             inode.base().i_mtime.get() == owner.number().0 && inode.generation() == owner.generation();
@@ -196,6 +204,7 @@ struct Entry<'a> {
     value_offset: usize,
     value_inode: u32,
     value_len: u32,
+    hash: u32,
 }
 
 impl<'a> Entry<'a> {
@@ -208,6 +217,7 @@ impl<'a> Entry<'a> {
             value_offset: usize::from(u16::from_le_bytes([fixed[2], fixed[3]])),
             value_inode: le32(fixed, 4)?,
             value_len: le32(fixed, 8)?,
+            hash: le32(fixed, 12)?,
         })
     }
 
@@ -233,32 +243,9 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Turns an access control list from its short form on disk into the form of the system call.
-fn acl_to_xattr(disk: &[u8]) -> Option<Vec<u8>> {
-    const DISK_VERSION: u32 = 1;
-    const XATTR_VERSION: u32 = 2;
-    const TAG_USER: u16 = 0x02;
-    const TAG_GROUP: u16 = 0x08;
-    const TAGS_WITHOUT_ID: [u16; 4] = [0x01, 0x04, 0x10, 0x20];
-
-    if le32(disk, 0)? != DISK_VERSION {
-        return None;
-    }
-    let mut xattr = XATTR_VERSION.to_le_bytes().to_vec();
-    let mut rest = disk.get(4..)?;
-    while !rest.is_empty() {
-        let fixed = rest.get(..4)?;
-        let tag = u16::from_le_bytes([fixed[0], fixed[1]]);
-        let (id, len) = match tag {
-            TAG_USER | TAG_GROUP => (le32(rest, 4)?, 8),
-            _ if TAGS_WITHOUT_ID.contains(&tag) => (u32::MAX, 4),
-            _ => return None,
-        };
-        xattr.extend_from_slice(fixed);
-        xattr.extend_from_slice(&id.to_le_bytes());
-        rest = rest.get(len..)?;
-    }
-    Some(xattr)
+/// Bytes of an entry with a name of this length.
+fn entry_len(name_len: usize) -> usize {
+    (ENTRY_LEN + name_len).next_multiple_of(4)
 }
 
 fn le32(bytes: &[u8], offset: usize) -> Option<u32> {
@@ -269,6 +256,7 @@ fn le32(bytes: &[u8], offset: usize) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec;
 
     fn area(bytes: &[u8]) -> Area<'_> {
         Area { place: Place::Volume, bytes, first: 0 }
@@ -305,16 +293,5 @@ mod tests {
         bytes[0] = 200;
         assert!(names(&bytes).is_err());
         assert!(names(&bytes[..12]).is_err());
-    }
-
-    #[test]
-    fn an_access_control_list_grows_to_the_form_of_the_system_call() {
-        let disk = [1, 0, 0, 0, 1, 0, 6, 0, 2, 0, 4, 0, 0xe8, 3, 0, 0, 0x20, 0, 0, 0];
-        let xattr = acl_to_xattr(&disk).unwrap();
-        assert_eq!(xattr[..4], [2, 0, 0, 0]);
-        assert_eq!(xattr[4..12], [1, 0, 6, 0, 0xff, 0xff, 0xff, 0xff]);
-        assert_eq!(xattr[12..20], [2, 0, 4, 0, 0xe8, 3, 0, 0]);
-        assert_eq!(xattr.len(), 28);
-        assert_eq!(acl_to_xattr(&disk[..18]), None);
     }
 }

@@ -38,7 +38,10 @@ impl Tree<'_, '_> {
             return Ok(start);
         }
         let to = record.end().min(end);
-        let from = record.first.max(start).max(to - self.in_one_group(record.block + (to - record.first)));
+        let from = record
+            .first
+            .max(start)
+            .max(to.saturating_sub(self.in_one_group(record.block + (to - record.first))));
         let part = record.part(from, to);
         self.cut(&path, &record, from, to)?;
         self.inode.map().change(from, to - from, Mapping::Hole);

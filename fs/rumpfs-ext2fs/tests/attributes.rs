@@ -1,0 +1,279 @@
+//! Extended attributes against a model, the host's kernel (`getfattr`, `getfacl`) and `e2fsck`.
+
+mod fixture;
+
+use fixture::{Image, Mount, Random};
+use rump_kpi::{Errno, FileType, Mode, Node, SetAttr, SetTime, TimeSpec, XattrFlags};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+type Values = BTreeMap<String, Vec<u8>>;
+
+/// What `getfattr` prints of a file on a mounted volume; `None` where it is not installed.
+fn by_getfattr(path: &Path) -> Option<Values> {
+    let output = Command::new("getfattr").args(["-d", "-m", "-", "-e", "hex"]).arg(path).output().ok()?;
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    let value = |hex: &str| {
+        let digits = hex.strip_prefix("0x").unwrap_or("");
+        (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
+    };
+    Some(
+        lines
+            .map(|line| {
+                let (name, hex) = line.split_once('=').unwrap_or((line, ""));
+                (name.to_owned(), value(hex))
+            })
+            .collect(),
+    )
+}
+
+fn by_driver(node: &dyn Node) -> Values {
+    let names = node.list_xattrs().unwrap();
+    let values: Values = names
+        .into_iter()
+        .map(|name| (String::from_utf8(name.clone()).unwrap(), node.xattr(&name).unwrap()))
+        .collect();
+    values
+}
+
+fn change(node: &dyn Node, model: &mut Values, random: &mut Random, most: u64) {
+    let prefix = ["user.", "trusted.", "security."][random.below(3) as usize];
+    let name = format!("{prefix}{}", "n".repeat(1 + random.below(12) as usize));
+    if random.below(4) == 0 {
+        match node.remove_xattr(name.as_bytes()) {
+            Ok(()) => assert!(model.remove(&name).is_some()),
+            Err(error) => assert!(error.errno == Errno::ENOATTR && !model.contains_key(&name), "{error}"),
+        }
+        return;
+    }
+    let mut value = vec![0; random.below(most) as usize];
+    random.fill(&mut value);
+    match node.set_xattr(name.as_bytes(), &value, XattrFlags::empty()) {
+        Ok(()) => drop(model.insert(name, value)),
+        Err(error) => assert_eq!(error.errno, Errno::ENOSPC),
+    }
+}
+
+fn run(options: &[&str], most: u64) {
+    let image = Image::make("attributes", 32, options);
+    let mut random = Random(5);
+    let mut models: Vec<Values> = vec![Values::new(); 12];
+    let types = [FileType::Regular, FileType::Directory, FileType::Regular];
+    for round in 0..3 {
+        let mount = image.mount();
+        for (index, model) in models.iter_mut().enumerate() {
+            let path = format!("f{index}");
+            if round == 0 {
+                mount.create(&path, types[index % 3]).unwrap();
+            }
+            let node = mount.find(&path).unwrap();
+            for _ in 0..40 {
+                change(&*node, model, &mut random, most);
+                assert_eq!(by_driver(&*node), *model);
+            }
+        }
+        mount.unmount();
+        image.check();
+        image.by_kernel(|point| {
+            for (index, model) in models.iter().enumerate() {
+                if let Some(found) = by_getfattr(&point.join(format!("f{index}"))) {
+                    assert_eq!(found, *model, "{options:?}, file {index}");
+                }
+            }
+        });
+    }
+    assert!(models.iter().map(Values::len).sum::<usize>() > 20, "{options:?} kept little");
+    let mount = image.mount();
+    for index in 0..models.len() {
+        remove(&mount, &format!("f{index}"));
+    }
+    mount.unmount();
+    image.check();
+    let used = image.debugfs("stats -h");
+    assert!(used.contains("Inode count"), "{used}");
+}
+
+fn remove(mount: &Mount, name: &str) {
+    let root = mount.find("/").unwrap();
+    let ino = root.lookup(name.as_bytes()).unwrap();
+    let is_directory = mount.fs.node(ino).unwrap().attr().unwrap().file_type == FileType::Directory;
+    if is_directory {
+        root.rmdir(name.as_bytes()).unwrap()
+    } else {
+        root.unlink(name.as_bytes()).unwrap()
+    }
+    mount.fs.forget(ino);
+}
+
+#[test]
+fn in_inodes_and_blocks() {
+    run(&["-t", "ext4", "-b", "1024", "-N", "2000"], 300);
+    run(&["-t", "ext4", "-b", "4096", "-N", "2000"], 1000);
+    run(&["-t", "ext4", "-b", "1024", "-O", "^metadata_csum", "-N", "2000"], 300);
+    run(&["-t", "ext4", "-b", "65536", "-N", "2000"], 9000);
+}
+
+#[test]
+fn in_blocks_alone() {
+    run(&["-t", "ext4", "-b", "1024", "-I", "128", "-N", "2000"], 300);
+    run(&["-t", "ext2", "-b", "1024", "-I", "128", "-N", "2000"], 300);
+}
+
+#[test]
+fn in_clusters() {
+    run(&["-t", "ext4", "-b", "4096", "-O", "bigalloc", "-C", "16384", "-N", "2000"], 1000);
+}
+
+#[test]
+fn beside_inline_data() {
+    run(&["-t", "ext4", "-b", "1024", "-O", "inline_data", "-N", "2000"], 300);
+    run(&["-t", "ext4", "-b", "4096", "-I", "1024", "-O", "inline_data", "-N", "2000"], 500);
+}
+
+#[test]
+fn in_inodes_of_their_own() {
+    run(&["-t", "ext4", "-b", "1024", "-O", "ea_inode", "-N", "2000"], 9000);
+    run(&["-t", "ext4", "-b", "4096", "-O", "ea_inode", "-N", "2000"], 65_537);
+    run(&["-t", "ext4", "-b", "1024", "-O", "ea_inode,^extents,^64bit", "-N", "2000"], 20_000);
+}
+
+/// The kernel makes equal blocks one, which this driver must not change for all.
+#[test]
+fn a_shared_block_is_copied() {
+    for options in [&["-t", "ext4", "-b", "1024"][..], &["-t", "ext4", "-b", "1024", "-O", "ea_inode"]] {
+        let image = Image::make_with("shared", 16, options, &[("a", b""), ("b", b""), ("c", b"")]);
+        let long = "v".repeat(if options.len() > 4 { 5000 } else { 400 });
+        let set = image.by_kernel_writing(|point| {
+            for file in ["a", "b", "c"] {
+                for (name, value) in [("user.long", long.as_str()), ("user.short", "x")] {
+                    let status = Command::new("setfattr")
+                        .args(["-n", name, "-v", value])
+                        .arg(point.join(file))
+                        .status();
+                    if !status.is_ok_and(|status| status.success()) {
+                        return false;
+                    }
+                }
+            }
+            true
+        });
+        if set != Some(true) {
+            return;
+        }
+        image.check();
+        let mount = image.mount();
+        let keep = XattrFlags::empty();
+        mount.find("a").unwrap().set_xattr(b"user.short", &[b'y'; 300], keep).unwrap();
+        mount.find("b").unwrap().remove_xattr(b"user.long").unwrap();
+        remove(&mount, "c");
+        let expected = [("user.long", long.as_bytes()), ("user.short", &[b'y'; 300])];
+        let expected: Values = expected.map(|(name, value)| (name.to_owned(), value.to_vec())).into();
+        assert_eq!(by_driver(&*mount.find("a").unwrap()), expected);
+        mount.unmount();
+        image.check();
+        let mount = image.mount();
+        remove(&mount, "a");
+        remove(&mount, "b");
+        mount.unmount();
+        image.check();
+    }
+}
+
+#[test]
+fn lists_are_what_getfacl_reads() {
+    let image = Image::make("lists", 16, &["-t", "ext4", "-b", "1024"]);
+    let mount = image.mount();
+    let entry = |tag: u16, permissions: u16, id: u32| {
+        [&tag.to_le_bytes()[..], &permissions.to_le_bytes(), &id.to_le_bytes()].concat()
+    };
+    let none = u32::MAX;
+    let list: Vec<u8> = [
+        vec![2, 0, 0, 0],
+        entry(0x01, 6, none),
+        entry(0x02, 5, 1234),
+        entry(0x04, 4, none),
+        entry(0x08, 7, 77),
+        entry(0x10, 7, none),
+        entry(0x20, 1, none),
+    ]
+    .concat();
+    let (keep, access, default) =
+        (XattrFlags::empty(), b"system.posix_acl_access", b"system.posix_acl_default");
+    let file = mount.create("file", FileType::Regular).unwrap();
+    file.set_attr(SetAttr { mode: Some(Mode::new(0o671)), ..SetAttr::default() }).unwrap();
+    file.set_xattr(access, &list, keep).unwrap();
+    assert_eq!(file.xattr(access).unwrap(), list);
+    assert_eq!(file.set_xattr(default, &list, keep).unwrap_err().errno, Errno::EACCES);
+    assert_eq!(file.set_xattr(access, &list[..20], keep).unwrap_err().errno, Errno::EINVAL);
+    let dir = mount.create("dir", FileType::Directory).unwrap();
+    dir.set_xattr(default, &list, keep).unwrap();
+    drop((file, dir));
+    mount.unmount();
+    image.check();
+    image.by_kernel(|point| {
+        let read = |name: &str| {
+            let output = Command::new("getfacl").args(["-n", "-c", "-p"]).arg(point.join(name)).output();
+            output.ok().map(|output| String::from_utf8(output.stdout).unwrap())
+        };
+        let expected = "user::rw-\nuser:1234:r-x\ngroup::r--\ngroup:77:rwx\nmask::rwx\nother::--x\n";
+        let Some(found) = read("file") else { return };
+        assert_eq!(found.trim(), expected.trim());
+        let defaults: String = expected.lines().map(|line| format!("default:{line}\n")).collect();
+        assert!(read("dir").unwrap().contains(&defaults));
+    });
+}
+
+#[test]
+fn names_and_flags_are_checked() {
+    let image = Image::make("flags", 16, &["-t", "ext4"]);
+    let mount = image.mount();
+    let file = mount.create("file", FileType::Regular).unwrap();
+    let set = |name: &[u8], flags| file.set_xattr(name, b"value", flags).map_err(|error| error.errno);
+    assert_eq!(set(b"user.a", XattrFlags::REPLACE), Err(Errno::ENOATTR));
+    assert_eq!(set(b"user.a", XattrFlags::CREATE), Ok(()));
+    assert_eq!(set(b"user.a", XattrFlags::CREATE), Err(Errno::EEXIST));
+    assert_eq!(set(b"user.a", XattrFlags::REPLACE), Ok(()));
+    for name in [&b"system.data"[..], b"system.other", b"user.", b"other", b"hurd.a"] {
+        assert_eq!(set(name, XattrFlags::empty()), Err(Errno::ENOTSUP), "{name:?}");
+    }
+    assert_eq!(file.remove_xattr(b"user.b").unwrap_err().errno, Errno::ENOATTR);
+    mount.unmount();
+    image.check();
+}
+
+#[test]
+fn owners_modes_and_times_are_what_the_kernel_reads() {
+    use std::os::unix::fs::MetadataExt;
+    for options in [&["-t", "ext4"][..], &["-t", "ext4", "-I", "128"]] {
+        let small = options.len() > 2;
+        let image = Image::make("owners", 16, options);
+        let mount = image.mount();
+        let time = |sec| SetTime::To(TimeSpec { sec, nsec: 987_654_321 });
+        for (index, sec) in [-5i64, 0, 1 << 31, 5_000_000_000].into_iter().enumerate() {
+            let node = mount.create(&format!("f{index}"), FileType::Regular).unwrap();
+            let set = SetAttr {
+                mode: Some(Mode::new(0o4711)),
+                uid: Some(100_000),
+                gid: Some(200_000),
+                atime: Some(time(sec)),
+                mtime: Some(time(sec + 1)),
+                ..SetAttr::default()
+            };
+            node.set_attr(set).unwrap();
+        }
+        mount.unmount();
+        image.check();
+        image.by_kernel(|point| {
+            for (index, sec) in [-5i64, 0, 1 << 31, 5_000_000_000].into_iter().enumerate() {
+                let meta = point.join(format!("f{index}")).metadata().unwrap();
+                assert_eq!((meta.uid(), meta.gid(), meta.mode()), (100_000, 200_000, 0o104_711));
+                let stored = |sec: i64| if small { (sec.min(0x7fff_ffff), 0) } else { (sec, 987_654_321) };
+                assert_eq!((meta.atime(), meta.atime_nsec()), stored(sec));
+                assert_eq!((meta.mtime(), meta.mtime_nsec()), stored(sec + 1));
+            }
+        });
+    }
+}
