@@ -220,7 +220,7 @@ impl Search<'_> {
         });
         let mut record = Record::new(entry.path, name, entry.stat, target.as_deref());
         if args.xattrs {
-            if let Err(error) = record.add_xattrs(process, entry.path) {
+            if let Err(error) = record.add_xattrs(process, entry.directory, entry.name) {
                 self.session.report(self.place, entry.path, &error);
             }
         }

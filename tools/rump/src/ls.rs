@@ -8,7 +8,7 @@ use crate::record::{JsonWriter, Record, read_target, stat_path};
 use crate::session::{Failure, Place, Session};
 use crate::stat::mode_text;
 use crate::units;
-use crate::walk::{Names, file_name, join, open_directory};
+use crate::walk::{Names, file_name, join, open_far};
 use clap::Args as ClapArgs;
 use rumpkit::{AtFlags, Fd, FileType, Ino, KResult, Mode, OpenFlags, Stat};
 use std::cmp::Reverse;
@@ -166,7 +166,7 @@ impl Listing<'_> {
             let is_top = path == place.path;
             let opened = match is_top {
                 true => process.open(&path, OpenFlags::DIRECTORY, Mode::new(0)),
-                false => open_directory(process, None, &path),
+                false => open_far(process, &path),
             };
             let fd = match opened {
                 Ok(fd) => fd,
@@ -257,7 +257,7 @@ impl Listing<'_> {
         if self.args.records() {
             let mut record = Record::new(path, file_name(name), stat, target.as_deref());
             if self.args.xattrs {
-                if let Err(error) = record.add_xattrs(place.process(), path) {
+                if let Err(error) = record.add_xattrs(place.process(), directory, name) {
                     self.session.report(place, path, &error);
                 }
             }

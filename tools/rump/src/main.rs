@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod cat;
+mod chain;
 mod cp;
 mod df;
 mod du;

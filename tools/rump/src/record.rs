@@ -108,16 +108,28 @@ impl Record {
         }
     }
 
-    /// Adds the extended attributes of the file at `path`.
-    pub fn add_xattrs(&mut self, process: &Process, path: &[u8]) -> KResult<()> {
-        let mut all = BTreeMap::new();
-        for name in process.llistxattr(path)? {
-            let value = process.lgetxattr(path, &name)?;
-            all.insert(String::from_utf8_lossy(&name).into_owned(), hex(&value));
-        }
-        self.xattrs = Some(all);
+    /// Adds the extended attributes of `name` in `directory`.
+    pub fn add_xattrs(&mut self, process: &Process, directory: Option<Fd>, name: &[u8]) -> KResult<()> {
+        let all = read_xattrs(process, directory, name)?.into_iter();
+        let in_text =
+            |(name, value): (Vec<u8>, Vec<u8>)| (String::from_utf8_lossy(&name).into(), hex(&value));
+        self.xattrs = Some(all.map(in_text).collect());
         Ok(())
     }
+}
+
+/// Names and values of the extended attributes of `name` in `directory`, of a link itself.
+pub fn read_xattrs(
+    process: &Process,
+    directory: Option<Fd>,
+    name: &[u8],
+) -> KResult<Vec<(Vec<u8>, Vec<u8>)>> {
+    if let Some(directory) = directory {
+        // The calls on attributes know no directory but the working one, which nothing else here depends on.
+        process.fchdir(directory)?;
+    }
+    let value = |attribute: Vec<u8>| Ok((attribute.clone(), process.lgetxattr(name, &attribute)?));
+    process.llistxattr(name)?.into_iter().map(value).collect()
 }
 
 /// The target of `name` in `directory`, if `stat` says it is a symbolic link.

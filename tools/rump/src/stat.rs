@@ -36,7 +36,7 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
                 let mut record =
                     Record::new(&place.path, walk::file_name(&place.path), &stat, target.as_deref());
                 if args.xattrs {
-                    if let Err(error) = record.add_xattrs(place.process(), &place.path) {
+                    if let Err(error) = record.add_xattrs(place.process(), None, &place.path) {
                         session.report(&place, &place.path, &error);
                     }
                 }
