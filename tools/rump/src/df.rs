@@ -1,7 +1,7 @@
 //! `rump df`: size and free space of file systems.
 
 use crate::output::Output;
-use crate::record::JsonWriter;
+use crate::record::Format;
 use crate::session::{Failure, Session};
 use crate::units;
 use clap::Args as ClapArgs;
@@ -12,14 +12,14 @@ use std::io::Write;
 
 /// Arguments of `rump df`.
 #[derive(ClapArgs)]
-#[command(after_help = "Example:\n  rump df -h disk.img@1 disk.img@2")]
+#[command(after_help = "Example:\n  rump df -h disk.img@1 disk.img@2
+Records of --json: image, type, block_size, inodes, inodes_free, and in bytes size, used, free, available.")]
 pub struct Args {
     /// Sizes for people: 1.5K, 12M
     #[arg(short = 'h', long)]
     human_readable: bool,
-    /// Print a JSON array; sizes are in bytes
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: Format,
     /// Images
     #[arg(value_name = "IMAGE", required = true)]
     addresses: Vec<OsString>,
@@ -64,7 +64,7 @@ impl Space {
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
-    let mut json = JsonWriter::new(false);
+    let mut json = args.format.writer();
     let mut rows = Vec::new();
     for place in session.places(&args.addresses)? {
         match place.process().statvfs(&place.path) {
@@ -72,7 +72,7 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
             Err(error) => session.report(&place, &place.path, &error),
         }
     }
-    if args.json {
+    if args.format.is_json() {
         for row in &rows {
             json.write(out, row)?;
         }

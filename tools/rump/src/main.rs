@@ -14,6 +14,7 @@ mod glob;
 mod info;
 mod ls;
 mod output;
+mod progress;
 mod record;
 mod session;
 mod stat;
@@ -24,7 +25,8 @@ mod walk;
 
 use clap::{ArgAction, Parser, Subcommand};
 use output::Output;
-use session::{Failure, Session};
+use rumpkit::image::LockPolicy;
+use session::{Chatter, Failure, Session};
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
@@ -54,6 +56,9 @@ struct Cli {
     /// Do not lock the image: what is read may change underneath
     #[arg(long, global = true)]
     no_lock: bool,
+    /// No progress and no notes: only what failed is told
+    #[arg(short, long, global = true)]
+    quiet: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -93,7 +98,9 @@ fn main() -> ExitCode {
         std::process::exit(70);
     }));
     let cli = Cli::parse_from(translate(std::env::args_os().collect()));
-    let mut session = Session::new(cli.no_lock);
+    let lock = if cli.no_lock { LockPolicy::NoLock } else { LockPolicy::Lock };
+    let chatter = if cli.quiet { Chatter::Quiet } else { Chatter::Usual };
+    let mut session = Session::new(lock, chatter);
     let mut output = Output::new();
     let result = run(cli.command, &mut session, &mut output).and_then(|()| Ok(output.flush()?));
     match result {
@@ -101,6 +108,7 @@ fn main() -> ExitCode {
         Err(failure) => {
             // What was found so far is worth having; a second failure here adds nothing.
             let _ = output.flush();
+            session.progress.clear();
             failure.finish()
         }
     }

@@ -1,6 +1,7 @@
 //! What lasts for one run: the opened images, each opened once, and the count of what failed.
 
 use crate::output::escaped;
+use crate::progress::Progress;
 use rumpkit::image::{Address, Image, LockPolicy, OpenError};
 use rumpkit::{PosixHost, Process};
 use std::ffi::OsStr;
@@ -55,6 +56,15 @@ impl Failure {
     }
 }
 
+/// Whether a run tells more than what failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Chatter {
+    /// Progress on a terminal, and notes.
+    Usual,
+    /// Failures only.
+    Quiet,
+}
+
 /// Lines on standard error. Texts of errors may quote an image, which may not command the terminal.
 pub fn warn(text: &str) {
     let is_safe = |character: char| character == '\n' || !character.is_control();
@@ -95,15 +105,32 @@ struct Opened {
 pub struct Session {
     host: Arc<PosixHost>,
     lock: LockPolicy,
+    chatter: Chatter,
+    /// What long work counts, and shows.
+    pub progress: Progress,
     opened: Vec<Opened>,
     failures: u64,
 }
 
 impl Session {
     /// A session without images.
-    pub fn new(no_lock: bool) -> Self {
-        let lock = if no_lock { LockPolicy::NoLock } else { LockPolicy::Lock };
-        Self { host: PosixHost::new(), lock, opened: Vec::new(), failures: 0 }
+    pub fn new(lock: LockPolicy, chatter: Chatter) -> Self {
+        let (host, progress) = (PosixHost::new(), Progress::hidden());
+        Self { host, lock, chatter, progress, opened: Vec::new(), failures: 0 }
+    }
+
+    /// Shows progress from now on, if somebody can see it and wants to.
+    pub fn show_progress(&mut self) {
+        if self.chatter == Chatter::Usual {
+            self.progress = Progress::on_terminal();
+        }
+    }
+
+    /// Says what is no failure.
+    pub fn note(&self, text: &str) {
+        if self.chatter == Chatter::Usual {
+            self.progress.suspend(|| warn(text));
+        }
     }
 
     /// The host.
@@ -147,7 +174,7 @@ impl Session {
     /// Reports that something at `path` failed, and counts it.
     pub fn report(&mut self, place: &Place, path: &[u8], why: &dyn Display) {
         self.failures += 1;
-        warn(&format!("{}:{}: {why}", place.volume, escaped(path)));
+        self.progress.suspend(|| warn(&format!("{}:{}: {why}", place.volume, escaped(path))));
     }
 
     /// Whether anything was reported.

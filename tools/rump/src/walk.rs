@@ -129,13 +129,25 @@ pub enum Step {
     Over,
 }
 
+/// A directory at its end.
+pub struct Left<'a> {
+    /// Its path from the root of the image.
+    pub path: &'a [u8],
+    /// Steps from the top.
+    pub depth: usize,
+    /// Its attributes.
+    pub stat: &'a Stat,
+    /// The directory, open; `None` if it could not be opened, which was reported then.
+    pub fd: Option<Fd>,
+}
+
 /// What is done on a walk. `E` ends it.
 pub trait Visitor<E> {
     /// A file, before what is in it. The answer counts for directories only.
     fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, E>;
     /// A directory that was entered, after all that is in it.
-    fn leave(&mut self, path: &[u8], depth: usize, stat: &Stat) -> Result<(), E> {
-        let _ = (path, depth, stat);
+    fn leave(&mut self, left: &Left<'_>) -> Result<(), E> {
+        let _ = left;
         Ok(())
     }
     /// Something could not be read.
@@ -201,22 +213,22 @@ impl Walk<'_> {
     fn run<E>(&mut self, visitor: &mut impl Visitor<E>) -> Result<(), E> {
         while let Some(frame) = self.frames.last_mut() {
             self.path.truncate(frame.path_length);
-            if frame.next >= frame.names.len() {
-                let stat = frame.stat;
-                self.frames.pop();
-                self.chain.truncate(self.frames.len());
-                visitor.leave(&self.path, self.frames.len(), &stat)?;
-                continue;
-            }
             let opened = self.chain.last(|above, name, &ino| above.again(name, ino));
             let directory = match opened {
-                Some(Ok(directory)) => directory.fd,
+                Some(Ok(directory)) => Some(directory.fd),
                 Some(Err(error)) => {
-                    frame.next = frame.names.len();
                     visitor.failed(&self.path, &error.to_string())?;
-                    continue;
+                    None
                 }
-                None => return Ok(()),
+                None => None,
+            };
+            let Some(directory) = directory.filter(|_| frame.next < frame.names.len()) else {
+                let stat = frame.stat;
+                self.frames.pop();
+                let left = Left { path: &self.path, depth: self.frames.len(), stat: &stat, fd: directory };
+                visitor.leave(&left)?;
+                self.chain.truncate(self.frames.len());
+                continue;
             };
             let index = frame.next;
             frame.next += 1;
@@ -272,7 +284,7 @@ impl Walk<'_> {
             }
         };
         visitor.failed(&self.path, &why)?;
-        visitor.leave(&self.path, self.frames.len(), stat)
+        visitor.leave(&Left { path: &self.path, depth: self.frames.len(), stat, fd: None })
     }
 }
 
