@@ -1,7 +1,7 @@
 //! `rump cat`: files to standard output, unbuffered but in large pieces.
 
 use crate::session::{Failure, Place, Session};
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::{KError, Mode, OpenFlags};
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -13,7 +13,7 @@ const CHUNK_BYTES: usize = 1 << 20;
 #[command(after_help = "Example:\n  rump cat disk.img:/etc/fstab")]
 pub struct Args {
     /// Files to write, as IMAGE:/PATH
-    #[arg(value_name = "ADDRESS", required = true)]
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
 }
 

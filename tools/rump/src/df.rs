@@ -4,7 +4,7 @@ use crate::output::Output;
 use crate::record::Format;
 use crate::session::{Failure, Session};
 use crate::units;
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::StatVfs;
 use serde::Serialize;
 use std::ffi::OsString;
@@ -21,7 +21,7 @@ pub struct Args {
     #[command(flatten)]
     format: Format,
     /// Images
-    #[arg(value_name = "IMAGE", required = true)]
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
 }
 

@@ -5,7 +5,7 @@ use crate::record::{Format, JsonWriter, stat_path, text_and_hex};
 use crate::session::{Failure, Place, Session};
 use crate::units;
 use crate::walk::{Entry, Left, Step, Visitor, walk};
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::{FileType, Ino};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -32,7 +32,7 @@ pub struct Args {
     #[command(flatten)]
     format: Format,
     /// Where to begin
-    #[arg(value_name = "ADDRESS", required = true)]
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
 }
 

@@ -3,7 +3,7 @@
 use crate::output::{Output, escaped};
 use crate::session::{Failure, Session};
 use crate::units;
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::image::{Content, OpenError, Survey, Volume};
 use serde::Serialize;
 use std::ffi::OsString;
@@ -18,7 +18,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     /// The image
-    #[arg(value_name = "IMAGE")]
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
     image: OsString,
 }
 

@@ -9,7 +9,7 @@ use crate::session::{Failure, Place, Session};
 use crate::stat::mode_text;
 use crate::units;
 use crate::walk::{Names, file_name, join, open_far};
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::{AtFlags, Fd, FileType, Ino, KResult, Mode, OpenFlags, Stat};
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -63,7 +63,7 @@ pub struct Args {
     #[arg(long, requires = "Format")]
     xattrs: bool,
     /// What to list
-    #[arg(value_name = "ADDRESS", required = true)]
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
 }
 

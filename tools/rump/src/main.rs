@@ -10,6 +10,7 @@ mod cp;
 mod df;
 mod du;
 mod find;
+mod generate;
 mod glob;
 mod info;
 mod ls;
@@ -23,7 +24,7 @@ mod tree;
 mod units;
 mod walk;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use output::Output;
 use rumpkit::image::LockPolicy;
 use session::{Chatter, Failure, Session};
@@ -85,6 +86,9 @@ enum Command {
     Sum(sum::Args),
     /// Copy files out of an image
     Cp(cp::Args),
+    /// Write man pages and completions, for an installation
+    #[command(hide = true)]
+    Generate(generate::Args),
 }
 
 fn main() -> ExitCode {
@@ -126,6 +130,7 @@ fn run(command: Command, session: &mut Session, output: &mut Output) -> Result<(
         Command::Df(args) => df::run(&args, session, output),
         Command::Sum(args) => sum::run(&args, session, output),
         Command::Cp(args) => cp::run(&args, session),
+        Command::Generate(args) => generate::run(&args, Cli::command()),
     }
 }
 
@@ -150,7 +155,6 @@ fn translate(mut words: Vec<OsString>) -> Vec<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

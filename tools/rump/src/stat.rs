@@ -4,7 +4,7 @@ use crate::output::{Output, escaped};
 use crate::record::{Format, Record, read_target, stat_path, type_word};
 use crate::session::{Failure, Place, Session};
 use crate::{units, walk};
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::{FileType, KResult, Stat};
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(short = 'L', long)]
     dereference: bool,
     /// Files, as IMAGE:/PATH
-    #[arg(value_name = "ADDRESS", required = true)]
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
 }
 

@@ -5,7 +5,7 @@ use crate::progress::Progress;
 use crate::record::{Format, JsonWriter, stat_path, text_and_hex};
 use crate::session::{Failure, Place, Session};
 use crate::walk::{Entry, Step, Visitor, file_name, walk};
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::{Fd, FileType, KError, KResult, Mode, OpenFlags, Process};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(long)]
     relative: bool,
     /// Files, or directories with all files below
-    #[arg(value_name = "ADDRESS", required = true)]
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
 }
 

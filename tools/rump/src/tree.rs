@@ -4,7 +4,7 @@ use crate::output::{Output, escaped};
 use crate::record::{Format, JsonWriter, Record, read_target, stat_path};
 use crate::session::{Failure, Place, Session};
 use crate::walk::{Entry, Step, Visitor, file_name, walk};
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::FileType;
 use serde::Serialize;
 use std::ffi::OsString;
@@ -24,7 +24,7 @@ pub struct Args {
     #[command(flatten)]
     format: Format,
     /// Where to begin
-    #[arg(value_name = "ADDRESS", required = true)]
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
 }
 

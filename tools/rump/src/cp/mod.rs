@@ -17,7 +17,7 @@ mod tree;
 
 use crate::session::{Failure, Place, Session};
 use crate::walk::file_name;
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueHint};
 use copier::Copier;
 use std::ffi::OsString;
 use target::Target;
@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(short = 'a', long)]
     archive: bool,
     /// IMAGE:/PATH..., and where to copy to on this host
-    #[arg(value_name = "ADDRESS... TARGET", required = true, num_args = 2..)]
+    #[arg(value_name = "ADDRESS... TARGET", value_hint = ValueHint::AnyPath, required = true, num_args = 2..)]
     words: Vec<OsString>,
 }
 
