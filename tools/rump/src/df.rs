@@ -78,6 +78,9 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
         }
         return Ok(json.finish(out)?);
     }
+    if rows.is_empty() {
+        return Ok(());
+    }
     let size =
         |bytes: u64| if args.human_readable { units::human(bytes) } else { bytes.div_ceil(1024).to_string() };
     let width = rows.iter().map(|row| row.image.chars().count()).max().unwrap_or(0).max(5);

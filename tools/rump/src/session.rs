@@ -3,7 +3,7 @@
 use crate::output::escaped;
 use crate::progress::Progress;
 use rumpkit::image::{Address, Image, LockPolicy, OpenError};
-use rumpkit::{PosixHost, Process};
+use rumpkit::{Errno, PosixHost, Process};
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -42,7 +42,11 @@ impl Failure {
             Self::Usage(text) => (format!("{text}\nTry 'rump --help'."), 2),
             Self::Open(name, error) => {
                 let status = if error.is_locked() { 4 } else { 3 };
+                let is_missing = matches!(&error, OpenError::Host(error) if error.errno == Errno::ENOENT);
                 match error {
+                    OpenError::Host(error) if is_missing && name.contains(':') => {
+                        (format!("{error} (a path in an image begins with a slash: IMAGE:/PATH)"), status)
+                    }
                     // The host's texts name the file themselves.
                     OpenError::Host(error) => (error.to_string(), status),
                     error => (format!("{name}: {error}"), status),

@@ -49,5 +49,7 @@ impl fmt::Display for CopyError {
 /// What the host says, without the number.
 pub fn host_text(error: Errno) -> String {
     let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_string()
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }

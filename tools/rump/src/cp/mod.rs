@@ -39,21 +39,21 @@ pub struct Args {
     /// The same as -r: attributes are always kept
     #[arg(short = 'a', long)]
     archive: bool,
-    /// IMAGE:/PATH..., and where to copy to on this host
-    #[arg(value_name = "ADDRESS... TARGET", value_hint = ValueHint::AnyPath, required = true, num_args = 2..)]
-    words: Vec<OsString>,
+    /// What to copy, as IMAGE:/PATH
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
+    addresses: Vec<OsString>,
+    /// Where to copy it to on this host: a directory to copy into, or a name that is free
+    #[arg(value_name = "TARGET", value_hint = ValueHint::AnyPath)]
+    target: OsString,
 }
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session) -> Result<(), Failure> {
-    let Some((target, sources)) = args.words.split_last() else {
-        return Err(Failure::Usage("cp: no target".into()));
-    };
-    let places = session.places(sources)?;
+    let places = session.places(&args.addresses)?;
     places.iter().try_for_each(check_name)?;
     let mut copier = Copier::new(session, args.recursive || args.archive)?;
     for place in &places {
-        let target = Target::find(target, place, places.len() > 1)?;
+        let target = Target::find(&args.target, place, places.len() > 1)?;
         copier.copy(place, target)?;
     }
     copier.finish();
