@@ -45,7 +45,7 @@ Examples:
   rump find disk.img -name '*.conf' -size +1M
 
 Exit status: 0 done, 1 some of it failed, 2 usage, 3 the image could not be opened,
-4 another program holds the image.";
+4 another program holds the image, 130 interrupted.";
 
 /// Files out of disk images, without root and without mounting.
 #[derive(Parser)]
