@@ -1,14 +1,10 @@
 //! The directories from the top of a walk down to where it is, of which only some are open.
 //!
-//! Descriptors are few, while levels are as many as the maker of an image likes. The last [`NEAR`] levels stay
-//! open, and above them one in `spacing`, which doubles whenever those are more than [`FAR`]. A level that was
-//! closed is opened again step by step from the nearest open one above it, never through `..`, which an image
-//! may point anywhere; the one who opens compares what was opened with what it has to be.
-
-/// Levels at the end that are always open.
-const NEAR: usize = 32;
-/// Levels above those that may be open.
-const FAR: usize = 64;
+//! Descriptors are few, while levels are as many as the maker of an image likes. The last ones (`near`) stay open,
+//! and above them one in `spacing`, which doubles whenever those are more than `far`. A level that was closed is
+//! opened again step by step from the nearest open one above it, never through `..`, which an image may point
+//! anywhere; the one who opens compares what was opened with what it has to be. The way back up from `n` levels
+//! takes about `n * n / (2 * near * far)` such steps.
 
 struct Level<H, I> {
     name: Vec<u8>,
@@ -19,13 +15,15 @@ struct Level<H, I> {
 /// See the module. `H` is an open directory and closes it when dropped; `I` tells which directory it is.
 pub struct Chain<H, I> {
     levels: Vec<Level<H, I>>,
+    near: usize,
+    far: usize,
     spacing: usize,
 }
 
 impl<H, I> Chain<H, I> {
-    /// No level yet.
-    pub fn new() -> Self {
-        Self { levels: Vec::new(), spacing: 1 }
+    /// No level yet. Of `limit` descriptors that there may be, at most about half are used.
+    pub fn new(limit: usize) -> Self {
+        Self { levels: Vec::new(), near: (limit / 8).max(1), far: (limit / 4).max(1), spacing: 1 }
     }
 
     /// Goes down into the directory `name` of the last level. The first level has no use for its name: it is
@@ -61,13 +59,13 @@ impl<H, I> Chain<H, I> {
     }
 
     fn is_kept(&self, index: usize, length: usize) -> bool {
-        index + NEAR >= length || index % self.spacing == 0
+        index + self.near >= length || index % self.spacing == 0
     }
 
     /// Closes what is no longer near, and every other one of the far ones when there are too many.
     fn close_far(&mut self, length: usize) {
-        let Some(last_far) = length.checked_sub(NEAR + 1) else { return };
-        if last_far / self.spacing < FAR {
+        let Some(last_far) = length.checked_sub(self.near + 1) else { return };
+        if last_far / self.spacing < self.far {
             if !self.is_kept(last_far, length) {
                 self.levels[last_far].handle = None;
             }
@@ -109,8 +107,9 @@ mod tests {
     #[test]
     fn any_depth_needs_few_handles_and_few_steps_back() {
         const DEPTH: usize = 50_000;
+        const LIMIT: usize = 256;
         let open = Rc::new(Cell::new(0));
-        let (mut chain, mut most, mut steps) = (Chain::new(), 0, 0);
+        let (mut chain, mut most, mut steps) = (Chain::new(LIMIT), 0, 0);
         for depth in 0..DEPTH {
             chain.push(depth.to_string().as_bytes(), depth, Handle::new(depth, &open));
             most = most.max(open.get());
@@ -125,21 +124,21 @@ mod tests {
             assert_eq!(found.and_then(Result::ok).map(|handle| handle.depth), Some(length - 1));
             most = most.max(open.get());
         }
-        assert!(most <= 2 * NEAR + FAR + 2, "{most} open at once");
+        assert!(most <= LIMIT / 2 + 2, "{most} open at once");
         assert!(steps <= DEPTH * 40, "{steps} steps");
     }
 
     #[test]
     fn a_level_that_cannot_be_opened_again_is_an_error_each_time() {
         let open = Rc::new(Cell::new(0));
-        let mut chain = Chain::new();
+        let mut chain = Chain::new(256);
         for depth in 0..1000 {
             chain.push(b"d", depth, Handle::new(depth, &open));
         }
-        chain.truncate(1000 - NEAR - 2);
+        chain.truncate(1000 - 256 / 8 - 2);
         for _ in 0..2 {
             assert!(matches!(chain.last(|_, _, _| Err("gone")), Some(Err("gone"))));
         }
-        assert!(Chain::<Handle, usize>::new().last(|_, _, _| Err(())).is_none());
+        assert!(Chain::<Handle, usize>::new(256).last(|_, _, _| Err(())).is_none());
     }
 }

@@ -189,9 +189,12 @@ struct Frame {
     path_length: usize,
 }
 
+/// Descriptors that a process of a rump kernel may have.
+const DESCRIPTORS: usize = rumpkit::OPEN_MAX as usize;
+
 /// Walks from `top`, whose attributes are `stat`, in order of bytes.
 pub fn walk<E>(process: &Process, top: &[u8], stat: &Stat, visitor: &mut impl Visitor<E>) -> Result<(), E> {
-    let (path, frames, chain, seen) = (top.to_vec(), Vec::new(), Chain::new(), HashSet::new());
+    let (path, frames, chain, seen) = (top.to_vec(), Vec::new(), Chain::new(DESCRIPTORS), HashSet::new());
     let mut walk = Walk { process, path, frames, chain, seen };
     let entry = Entry { path: top, name: top, directory: None, depth: 0, stat, is_last: true };
     if visitor.enter(&entry)? == Step::Into && stat.file_type == FileType::Directory {

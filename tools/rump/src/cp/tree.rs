@@ -18,6 +18,8 @@ use rustix::io::Errno;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
+const MANY_DESCRIPTORS: usize = 1024;
+
 /// One source on its way.
 pub struct Tree<'a, 'b> {
     copier: &'a mut Copier<'b>,
@@ -33,7 +35,7 @@ pub struct Tree<'a, 'b> {
 impl<'a, 'b> Tree<'a, 'b> {
     /// Copies `place` to `target`.
     pub fn new(copier: &'a mut Copier<'b>, place: &'a Place, target: Target) -> Self {
-        let mut open = Chain::new();
+        let mut open = Chain::new(host_descriptors());
         open.push(b"", None, target.directory.clone());
         let made = vec![copier.links.add_target(target.directory.clone())];
         Self { copier, place, target, open, made, mark: None }
@@ -187,6 +189,12 @@ impl<'a, 'b> Tree<'a, 'b> {
             other => other,
         }
     }
+}
+
+/// How many descriptors this process may have, as far as more would help.
+fn host_descriptors() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(MANY_DESCRIPTORS).min(MANY_DESCRIPTORS)
 }
 
 /// Gives a new file its name once `complete` is through with it; takes it away if that fails.
