@@ -1,10 +1,11 @@
 //! Copies what was built into the destination: `bin`, `lib` and `share`.
 
 use crate::Outcome;
-use crate::build::results;
+use crate::build::{absolute, results};
 use crate::options::Options;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 /// What goes into `share/doc/rump`, as far as the source tree has it.
 const DOCUMENTS: &[&str] = &["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE", "docs/status.md"];
@@ -34,8 +35,22 @@ pub fn install(options: &Options) -> Outcome {
             copy(&from, &options.destination.join("share/doc/rump").join(name))?;
         }
     }
+    generate(options)?;
     options.say(&format!("installed into {}", options.destination.display()));
     Ok(())
+}
+
+/// Man pages and completions: the program writes them itself.
+fn generate(options: &Options) -> Outcome {
+    let program = absolute(&options.destination.join("bin/rump"))?;
+    let share = options.destination.join("share");
+    let output = Command::new(&program).arg("generate").arg(&share).output();
+    let output = output.map_err(|error| format!("{}: {error}", program.display()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let complaint = String::from_utf8_lossy(&output.stderr).trim().to_string();
+    Err(format!("man pages and completions: {}: {complaint}", output.status))
 }
 
 /// Replaces rather than overwrites, so that a program that runs keeps its file.

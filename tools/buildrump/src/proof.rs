@@ -22,6 +22,7 @@ pub fn prove(options: &Options) -> Outcome<bool> {
     let work = std::env::temp_dir().join(format!("buildrump-tests-{}", std::process::id()));
     fs::create_dir_all(&work).map_err(|error| format!("{}: {error}", work.display()))?;
     let mut failed = count("the installed program starts", starts(options));
+    failed += count("man pages and completions are there", has_manual(options));
     for (name, place) in SAMPLES {
         let title = format!("VFS test with actual file system ({name}{place})");
         failed += count(&title, read_sample(options, &work, name, place));
@@ -55,6 +56,26 @@ fn program(options: &Options) -> Outcome<PathBuf> {
 
 fn starts(options: &Options) -> Outcome {
     run(Command::new(program(options)?).arg("--version")).map(drop)
+}
+
+/// What people and their shells look for below `share`.
+const GENERATED: &[&str] = &[
+    "man/man1/rump.1",
+    "man/man1/rump-cp.1",
+    "bash-completion/completions/rump",
+    "zsh/site-functions/_rump",
+    "fish/vendor_completions.d/rump.fish",
+];
+
+fn has_manual(options: &Options) -> Outcome {
+    for name in GENERATED {
+        let path = options.destination.join("share").join(name);
+        let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        if !text.contains("rump") {
+            return Err(format!("{} does not speak of rump", path.display()));
+        }
+    }
+    Ok(())
 }
 
 /// Compares what `rump sum` prints with the listing beside the sample.

@@ -1,8 +1,9 @@
 //! `rump cat`: files to standard output, unbuffered but in large pieces.
 
+use crate::record::stat_path;
 use crate::session::{Failure, Place, Session};
-use clap::Args as ClapArgs;
-use rumpkit::{KError, Mode, OpenFlags};
+use clap::{Args as ClapArgs, ValueHint};
+use rumpkit::{FileType, KError, Mode, OpenFlags};
 use std::ffi::OsString;
 use std::io::{self, Write};
 
@@ -13,11 +14,12 @@ const CHUNK_BYTES: usize = 1 << 20;
 #[command(after_help = "Example:\n  rump cat disk.img:/etc/fstab")]
 pub struct Args {
     /// Files to write, as IMAGE:/PATH
-    #[arg(value_name = "ADDRESS", required = true)]
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
 }
 
 enum Stop {
+    Nothing,
     Read(KError),
     Write(io::Error),
 }
@@ -29,6 +31,9 @@ pub fn run(args: &Args, session: &mut Session) -> Result<(), Failure> {
     for place in session.places(&args.addresses)? {
         match copy(&place, &mut buffer, &mut out) {
             Ok(()) => {}
+            Err(Stop::Nothing) => {
+                session.report(&place, &place.path, &"a device, fifo or socket has no content")
+            }
             Err(Stop::Read(error)) => session.report(&place, &place.path, &error),
             Err(Stop::Write(error)) => return Err(error.into()),
         }
@@ -38,6 +43,10 @@ pub fn run(args: &Args, session: &mut Session) -> Result<(), Failure> {
 
 fn copy(place: &Place, buffer: &mut Vec<u8>, out: &mut impl Write) -> Result<(), Stop> {
     let process = place.process();
+    let file_type = stat_path(process, &place.path, true).map_err(Stop::Read)?.file_type;
+    if !matches!(file_type, FileType::Regular | FileType::Directory) {
+        return Err(Stop::Nothing);
+    }
     let fd = process.open(&place.path, OpenFlags::empty(), Mode::new(0)).map_err(Stop::Read)?;
     let result = (|| {
         let size = process.fstat(fd).map_err(Stop::Read)?.size;

@@ -1,10 +1,10 @@
 //! `rump df`: size and free space of file systems.
 
 use crate::output::Output;
-use crate::record::JsonWriter;
+use crate::record::Format;
 use crate::session::{Failure, Session};
 use crate::units;
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::StatVfs;
 use serde::Serialize;
 use std::ffi::OsString;
@@ -12,16 +12,16 @@ use std::io::Write;
 
 /// Arguments of `rump df`.
 #[derive(ClapArgs)]
-#[command(after_help = "Example:\n  rump df -h disk.img@1 disk.img@2")]
+#[command(after_help = "Example:\n  rump df -h disk.img@1 disk.img@2
+Records of --json: image, type, block_size, inodes, inodes_free, and in bytes size, used, free, available.")]
 pub struct Args {
     /// Sizes for people: 1.5K, 12M
     #[arg(short = 'h', long)]
     human_readable: bool,
-    /// Print a JSON array; sizes are in bytes
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: Format,
     /// Images
-    #[arg(value_name = "IMAGE", required = true)]
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
 }
 
@@ -64,7 +64,7 @@ impl Space {
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
-    let mut json = JsonWriter::new(false);
+    let mut json = args.format.writer();
     let mut rows = Vec::new();
     for place in session.places(&args.addresses)? {
         match place.process().statvfs(&place.path) {
@@ -72,11 +72,14 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
             Err(error) => session.report(&place, &place.path, &error),
         }
     }
-    if args.json {
+    if args.format.is_json() {
         for row in &rows {
             json.write(out, row)?;
         }
         return Ok(json.finish(out)?);
+    }
+    if rows.is_empty() {
+        return Ok(());
     }
     let size =
         |bytes: u64| if args.human_readable { units::human(bytes) } else { bytes.div_ceil(1024).to_string() };

@@ -1,12 +1,12 @@
 //! `rump du`: space in use, each inode once.
 
 use crate::output::{Output, escaped};
-use crate::record::{JsonWriter, stat_path, text_and_hex};
+use crate::record::{Format, JsonWriter, stat_path, text_and_hex};
 use crate::session::{Failure, Place, Session};
 use crate::units;
-use crate::walk::{Entry, Step, Visitor, walk};
-use clap::Args as ClapArgs;
-use rumpkit::{FileType, Ino, Stat};
+use crate::walk::{Entry, Left, Step, Visitor, walk};
+use clap::{Args as ClapArgs, ValueHint};
+use rumpkit::{FileType, Ino};
 use serde::Serialize;
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -14,7 +14,8 @@ use std::io::Write;
 
 /// Arguments of `rump du`.
 #[derive(ClapArgs)]
-#[command(after_help = "Example:\n  rump du -h -d 1 disk.img:/var")]
+#[command(after_help = "Example:\n  rump du -h -d 1 disk.img:/var
+Records of --json: path, bytes (space in use).")]
 pub struct Args {
     /// Only the sum of each address
     #[arg(short = 's', long, conflicts_with = "max_depth")]
@@ -28,11 +29,10 @@ pub struct Args {
     /// Show directories down to this depth
     #[arg(short = 'd', long, value_name = "N", default_value_t = usize::MAX, hide_default_value = true)]
     max_depth: usize,
-    /// Print a JSON array; sizes are in bytes
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: Format,
     /// Where to begin
-    #[arg(value_name = "ADDRESS", required = true)]
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
 }
 
@@ -58,7 +58,7 @@ struct Count<'a> {
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
-    let mut json = JsonWriter::new(false);
+    let mut json = args.format.writer();
     let mut linked = HashSet::new();
     let max_depth = if args.summarize { 0 } else { args.max_depth };
     for place in session.places(&args.addresses)? {
@@ -71,12 +71,12 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
             Err(error) => session.report(&place, &place.path, &error),
         }
     }
-    if args.json { Ok(json.finish(out)?) } else { Ok(()) }
+    Ok(json.finish(out)?)
 }
 
 impl Count<'_> {
     fn show(&mut self, path: &[u8], bytes: u64) -> Result<(), Failure> {
-        if self.args.json {
+        if self.args.format.is_json() {
             let (path, path_hex) = text_and_hex(path);
             return Ok(self.json.write(self.out, &Usage { path, path_hex, bytes })?);
         }
@@ -107,12 +107,12 @@ impl Visitor<Failure> for Count<'_> {
         Ok(Step::Over)
     }
 
-    fn leave(&mut self, path: &[u8], depth: usize, _stat: &Stat) -> Result<(), Failure> {
+    fn leave(&mut self, left: &Left<'_>) -> Result<(), Failure> {
         let bytes = self.sums.pop().unwrap_or_default();
         if let Some(sum) = self.sums.last_mut() {
             *sum = sum.saturating_add(bytes);
         }
-        if depth <= self.max_depth { self.show(path, bytes) } else { Ok(()) }
+        if left.depth <= self.max_depth { self.show(left.path, bytes) } else { Ok(()) }
     }
 
     fn failed(&mut self, path: &[u8], why: &str) -> Result<(), Failure> {

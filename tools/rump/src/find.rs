@@ -2,10 +2,10 @@
 
 use crate::glob::{Case, matches};
 use crate::output::{Output, escaped};
-use crate::record::{JsonWriter, Record, read_target, stat_path};
+use crate::record::{Format, JsonWriter, Record, read_target, stat_path};
 use crate::session::{Failure, Place, Session};
 use crate::walk::{Entry, Step, Visitor, file_name, walk};
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::{FileType, Stat};
 use std::ffi::OsString;
 use std::io::Write;
@@ -33,7 +33,7 @@ pub const WORDS: &[&str] = &[
 #[command(after_help = "Examples:
   rump find disk.img:/var -name '*.log' -size +1M -mtime -7
   rump find disk.img -type f,l -print0 | xargs -0 ...
-Options may be written with one dash or with two.")]
+Options may be written with one dash or with two. Records of --json: those of stat.")]
 pub struct Args {
     /// Name matches this shell pattern
     #[arg(long, value_name = "GLOB")]
@@ -57,22 +57,18 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     mindepth: usize,
     /// End each path with a zero byte instead of a line end
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long, conflicts_with = "Format")]
     print0: bool,
     /// Print paths, one a line (the default)
     #[arg(long)]
     print: bool,
-    /// Print a JSON array of records
-    #[arg(long)]
-    json: bool,
-    /// Print a JSON record per line
-    #[arg(long, conflicts_with = "json")]
-    jsonl: bool,
+    #[command(flatten)]
+    format: Format,
     /// With --json or --jsonl: extended attributes too
-    #[arg(long)]
+    #[arg(long, requires = "Format")]
     xattrs: bool,
     /// Where to begin
-    #[arg(value_name = "ADDRESS", required = true)]
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
 }
 
@@ -188,7 +184,7 @@ struct Search<'a> {
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
     let conditions = Conditions::new(args)?;
-    let mut json = JsonWriter::new(args.jsonl);
+    let mut json = args.format.writer();
     let escape = out.is_terminal() && !args.print0;
     for place in session.places(&args.addresses)? {
         match stat_path(place.process(), &place.path, false) {
@@ -200,13 +196,13 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
             Err(error) => session.report(&place, &place.path, &error),
         }
     }
-    if args.json { Ok(json.finish(out)?) } else { Ok(()) }
+    Ok(json.finish(out)?)
 }
 
 impl Search<'_> {
     fn found(&mut self, entry: &Entry<'_>, name: &[u8]) -> Result<(), Failure> {
         let args = self.conditions.args;
-        if !args.json && !args.jsonl {
+        if !args.format.is_json() {
             match self.escape {
                 true => self.out.write_all(escaped(entry.path).as_bytes())?,
                 false => self.out.write_all(entry.path)?,
@@ -220,7 +216,7 @@ impl Search<'_> {
         });
         let mut record = Record::new(entry.path, name, entry.stat, target.as_deref());
         if args.xattrs {
-            if let Err(error) = record.add_xattrs(process, entry.path) {
+            if let Err(error) = record.add_xattrs(process, entry.directory, entry.name) {
                 self.session.report(self.place, entry.path, &error);
             }
         }

@@ -3,9 +3,9 @@
 use crate::output::{Output, escaped};
 use crate::session::{Failure, Session};
 use crate::units;
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::hyper::Access;
-use rumpkit::image::{Content, OpenError, Survey, Volume};
+use rumpkit::image::{Address, Content, OpenError, Selector, Survey, Volume};
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -13,13 +13,15 @@ use std::os::unix::ffi::OsStrExt;
 
 /// Arguments of `rump info`.
 #[derive(ClapArgs)]
-#[command(after_help = "Example:\n  rump info disk.img")]
+#[command(after_help = "Example:\n  rump info disk.img
+--json prints one object: image, size, tables (scheme, partitions, warnings), filesystems (selector, start, type,
+label, uuid, block_size, size, free, features, notes, or error), warnings. Sizes are in bytes.")]
 pub struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
     /// The image
-    #[arg(value_name = "IMAGE")]
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
     image: OsString,
 }
 
@@ -68,6 +70,10 @@ struct FileSystem<'a> {
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
     let path = args.image.as_bytes();
+    let address = Address::parse(&**session.host(), path);
+    if address.has_path() || *address.selector() != Selector::Only {
+        return Err(Failure::Usage(format!("info: {} is more than an image", escaped(path))));
+    }
     let name = escaped(path);
     let fail = |error| Failure::Open(name.clone(), error);
     let survey = Survey::open(session.host().clone(), path, Access::Read, session.lock()).map_err(fail)?;

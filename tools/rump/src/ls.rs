@@ -4,12 +4,12 @@
 //! twice for huge ones.
 
 use crate::output::{Output, escaped};
-use crate::record::{JsonWriter, Record, read_target, stat_path};
+use crate::record::{Format, JsonWriter, Record, read_target, stat_path};
 use crate::session::{Failure, Place, Session};
 use crate::stat::mode_text;
 use crate::units;
-use crate::walk::{Names, file_name, join, open_directory};
-use clap::Args as ClapArgs;
+use crate::walk::{Names, file_name, join, open_far};
+use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::{AtFlags, Fd, FileType, Ino, KResult, Mode, OpenFlags, Stat};
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -21,7 +21,8 @@ const KEPT_STATS: usize = 50_000;
 
 /// Arguments of `rump ls`.
 #[derive(ClapArgs)]
-#[command(after_help = "Examples:\n  rump ls -lh disk.img:/var/log\n  rump ls -R --jsonl disk.img@2")]
+#[command(after_help = "Examples:\n  rump ls -lh disk.img:/var/log\n  rump ls -R --jsonl disk.img@2
+Records of --json: those of stat, dot files included.")]
 pub struct Args {
     /// Long format: type and mode, links, owner, group, size, time (UTC), name
     #[arg(short = 'l')]
@@ -56,23 +57,19 @@ pub struct Args {
     /// Numeric owners (always so)
     #[arg(short = 'n')]
     numeric: bool,
-    /// Print a JSON array of records, dot files included
-    #[arg(long)]
-    json: bool,
-    /// Print a JSON record per line, dot files included
-    #[arg(long, conflicts_with = "json")]
-    jsonl: bool,
+    #[command(flatten)]
+    format: Format,
     /// With --json or --jsonl: extended attributes too
-    #[arg(long)]
+    #[arg(long, requires = "Format")]
     xattrs: bool,
     /// What to list
-    #[arg(value_name = "ADDRESS", required = true)]
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
 }
 
 impl Args {
     fn records(&self) -> bool {
-        self.json || self.jsonl
+        self.format.is_json()
     }
 
     fn needs_stats(&self) -> bool {
@@ -123,7 +120,7 @@ struct Listing<'a> {
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
     let places = session.places(&args.addresses)?;
-    let mut listing = Listing { args, session, out, json: JsonWriter::new(args.jsonl), began: false };
+    let mut listing = Listing { args, session, out, json: args.format.writer(), began: false };
     let mut directories = Vec::new();
     for place in places {
         match listing.stat_top(&place) {
@@ -142,7 +139,7 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
         listing.directories(place, headed)?;
     }
     let Listing { json, out, .. } = listing;
-    if args.json { Ok(json.finish(out)?) } else { Ok(()) }
+    Ok(json.finish(out)?)
 }
 
 impl Listing<'_> {
@@ -166,7 +163,7 @@ impl Listing<'_> {
             let is_top = path == place.path;
             let opened = match is_top {
                 true => process.open(&path, OpenFlags::DIRECTORY, Mode::new(0)),
-                false => open_directory(process, None, &path),
+                false => open_far(process, &path),
             };
             let fd = match opened {
                 Ok(fd) => fd,
@@ -257,7 +254,7 @@ impl Listing<'_> {
         if self.args.records() {
             let mut record = Record::new(path, file_name(name), stat, target.as_deref());
             if self.args.xattrs {
-                if let Err(error) = record.add_xattrs(place.process(), path) {
+                if let Err(error) = record.add_xattrs(place.process(), directory, name) {
                     self.session.report(place, path, &error);
                 }
             }

@@ -5,14 +5,17 @@
 #![forbid(unsafe_code)]
 
 mod cat;
+mod chain;
 mod cp;
 mod df;
 mod du;
 mod find;
+mod generate;
 mod glob;
 mod info;
 mod ls;
 mod output;
+mod progress;
 mod record;
 mod session;
 mod stat;
@@ -21,9 +24,10 @@ mod tree;
 mod units;
 mod walk;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use output::Output;
-use session::{Failure, Session};
+use rumpkit::image::LockPolicy;
+use session::{Chatter, Failure, Session};
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
@@ -41,7 +45,7 @@ Examples:
   rump find disk.img -name '*.conf' -size +1M
 
 Exit status: 0 done, 1 some of it failed, 2 usage, 3 the image could not be opened,
-4 another program holds the image.";
+4 another program holds the image, 130 interrupted.";
 
 /// Files out of disk images, without root and without mounting.
 #[derive(Parser)]
@@ -53,6 +57,9 @@ struct Cli {
     /// Do not lock the image: what is read may change underneath
     #[arg(long, global = true)]
     no_lock: bool,
+    /// No progress and no notes: only what failed is told
+    #[arg(short, long, global = true)]
+    quiet: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -79,6 +86,9 @@ enum Command {
     Sum(sum::Args),
     /// Copy files out of an image
     Cp(cp::Args),
+    /// Write man pages and completions, for an installation
+    #[command(hide = true)]
+    Generate(generate::Args),
 }
 
 fn main() -> ExitCode {
@@ -92,7 +102,9 @@ fn main() -> ExitCode {
         std::process::exit(70);
     }));
     let cli = Cli::parse_from(translate(std::env::args_os().collect()));
-    let mut session = Session::new(cli.no_lock);
+    let lock = if cli.no_lock { LockPolicy::NoLock } else { LockPolicy::Lock };
+    let chatter = if cli.quiet { Chatter::Quiet } else { Chatter::Usual };
+    let mut session = Session::new(lock, chatter);
     let mut output = Output::new();
     let result = run(cli.command, &mut session, &mut output).and_then(|()| Ok(output.flush()?));
     match result {
@@ -100,6 +112,7 @@ fn main() -> ExitCode {
         Err(failure) => {
             // What was found so far is worth having; a second failure here adds nothing.
             let _ = output.flush();
+            session.progress.clear();
             failure.finish()
         }
     }
@@ -117,6 +130,7 @@ fn run(command: Command, session: &mut Session, output: &mut Output) -> Result<(
         Command::Df(args) => df::run(&args, session, output),
         Command::Sum(args) => sum::run(&args, session, output),
         Command::Cp(args) => cp::run(&args, session),
+        Command::Generate(args) => generate::run(&args, Cli::command()),
     }
 }
 
@@ -141,7 +155,6 @@ fn translate(mut words: Vec<OsString>) -> Vec<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

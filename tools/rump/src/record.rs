@@ -1,6 +1,7 @@
-//! The JSON record of a file, the same for `ls`, `find` and `stat`.
+//! The JSON record of a file, the same for `ls`, `find`, `stat` and `tree`, and how records are written.
 
 use crate::output::hex;
+use clap::Args as ClapArgs;
 use rumpkit::{AtFlags, Fd, FileType, KResult, Process, Stat, TimeSpec};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -108,16 +109,32 @@ impl Record {
         }
     }
 
-    /// Adds the extended attributes of the file at `path`.
-    pub fn add_xattrs(&mut self, process: &Process, path: &[u8]) -> KResult<()> {
-        let mut all = BTreeMap::new();
-        for name in process.llistxattr(path)? {
-            let value = process.lgetxattr(path, &name)?;
-            all.insert(String::from_utf8_lossy(&name).into_owned(), hex(&value));
-        }
-        self.xattrs = Some(all);
+    /// Adds the extended attributes of `name` in `directory`.
+    pub fn add_xattrs(&mut self, process: &Process, directory: Option<Fd>, name: &[u8]) -> KResult<()> {
+        let all = read_xattrs(process, directory, name)?.into_iter();
+        let in_text = |(name, value): Xattr| (String::from_utf8_lossy(&name).into(), hex(&value));
+        self.xattrs = Some(all.map(in_text).collect());
         Ok(())
     }
+}
+
+/// Name and value of an extended attribute.
+pub type Xattr = (Vec<u8>, Vec<u8>);
+
+/// The extended attributes of `name` in `directory`, of a link itself.
+pub fn read_xattrs(process: &Process, directory: Option<Fd>, name: &[u8]) -> KResult<Vec<Xattr>> {
+    if let Some(directory) = directory {
+        // The calls on attributes know no directory but the working one, which nothing else here depends on.
+        process.fchdir(directory)?;
+    }
+    let value = |attribute: Vec<u8>| Ok((attribute.clone(), process.lgetxattr(name, &attribute)?));
+    process.llistxattr(name)?.into_iter().map(value).collect()
+}
+
+/// As [`read_xattrs`], of what is open.
+pub fn read_xattrs_of(process: &Process, fd: Fd) -> KResult<Vec<Xattr>> {
+    let value = |attribute: Vec<u8>| Ok((attribute.clone(), process.fgetxattr(fd, &attribute)?));
+    process.flistxattr(fd)?.into_iter().map(value).collect()
 }
 
 /// The target of `name` in `directory`, if `stat` says it is a symbolic link.
@@ -139,34 +156,64 @@ pub fn stat_path(process: &Process, path: &[u8], follow: bool) -> KResult<Stat> 
     process.fstatat(None, path, flags)
 }
 
+/// The words that ask for JSON, the same for every command that prints records.
+#[derive(ClapArgs)]
+pub struct Format {
+    /// Print a JSON array of records
+    #[arg(long)]
+    json: bool,
+    /// Print a JSON record per line
+    #[arg(long, conflicts_with = "json")]
+    jsonl: bool,
+}
+
+impl Format {
+    /// Whether records are asked for.
+    pub fn is_json(&self) -> bool {
+        self.json || self.jsonl
+    }
+
+    /// What writes them, or nothing if none are asked for.
+    pub fn writer(&self) -> JsonWriter {
+        let form = match (self.json, self.jsonl) {
+            (true, _) => Form::Array,
+            (_, true) => Form::Lines,
+            _ => Form::None,
+        };
+        JsonWriter { form, count: 0 }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    None,
+    Array,
+    Lines,
+}
+
 /// Writes records one by one: as one JSON array, or as one object per line.
 pub struct JsonWriter {
-    lines: bool,
+    form: Form,
     count: u64,
 }
 
 impl JsonWriter {
-    /// A writer; `lines` for an object per line.
-    pub fn new(lines: bool) -> Self {
-        Self { lines, count: 0 }
-    }
-
     /// Writes one value.
     pub fn write(&mut self, out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
-        if !self.lines {
+        if self.form == Form::Array {
             out.write_all(if self.count == 0 { b"[\n" } else { b",\n" })?;
         }
         self.count += 1;
         serde_json::to_writer(&mut *out, value).map_err(io::Error::from)?;
-        if self.lines { out.write_all(b"\n") } else { Ok(()) }
+        if self.form == Form::Lines { out.write_all(b"\n") } else { Ok(()) }
     }
 
-    /// Ends the array.
+    /// Ends the array, if there is one.
     pub fn finish(&self, out: &mut impl Write) -> io::Result<()> {
-        match (self.lines, self.count) {
-            (true, _) => Ok(()),
-            (false, 0) => out.write_all(b"[]\n"),
-            (false, _) => out.write_all(b"\n]\n"),
+        match (self.form, self.count) {
+            (Form::None | Form::Lines, _) => Ok(()),
+            (Form::Array, 0) => out.write_all(b"[]\n"),
+            (Form::Array, _) => out.write_all(b"\n]\n"),
         }
     }
 }

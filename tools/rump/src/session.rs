@@ -1,8 +1,9 @@
 //! What lasts for one run: the opened images, each opened once, and the count of what failed.
 
 use crate::output::escaped;
+use crate::progress::Progress;
 use rumpkit::image::{Address, Image, LockPolicy, OpenError};
-use rumpkit::{PosixHost, Process};
+use rumpkit::{Errno, PosixHost, Process};
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -41,7 +42,11 @@ impl Failure {
             Self::Usage(text) => (format!("{text}\nTry 'rump --help'."), 2),
             Self::Open(name, error) => {
                 let status = if error.is_locked() { 4 } else { 3 };
+                let is_missing = matches!(&error, OpenError::Host(error) if error.errno == Errno::ENOENT);
                 match error {
+                    OpenError::Host(error) if is_missing && name.contains(':') => {
+                        (format!("{error} (a path in an image begins with a slash: IMAGE:/PATH)"), status)
+                    }
                     // The host's texts name the file themselves.
                     OpenError::Host(error) => (error.to_string(), status),
                     error => (format!("{name}: {error}"), status),
@@ -53,6 +58,15 @@ impl Failure {
         warn(&text);
         ExitCode::from(status)
     }
+}
+
+/// Whether a run tells more than what failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Chatter {
+    /// Progress on a terminal, and notes.
+    Usual,
+    /// Failures only.
+    Quiet,
 }
 
 /// Lines on standard error. Texts of errors may quote an image, which may not command the terminal.
@@ -95,15 +109,32 @@ struct Opened {
 pub struct Session {
     host: Arc<PosixHost>,
     lock: LockPolicy,
+    chatter: Chatter,
+    /// What long work counts, and shows.
+    pub progress: Progress,
     opened: Vec<Opened>,
     failures: u64,
 }
 
 impl Session {
     /// A session without images.
-    pub fn new(no_lock: bool) -> Self {
-        let lock = if no_lock { LockPolicy::NoLock } else { LockPolicy::Lock };
-        Self { host: PosixHost::new(), lock, opened: Vec::new(), failures: 0 }
+    pub fn new(lock: LockPolicy, chatter: Chatter) -> Self {
+        let (host, progress) = (PosixHost::new(), Progress::hidden());
+        Self { host, lock, chatter, progress, opened: Vec::new(), failures: 0 }
+    }
+
+    /// Shows progress from now on, if somebody can see it and wants to.
+    pub fn show_progress(&mut self) {
+        if self.chatter == Chatter::Usual {
+            self.progress = Progress::on_terminal();
+        }
+    }
+
+    /// Says what is no failure.
+    pub fn note(&self, text: &str) {
+        if self.chatter == Chatter::Usual {
+            self.progress.suspend(|| warn(text));
+        }
     }
 
     /// The host.
@@ -147,7 +178,7 @@ impl Session {
     /// Reports that something at `path` failed, and counts it.
     pub fn report(&mut self, place: &Place, path: &[u8], why: &dyn Display) {
         self.failures += 1;
-        warn(&format!("{}:{}: {why}", place.volume, escaped(path)));
+        self.progress.suspend(|| warn(&format!("{}:{}: {why}", place.volume, escaped(path))));
     }
 
     /// Whether anything was reported.

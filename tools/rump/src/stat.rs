@@ -1,42 +1,43 @@
 //! `rump stat`: all attributes of files.
 
 use crate::output::{Output, escaped};
-use crate::record::{JsonWriter, Record, read_target, stat_path, type_word};
+use crate::record::{Format, Record, read_target, stat_path, type_word};
 use crate::session::{Failure, Place, Session};
 use crate::{units, walk};
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::{FileType, KResult, Stat};
 use std::ffi::OsString;
 use std::io::{self, Write};
 
 /// Arguments of `rump stat`.
 #[derive(ClapArgs)]
-#[command(after_help = "Example:\n  rump stat --json disk.img:/etc/passwd")]
+#[command(after_help = "Example:\n  rump stat --json disk.img:/etc/passwd
+Records of --json: path, name, type, mode, uid, gid, nlink, size, blocks (of 512 bytes), ino, mtime, atime, ctime,
+birthtime, where they apply target, rdev, xattrs, and path_hex, name_hex, target_hex beside what is not UTF-8.")]
 pub struct Args {
-    /// Print a JSON array
-    #[arg(long)]
-    json: bool,
-    /// With --json: extended attributes too, their values in base 16
-    #[arg(long, requires = "json")]
+    #[command(flatten)]
+    format: Format,
+    /// With --json or --jsonl: extended attributes too, their values in base 16
+    #[arg(long, requires = "Format")]
     xattrs: bool,
     /// Follow symbolic links
     #[arg(short = 'L', long)]
     dereference: bool,
     /// Files, as IMAGE:/PATH
-    #[arg(value_name = "ADDRESS", required = true)]
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
 }
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
-    let mut json = JsonWriter::new(false);
+    let mut json = args.format.writer();
     for place in session.places(&args.addresses)? {
         match gather(&place, args) {
-            Ok((stat, target)) if args.json => {
+            Ok((stat, target)) if args.format.is_json() => {
                 let mut record =
                     Record::new(&place.path, walk::file_name(&place.path), &stat, target.as_deref());
                 if args.xattrs {
-                    if let Err(error) = record.add_xattrs(place.process(), &place.path) {
+                    if let Err(error) = record.add_xattrs(place.process(), None, &place.path) {
                         session.report(&place, &place.path, &error);
                     }
                 }
@@ -46,7 +47,7 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
             Err(error) => session.report(&place, &place.path, &error),
         }
     }
-    if args.json { Ok(json.finish(out)?) } else { Ok(()) }
+    Ok(json.finish(out)?)
 }
 
 fn gather(place: &Place, args: &Args) -> KResult<(Stat, Option<Vec<u8>>)> {

@@ -1,10 +1,11 @@
 //! `rump sum`: SHA-256 of files, in the form that `sha256sum` prints.
 
 use crate::output::{Output, hex};
-use crate::record::{JsonWriter, stat_path, text_and_hex};
+use crate::progress::Progress;
+use crate::record::{Format, JsonWriter, stat_path, text_and_hex};
 use crate::session::{Failure, Place, Session};
-use crate::walk::{Entry, Step, Visitor, walk};
-use clap::Args as ClapArgs;
+use crate::walk::{Entry, Step, Visitor, file_name, walk};
+use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::{Fd, FileType, KError, KResult, Mode, OpenFlags, Process};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -15,13 +16,18 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 /// Arguments of `rump sum`.
 #[derive(ClapArgs)]
-#[command(after_help = "Example:\n  rump sum disk.img:/etc > etc.sha256")]
+#[command(after_help = "Examples:
+  rump sum disk.img:/etc > etc.sha256
+  rump sum disk.img:/etc --relative > etc.sha256; rump cp -a disk.img:/etc . && (cd etc && sha256sum -c ../etc.sha256)
+Records of --json: path, size, sha256.")]
 pub struct Args {
-    /// Print a JSON array
+    #[command(flatten)]
+    format: Format,
+    /// Print paths from the address on, not from the root of the image: for sha256sum -c in a copy
     #[arg(long)]
-    json: bool,
+    relative: bool,
     /// Files, or directories with all files below
-    #[arg(value_name = "ADDRESS", required = true)]
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
 }
 
@@ -45,8 +51,11 @@ struct Sums<'a> {
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
-    let mut json = JsonWriter::new(false);
+    let mut json = args.format.writer();
     let mut buffer = vec![0; CHUNK_BYTES];
+    if !out.is_terminal() {
+        session.show_progress();
+    }
     for place in session.places(&args.addresses)? {
         match stat_path(place.process(), &place.path, true) {
             Ok(stat) if !matches!(stat.file_type, FileType::Regular | FileType::Directory) => {
@@ -60,11 +69,12 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
             Err(error) => session.report(&place, &place.path, &error),
         }
     }
-    if args.json { Ok(json.finish(out)?) } else { Ok(()) }
+    session.progress.clear();
+    Ok(json.finish(out)?)
 }
 
 /// Digest and length of the open file `fd`.
-fn digest(process: &Process, fd: Fd, buffer: &mut [u8]) -> KResult<(String, u64)> {
+fn digest(process: &Process, fd: Fd, buffer: &mut [u8], progress: &mut Progress) -> KResult<(String, u64)> {
     let mut hasher = Sha256::new();
     let mut offset = 0_u64;
     loop {
@@ -74,6 +84,7 @@ fn digest(process: &Process, fd: Fd, buffer: &mut [u8]) -> KResult<(String, u64)
         }
         hasher.update(&buffer[..count]);
         offset += count as u64;
+        progress.add_bytes(count);
     }
 }
 
@@ -97,10 +108,22 @@ fn write_line(out: &mut Output, digest: &str, path: &[u8]) -> io::Result<()> {
 }
 
 impl Sums<'_> {
+    fn shown<'p>(&self, path: &'p [u8]) -> &'p [u8] {
+        let top = self.place.path.as_slice();
+        match path.strip_prefix(top) {
+            Some(rest) if self.args.relative => match rest.iter().position(|&byte| byte != b'/') {
+                Some(begin) => &rest[begin..],
+                None => file_name(path),
+            },
+            _ => path,
+        }
+    }
+
     fn sum(&mut self, entry: &Entry<'_>) -> Result<Option<(String, u64)>, KError> {
+        self.session.progress.begin(entry.path);
         let process = self.place.process();
         let fd = process.openat(entry.directory, entry.name, OpenFlags::empty(), Mode::new(0))?;
-        let result = digest(process, fd, self.buffer);
+        let result = digest(process, fd, self.buffer, &mut self.session.progress);
         // Closing what was only read cannot lose anything.
         let _ = process.close(fd);
         result.map(Some)
@@ -117,11 +140,16 @@ impl Visitor<Failure> for Sums<'_> {
             None
         });
         if let Some((sha256, size)) = result {
-            if self.args.json {
-                let (path, path_hex) = text_and_hex(entry.path);
+            self.session.progress.add_file();
+            let path = self.shown(entry.path);
+            if self.args.format.is_json() {
+                let (path, path_hex) = text_and_hex(path);
                 self.json.write(self.out, &Sum { path, path_hex, size, sha256 })?;
             } else {
-                write_line(self.out, &sha256, entry.path)?;
+                write_line(self.out, &sha256, path)?;
+                if self.out.is_terminal() {
+                    self.out.flush()?;
+                }
             }
         }
         Ok(Step::Over)

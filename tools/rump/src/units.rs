@@ -58,6 +58,12 @@ impl Civil {
     }
 }
 
+/// `2026-11-24`.
+pub fn day(time: TimeSpec) -> String {
+    let civil = Civil::new(time);
+    format!("{:04}-{:02}-{:02}", civil.year, civil.month, civil.day)
+}
+
 /// `2026-11-24 06:30`.
 pub fn minute(time: TimeSpec) -> String {
     let civil = Civil::new(time);

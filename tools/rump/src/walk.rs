@@ -2,9 +2,11 @@
 //!
 //! The image is hostile: a directory that is met twice (a loop, or a directory with two names) is reported and
 //! not entered again, so a walk ends after as many steps as the image has entries. Memory: the names of the
-//! directories on the way from the root to here, and the numbers of the directories seen.
+//! directories on the way from the root to here, and the numbers of the directories seen. Descriptors: few, at
+//! any depth (see [`Chain`]).
 
-use rumpkit::{AtFlags, Fd, FileType, Ino, KError, KResult, Mode, OpenFlags, Process, Stat};
+use crate::chain::Chain;
+use rumpkit::{AtFlags, Errno, Fd, FileType, Ino, KError, KResult, Mode, OpenFlags, Process, Stat};
 use std::collections::HashSet;
 
 /// The names of one directory, in one piece of memory.
@@ -64,6 +66,29 @@ pub fn open_directory(process: &Process, parent: Option<Fd>, name: &[u8]) -> KRe
     process.openat(parent, name, OpenFlags::DIRECTORY | OpenFlags::NOFOLLOW, Mode::new(0))
 }
 
+/// Longest piece of a path that the kernel takes in one call, well below its limit.
+const PIECE_BYTES: usize = 3072;
+
+/// Opens the directory at `path`, which may be longer than the kernel takes in one call.
+pub fn open_far(process: &Process, path: &[u8]) -> KResult<Fd> {
+    let mut at = None;
+    let mut rest = path;
+    while rest.len() > PIECE_BYTES {
+        let Some(end) = rest[..PIECE_BYTES].iter().rposition(|&byte| byte == b'/').filter(|&end| end > 0)
+        else {
+            break;
+        };
+        let next = OpenDirectory { process, fd: open_directory(process, at_fd(&at), &rest[..end])? };
+        at = Some(next);
+        rest = &rest[end + 1..];
+    }
+    open_directory(process, at_fd(&at), rest)
+}
+
+fn at_fd(directory: &Option<OpenDirectory<'_>>) -> Option<Fd> {
+    directory.as_ref().map(|directory| directory.fd)
+}
+
 /// Appends `name` to `path`.
 pub fn join(path: &mut Vec<u8>, name: &[u8]) {
     if path.last() != Some(&b'/') {
@@ -104,46 +129,86 @@ pub enum Step {
     Over,
 }
 
+/// A directory at its end.
+pub struct Left<'a> {
+    /// Its path from the root of the image.
+    pub path: &'a [u8],
+    /// Steps from the top.
+    pub depth: usize,
+    /// Its attributes.
+    pub stat: &'a Stat,
+    /// The directory, open; `None` if it could not be opened, which was reported then.
+    pub fd: Option<Fd>,
+}
+
 /// What is done on a walk. `E` ends it.
 pub trait Visitor<E> {
     /// A file, before what is in it. The answer counts for directories only.
     fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, E>;
     /// A directory that was entered, after all that is in it.
-    fn leave(&mut self, path: &[u8], depth: usize, stat: &Stat) -> Result<(), E> {
-        let _ = (path, depth, stat);
+    fn leave(&mut self, left: &Left<'_>) -> Result<(), E> {
+        let _ = left;
         Ok(())
     }
     /// Something could not be read.
     fn failed(&mut self, path: &[u8], why: &str) -> Result<(), E>;
 }
 
-struct Frame {
+/// A directory of the image, closed when dropped.
+struct OpenDirectory<'a> {
+    process: &'a Process,
     fd: Fd,
+}
+
+impl<'a> OpenDirectory<'a> {
+    fn at(process: &'a Process, parent: Fd, name: &[u8]) -> KResult<Self> {
+        Ok(Self { process, fd: open_directory(process, Some(parent), name)? })
+    }
+
+    /// Opens a directory once more, which has to be the same.
+    fn again(&self, name: &[u8], ino: Ino) -> KResult<Self> {
+        let opened = Self::at(self.process, self.fd, name)?;
+        if self.process.fstat(opened.fd)?.ino == ino {
+            return Ok(opened);
+        }
+        Err(KError::new(Errno::EIO, "the directory has changed during the walk"))
+    }
+}
+
+impl Drop for OpenDirectory<'_> {
+    fn drop(&mut self) {
+        // Closing a directory that was only read cannot lose anything.
+        let _ = self.process.close(self.fd);
+    }
+}
+
+struct Frame {
     names: Names,
     next: usize,
     stat: Stat,
     path_length: usize,
 }
 
+/// Descriptors that a process of a rump kernel may have.
+const DESCRIPTORS: usize = rumpkit::OPEN_MAX as usize;
+
 /// Walks from `top`, whose attributes are `stat`, in order of bytes.
 pub fn walk<E>(process: &Process, top: &[u8], stat: &Stat, visitor: &mut impl Visitor<E>) -> Result<(), E> {
-    let mut walk = Walk { process, path: top.to_vec(), frames: Vec::new(), seen: HashSet::new() };
+    let (path, frames, chain, seen) = (top.to_vec(), Vec::new(), Chain::new(DESCRIPTORS), HashSet::new());
+    let mut walk = Walk { process, path, frames, chain, seen };
     let entry = Entry { path: top, name: top, directory: None, depth: 0, stat, is_last: true };
     if visitor.enter(&entry)? == Step::Into && stat.file_type == FileType::Directory {
         walk.push(None, top, stat, visitor)?;
     }
-    let result = walk.run(visitor);
-    for frame in walk.frames.drain(..) {
-        // Only after an early end: the descriptors are dropped with the process anyway.
-        let _ = process.close(frame.fd);
-    }
-    result
+    walk.run(visitor)
 }
 
 struct Walk<'a> {
     process: &'a Process,
     path: Vec<u8>,
+    /// As many as the levels of `chain`.
     frames: Vec<Frame>,
+    chain: Chain<OpenDirectory<'a>, Ino>,
     seen: HashSet<Ino>,
 }
 
@@ -151,18 +216,27 @@ impl Walk<'_> {
     fn run<E>(&mut self, visitor: &mut impl Visitor<E>) -> Result<(), E> {
         while let Some(frame) = self.frames.last_mut() {
             self.path.truncate(frame.path_length);
-            if frame.next >= frame.names.len() {
+            let opened = self.chain.last(|above, name, &ino| above.again(name, ino));
+            let directory = match opened {
+                Some(Ok(directory)) => Some(directory.fd),
+                Some(Err(error)) => {
+                    visitor.failed(&self.path, &error.to_string())?;
+                    None
+                }
+                None => None,
+            };
+            let Some(directory) = directory.filter(|_| frame.next < frame.names.len()) else {
                 let stat = frame.stat;
-                // Closing a directory that was only read cannot lose anything.
-                let _ = self.process.close(frame.fd);
                 self.frames.pop();
-                visitor.leave(&self.path, self.frames.len(), &stat)?;
+                let left = Left { path: &self.path, depth: self.frames.len(), stat: &stat, fd: directory };
+                visitor.leave(&left)?;
+                self.chain.truncate(self.frames.len());
                 continue;
-            }
+            };
             let index = frame.next;
             frame.next += 1;
             let name = frame.names.name(index).to_vec();
-            let (directory, is_last) = (frame.fd, frame.next == frame.names.len());
+            let is_last = frame.next == frame.names.len();
             join(&mut self.path, &name);
             self.step(directory, &name, is_last, visitor)?;
         }
@@ -200,28 +274,33 @@ impl Walk<'_> {
             "directory met before: the image is damaged".to_string()
         } else {
             match self.open(parent, name) {
-                Ok((fd, names)) => {
-                    let path_length = self.path.len();
+                Ok(directory) => {
+                    let names = Names::read(self.process, directory.fd);
                     if let Some(damage) = names.damage() {
                         visitor.failed(&self.path, &damage.to_string())?;
                     }
-                    self.frames.push(Frame { fd, names, next: 0, stat: *stat, path_length });
+                    self.chain.push(name, stat.ino, directory);
+                    self.frames.push(Frame { names, next: 0, stat: *stat, path_length: self.path.len() });
                     return Ok(());
                 }
                 Err(error) => error.to_string(),
             }
         };
         visitor.failed(&self.path, &why)?;
-        visitor.leave(&self.path, self.frames.len(), stat)
+        visitor.leave(&Left { path: &self.path, depth: self.frames.len(), stat, fd: None })
     }
+}
 
-    fn open(&self, parent: Option<Fd>, name: &[u8]) -> KResult<(Fd, Names)> {
-        let fd = match parent {
-            Some(_) => open_directory(self.process, parent, name)?,
+impl<'a> Walk<'a> {
+    fn open(&self, parent: Option<Fd>, name: &[u8]) -> KResult<OpenDirectory<'a>> {
+        let process = self.process;
+        match parent {
+            Some(parent) => OpenDirectory::at(process, parent, name),
             // The top is what the user named: a symbolic link there may be followed.
-            None => self.process.open(name, OpenFlags::DIRECTORY, Mode::new(0))?,
-        };
-        Ok((fd, Names::read(self.process, fd)))
+            None => {
+                Ok(OpenDirectory { process, fd: process.open(name, OpenFlags::DIRECTORY, Mode::new(0))? })
+            }
+        }
     }
 }
 

@@ -5,26 +5,33 @@
 //! only when it is complete. What is there already with the same size and time is left, so a second run goes
 //! on where the first one stopped.
 
-mod file;
-mod progress;
+mod attributes;
+mod content;
+mod copier;
+mod error;
+mod links;
+mod resume;
+mod special;
 mod target;
 mod tree;
 
-use crate::session::{Failure, Place, Session, warn};
+use crate::session::{Failure, Place, Session};
 use crate::walk::file_name;
-use clap::Args as ClapArgs;
-use progress::Progress;
+use clap::{Args as ClapArgs, ValueHint};
+use copier::Copier;
 use std::ffi::OsString;
 use target::Target;
-use tree::Copier;
 
 /// Arguments of `rump cp`.
 #[derive(ClapArgs)]
 #[command(after_help = "Examples:
   rump cp disk.img:/etc/fstab .
   rump cp -r disk.img@2:/home ./home
-Modes, times, extended attributes, hard links and holes are kept; owners too when run as root.
-Symbolic links are copied as links. Run it again to go on after an interruption.")]
+Modes, times, extended attributes, hard links and holes are kept; owners too when run as root. What this host does
+not allow to keep is said once, and is no failure; what could not be copied at all, such as a device file for an
+ordinary user, is named, and the exit status is 1. Symbolic links are copied as links, and never followed.
+Run it again to go on after an interruption: what is there with the same size and time is left as it is. A full or
+read-only target ends the work at once, with 1; Ctrl-C with 130.")]
 pub struct Args {
     /// Directories with all that is in them
     #[arg(short = 'r', short_alias = 'R', long)]
@@ -32,35 +39,31 @@ pub struct Args {
     /// The same as -r: attributes are always kept
     #[arg(short = 'a', long)]
     archive: bool,
-    /// IMAGE:/PATH..., and where to copy to on this host
-    #[arg(value_name = "ADDRESS... TARGET", required = true, num_args = 2..)]
-    words: Vec<OsString>,
+    /// What to copy, as IMAGE:/PATH
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
+    addresses: Vec<OsString>,
+    /// Where to copy it to on this host: a directory to copy into, or a name that is free
+    #[arg(value_name = "TARGET", value_hint = ValueHint::AnyPath)]
+    target: OsString,
 }
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session) -> Result<(), Failure> {
-    let Some((target, sources)) = args.words.split_last() else {
-        return Err(Failure::Usage("cp: no target".into()));
-    };
-    let places = session.places(sources)?;
-    let is_many = places.len() > 1;
-    let mut copier = Copier::new(session, args.recursive || args.archive, Progress::new())?;
+    let places = session.places(&args.addresses)?;
+    places.iter().try_for_each(check_name)?;
+    let mut copier = Copier::new(session, args.recursive || args.archive)?;
     for place in &places {
-        let name = check_name(place)?;
-        let target = Target::find(target, name, is_many)?;
+        let target = Target::find(&args.target, place, places.len() > 1)?;
         copier.copy(place, target)?;
     }
-    let summary = copier.finish();
-    if let Some(text) = summary {
-        warn(&text);
-    }
+    copier.finish();
     Ok(())
 }
 
-/// The name that a source has in a target directory; empty for the root of an image.
-fn check_name(place: &Place) -> Result<&[u8], Failure> {
+/// The name of a source is the name of its copy.
+fn check_name(place: &Place) -> Result<(), Failure> {
     match file_name(&place.path) {
         b"." | b".." => Err(Failure::Usage("cp: a source must not end in . or ..".into())),
-        name => Ok(name),
+        _ => Ok(()),
     }
 }

@@ -1,0 +1,78 @@
+//! The content of one file, with its holes.
+
+use super::error::CopyError;
+use crate::progress::Progress;
+use rumpkit::{Errno as ImageErrno, Fd, Process, Whence};
+use rustix::fs::{self, Mode, OFlags};
+use rustix::io::Errno;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Copies content between an image and a new host file; holes are skipped.
+pub fn copy_content(
+    process: &Process,
+    from: Fd,
+    to: &OwnedFd,
+    buffer: &mut [u8],
+    progress: &mut Progress,
+    stop: &AtomicBool,
+) -> Result<(), CopyError> {
+    let size = process.fstat(from)?.size;
+    let mut offset = 0;
+    while offset < size {
+        let Some((data, hole)) = next_data(process, from, offset, size)? else { break };
+        offset = data;
+        while offset < hole {
+            if stop.load(Ordering::Relaxed) {
+                return Err(CopyError::Interrupted);
+            }
+            let wanted = usize::try_from(hole - offset).unwrap_or(usize::MAX).min(buffer.len());
+            let count = process.pread(from, &mut buffer[..wanted], offset)?;
+            if count == 0 {
+                return Err(CopyError::Refused("the file ends before its size"));
+            }
+            write_all(to, &buffer[..count], offset)?;
+            offset += count as u64;
+            progress.add_bytes(count);
+        }
+    }
+    Ok(fs::ftruncate(to, size)?)
+}
+
+/// The next stretch of data at or after `offset`: always a step forward, whatever the image says.
+fn next_data(process: &Process, fd: Fd, offset: u64, size: u64) -> Result<Option<(u64, u64)>, CopyError> {
+    let position = i64::try_from(offset).map_err(|_| CopyError::Refused("the file is too large"))?;
+    let data = match process.lseek(fd, position, Whence::Data) {
+        Ok(data) => data,
+        Err(error) if error.errno == ImageErrno::ENXIO => return Ok(None),
+        Err(error) if error.errno == ImageErrno::EINVAL => return Ok(Some((offset, size))),
+        Err(error) => return Err(error.into()),
+    };
+    let start = i64::try_from(data).map_err(|_| CopyError::Refused("the file is too large"))?;
+    let hole = process.lseek(fd, start, Whence::Hole)?.min(size);
+    if data < offset || hole <= data {
+        return Err(CopyError::Refused("the map of its holes is damaged"));
+    }
+    Ok(Some((data, hole)))
+}
+
+fn write_all(to: &OwnedFd, mut bytes: &[u8], mut offset: u64) -> Result<(), CopyError> {
+    while !bytes.is_empty() {
+        match rustix::io::pwrite(to, bytes, offset) {
+            Ok(0) => return Err(Errno::IO.into()),
+            Ok(count) => {
+                bytes = &bytes[count..];
+                offset += count as u64;
+            }
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Creates a file that was not there, for its owner alone.
+pub fn create_new(dir: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    fs::openat(dir, name, flags, Mode::RUSR | Mode::WUSR)
+}

@@ -1,0 +1,143 @@
+//! What lasts for all sources of one run.
+
+use super::attributes::Lost;
+use super::error::CopyError;
+use super::links::Links;
+use super::target::Target;
+use super::tree::Tree;
+use crate::output::escaped;
+use crate::record::stat_path;
+use crate::session::{Failure, Place, Session};
+use crate::walk::walk;
+use rumpkit::FileType;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// Exit status after Ctrl-C.
+const INTERRUPTED: i32 = 130;
+
+/// Copies sources one after the other.
+pub struct Copier<'a> {
+    pub(super) session: &'a mut Session,
+    recursive: bool,
+    /// The caller's user number.
+    pub(super) uid: u32,
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) buffer: Vec<u8>,
+    pub(super) links: Links,
+    pub(super) lost: Lost,
+    taken: HashSet<Vec<u8>>,
+    temporary: u64,
+    failed: u64,
+}
+
+impl<'a> Copier<'a> {
+    /// A copier; from now on Ctrl-C is asked for between pieces of work, and a second one ends at once.
+    pub fn new(session: &'a mut Session, recursive: bool) -> Result<Self, Failure> {
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED, stop.clone())
+                .and_then(|_| signal_hook::flag::register(signal, stop.clone()))
+                .map_err(|error| Failure::Other(format!("cannot watch for Ctrl-C: {error}")))?;
+        }
+        session.show_progress();
+        Ok(Self {
+            session,
+            recursive,
+            uid: rustix::process::geteuid().as_raw(),
+            stop,
+            buffer: vec![0; CHUNK_BYTES],
+            links: Links::default(),
+            lost: Lost::default(),
+            taken: HashSet::new(),
+            temporary: 0,
+            failed: 0,
+        })
+    }
+
+    /// Copies `place` to `target`.
+    pub fn copy(&mut self, place: &Place, target: Target) -> Result<(), Failure> {
+        let stat = match stat_path(place.process(), &place.path, false) {
+            Ok(stat) => stat,
+            Err(error) => {
+                self.fail(place, &place.path, &error.to_string());
+                return Ok(());
+            }
+        };
+        let why = if stat.file_type == FileType::Directory {
+            (!self.recursive).then_some("is a directory: copy it with -r")
+        } else {
+            target
+                .has_slash
+                .then_some("is no directory, and the target, with a slash at its end, is to be one")
+        };
+        let why = why.or_else(|| {
+            (!self.taken.insert(target.path.clone())).then_some("an earlier source was copied to this name")
+        });
+        if let Some(why) = why {
+            self.fail(place, &place.path, why);
+            return Ok(());
+        }
+        walk(place.process(), &place.path, &stat, &mut Tree::new(self, place, target))
+    }
+
+    /// Takes the progress line away and says what there is to say of the whole.
+    pub fn finish(self) {
+        self.session.progress.clear();
+        for note in self.lost.notes() {
+            self.session.note(&note);
+        }
+        if self.failed > 0 {
+            let files = self.session.progress.files;
+            self.session.note(&format!("{files} files copied or there already, {} not copied", self.failed));
+        }
+    }
+
+    /// Reports what concerns the image.
+    pub(super) fn fail(&mut self, place: &Place, path: &[u8], why: &str) {
+        self.failed += 1;
+        self.session.report(place, path, &why);
+    }
+
+    /// Reports why `path` was not copied to `host_path`; the answer is an error if nothing further can be copied.
+    pub(super) fn fail_copy(
+        &mut self,
+        place: &Place,
+        path: &[u8],
+        host_path: &[u8],
+        error: &CopyError,
+    ) -> Result<(), Failure> {
+        let files = self.session.progress.files;
+        match error {
+            CopyError::Interrupted => return Err(self.interrupted()),
+            CopyError::Host(_) => {
+                self.fail(place, path, &format!("cannot write {}: {error}", escaped(host_path)));
+            }
+            _ => self.fail(place, path, &error.to_string()),
+        }
+        match error.ends_all() {
+            true => Err(Failure::Other(format!("stopped after {files} files; run it again to go on"))),
+            false => Ok(()),
+        }
+    }
+
+    /// Errors: the user wants to stop.
+    pub(super) fn check_stop(&self) -> Result<(), Failure> {
+        if self.stop.load(Ordering::Relaxed) { Err(self.interrupted()) } else { Ok(()) }
+    }
+
+    fn interrupted(&self) -> Failure {
+        let files = self.session.progress.files;
+        Failure::Interrupted(format!("interrupted after {files} files; run it again to go on"))
+    }
+
+    /// A name for what is not complete yet.
+    pub(super) fn next_temporary(&mut self) -> Vec<u8> {
+        self.temporary += 1;
+        format!(".rump-{}-{}.part", std::process::id(), self.temporary).into_bytes()
+    }
+}
