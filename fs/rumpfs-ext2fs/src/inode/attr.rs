@@ -104,7 +104,7 @@ pub fn set_write_time(volume: &Volume, inode: &mut Inode, time: TimeSpec) {
 }
 
 /// A time as an inode holds it: 34 bits of seconds and nanoseconds, or 32 bits of seconds.
-fn stored_time(time: TimeSpec, has_extra: bool) -> (u32, u32) {
+pub fn stored_time(time: TimeSpec, has_extra: bool) -> (u32, u32) {
     let least = i64::from(i32::MIN);
     let most = if has_extra { i64::from(i32::MAX) + (3 << 32) } else { i64::from(i32::MAX) };
     let sec = time.sec.clamp(least, most);
