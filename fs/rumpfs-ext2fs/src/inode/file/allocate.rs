@@ -18,7 +18,7 @@ use crate::volume::Volume;
 use alloc::sync::Arc;
 use rump_kpi::{Allocation, Errno};
 
-/// Changes the space of `offset..offset + len`. Errors: EROFS, EINVAL (no length), ENOTSUP (encrypted, compressed,
+/// Changes the space of `offset..offset + len`, which is not empty. Errors: EROFS, ENOTSUP (encrypted, compressed,
 /// verity; space without content, for a file that is not mapped by extents), EFBIG, ENOSPC, EFTYPE, EIO.
 pub fn allocate(
     volume: &Volume,
@@ -29,9 +29,6 @@ pub fn allocate(
 ) -> Result<(), Error> {
     let inode = cell.inode();
     let writer = writer_for(volume, &inode)?;
-    if len == 0 {
-        return Err(Error::Refused(Errno::EINVAL));
-    }
     if inode.is_inline(volume) || (how != Allocation::PunchHole && !inode.has_flag(FLAG_EXTENTS)) {
         return Err(Error::unsupported("space without content, for a file that is not mapped by extents"));
     }

@@ -21,9 +21,9 @@ pub enum Target {
     InPlace,
     /// Mapped as not written.
     Unwritten,
-    /// Not mapped. With bigalloc the first cluster may be one that the file has already.
+    /// Not mapped.
     Hole {
-        /// It is not.
+        /// False if the blocks are in one cluster of a bigalloc volume, which the file has already.
         cluster_is_new: bool,
     },
 }

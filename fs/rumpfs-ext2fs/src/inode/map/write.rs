@@ -176,7 +176,7 @@ pub fn release(
     if to <= from {
         return Ok(());
     }
-    let start = DiskBlock(extent.start.0 - at.0 + from);
+    let start = DiskBlock(extent.start.0 + from - at.0);
     blocks::free(handle, Extent { start, len: to - from })?;
     space::add_blocks(volume, inode, -((to - from) as i64))
 }
