@@ -89,7 +89,7 @@ impl<'a> Plan<'a> {
             return Ok(());
         }
         let mask = cluster_mask(volume);
-        let wanted = |segment: &Segment<'_>| (segment.bytes.len() >> bits) as u64 + mask & !mask;
+        let wanted = |segment: &Segment<'_>| ((segment.bytes.len() >> bits) as u64 + mask) & !mask;
         let mut left: u64 = self.segments.iter().filter(|segment| is_hole(segment)).map(wanted).sum();
         let mut handle = volume.begin()?;
         for mut segment in core::mem::take(&mut self.segments) {
