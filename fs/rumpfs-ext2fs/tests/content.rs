@@ -3,7 +3,7 @@
 mod fixture;
 
 use fixture::{Image, Mount, Random};
-use rump_kpi::{Allocation, Errno, Node, SetAttr};
+use rump_kpi::{Allocation, Errno, FileType, Node, SetAttr};
 use std::sync::Arc;
 
 /// Each with its size in MiB.
@@ -18,6 +18,7 @@ const FORMATS: &[(u64, &[&str])] = &[
     (128, &["-t", "ext4", "-b", "4096", "-O", "bigalloc", "-C", "65536"]),
     (64, &["-t", "ext4", "-b", "1024", "-O", "bigalloc", "-C", "4096", "-N", "1024"]),
     (256, &["-t", "ext4", "-b", "65536", "-O", "^has_journal"]),
+    (64, &["-t", "ext4", "-b", "4096", "-O", "inline_data,metadata_csum"]),
     (64, &["-t", "ext4", "-b", "4096", "-I", "128", "-O", "^metadata_csum"]),
 ];
 
@@ -52,9 +53,9 @@ fn compare(file: &File, context: &str) {
 fn step(file: &mut File, random: &mut Random, most: u64, extents: bool) {
     let offset = random.below(most);
     let len = match random.below(10) {
-        0 => random.below(700_000),
+        0 => random.below(most / 4),
         1..=4 => random.below(100),
-        _ => random.below(20_000),
+        _ => random.below(most / 150),
     } + 1;
     let end = offset + len;
     let size = file.model.len() as u64;
@@ -151,6 +152,48 @@ fn run(format: &(u64, &[&str]), seed: u64, rounds: u64, steps: u64) {
         models = files.into_iter().map(|file| file.model).collect();
         mount.unmount();
         judge(&image, &models, &context);
+    }
+}
+
+#[test]
+fn small_files_stay_in_their_inodes_and_leave_them() {
+    for options in ["inline_data", "inline_data,^has_journal,^extent,^64bit"] {
+        let options = ["-t", "ext4", "-b", "1024", "-O", options, "-I", "512"];
+        let image = Image::make("inline", 32, &options);
+        let mut random = Random(3);
+        let mut models: Vec<Vec<u8>> = vec![Vec::new(); 60];
+        let names: Vec<String> = (0..models.len()).map(|number| format!("file{number}")).collect();
+        for round in 0..4 {
+            let mount = image.mount();
+            for (name, model) in names.iter().zip(&mut models) {
+                let node = match mount.find(name) {
+                    Ok(node) => node,
+                    Err(_) => mount.create(name, FileType::Regular).unwrap(),
+                };
+                let mut file = File { name: "small", node, model: std::mem::take(model) };
+                for _ in 0..6 {
+                    step(&mut file, &mut random, 150 << (2 * round), !options[5].contains("^extent"));
+                    compare(&file, options[5]);
+                }
+                *model = file.model;
+            }
+            mount.unmount();
+            image.check();
+            for (name, model) in names.iter().zip(&models) {
+                // debugfs gives all of `i_block` of a content that is shorter.
+                let dump = image.dump(name);
+                let (content, rest) = dump.split_at(model.len().min(dump.len()));
+                assert!(content == model && rest.iter().all(|byte| *byte == 0), "{name} in round {round}");
+            }
+            image.by_kernel(|point| {
+                for (name, model) in names.iter().zip(&models) {
+                    assert!(std::fs::read(point.join(name)).unwrap() == *model, "{name} in round {round}");
+                }
+            });
+            if round == 0 {
+                assert!(image.debugfs("stat file0").contains("Flags: 0x10000000"), "no file is in its inode");
+            }
+        }
     }
 }
 

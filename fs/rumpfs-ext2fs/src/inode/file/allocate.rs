@@ -29,13 +29,20 @@ pub fn allocate(
 ) -> Result<(), Error> {
     let inode = cell.inode();
     let writer = writer_for(volume, &inode)?;
-    if inode.is_inline(volume) || (how != Allocation::PunchHole && !inode.has_flag(FLAG_EXTENTS)) {
-        return Err(Error::unsupported("space without content, for a file that is not mapped by extents"));
-    }
     let end = limits::check(volume, &inode, offset.checked_add(len))?;
     retrying(volume, || {
         let mut content = cell.content.write();
         let change = Change { volume, writer, cell };
+        match (change.is_inline(), how) {
+            (true, Allocation::PunchHole) => return change.punch_inline(offset, end),
+            (true, _) => change.move_out()?,
+            (false, _) => {}
+        }
+        if how != Allocation::PunchHole && !cell.inode().has_flag(FLAG_EXTENTS) {
+            return Err(Error::unsupported(
+                "space without content, for a file that is not mapped by extents",
+            ));
+        }
         match how {
             Allocation::Extend => change.fill(&mut content, offset, end, Some(end)),
             Allocation::Reserve => change.fill(&mut content, offset, end, None),
