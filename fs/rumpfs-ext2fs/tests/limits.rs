@@ -276,3 +276,48 @@ fn an_error_of_content_is_said_once() {
     drop(mount);
     image.check();
 }
+
+#[test]
+fn damage_met_while_writing_is_an_error_and_no_accident() {
+    let files = NAMES.map(|name| (name, &[7u8; 200_000][..]));
+    let seed = std::env::var("SEED").map_or(5, |seed| seed.parse().expect("a number"));
+    let mut random = Random(seed);
+    for options in [
+        &["-t", "ext2", "-b", "1024"][..],
+        &["-t", "ext4", "-b", "1024", "-O", "^metadata_csum,^has_journal"],
+        &["-t", "ext4", "-b", "4096", "-O", "bigalloc,^metadata_csum,^has_journal", "-C", "16384"],
+    ] {
+        let image = Image::make_with("damage", 16, options, &files);
+        let mount = image.mount();
+        // Deep maps, so that there is something to damage.
+        for number in 0..600 {
+            mount.find("one").unwrap().write_at(number * 8192 + 400_000, b"piece").unwrap();
+        }
+        mount.unmount();
+        let sound = std::fs::read(image.path()).unwrap();
+        for round in 0..60 {
+            println!("seed {seed}, {options:?}, round {round}");
+            let mut bytes = sound.clone();
+            let maps: Vec<usize> = (0..bytes.len() / 1024)
+                .map(|block| block * 1024)
+                .filter(|at| *at >= 4096 && bytes[*at..at + 1024].iter().any(|byte| *byte != 0 && *byte != 7))
+                .collect();
+            for _ in 0..1 + random.below(12) {
+                let at = maps[random.below(maps.len() as u64) as usize] + random.below(256) as usize;
+                bytes[at] = random.next() as u8;
+            }
+            std::fs::write(image.path(), &bytes).unwrap();
+            let Ok(mount) = image.try_mount("") else { continue };
+            for step in 0..40 {
+                let Ok(node) = mount.find(NAMES[random.below(3) as usize]) else { continue };
+                let (offset, len) = (random.below(6_000_000), 1 + random.below(60_000));
+                let _ = match step % 4 {
+                    0 | 1 => node.write_at(offset, &pattern(offset, len as usize)).map(|_| ()),
+                    2 => resize(&node, offset),
+                    _ => node.allocate(offset, len, Allocation::PunchHole),
+                };
+            }
+            let _ = mount.fs.unmount();
+        }
+    }
+}
