@@ -31,7 +31,10 @@ pub fn mutate(
 
 fn change(image: &mut Image, random: &mut Random, fuzzer: &mut dyn FnMut(&mut [u8]) -> usize) -> Option<()> {
     let numbers = image.numbers();
-    let number = *random.pick(&numbers)?;
+    // Superblocks, descriptors and partition tables are at the front, and decide what the rest means.
+    let front = &numbers[..numbers.len().min(3)];
+    let among = if random.below(6) == 0 { front } else { &numbers };
+    let number = *random.pick(among)?;
     match random.below(32) {
         0 => image.remove(number),
         1 => image.set_size(random.next() % SIZE_MAX >> random.below(24)),

@@ -150,6 +150,11 @@ fn make_volume(scratch: &Path, tree: &Path, kib: u64, options: &str) -> Check<Pa
     }
     run(make.args(options.split(' ')).arg("-d").arg(tree).arg(&image), "", &[0])?;
     let long = format!("ea_set large user.long {}\n", "v".repeat(300));
+    if options.contains("ea_inode") {
+        let value = scratch.join("value");
+        told(fs::write(&value, [b'v'; 3000]), &value)?;
+        debugfs(&image, &format!("ea_set -f {} large user.huge\n", value.display()))?;
+    }
     debugfs(&image, &format!("ea_set small user.short value\n{long}mknod device c 5 1\n"))?;
     // Indexes the large directory.
     run(Command::new("e2fsck").args(["-fyD"]).arg(&image), "", &[0, 1])?;
@@ -200,7 +205,7 @@ fn change_and_copy(root: &Path, image: &Path, copy: &Path) -> Check {
 fn make_disklabel(scratch: &Path) -> Check<PathBuf> {
     let image = empty(scratch, 32 << 10)?;
     run(Command::new("sfdisk").arg("-q").arg(&image), "label: dos\n64,40000,a5\n", &[0])?;
-    let script = "b\ny\nn\na\n\n+9000\nn\nb\n20000\n\nt\na\n7\nt\nb\n1\nr\nw\n";
+    let script = "b\ny\nn\na\n\n+9000\nn\nb\n20000\n\nt\na\n7\nt\nb\n1\nw\nq\n";
     run(Command::new("fdisk").arg(&image), script, &[0])?;
     Ok(image)
 }
