@@ -110,10 +110,11 @@ impl Random {
         of.get(self.below(of.len() as u64) as usize)
     }
 
-    /// Length and place of some bytes of a block, on a border of four.
+    /// Length and place of some bytes of a block, on a border of four; often at its begin, where headers are.
     fn window(&mut self, longest: usize) -> (usize, usize) {
         let len = (1 + self.below(longest as u64 / 4) as usize) * 4;
-        (len, self.below((BLOCK - len) as u64 / 4 + 1) as usize * 4)
+        let room = if self.below(3) == 0 { 64 } else { BLOCK - len };
+        (len, self.below(room as u64 / 4 + 1) as usize * 4)
     }
 
     /// The same, with something in it if that can be found: most bytes of metadata are zeros without meaning.
