@@ -18,7 +18,7 @@ const SAMPLE: usize = 16 << 10;
 /// Mounts `device` with the driver and looks at everything; without the journal if the mount refuses it.
 pub fn mount_and_walk(component: Component, device: Arc<dyn BlockDevice>) {
     let Component::FileSystem(driver) = component else { return };
-    let environment = Environment { now: Arc::new(TimeSpec::default), log: Arc::new(|_| {}) };
+    let environment = Environment::new(TimeSpec::default, |_| {});
     let _ = driver.probe(&device);
     for options in ["", "noload"] {
         if let Ok(volume) = driver.mount(Some(device.clone()), true, options, &environment) {

@@ -39,11 +39,11 @@ const DEFECTS: &[Defect] = &[
         becomes: "&area[offset + ENTRY_LEN..][..usize::from(fixed[0])]",
     },
     Defect {
-        name: "hash tree node with more records than fit",
+        name: "directory record that leaves less than a record",
         target: "ext2fs_walk",
-        file: "fs/rumpfs-ext2fs/src/inode/dir/htree.rs",
-        check: "count == 0 || count > limit || records + limit * 8 > bytes.len()",
-        becomes: "count == 0 || count > limit",
+        file: "fs/rumpfs-ext2fs/src/inode/dir/linear.rs",
+        check: "bytes.get(..8).ok_or_else(|| format!(\"{} bytes are left\", bytes.len()))?",
+        becomes: "&bytes[..8]",
     },
     Defect {
         name: "journal descriptor without a last tag",
