@@ -37,7 +37,7 @@ fn change(image: &mut Image, random: &mut Random, fuzzer: &mut dyn FnMut(&mut [u
     let number = *random.pick(among)?;
     match random.below(32) {
         0 => image.remove(number),
-        1 => image.set_size(random.next() % SIZE_MAX >> random.below(24)),
+        1 => image.set_size((random.next() % SIZE_MAX) >> random.below(24)),
         2 => {
             let copy = *image.block_mut(number);
             *image.block_mut(*random.pick(&numbers)?) = copy;

@@ -121,6 +121,8 @@ pub fn find_crash(folder: &Path, target: &str, seeds: &Path, seconds: u32) -> Re
     let start = Instant::now();
     let status = fuzzer(&folder.join(target), longest)
         .arg(format!("-max_total_time={seconds}"))
+        // What crashes on purpose does not belong to the artifacts.
+        .arg(format!("-artifact_prefix={}/", corpus.display()))
         .args([corpus, seeds.join(target)])
         .stderr(Stdio::null())
         .status()
