@@ -159,6 +159,14 @@ fn device_number(block: &[u8; 60]) -> DevNumber {
     }
 }
 
+/// Sets the permission bits; those of the set-id kind stay.
+pub fn set_permissions(volume: &Volume, inode: &mut Inode, permissions: u32) {
+    const PERMISSIONS: u16 = 0o777;
+    inode.edit(volume, |base, _| {
+        base.i_mode.set(base.i_mode.get() & !PERMISSIONS | permissions as u16 & PERMISSIONS);
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
