@@ -1,10 +1,14 @@
-//! The project's own checks: `cargo xtask layers | ci | test`.
+//! The project's own checks: `cargo xtask layers | test | fuzz | msrv | no-std | ci`.
 //!
 //! `layers` holds the table of ARCHITECTURE.md against every manifest; `test` runs every test and
-//! says at its end what was skipped and why; `ci` is everything a change has to pass.
+//! says at its end what was skipped and why; `fuzz` runs the guided fuzzing; `ci` is everything a change has to
+//! pass but the slow ones, which `.ci/run` adds.
 #![forbid(unsafe_code)]
 
+mod compilers;
+mod fuzz;
 mod layers;
+mod planted;
 mod purity;
 mod run;
 mod workspace;
@@ -18,10 +22,18 @@ commands:
   layers    check which layer uses which, where unsafe and std may stand
   test      build the rump command, run every test, list what was skipped
   ci        fmt, clippy, layers, tests and documentation
+  fuzz      guided fuzzing of every parser of outside data, from seeds that are made first
+  msrv      check everything with the oldest compiler that is promised
+  no-std    check what must do without std against core and alloc alone
 
-options of test and ci:
-  --no-skips   a test that lacks a tool or a privilege fails instead of being skipped
+options of test, ci and msrv:
+  --no-skips   what lacks a tool or a privilege fails instead of being skipped
   --quick      smaller trees in the tests that compare with the kernel
+
+options of fuzz:
+  --seconds N    for each target (60)
+  --target NAME  ext2fs_walk or partitions (both)
+  --planted      find the defects that are planted in a copy of the sources, each within N seconds
 ";
 
 /// How `test` and `ci` were asked to run.
@@ -64,6 +76,9 @@ fn dispatch(arguments: &[String]) -> Result<(), String> {
         "layers" if rest.is_empty() => check_layers(),
         "test" => run::tests(Options::parse(rest)?),
         "ci" => ci(Options::parse(rest)?),
+        "msrv" => compilers::check_oldest(Options::parse(rest)?),
+        "no-std" if rest.is_empty() => compilers::check_without_std(&workspace::load(&workspace::root())?),
+        "fuzz" => fuzz::run(&fuzz::Options::parse(rest)?),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())

@@ -12,13 +12,18 @@ const MAY_BE_UNSAFE: &[&str] =
     &["rump-host-posix", "rump-capi", "rump-client", "rump-hijack", "rumpnet-shmif", "rumpnet-dpdk"];
 
 /// Layers that must build where there is no host.
-const WITHOUT_STD: &[&str] = &["lib", "abi", "kpi", "kern", "fs", "net"];
+const WITHOUT_STD: &[&str] = &["lib", "abi", "kpi", "kern", "fs", "net", "dev"];
+
+/// Whether a crate must build without std.
+pub fn is_pure(package: &Package) -> bool {
+    WITHOUT_STD.contains(&package.layer.as_str()) || package.name == "rump-hyper"
+}
 
 /// Reports every crate that breaks one of the two rules.
 pub fn check(packages: &[Package]) -> Result<Vec<String>, String> {
     let mut findings = Vec::new();
     for package in packages {
-        let pure = WITHOUT_STD.contains(&package.layer.as_str()) || package.name == "rump-hyper";
+        let pure = is_pure(package);
         check_root(package, pure, &mut findings)?;
         if pure {
             for file in rust_files(&package.directory.join("src"))? {

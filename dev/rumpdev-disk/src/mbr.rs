@@ -66,9 +66,10 @@ fn is_plausible(device: &dyn BlockDevice, entries: &[Entry; 4]) -> bool {
     let used: Vec<&Entry> = entries.iter().filter(|entry| !entry.is_empty()).collect();
     let overlap =
         |(index, entry): (usize, &&Entry)| used[index + 1..].iter().any(|other| entry.overlaps(other));
-    !used.is_empty()
+    // An image may be the front of a disk, so that later entries begin beyond its end.
+    used.iter().any(|entry| entry.start < device.size_bytes())
         && entries.iter().all(|entry| matches!(entry.status, 0x00 | 0x80))
-        && used.iter().all(|entry| entry.start > 0 && entry.start < device.size_bytes())
+        && used.iter().all(|entry| entry.start > 0)
         && !used.iter().enumerate().any(overlap)
 }
 
@@ -231,5 +232,16 @@ mod tests {
         let table = Mbr.probe(&Disk::new(disk)).unwrap().unwrap();
         assert_eq!(table.partitions[0].size_bytes, 10 * 512);
         assert_eq!(table.warnings.len(), 1);
+    }
+
+    #[test]
+    fn a_partition_beyond_the_end_hides_no_other() {
+        let mut disk = vec![0; 100 * 512];
+        put_entry(&mut disk, 0, 0, 0x83, 10, 10);
+        put_entry(&mut disk, 0, 1, 0x83, 100, 10);
+        let table = Mbr.probe(&Disk::new(disk.clone())).unwrap().unwrap();
+        assert_eq!((table.partitions.len(), table.warnings.len()), (1, 1));
+        put_entry(&mut disk, 0, 0, 0x83, 200, 10);
+        assert_eq!(Mbr.probe(&Disk::new(disk)).unwrap(), None);
     }
 }

@@ -218,6 +218,25 @@ impl Features {
         names
     }
 
+    /// The feature of a name, as mke2fs takes it.
+    pub fn by_name(name: &str) -> Option<Self> {
+        let name = match name {
+            "extents" => "extent",
+            "gdt_csum" => "uninit_bg",
+            other => other,
+        };
+        let bit = |table: &[(u32, &str)]| {
+            table.iter().find(|(_, known)| *known == name).map_or(0, |(value, _)| *value)
+        };
+        let found = Self {
+            compat: Compat::from_bits_retain(bit(COMPAT_NAMES)),
+            incompat: Incompat::from_bits_retain(bit(INCOMPAT_NAMES)),
+            ro_compat: RoCompat::from_bits_retain(bit(RO_COMPAT_NAMES)),
+        };
+        let none = found.compat.is_empty() && found.incompat.is_empty() && found.ro_compat.is_empty();
+        (!none).then_some(found)
+    }
+
     /// Whether metadata carries CRC-32C checksums.
     pub fn has_metadata_checksums(&self) -> bool {
         self.ro_compat.contains(RoCompat::METADATA_CSUM)

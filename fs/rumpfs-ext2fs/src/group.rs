@@ -72,8 +72,20 @@ impl Descriptor {
         })
     }
 
+    /// Writes the places into a new descriptor.
+    pub fn emit_places(&self, bytes: &mut [u8]) {
+        let Ok((low, rest)) = layout::GroupDesc::mut_from_prefix(bytes) else { return };
+        low.bg_block_bitmap_lo.set(self.block_bitmap.0 as u32);
+        low.bg_inode_bitmap_lo.set(self.inode_bitmap.0 as u32);
+        low.bg_inode_table_lo.set(self.inode_table.0 as u32);
+        let Ok((high, _)) = layout::GroupDesc64::mut_from_prefix(rest) else { return };
+        high.bg_block_bitmap_hi.set((self.block_bitmap.0 >> 32) as u32);
+        high.bg_inode_bitmap_hi.set((self.inode_bitmap.0 >> 32) as u32);
+        high.bg_inode_table_hi.set((self.inode_table.0 >> 32) as u32);
+    }
+
     /// Writes counts and flags into a descriptor; the places never change.
-    fn emit(&self, bytes: &mut [u8]) {
+    pub fn emit(&self, bytes: &mut [u8]) {
         let Ok((low, rest)) = layout::GroupDesc::mut_from_prefix(bytes) else { return };
         low.bg_free_blocks_count_lo.set(self.free_clusters as u16);
         low.bg_free_inodes_count_lo.set(self.free_inodes as u16);

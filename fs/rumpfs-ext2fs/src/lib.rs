@@ -25,6 +25,7 @@ mod group;
 mod inode;
 mod journal;
 mod layout;
+pub mod mkfs;
 mod mount;
 mod namespace;
 mod ops;

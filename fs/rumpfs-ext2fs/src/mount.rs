@@ -20,6 +20,8 @@ pub struct Options {
     pub superblock_kib: Option<u64>,
     /// The path of the device that holds the journal.
     pub journal_path: Option<String>,
+    /// How much content may be in memory that is not yet on the device, in MiB.
+    pub dirty_mib: Option<u32>,
 }
 
 impl Options {
@@ -35,6 +37,9 @@ impl Options {
                     options.superblock_kib = Some(kib.ok_or_else(|| invalid(option))?);
                 }
                 ("journal_path", path) if !path.is_empty() => options.journal_path = Some(path.to_string()),
+                ("dirty", mib) => {
+                    options.dirty_mib = Some(mib.parse().map_err(|_| invalid(option))?);
+                }
                 ("ro", "") => {}
                 _ => return Err(invalid(option)),
             }
@@ -44,7 +49,7 @@ impl Options {
 }
 
 fn invalid(option: &str) -> KError {
-    let known = "noload, sb=KIB and journal_path=DEVICE";
+    let known = "noload, sb=KIB, journal_path=DEVICE and dirty=MIB";
     KError::new(Errno::EINVAL, format!("ext2fs: unknown option {option}; known are {known}"))
 }
 
@@ -84,7 +89,12 @@ pub fn mount(
         if options.noload && has_journal {
             return Err(Error::unsupported("writing with the option noload; mount read-only"));
         }
-        return writing::open(volume, environment);
+        let volume = writing::open(volume, environment)?;
+        if let (Some(mib), Some(writer)) = (options.dirty_mib, volume.writer()) {
+            let bytes = u64::from(mib) << 20;
+            writer.dirty().set_limit(usize::try_from(bytes).unwrap_or(usize::MAX));
+        }
+        return Ok(volume);
     }
     // Only the primary superblock is marked while the journal is in use.
     if options.noload || !has_journal || !(dirty || from_backup) {
@@ -111,9 +121,11 @@ mod tests {
 
     #[test]
     fn options_are_known_or_refused() {
-        let options = Options::parse("ro,noload,sb=32768,journal_path=/dev/j").unwrap();
+        let options = Options::parse("ro,noload,sb=32768,journal_path=/dev/j,dirty=8").unwrap();
         let journal_path = Some("/dev/j".to_string());
-        assert_eq!(options, Options { noload: true, superblock_kib: Some(32768), journal_path });
+        let expected =
+            Options { noload: true, superblock_kib: Some(32768), journal_path, dirty_mib: Some(8) };
+        assert_eq!(options, expected);
         assert!(Options::parse("journal_path=").is_err());
         assert_eq!(Options::parse("sb=x").unwrap_err().errno, Errno::EINVAL);
         assert_eq!(Options::parse("colour").unwrap_err().errno, Errno::EINVAL);

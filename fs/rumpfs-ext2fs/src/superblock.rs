@@ -13,7 +13,8 @@ use alloc::string::String;
 use rump_checksum::crc32c;
 use zerocopy::FromBytes;
 
-const MAGIC: u16 = 0xEF53;
+/// The signature.
+pub const MAGIC: u16 = 0xEF53;
 const CHECKSUM_CRC32C: u8 = 1;
 /// Size of the structure on disk.
 pub const SIZE: usize = 1024;
@@ -168,10 +169,9 @@ impl Superblock {
 
     /// Free blocks.
     pub fn free_blocks(&self) -> u64 {
-        let clusters =
-            self.wide(self.raw.s_free_blocks_count_lo.get(), self.raw.s_free_blocks_count_hi.get());
-        let blocks = clusters.saturating_mul(1 << self.cluster_ratio_bits());
-        blocks.min(self.blocks)
+        // In blocks also with bigalloc, where descriptors count clusters.
+        self.wide(self.raw.s_free_blocks_count_lo.get(), self.raw.s_free_blocks_count_hi.get())
+            .min(self.blocks)
     }
 
     /// Blocks that only root may take.
@@ -331,6 +331,17 @@ pub(crate) mod tests {
         let with: Vec<u64> =
             (0..50).filter(|group| superblock.group_has_superblock(GroupNo(*group))).collect();
         assert_eq!(with, [0, 1, 3, 5, 7, 9, 25, 27, 49]);
+    }
+
+    #[test]
+    fn free_blocks_are_counted_in_blocks_whatever_a_cluster_is() {
+        let mut bytes = image();
+        bytes[0xc] = 100;
+        bytes[0x1c] = 4;
+        bytes[0x20..0x24].copy_from_slice(&4096u32.to_le_bytes());
+        bytes[0x65] = 2;
+        let superblock = Superblock::parse(&bytes).unwrap();
+        assert_eq!((superblock.cluster_ratio_bits(), superblock.free_blocks()), (4, 100));
     }
 
     #[test]

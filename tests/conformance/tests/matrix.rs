@@ -10,11 +10,14 @@ use rump_host_sim::SimHost;
 use rumpkit::dev::MemDevice;
 use rumpkit::kpi::BlockDevice;
 use rumpkit::{Kernel, Mode, MountArgs, Process, Unmount};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use torture::rig::{bytes_of, e2fsck, make_image};
 
 const DEVICE: &str = "/dev/disk0";
+const KIBIBYTES: u64 = 8 << 10;
 
 const ROWS: &[Row] = &[
     Row { name: "tmpfs", make: || in_memory("tmpfs") },
@@ -58,9 +61,17 @@ fn in_memory(fs_type: &str) -> Result<Mounted, String> {
     mounted(fs_type, None, || Ok(()))
 }
 
-/// An ext file system by mke2fs, with e2fsck's word at the end.
-fn on_disk(arguments: &[&str]) -> Result<Mounted, String> {
-    let device = MemDevice::new(make_image(32 << 10, arguments)?);
+/// An ext file system by mke2fs, made once for all behaviours, with e2fsck's word at the end.
+fn on_disk(arguments: &'static [&'static str]) -> Result<Mounted, String> {
+    static IMAGES: Mutex<BTreeMap<&[&str], Vec<u8>>> = Mutex::new(BTreeMap::new());
+    let image = {
+        let mut images = IMAGES.lock().unwrap_or_else(PoisonError::into_inner);
+        match images.entry(arguments) {
+            Entry::Occupied(made) => made.get().clone(),
+            Entry::Vacant(vacant) => vacant.insert(make_image(KIBIBYTES, arguments)?).clone(),
+        }
+    };
+    let device = MemDevice::new(image);
     mounted("ext2fs", Some(device.clone()), move || {
         e2fsck(&bytes_of(&*device)?, "-fn", &[0], &Scratch::new("conformance")?).map(drop)
     })

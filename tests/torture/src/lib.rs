@@ -11,6 +11,8 @@
 //! Random operations: [`fsx`] on one file, [`model`] on a tree, [`threads`] by many at once; each against what it
 //! knows has to be there, on any file system that a [`rig`] can mount, and with e2fsck's word at the end.
 
+#![forbid(unsafe_code)]
+
 pub mod fsx;
 pub mod judge;
 pub mod model;

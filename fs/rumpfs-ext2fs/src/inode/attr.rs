@@ -104,7 +104,7 @@ pub fn set_write_time(volume: &Volume, inode: &mut Inode, time: TimeSpec) {
 }
 
 /// A time as an inode holds it: 34 bits of seconds and nanoseconds, or 32 bits of seconds.
-fn stored_time(time: TimeSpec, has_extra: bool) -> (u32, u32) {
+pub fn stored_time(time: TimeSpec, has_extra: bool) -> (u32, u32) {
     let least = i64::from(i32::MIN);
     let most = if has_extra { i64::from(i32::MAX) + (3 << 32) } else { i64::from(i32::MAX) };
     let sec = time.sec.clamp(least, most);
@@ -157,6 +157,14 @@ fn device_number(block: &[u8; 60]) -> DevNumber {
     } else {
         DevNumber { major: (new >> 8) & 0xfff, minor: (new & 0xff) | ((new >> 12) & 0xf_ff00) }
     }
+}
+
+/// Sets the permission bits; those of the set-id kind stay.
+pub fn set_permissions(volume: &Volume, inode: &mut Inode, permissions: u32) {
+    const PERMISSIONS: u16 = 0o777;
+    inode.edit(volume, |base, _| {
+        base.i_mode.set(base.i_mode.get() & !PERMISSIONS | permissions as u16 & PERMISSIONS);
+    });
 }
 
 #[cfg(test)]

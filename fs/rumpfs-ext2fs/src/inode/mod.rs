@@ -1,5 +1,6 @@
 //! Inodes: the raw bytes, their checksum, and the fields that every part of the driver asks for.
 
+pub mod acl;
 pub mod attr;
 pub mod dir;
 pub mod file;
@@ -211,14 +212,7 @@ impl Inode {
     }
 
     fn checksum(&self, volume: &Volume) -> u32 {
-        let mut sum = crc32c(self.checksum_seed(volume), &self.raw[..CHECKSUM_LO_AT]);
-        sum = crc32c(sum, &[0, 0]);
-        if !self.has_wide_checksum() {
-            return crc32c(sum, &self.raw[CHECKSUM_LO_AT + 2..]);
-        }
-        sum = crc32c(sum, &self.raw[CHECKSUM_LO_AT + 2..CHECKSUM_HI_AT]);
-        sum = crc32c(sum, &[0, 0]);
-        crc32c(sum, &self.raw[CHECKSUM_HI_AT + 2..])
+        checksum(self.checksum_seed(volume), &self.raw, self.has_wide_checksum())
     }
 
     fn checksum_is_right(&self, volume: &Volume) -> bool {
@@ -227,6 +221,28 @@ impl Inode {
             return self.checksum(volume) == low | u32::from(self.extra.i_checksum_hi.get()) << 16;
         }
         self.checksum(volume) & 0xffff == low
+    }
+}
+
+/// The checksum of an inode's bytes, without regard to the one that they hold.
+fn checksum(seed: u32, raw: &[u8], wide: bool) -> u32 {
+    let mut sum = crc32c(seed, &raw[..CHECKSUM_LO_AT]);
+    sum = crc32c(sum, &[0, 0]);
+    if !wide {
+        return crc32c(sum, &raw[CHECKSUM_LO_AT + 2..]);
+    }
+    sum = crc32c(sum, &raw[CHECKSUM_LO_AT + 2..CHECKSUM_HI_AT]);
+    sum = crc32c(sum, &[0, 0]);
+    crc32c(sum, &raw[CHECKSUM_HI_AT + 2..])
+}
+
+/// Makes the checksum of a new inode, whose fields are all in use if it is large; the seed is that of its blocks.
+pub fn seal_raw(seed: u32, raw: &mut [u8]) {
+    let wide = raw.len() > BASE_SIZE;
+    let sum = checksum(seed, raw, wide);
+    raw[CHECKSUM_LO_AT..CHECKSUM_LO_AT + 2].copy_from_slice(&(sum as u16).to_le_bytes());
+    if wide {
+        raw[CHECKSUM_HI_AT..CHECKSUM_HI_AT + 2].copy_from_slice(&((sum >> 16) as u16).to_le_bytes());
     }
 }
 

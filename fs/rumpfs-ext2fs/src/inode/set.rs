@@ -1,5 +1,6 @@
 //! Changing attributes: mode, owners, times.
 
+use super::acl;
 use super::attr::{self, Clock};
 use crate::cell::Cell;
 use crate::error::Error;
@@ -12,7 +13,12 @@ const PERMISSIONS: u16 = 0o7777;
 /// Changes attributes, but for the size. A time that the inode cannot hold becomes the nearest that it can. Errors:
 /// EOVERFLOW (an owner that this volume cannot store), EFTYPE, EIO.
 pub fn set_attr(volume: &Volume, cell: &Arc<Cell>, set: SetAttr) -> Result<(), Error> {
+    // A mode that is set may change the access control list as well.
+    let _alone = set.mode.map(|_| cell.content.write());
     let mut handle = volume.begin()?;
+    if let Some(mode) = set.mode {
+        acl::follow_mode(&mut handle, cell, mode)?;
+    }
     let now = handle.now();
     let time = |set| match set {
         SetTime::Now => now,

@@ -18,6 +18,7 @@ mod tag;
 mod write;
 
 pub use overlay::{DentryChange, ExtentChange, Overlay};
+pub use superblock::emit_superblock;
 pub use write::Journal;
 
 use crate::error::{Error, Place};

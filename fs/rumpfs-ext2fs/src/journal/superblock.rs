@@ -6,6 +6,7 @@ use super::{HEADER_LEN, Log, MAGIC, ReplayConfig, be32, corrupt};
 use crate::error::Error;
 use alloc::format;
 use alloc::vec;
+use alloc::vec::Vec;
 use core::ops::Range;
 use rump_checksum::crc32c;
 
@@ -160,6 +161,26 @@ impl Features {
             (false, false) => Ok(Checksums::None),
         }
     }
+}
+
+/// Block 0 of an empty log within a volume. It has no features; whoever writes to the log first sets them.
+pub fn emit_superblock(block_size: usize, blocks: u32, fast_commit_blocks: u32, uuid: &[u8; 16]) -> Vec<u8> {
+    let mut block = vec![0; block_size];
+    let fields = [
+        (0, MAGIC),
+        (4, VERSION_2),
+        (HEADER_LEN, block_size as u32),
+        (0x10, blocks),
+        (0x14, 1),
+        (0x18, 1),
+        (0x40, 1),
+        (0x54, fast_commit_blocks),
+    ];
+    for (at, value) in fields {
+        block[at..at + 4].copy_from_slice(&value.to_be_bytes());
+    }
+    block[0x30..0x40].copy_from_slice(uuid);
+    block
 }
 
 /// Sets the features that a log has which is written by this driver: revocations, wide numbers and sums as the

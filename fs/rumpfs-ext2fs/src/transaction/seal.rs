@@ -91,7 +91,7 @@ pub fn seal(volume: &Volume, running: &mut Running) -> Sealed {
 fn seal_superblock(volume: &Volume, running: &Running, bytes: &mut [u8]) {
     let at = crate::superblock::offset_in_block(volume.superblock());
     let Some(Ok(raw)) = bytes.get_mut(at..at + 1024).map(layout::Superblock::mut_from_bytes) else { return };
-    let free = running.space.free_clusters();
+    let free = running.space.free_clusters() << volume.superblock().cluster_ratio_bits();
     raw.s_free_blocks_count_lo.set(free as u32);
     if volume.features().incompat.contains(crate::features::Incompat::SIXTY_FOUR_BIT) {
         raw.s_free_blocks_count_hi.set((free >> 32) as u32);

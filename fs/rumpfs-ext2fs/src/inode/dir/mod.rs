@@ -5,7 +5,7 @@ pub mod change;
 mod htree;
 mod inline;
 mod linear;
-mod record;
+pub mod record;
 mod tree;
 
 use super::{FLAG_CASEFOLD, FLAG_ENCRYPTED, FLAG_INDEX, Inode};

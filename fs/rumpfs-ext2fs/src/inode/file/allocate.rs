@@ -18,7 +18,7 @@ use crate::volume::Volume;
 use alloc::sync::Arc;
 use rump_kpi::{Allocation, Errno};
 
-/// Changes the space of `offset..offset + len`. Errors: EROFS, EINVAL (no length), ENOTSUP (encrypted, compressed,
+/// Changes the space of `offset..offset + len`, which is not empty. Errors: EROFS, ENOTSUP (encrypted, compressed,
 /// verity; space without content, for a file that is not mapped by extents), EFBIG, ENOSPC, EFTYPE, EIO.
 pub fn allocate(
     volume: &Volume,
@@ -29,16 +29,20 @@ pub fn allocate(
 ) -> Result<(), Error> {
     let inode = cell.inode();
     let writer = writer_for(volume, &inode)?;
-    if len == 0 {
-        return Err(Error::Refused(Errno::EINVAL));
-    }
-    if inode.is_inline(volume) || (how != Allocation::PunchHole && !inode.has_flag(FLAG_EXTENTS)) {
-        return Err(Error::unsupported("space without content, for a file that is not mapped by extents"));
-    }
     let end = limits::check(volume, &inode, offset.checked_add(len))?;
     retrying(volume, || {
         let mut content = cell.content.write();
         let change = Change { volume, writer, cell };
+        match (change.is_inline(), how) {
+            (true, Allocation::PunchHole) => return change.punch_inline(offset, end),
+            (true, _) => change.move_out()?,
+            (false, _) => {}
+        }
+        if how != Allocation::PunchHole && !cell.inode().has_flag(FLAG_EXTENTS) {
+            return Err(Error::unsupported(
+                "space without content, for a file that is not mapped by extents",
+            ));
+        }
         match how {
             Allocation::Extend => change.fill(&mut content, offset, end, Some(end)),
             Allocation::Reserve => change.fill(&mut content, offset, end, None),

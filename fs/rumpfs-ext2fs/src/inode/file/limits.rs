@@ -1,7 +1,7 @@
 //! How long files can be.
 
 use crate::error::Error;
-use crate::features::RoCompat;
+use crate::features::{Incompat, RoCompat};
 use crate::inode::map::{extent, indirect};
 use crate::inode::{FLAG_EXTENTS, Inode};
 use crate::layout;
@@ -21,7 +21,9 @@ pub fn most_bytes(volume: &Volume, inode: &Inode) -> u64 {
         // Revision 0 has no features, so none that says that files may be longer.
         return SMALL;
     }
-    if inode.has_flag(FLAG_EXTENTS) {
+    // Content that leaves its inode is mapped by extents where there are such.
+    let becomes_extents = inode.is_inline(volume) && volume.features().incompat.contains(Incompat::EXTENTS);
+    if inode.has_flag(FLAG_EXTENTS) || becomes_extents {
         return extent::END << bits;
     }
     let per_block_bits = indirect::per_block_bits(volume);

@@ -5,6 +5,7 @@ mod allocate;
 mod content;
 mod dirty;
 mod flush;
+mod inline;
 mod limits;
 mod plan;
 mod size;

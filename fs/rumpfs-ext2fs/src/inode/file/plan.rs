@@ -21,9 +21,9 @@ pub enum Target {
     InPlace,
     /// Mapped as not written.
     Unwritten,
-    /// Not mapped. With bigalloc the first cluster may be one that the file has already.
+    /// Not mapped.
     Hole {
-        /// It is not.
+        /// False if the blocks are in one cluster of a bigalloc volume, which the file has already.
         cluster_is_new: bool,
     },
 }
@@ -89,7 +89,7 @@ impl<'a> Plan<'a> {
             return Ok(());
         }
         let mask = cluster_mask(volume);
-        let wanted = |segment: &Segment<'_>| (segment.bytes.len() >> bits) as u64 + mask & !mask;
+        let wanted = |segment: &Segment<'_>| ((segment.bytes.len() >> bits) as u64 + mask) & !mask;
         let mut left: u64 = self.segments.iter().filter(|segment| is_hole(segment)).map(wanted).sum();
         let mut handle = volume.begin()?;
         for mut segment in core::mem::take(&mut self.segments) {

@@ -19,6 +19,9 @@ pub fn set_size(volume: &Volume, cell: &Arc<Cell>, size: u64) -> Result<(), Erro
     retrying(volume, || {
         let mut content = cell.content.write();
         let change = Change { volume, writer, cell };
+        if change.is_inline() && change.resize_inline(size)? {
+            return Ok(());
+        }
         if size >= cell.size() { change.extend(&mut content, size) } else { change.cut(&mut content, size) }
     })
 }

@@ -129,12 +129,9 @@ impl<'v, 'r> Entry<'v, 'r> {
             Target::InPlace => Ok(()),
             Target::Unwritten => write::set_state(&mut self.handle, inode, at, extent, State::Written),
             Target::Hole { cluster_is_new } => {
-                let mask = cluster_mask(volume);
-                // The first cluster was taken with the blocks before these, if it is not new.
-                let start =
-                    if cluster_is_new { extent.start.0 & !mask } else { (extent.start.0 + mask) & !mask };
-                let end = (extent.start.0 + len + mask) & !mask;
-                if start < end {
+                if cluster_is_new {
+                    let mask = cluster_mask(volume);
+                    let (start, end) = (extent.start.0 & !mask, (extent.start.0 + len + mask) & !mask);
                     self.take(Extent { start: DiskBlock(start), len: end - start })?;
                 }
                 write::insert_into(&mut self.handle, inode, at, extent, State::Written)

@@ -75,8 +75,8 @@ pub struct Change<'a> {
 
 impl Change<'_> {
     fn write(&self, content: &mut Content, offset: u64, end: u64, buf: &[u8]) -> Result<(), Error> {
-        if self.cell.inode().is_inline(self.volume) {
-            return Err(Error::unsupported("writing a file whose content is in its inode"));
+        if self.is_inline() && self.write_inline(offset, buf)? {
+            return Ok(());
         }
         self.zero_behind_end(content, offset)?;
         let size = u64::from(self.volume.block_size());

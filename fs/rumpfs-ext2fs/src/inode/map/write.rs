@@ -162,7 +162,7 @@ pub fn release(
         (extent.start.0..extent.start.0 + extent.len).for_each(|block| handle.forget(DiskBlock(block)));
     }
     let mask = cluster_mask(volume);
-    let (mut from, mut to) = (at.0 & !mask, at.0 + extent.len + mask & !mask);
+    let (mut from, mut to) = (at.0 & !mask, (at.0 + extent.len + mask) & !mask);
     if (extent.start.0 ^ at.0) & mask != 0 {
         let why = "blocks are not at their place in the cluster";
         return Err(Error::corrupt("block map", Place::Block(extent.start), 0, why));
@@ -176,7 +176,7 @@ pub fn release(
     if to <= from {
         return Ok(());
     }
-    let start = DiskBlock(extent.start.0 - at.0 + from);
+    let start = DiskBlock(extent.start.0 + from - at.0);
     blocks::free(handle, Extent { start, len: to - from })?;
     space::add_blocks(volume, inode, -((to - from) as i64))
 }
@@ -187,7 +187,7 @@ fn fresh_blocks(volume: &Volume, inode: &Inode, at: u64, len: u64) -> Result<u64
     if mask == 0 {
         return Ok(len);
     }
-    let (mut from, mut to) = (at & !mask, at + len + mask & !mask);
+    let (mut from, mut to) = (at & !mask, (at + len + mask) & !mask);
     if is_mapped(volume, inode, from, at)? {
         from += mask + 1;
     }

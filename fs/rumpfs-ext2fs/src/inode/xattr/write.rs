@@ -18,7 +18,7 @@ use crate::error::{Error, Place};
 use crate::features::{Compat, Incompat};
 use crate::inode::attr::{self, Clock};
 use crate::inode::map::space;
-use crate::inode::{Inode, inline, journaled};
+use crate::inode::{Inode, acl as policy, inline, journaled};
 use crate::layout;
 use crate::namespace;
 use crate::orphan;
@@ -47,14 +47,43 @@ pub fn set(
     flags: XattrFlags,
 ) -> Result<(), Error> {
     let (index, suffix) = split(name)?;
-    let value = to_disk(&cell.inode(), index, value)?;
-    change(volume, cell, index, suffix, value, flags)
+    if value.len() > MAX_VALUE_LEN as usize {
+        return Err(Error::Refused(Errno::E2BIG));
+    }
+    if !is_list(index) {
+        return change(volume, cell, (index, suffix), Some(value.to_vec()), None, flags);
+    }
+    let list = policy::check(&cell.inode(), name, value)?;
+    let value = list.value.map(|value| to_disk(&value)).transpose()?;
+    change(volume, cell, (index, suffix), value, list.permissions, flags)
+}
+
+/// Sets an attribute as part of an operation, whatever it was; its value is small. The caller holds `content` alone,
+/// or nobody else knows the inode. Errors: as [`set`].
+pub fn replace(handle: &mut Handle<'_>, cell: &Arc<Cell>, name: &[u8], value: &[u8]) -> Result<(), Error> {
+    let (index, suffix) = split(name)?;
+    let value = if is_list(index) { to_disk(value)? } else { value.to_vec() };
+    let orphans = store(handle, cell, (index, suffix), Some(value), XattrFlags::empty())?;
+    if orphans.is_some_and(|orphans| !orphans.is_empty()) {
+        // What is replaced was never so large that it had an inode of its own.
+        return Err(Error::corrupt(
+            "extended attributes",
+            Place::Inode(cell.number()),
+            0,
+            "a list has an inode of its own",
+        ));
+    }
+    Ok(())
 }
 
 /// Removes an attribute. Errors: ENOTSUP (prefix), ERANGE (name), ENOATTR, EFTYPE, EIO.
 pub fn remove(volume: &Volume, cell: &Arc<Cell>, name: &[u8]) -> Result<(), Error> {
     let (index, suffix) = split(name)?;
-    change(volume, cell, index, suffix, None, XattrFlags::REPLACE)
+    change(volume, cell, (index, suffix), None, None, XattrFlags::REPLACE)
+}
+
+fn is_list(index: u8) -> bool {
+    matches!(index, INDEX_ACL_ACCESS | INDEX_ACL_DEFAULT)
 }
 
 /// The index that stands for the prefix of a name, and the rest.
@@ -70,56 +99,58 @@ fn split(name: &[u8]) -> Result<(u8, &[u8]), Error> {
     if suffix.len() > NAME_MAX { Err(Error::Refused(Errno::ERANGE)) } else { Ok((index, suffix)) }
 }
 
-/// The form on disk; `None` for an access control list without entries, which is stored as none.
-fn to_disk(inode: &Inode, index: u8, value: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-    if value.len() > MAX_VALUE_LEN as usize {
-        return Err(Error::Refused(Errno::E2BIG));
-    }
-    if index != INDEX_ACL_ACCESS && index != INDEX_ACL_DEFAULT {
-        return Ok(Some(value.to_vec()));
-    }
-    match attr::file_type(inode)? {
-        FileType::Symlink => return Err(Error::Refused(Errno::ENOTSUP)),
-        FileType::Directory => {}
-        _ if index == INDEX_ACL_DEFAULT && !acl::is_empty(value) => {
-            return Err(Error::Refused(Errno::EACCES));
-        }
-        _ => {}
-    }
-    if acl::is_empty(value) {
-        return Ok(None);
-    }
-    acl::to_disk(value).map(Some).ok_or(Error::Refused(Errno::EINVAL))
+/// The form of an access control list on disk.
+fn to_disk(value: &[u8]) -> Result<Vec<u8>, Error> {
+    acl::to_disk(value).ok_or(Error::Refused(Errno::EINVAL))
 }
 
 fn change(
     volume: &Volume,
     cell: &Arc<Cell>,
-    index: u8,
-    suffix: &[u8],
+    name: (u8, &[u8]),
     value: Option<Vec<u8>>,
+    permissions: Option<u32>,
     flags: XattrFlags,
 ) -> Result<(), Error> {
     let alone = cell.content.write();
     let mut handle = volume.begin()?;
-    let mut lists = Lists::load(volume, &cell.inode())?;
+    let orphans = store(&mut handle, cell, name, value, flags)?;
+    if orphans.is_none() && permissions.is_none() {
+        return Ok(());
+    }
+    let now = handle.now();
+    handle.update(cell, |inode| {
+        if let Some(permissions) = permissions {
+            attr::set_permissions(volume, inode, permissions);
+        }
+        attr::set_time(volume, inode, Clock::Change, now);
+    })?;
+    handle.finish();
+    drop(alone);
+    orphans.iter().flatten().try_for_each(|orphan| orphan::release(volume, orphan))
+}
+
+/// Sets or removes one attribute. Answers the inodes of values that nobody needs any more; `None` if nothing changes.
+fn store(
+    handle: &mut Handle<'_>,
+    cell: &Arc<Cell>,
+    (index, suffix): (u8, &[u8]),
+    value: Option<Vec<u8>>,
+    flags: XattrFlags,
+) -> Result<Option<Vec<Arc<Cell>>>, Error> {
+    let mut lists = Lists::load(handle.volume(), &cell.inode())?;
     let old = lists.take(index, suffix);
     match old {
         Some(_) if flags.contains(XattrFlags::CREATE) => return Err(Error::Refused(Errno::EEXIST)),
         None if flags.contains(XattrFlags::REPLACE) => return Err(Error::Refused(Errno::ENOATTR)),
-        None if value.is_none() => return Ok(()),
+        None if value.is_none() => return Ok(None),
         _ => {}
     }
     let made = match value {
-        Some(value) => lists.add(&mut handle, cell, index, suffix, value)?,
+        Some(value) => lists.add(handle, cell, index, suffix, value)?,
         None => None,
     };
-    let orphans = lists.store(&mut handle, cell, made)?;
-    let now = handle.now();
-    handle.update(cell, |inode| attr::set_time(volume, inode, Clock::Change, now))?;
-    handle.finish();
-    drop(alone);
-    orphans.iter().try_for_each(|orphan| orphan::release(volume, orphan))
+    lists.store(handle, cell, made).map(Some)
 }
 
 /// The attributes of one inode, by where they are.

@@ -5,7 +5,7 @@
 //! is below it; a change of the first record of a node changes the keys above.
 
 mod insert;
-mod node;
+pub mod node;
 mod read;
 mod remove;
 mod tree;

@@ -61,7 +61,8 @@ impl Leaf {
         Some(Self { first: record.ee_block.get().into(), len, block, state })
     }
 
-    fn emit(&self) -> Record {
+    /// The bytes.
+    pub fn emit(&self) -> Record {
         let stored = match self.state {
             State::Written => self.len,
             State::Unwritten => self.len + LONGEST_WRITTEN,

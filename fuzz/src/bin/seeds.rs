@@ -1,0 +1,244 @@
+//! Makes the seeds: `seeds FOLDER` fills `FOLDER/ext2fs_walk` and `FOLDER/partitions`.
+//!
+//! Images are as small as `mke2fs` lets them be, one for each way of storing things. Needs e2fsprogs, sfdisk, fdisk
+//! and sgdisk; a seed with fast commits needs a loop mount, and is left out with a word where that is not allowed.
+#![forbid(unsafe_code)]
+
+use rump_fuzz::image::Image;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::{FileExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+/// Name, size in KiB, options of `mke2fs`.
+const FORMATS: &[(&str, u64, &str)] = &[
+    ("ext2-1k", 256, "-t ext2 -b 1024 -I 128"),
+    ("ext2-revision-0", 256, "-r 0 -b 1024"),
+    ("ext2-without-filetype", 256, "-t ext2 -b 1024 -O ^filetype"),
+    ("ext2-groups", 1200, "-t ext2 -b 1024 -g 256"),
+    ("ext2-4k", 512, "-t ext2 -b 4096"),
+    ("ext2-64k", 4096, "-t ext2 -b 65536"),
+    ("ext4-1k", 256, "-t ext4 -b 1024 -O ^has_journal,^resize_inode"),
+    ("ext4-4k", 512, "-t ext4 -b 4096 -O ^has_journal,^resize_inode"),
+    ("ext4-32bit", 256, "-t ext4 -b 1024 -O ^has_journal,^resize_inode,^64bit"),
+    ("ext4-block-map", 256, "-t ext4 -b 1024 -O ^has_journal,^resize_inode,^extent,^64bit"),
+    ("ext4-inline-data", 256, "-t ext4 -b 1024 -I 512 -O ^has_journal,^resize_inode,inline_data"),
+    ("ext4-ea-inode", 256, "-t ext4 -b 1024 -O ^has_journal,^resize_inode,ea_inode"),
+    ("ext4-gdt-csum", 256, "-t ext4 -b 1024 -O ^has_journal,^resize_inode,^metadata_csum,uninit_bg"),
+    ("ext4-without-checksums", 256, "-t ext4 -b 1024 -O ^has_journal,^resize_inode,^metadata_csum"),
+    ("ext4-checksum-seed", 256, "-t ext4 -b 1024 -O ^has_journal,^resize_inode,metadata_csum_seed"),
+    ("ext4-meta-bg", 2400, "-t ext4 -b 1024 -g 256 -O ^has_journal,^resize_inode,meta_bg"),
+    ("ext4-sparse-super2", 1200, "-t ext4 -b 1024 -g 256 -O ^has_journal,^resize_inode,sparse_super2"),
+    ("ext4-bigalloc", 2048, "-t ext4 -b 1024 -C 4096 -O ^has_journal,^resize_inode,bigalloc"),
+    ("ext4-casefold", 256, "-t ext4 -b 1024 -O ^has_journal,^resize_inode,casefold"),
+    ("ext4-encrypt", 256, "-t ext4 -b 1024 -O ^has_journal,^resize_inode,encrypt"),
+    ("ext4-large-dir", 256, "-t ext4 -b 1024 -O ^has_journal,^resize_inode,large_dir"),
+];
+
+/// Name, options of `mke2fs`, and how `debugfs` opens the journal.
+const DIRTY: &[(&str, &str, &str)] = &[
+    ("ext3-dirty", "-t ext3 -b 1024", "jo"),
+    ("ext4-dirty-32bit", "-t ext4 -b 1024 -O ^64bit,^metadata_csum", "jo"),
+    ("ext4-dirty-v1", "-t ext4 -b 1024 -O ^metadata_csum", "jo -c -v 1"),
+    ("ext4-dirty-v2", "-t ext4 -b 1024", "jo -c -v 2"),
+    ("ext4-dirty-v3", "-t ext4 -b 1024", "jo -c -v 3"),
+];
+
+/// Partition tables: name, size in KiB, program with its options, and what it reads.
+const TABLES: &[(&str, u64, &str, &str)] = &[
+    ("mbr", 1024, "sfdisk -q", "label: dos\n64,200,83\n300,300,82\n"),
+    ("mbr-logical", 1024, "sfdisk -q", "label: dos\n64,200,83\n300,1500,5\n310,100,83\n,100,83\n,100,82\n"),
+    ("mbr-bsd", 1024, "sfdisk -q", "label: dos\n64,800,a9\n900,500,a5\n"),
+    ("gpt", 1024, "sfdisk -q", "label: gpt\n64,200,L,*\nstart=300,size=100,type=U,name=\"caf\u{e9}\"\n"),
+    ("gpt-hybrid", 1024, "sgdisk -a 1 -n 1:64:200 -n 2:300:400 -h 1:2", ""),
+];
+
+type Check<T = ()> = Result<T, String>;
+
+fn main() -> ExitCode {
+    let Some(folder) = std::env::args_os().nth(1).map(PathBuf::from) else {
+        eprintln!("usage: seeds FOLDER");
+        return ExitCode::from(2);
+    };
+    match make_all(&folder) {
+        Ok(count) => {
+            println!("{count} seeds in {}", folder.display());
+            ExitCode::SUCCESS
+        }
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn make_all(folder: &Path) -> Check<usize> {
+    let scratch = folder.join("scratch");
+    told(fs::create_dir_all(&scratch), &scratch)?;
+    let tree = scratch.join("tree");
+    fill(&tree)?;
+    let volumes = folder.join("ext2fs_walk");
+    told(fs::create_dir_all(&volumes), &volumes)?;
+    let mut count = 0;
+    for (name, kib, options) in FORMATS {
+        let image = make_volume(&scratch, &tree, *kib, options)?;
+        keep(&image, &volumes.join(name))?;
+        count += 1;
+    }
+    for (name, options, open) in DIRTY {
+        let image = make_volume(&scratch, &tree, 4096, options)?;
+        make_dirty(&scratch, &image, open)?;
+        keep(&image, &volumes.join(name))?;
+        count += 1;
+    }
+    match make_fast_commit(&scratch, &tree) {
+        Ok(image) => {
+            keep(&image, &volumes.join("ext4-fast-commit"))?;
+            count += 1;
+        }
+        Err(why) => println!("no seed with fast commits: {why}"),
+    }
+    let tables = folder.join("partitions");
+    told(fs::create_dir_all(&tables), &tables)?;
+    keep(&make_disklabel(&scratch)?, &tables.join("disklabel"))?;
+    count += 1;
+    for (name, kib, command, input) in TABLES {
+        let image = empty(&scratch, *kib)?;
+        let words: Vec<&str> = command.split(' ').collect();
+        run(Command::new(words[0]).args(&words[1..]).arg(&image), input, &[0])?;
+        keep(&image, &tables.join(name))?;
+        count += 1;
+    }
+    told(fs::remove_dir_all(&scratch), &scratch)?;
+    Ok(count)
+}
+
+/// A tree with one of everything.
+fn fill(root: &Path) -> Check {
+    let _ = fs::remove_dir_all(root);
+    told(fs::create_dir_all(root.join("names")), root)?;
+    told(fs::write(root.join("small"), "forty-two bytes of text in a small file.\n"), root)?;
+    told(fs::write(root.join("large"), [b'x'; 5 << 10]), root)?;
+    let holes = told(File::create(root.join("holes")), root)?;
+    for extent in 0..8 {
+        told(holes.write_all_at(b"data", extent * 9000), root)?;
+    }
+    // Far enough for two levels of a block map.
+    told(holes.write_all_at(b"data", 390_000), root)?;
+    told(symlink("small", root.join("short")), root)?;
+    told(symlink("l".repeat(200), root.join("long")), root)?;
+    for number in 0..90 {
+        told(File::create(root.join(format!("names/a name of some length {number}"))).map(drop), root)?;
+    }
+    run(Command::new("mkfifo").arg(root.join("fifo")), "", &[0])
+}
+
+fn empty(scratch: &Path, kib: u64) -> Check<PathBuf> {
+    let image = scratch.join("image");
+    told(File::create(&image).and_then(|file| file.set_len(kib << 10)), &image)?;
+    Ok(image)
+}
+
+fn make_volume(scratch: &Path, tree: &Path, kib: u64, options: &str) -> Check<PathBuf> {
+    let image = empty(scratch, kib)?;
+    let uuid = "01234567-89ab-cdef-0123-456789abcdef";
+    let mut make = Command::new("mke2fs");
+    make.args(["-q", "-F", "-m", "0", "-N", "128", "-U", uuid, "-E", "lazy_itable_init=0"]);
+    if kib == 4096 && options.contains("-b 1024") {
+        make.args(["-J", "size=1"]);
+    }
+    run(make.args(options.split(' ')).arg("-d").arg(tree).arg(&image), "", &[0])?;
+    let long = format!("ea_set large user.long {}\n", "v".repeat(300));
+    if options.contains("ea_inode") {
+        let value = scratch.join("value");
+        told(fs::write(&value, [b'v'; 3000]), &value)?;
+        debugfs(&image, &format!("ea_set -f {} large user.huge\n", value.display()))?;
+    }
+    debugfs(&image, &format!("ea_set small user.short value\n{long}mknod device c 5 1\n"))?;
+    // Indexes the large directory.
+    run(Command::new("e2fsck").args(["-fyD"]).arg(&image), "", &[0, 1])?;
+    Ok(image)
+}
+
+/// Writes into the journal what adding some files would change on the volume.
+fn make_dirty(scratch: &Path, image: &Path, open: &str) -> Check {
+    let changed = scratch.join("changed");
+    told(fs::copy(image, &changed), image)?;
+    debugfs(&changed, "cd names\nmkdir fresh\nrm small\nunlink /short\nea_set /large user.later value\n")?;
+    let (old, new) = (told(fs::read(image), image)?, told(fs::read(&changed), image)?);
+    let mut script = format!("{open}\n");
+    let blocks = old.chunks(1024).zip(new.chunks(1024)).enumerate().skip(2);
+    for (number, (_, contents)) in blocks.filter(|(_, (before, after))| before != after) {
+        let path = scratch.join(format!("block-{number}"));
+        told(fs::write(&path, contents), image)?;
+        script.push_str(&format!("jw -b {number} {}\n", path.display()));
+    }
+    // debugfs sums revocations in version 1, which recovery does not.
+    script.push_str(if open.ends_with("-v 1") { "jc\n" } else { "jw -r 90,91\njc\n" });
+    debugfs(image, &script)
+}
+
+fn make_fast_commit(scratch: &Path, tree: &Path) -> Check<PathBuf> {
+    let image = make_volume(scratch, tree, 4096, "-t ext4 -b 1024 -O fast_commit")?;
+    let (point, copy) = (scratch.join("mounted"), scratch.join("copy"));
+    told(fs::create_dir_all(&point), &point)?;
+    run(Command::new("mount").args(["-o", "loop,commit=300"]).arg(&image).arg(&point), "", &[0])?;
+    let changed = change_and_copy(&point, &image, &copy);
+    run(Command::new("umount").arg(&point), "", &[0])?;
+    changed.map(|()| copy)
+}
+
+fn change_and_copy(root: &Path, image: &Path, copy: &Path) -> Check {
+    for number in 0..4 {
+        let path = root.join(format!("names/fast-{number}"));
+        let mut file = told(File::create(&path), &path)?;
+        told(file.write_all(&[b'f'; 3000]).and_then(|()| file.sync_all()), &path)?;
+    }
+    told(fs::remove_file(root.join("small")), root)?;
+    let large = told(File::options().write(true).open(root.join("large")), root)?;
+    told(large.set_len(2000).and_then(|()| large.sync_all()), root)?;
+    told(fs::copy(image, copy).map(drop), copy)
+}
+
+/// A BSD disklabel inside an MBR partition; `fdisk` wants a disk of some cylinders for it.
+fn make_disklabel(scratch: &Path) -> Check<PathBuf> {
+    let image = empty(scratch, 32 << 10)?;
+    run(Command::new("sfdisk").arg("-q").arg(&image), "label: dos\n64,40000,a5\n", &[0])?;
+    let script = "b\ny\nn\na\n\n+9000\nn\nb\n20000\n\nt\na\n7\nt\nb\n1\nw\nq\n";
+    run(Command::new("fdisk").arg(&image), script, &[0])?;
+    Ok(image)
+}
+
+fn debugfs(image: &Path, script: &str) -> Check {
+    run(Command::new("debugfs").args(["-w", "-f", "-"]).arg(image), script, &[0])
+}
+
+/// Packs the image as an input.
+fn keep(image: &Path, input: &Path) -> Check {
+    let packed = Image::from_raw(&told(fs::read(image), image)?).encode();
+    told(fs::write(input, packed), input)
+}
+
+fn run(command: &mut Command, input: &str, accepted: &[i32]) -> Check {
+    let shown = format!("{command:?}");
+    command.env("E2FSPROGS_FAKE_TIME", "1700000000").stdin(Stdio::piped());
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("{shown}: {error}"))?;
+    if let Some(mut pipe) = child.stdin.take() {
+        // A program that reads nothing may have ended already.
+        let _ = pipe.write_all(input.as_bytes());
+    }
+    let ended = child.wait_with_output().map_err(|error| format!("{shown}: {error}"))?;
+    if ended.status.code().is_some_and(|code| accepted.contains(&code)) {
+        return Ok(());
+    }
+    Err(format!("{shown}: {}: {}", ended.status, String::from_utf8_lossy(&ended.stderr).trim()))
+}
+
+fn told<T>(result: std::io::Result<T>, path: &Path) -> Check<T> {
+    result.map_err(|error| format!("{}: {error}", path.display()))
+}

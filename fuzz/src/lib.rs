@@ -1,0 +1,11 @@
+//! What the fuzz targets share: images as lists of blocks, the walk over a mounted image, the mutator, and the
+//! repair of checksums after a mutation.
+//!
+//! The repair is written from the format's documentation and shares no code with the driver but the polynomials.
+#![forbid(unsafe_code)]
+
+pub mod image;
+pub mod mutate;
+pub mod repair;
+pub mod tables;
+pub mod walk;

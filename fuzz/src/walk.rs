@@ -1,0 +1,82 @@
+//! Walks a mounted volume within a budget of steps.
+//!
+//! The budget keeps one execution short; it is no bound that the driver may count on. A single call of the
+//! driver is not limited: one that does not return is what the time limit of the fuzzer is for.
+
+use rump_kpi::{BlockDevice, Component, Environment, FileSystem, FileType, Ino, Node, TimeSpec};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Nodes that one walk looks at.
+const NODES: usize = 200;
+/// Entries taken from one directory, and names of them that are looked up.
+const ENTRIES: usize = 500;
+const LOOKUPS: usize = 24;
+/// Bytes read from each file at its begin and at its end.
+const SAMPLE: usize = 16 << 10;
+
+/// Mounts `device` with the driver and looks at everything; without the journal if the mount refuses it.
+pub fn mount_and_walk(component: Component, device: Arc<dyn BlockDevice>) {
+    let Component::FileSystem(driver) = component else { return };
+    let environment = Environment::new(TimeSpec::default, |_| {});
+    let _ = driver.probe(&device);
+    for options in ["", "noload"] {
+        if let Ok(volume) = driver.mount(Some(device.clone()), true, options, &environment) {
+            let _ = volume.statvfs();
+            walk(&*volume);
+            return;
+        }
+    }
+}
+
+fn walk(volume: &dyn FileSystem) {
+    let mut pending = vec![volume.root()];
+    let mut seen = HashSet::new();
+    while let Some(ino) = pending.pop() {
+        if seen.len() >= NODES || !seen.insert(ino) {
+            continue;
+        }
+        if let Ok(node) = volume.node(ino) {
+            visit(&*node, &mut pending);
+        }
+    }
+}
+
+fn visit(node: &dyn Node, pending: &mut Vec<Ino>) {
+    let Ok(attr) = node.attr() else { return };
+    for name in node.list_xattrs().unwrap_or_default() {
+        let _ = node.xattr(&name);
+    }
+    match attr.file_type {
+        FileType::Directory => list(node, pending),
+        FileType::Symlink => drop(node.read_link()),
+        FileType::Regular => sample(node, attr.size),
+        _ => {}
+    }
+}
+
+fn sample(node: &dyn Node, size: u64) {
+    let mut buffer = vec![0; SAMPLE];
+    let _ = node.read_at(0, &mut buffer);
+    let _ = node.read_at(size / 2, &mut buffer);
+    let _ = node.read_at(size.saturating_sub(SAMPLE as u64), &mut buffer);
+    let _ = node.seek_hole(0).and_then(|hole| node.seek_data(hole));
+}
+
+fn list(node: &dyn Node, pending: &mut Vec<Ino>) {
+    let mut names = Vec::new();
+    let mut cursor = 0;
+    let _ = node.read_dir(0, &mut |entry| {
+        if names.len() < LOOKUPS {
+            names.push(entry.name.to_vec());
+            cursor = entry.next_cursor;
+        }
+        pending.push(entry.ino);
+        pending.len() < ENTRIES
+    });
+    let _ = node.read_dir(cursor, &mut |_| false);
+    for name in &names {
+        let _ = node.lookup(name);
+    }
+    let _ = node.lookup(b"a name that is not there");
+}
