@@ -1,28 +1,44 @@
-//! `rump`: files out of disk images, without root and without mounting.
+//! `rump`: files out of disk images and into them, without root and without mounting.
 //!
 //! Exit statuses: 0 done; 1 some of it failed; 2 usage; 3 the image could not be opened; 4 another program holds
-//! it; 70 a defect of this program; 130 interrupted.
+//! it; 70 a defect of this program; 130 interrupted; 143 terminated.
 #![forbid(unsafe_code)]
 
 mod cat;
 mod chain;
+mod change;
+mod chmod;
+mod chown;
 mod cp;
 mod df;
 mod du;
+mod edit;
 mod find;
 mod generate;
 mod glob;
 mod info;
+mod ln;
 mod ls;
+mod mkdir;
+mod mode;
+mod mv;
 mod output;
+mod owner;
 mod progress;
+mod put;
 mod record;
+mod rm;
+mod rmdir;
 mod session;
 mod stat;
+mod stop;
 mod sum;
+mod touch;
 mod tree;
+mod truncate;
 mod units;
 mod walk;
+mod write;
 
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use output::Output;
@@ -30,7 +46,9 @@ use rumpkit::image::LockPolicy;
 use session::{Chatter, Failure, Session};
 use std::ffi::OsString;
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const EXAMPLES: &str = "\
 An ADDRESS is IMAGE[@PARTITION|+OFFSET][:/PATH]:
@@ -43,11 +61,13 @@ Examples:
   rump ls -l disk.img:/home
   rump cp -r disk.img@1:/home/anna ./anna
   rump find disk.img -name '*.conf' -size +1M
+  rump cp ./fstab disk.img@1:/etc/fstab
+  rump edit disk.img@1:/etc/hostname
 
 Exit status: 0 done, 1 some of it failed, 2 usage, 3 the image could not be opened,
-4 another program holds the image, 130 interrupted.";
+4 another program holds the image, 130 interrupted, 143 terminated.";
 
-/// Files out of disk images, without root and without mounting.
+/// Files out of disk images and into them, without root and without mounting.
 #[derive(Parser)]
 #[command(name = "rump", version, after_help = EXAMPLES, disable_help_flag = true)]
 struct Cli {
@@ -84,38 +104,80 @@ enum Command {
     Df(df::Args),
     /// Print SHA-256 checksums, of whole trees too
     Sum(sum::Args),
-    /// Copy files out of an image
+    /// Copy files out of an image, into one, and between images
     Cp(cp::Args),
+    /// Move and rename files
+    Mv(mv::Args),
+    /// Remove files and trees
+    Rm(rm::Args),
+    /// Make directories
+    Mkdir(mkdir::Args),
+    /// Remove empty directories
+    Rmdir(rmdir::Args),
+    /// Make hard and symbolic links
+    Ln(ln::Args),
+    /// Change permission bits
+    Chmod(chmod::Args),
+    /// Change owners and groups
+    Chown(chown::Args),
+    /// Set times, and make empty files
+    Touch(touch::Args),
+    /// Write standard input to a file
+    Write(write::Args),
+    /// Make files shorter or longer
+    Truncate(truncate::Args),
+    /// Change a file with an editor
+    Edit(edit::Args),
     /// Write man pages and completions, for an installation
     #[command(hide = true)]
     Generate(generate::Args),
 }
 
+/// Exit status of a defect of this program.
+const DEFECT: u8 = 70;
+
 fn main() -> ExitCode {
-    std::panic::set_hook(Box::new(|panic| {
+    tell_of_panics();
+    let cli = Cli::parse_from(translate(std::env::args_os().collect()));
+    let lock = if cli.no_lock { LockPolicy::NoLock } else { LockPolicy::Lock };
+    let chatter = if cli.quiet { Chatter::Quiet } else { Chatter::Usual };
+    let mut session = Session::new(lock, chatter);
+    let mut output = Output::new();
+    let work = || run(cli.command, &mut session, &mut output).and_then(|()| Ok(output.flush()?));
+    // A panic takes back the operation that it broke; what was done before is still worth writing out.
+    let result = catch_unwind(AssertUnwindSafe(work));
+    let status = match result {
+        Ok(Ok(())) => None,
+        Ok(Err(failure)) => {
+            // What was found so far is worth having; a second failure here adds nothing.
+            let _ = output.flush();
+            session.progress.clear();
+            Some(failure.finish())
+        }
+        Err(_) => Some(DEFECT),
+    };
+    session.close();
+    match status {
+        Some(status) if status != 0 => ExitCode::from(status),
+        _ => ExitCode::from(u8::from(session.has_failures())),
+    }
+}
+
+/// One line for a panic. The first one of the main thread goes on to [`main`], which closes what is open.
+fn tell_of_panics() {
+    static IS_SECOND: AtomicBool = AtomicBool::new(false);
+    let main_thread = std::thread::current().id();
+    std::panic::set_hook(Box::new(move |panic| {
         let message = panic.payload().downcast_ref::<&str>().copied().map(String::from);
         let message =
             message.or_else(|| panic.payload().downcast_ref::<String>().cloned()).unwrap_or_default();
         let place = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
         // The line may go nowhere (a closed stderr); the exit status still tells.
         let _ = writeln!(std::io::stderr(), "rump: internal error: {message}{place}; please report");
-        std::process::exit(70);
-    }));
-    let cli = Cli::parse_from(translate(std::env::args_os().collect()));
-    let lock = if cli.no_lock { LockPolicy::NoLock } else { LockPolicy::Lock };
-    let chatter = if cli.quiet { Chatter::Quiet } else { Chatter::Usual };
-    let mut session = Session::new(lock, chatter);
-    let mut output = Output::new();
-    let result = run(cli.command, &mut session, &mut output).and_then(|()| Ok(output.flush()?));
-    match result {
-        Ok(()) => ExitCode::from(u8::from(session.has_failures())),
-        Err(failure) => {
-            // What was found so far is worth having; a second failure here adds nothing.
-            let _ = output.flush();
-            session.progress.clear();
-            failure.finish()
+        if IS_SECOND.swap(true, Ordering::SeqCst) || std::thread::current().id() != main_thread {
+            std::process::exit(DEFECT.into());
         }
-    }
+    }));
 }
 
 fn run(command: Command, session: &mut Session, output: &mut Output) -> Result<(), Failure> {
@@ -129,7 +191,18 @@ fn run(command: Command, session: &mut Session, output: &mut Output) -> Result<(
         Command::Du(args) => du::run(&args, session, output),
         Command::Df(args) => df::run(&args, session, output),
         Command::Sum(args) => sum::run(&args, session, output),
-        Command::Cp(args) => cp::run(&args, session),
+        Command::Cp(args) => cp::run(&args, session, output),
+        Command::Mv(args) => mv::run(&args, session, output),
+        Command::Rm(args) => rm::run(&args, session, output),
+        Command::Mkdir(args) => mkdir::run(&args, session, output),
+        Command::Rmdir(args) => rmdir::run(&args, session, output),
+        Command::Ln(args) => ln::run(&args, session, output),
+        Command::Chmod(args) => chmod::run(&args, session, output),
+        Command::Chown(args) => chown::run(&args, session, output),
+        Command::Touch(args) => touch::run(&args, session, output),
+        Command::Write(args) => write::run(&args, session, output),
+        Command::Truncate(args) => truncate::run(&args, session, output),
+        Command::Edit(args) => edit::run(&args, session, output),
         Command::Generate(args) => generate::run(&args, Cli::command()),
     }
 }

@@ -1,14 +1,20 @@
 //! What lasts for one run: the opened images, each opened once, and the count of what failed.
+//!
+//! A command that changes an image opens it for writing before it opens anything for reading, since one kernel
+//! serves all addresses that lead to the same file system. [`Session::close`] writes everything out, on every way
+//! out of the program.
 
 use crate::output::escaped;
 use crate::progress::Progress;
-use rumpkit::image::{Address, Image, LockPolicy, OpenError};
+use crate::stop::Stop;
+use rumpkit::hyper::{Access, HostError};
+use rumpkit::image::{Address, Image, LockPolicy, OpenError, Selector, Survey};
 use rumpkit::{Errno, PosixHost, Process};
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::process::ExitCode;
+use std::os::unix::fs::MetadataExt;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -24,6 +30,8 @@ pub enum Failure {
     Other(String),
     /// The user pressed Ctrl-C.
     Interrupted(String),
+    /// SIGTERM came.
+    Terminated(String),
 }
 
 impl From<io::Error> for Failure {
@@ -34,10 +42,10 @@ impl From<io::Error> for Failure {
 
 impl Failure {
     /// Says it, and gives the exit status.
-    pub fn finish(self) -> ExitCode {
+    pub fn finish(self) -> u8 {
         let (text, status) = match self {
             // Whoever read us has seen enough: no failure.
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return 0,
             Self::Output(error) => (format!("standard output: {error}"), 1),
             Self::Usage(text) => (format!("{text}\nTry 'rump --help'."), 2),
             Self::Open(name, error) => {
@@ -54,9 +62,10 @@ impl Failure {
             }
             Self::Other(text) => (text, 1),
             Self::Interrupted(text) => (text, 130),
+            Self::Terminated(text) => (text, 143),
         };
         warn(&text);
-        ExitCode::from(status)
+        status
     }
 }
 
@@ -102,6 +111,10 @@ impl Place {
 
 struct Opened {
     address: Address,
+    /// Device and number of the host's file, which may have many names.
+    file: Option<(u64, u64)>,
+    access: Access,
+    volume: String,
     image: Rc<Image>,
 }
 
@@ -110,6 +123,8 @@ pub struct Session {
     host: Arc<PosixHost>,
     lock: LockPolicy,
     chatter: Chatter,
+    /// Whether the user wants to stop; watched once an image is open for writing.
+    pub stop: Stop,
     /// What long work counts, and shows.
     pub progress: Progress,
     opened: Vec<Opened>,
@@ -120,7 +135,7 @@ impl Session {
     /// A session without images.
     pub fn new(lock: LockPolicy, chatter: Chatter) -> Self {
         let (host, progress) = (PosixHost::new(), Progress::hidden());
-        Self { host, lock, chatter, progress, opened: Vec::new(), failures: 0 }
+        Self { host, lock, chatter, stop: Stop::default(), progress, opened: Vec::new(), failures: 0 }
     }
 
     /// Shows progress from now on, if somebody can see it and wants to.
@@ -149,25 +164,99 @@ impl Session {
 
     /// Opens what `word` addresses, unless it is open already.
     pub fn place(&mut self, word: &OsStr) -> Result<Place, Failure> {
+        self.place_as(word, Access::Read)
+    }
+
+    /// As [`Session::place`], for reading and writing if `access` says so.
+    pub fn place_as(&mut self, word: &OsStr, access: Access) -> Result<Place, Failure> {
         let address = Address::parse(&*self.host, word.as_bytes());
         let volume = escaped(&address.volume_text());
         let path = address.path().to_vec();
-        let same = |opened: &Opened| {
-            opened.address.image() == address.image() && opened.address.selector() == address.selector()
+        let index = match self.find(&address)? {
+            Some(index) => index,
+            None => self.open(address, &volume, access)?,
         };
-        if let Some(index) = self.opened.iter().position(same) {
-            return Ok(Place { image: self.opened[index].image.clone(), index, volume, path });
+        let opened = &self.opened[index];
+        if access == Access::ReadWrite && opened.access == Access::Read {
+            return Err(Failure::Other(format!("{volume}: is open for reading only")));
         }
-        let image = Image::open(self.host.clone(), &address, self.lock)
-            .map_err(|error| Failure::Open(escaped(address.image()), error))?;
+        Ok(Place { image: opened.image.clone(), index, volume, path })
+    }
+
+    /// Which of the opened images has the file system at `address`.
+    fn find(&self, address: &Address) -> Result<Option<usize>, Failure> {
+        let file = file_of(address);
+        let is_same_file = |opened: &Opened| match (opened.file, file) {
+            (Some(one), Some(other)) => one == other,
+            _ => opened.address.image() == address.image(),
+        };
+        let same = |opened: &Opened| is_same_file(opened) && opened.address.selector() == address.selector();
+        if let Some(index) = self.opened.iter().position(same) {
+            return Ok(Some(index));
+        }
+        if !self.opened.iter().any(|opened| is_same_file(opened) && opened.access == Access::ReadWrite) {
+            return Ok(None);
+        }
+        // Another address may mean the same file system, which two kernels must not serve.
+        let survey = Survey::open(self.host.clone(), address.image(), Access::Read, LockPolicy::NoLock);
+        let volume = survey.and_then(|survey| survey.choose(address.image(), address.selector()));
+        let start = volume.map_err(|error| Failure::Open(escaped(address.image()), error))?.start_bytes;
+        let same = |opened: &Opened| is_same_file(opened) && opened.image.volume().start_bytes == start;
+        Ok(self.opened.iter().position(same))
+    }
+
+    fn open(&mut self, address: Address, volume: &str, access: Access) -> Result<usize, Failure> {
+        let name = escaped(address.image());
+        let file = file_of(&address);
+        let is_held = |opened: &Opened| {
+            opened.access == Access::ReadWrite && file.is_some() && opened.file == file
+        };
+        // A lock that this session holds on the whole image keeps everybody else away already.
+        let is_locked = self.opened.iter().any(is_held);
+        let lock = if is_locked { LockPolicy::NoLock } else { self.lock };
+        let image = match access {
+            Access::Read => Image::open(self.host.clone(), &address, lock),
+            Access::ReadWrite => {
+                self.stop.watch()?;
+                Image::open_for_writing(self.host.clone(), &address, lock)
+                    .map_err(|error| explain_read_only(&name, error))
+            }
+        };
+        let image = image.map_err(|error| Failure::Open(name, error))?;
         if let Some(warning) = image.warning() {
             self.failures += 1;
             warn(&format!("{volume}: {warning}"));
         }
-        let image = Rc::new(image);
-        let index = self.opened.len();
-        self.opened.push(Opened { address, image: image.clone() });
-        Ok(Place { image, index, volume, path })
+        self.opened.push(Opened { address, file, access, volume: volume.into(), image: Rc::new(image) });
+        Ok(self.opened.len() - 1)
+    }
+
+    /// Device and number of the host's file that `place` is in.
+    pub fn file_of(&self, place: &Place) -> Option<(u64, u64)> {
+        self.opened.get(place.index).and_then(|opened| opened.file)
+    }
+
+    /// Whether `word` says itself that it is a place in an image: an image alone could be any file of the host.
+    pub fn is_address(&self, word: &OsStr) -> bool {
+        let address = Address::parse(&*self.host, word.as_bytes());
+        address.has_path() || *address.selector() != Selector::Only
+    }
+
+    /// Closes every image. What could not be written out is reported, and counted.
+    pub fn close(&mut self) {
+        for opened in std::mem::take(&mut self.opened) {
+            if opened.access == Access::Read {
+                continue;
+            }
+            let closed = match Rc::try_unwrap(opened.image) {
+                Ok(image) => image.close(),
+                Err(image) => image.process().reboot(),
+            };
+            if let Err(error) = closed {
+                self.failures += 1;
+                warn(&format!("{}: writing it out failed, the last changes may be lost: {error}", opened.volume));
+            }
+        }
     }
 
     /// Opens all of `words`, at least one.
@@ -181,8 +270,31 @@ impl Session {
         self.progress.suspend(|| warn(&format!("{}:{}: {why}", place.volume, escaped(path))));
     }
 
+    /// As [`Session::report`], of a file of the host.
+    pub fn report_host(&mut self, path: &[u8], why: &dyn Display) {
+        self.failures += 1;
+        self.progress.suspend(|| warn(&format!("{}: {why}", escaped(path))));
+    }
+
     /// Whether anything was reported.
     pub fn has_failures(&self) -> bool {
         self.failures > 0
+    }
+}
+
+/// Device and number of the image's file.
+fn file_of(address: &Address) -> Option<(u64, u64)> {
+    let found = std::fs::metadata(OsStr::from_bytes(address.image())).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
+/// Says what a refusal to open for writing means.
+fn explain_read_only(name: &str, error: OpenError) -> OpenError {
+    match error {
+        OpenError::Host(error) if matches!(error.errno, Errno::EACCES | Errno::EPERM | Errno::EROFS) => {
+            let what = format!("{name} is read-only here: {error}");
+            OpenError::Host(HostError { errno: error.errno, what: what.into() })
+        }
+        error => error,
     }
 }

@@ -1,4 +1,4 @@
-//! Sizes and times as people read them. Times are UTC.
+//! Sizes and times as people read and write them. Times are UTC.
 
 use rumpkit::TimeSpec;
 
@@ -58,6 +58,86 @@ impl Civil {
     }
 }
 
+/// Days from 1970 to a date; the counterpart of [`Civil::new`].
+fn days_to(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+/// Reads `2026-11-24`, `2026-11-24 06:30[:05[.123]]` (or with a `T`), with `Z` or `+0100` behind, and `@SECONDS[.123]`.
+pub fn parse_time(text: &str) -> Result<TimeSpec, String> {
+    let wrong = || format!("{text:?} is no time: use 2026-11-24, '2026-11-24 06:30:05', @1795501805 ...");
+    let time = match text.strip_prefix('@') {
+        Some(seconds) => parse_seconds(seconds),
+        None => parse_date(text),
+    };
+    time.ok_or_else(wrong)
+}
+
+fn parse_seconds(text: &str) -> Option<TimeSpec> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let (sec, nsec) = (whole.parse::<i64>().ok()?, nanoseconds(fraction)?);
+    if whole.starts_with('-') && nsec > 0 {
+        return Some(TimeSpec { sec: sec.checked_sub(1)?, nsec: 1_000_000_000 - nsec });
+    }
+    Some(TimeSpec { sec, nsec })
+}
+
+/// Digits after the point of a second.
+fn nanoseconds(digits: &str) -> Option<u32> {
+    let is_fraction = (1..=9).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_fraction.then(|| format!("{digits:0<9}").parse().ok())?
+}
+
+fn parse_date(text: &str) -> Option<TimeSpec> {
+    let (date, rest) = text.split_at_checked(10)?;
+    let [year, month, day] = numbers(date, '-', &[4, 2, 2])?[..] else { return None };
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let last = [31, 28 + i64::from(is_leap), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    if day < 1 || day > *last.get(usize::try_from(month - 1).ok()?)? {
+        return None;
+    }
+    let midnight = days_to(year, month, day) * 86_400;
+    if rest.is_empty() {
+        return Some(TimeSpec { sec: midnight, nsec: 0 });
+    }
+    let (time, offset) = split_zone(rest.strip_prefix([' ', 'T'])?)?;
+    let (clock, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let clock = if clock.len() == 5 { format!("{clock}:00") } else { clock.to_string() };
+    let [hour, minute, second] = numbers(&clock, ':', &[2, 2, 2])?[..] else { return None };
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    Some(TimeSpec { sec: midnight + hour * 3600 + minute * 60 + second - offset, nsec: nanoseconds(fraction)? })
+}
+
+/// A time, and the seconds that its zone is before UTC.
+fn split_zone(text: &str) -> Option<(&str, i64)> {
+    if let Some(time) = text.strip_suffix('Z') {
+        return Some((time, 0));
+    }
+    let Some(at) = text.rfind(['+', '-']) else { return Some((text, 0)) };
+    let digits = text[at + 1..].replace(':', "");
+    if digits.len() != 4 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number = digits.parse::<i64>().ok()?;
+    let seconds = number / 100 * 3600 + number % 100 * 60;
+    Some((text[..at].trim_end(), if text[at..].starts_with('-') { -seconds } else { seconds }))
+}
+
+/// Numbers of just so many digits.
+fn numbers(text: &str, separator: char, digits: &[usize]) -> Option<Vec<i64>> {
+    let parts: Vec<&str> = text.split(separator).collect();
+    let fits = |(part, &digits): (&&str, &usize)| part.len() == digits && part.bytes().all(|b| b.is_ascii_digit());
+    if parts.len() != digits.len() || !parts.iter().zip(digits).all(fits) {
+        return None;
+    }
+    parts.iter().map(|part| part.parse().ok()).collect()
+}
+
 /// `2026-11-24`.
 pub fn day(time: TimeSpec) -> String {
     let civil = Civil::new(time);
@@ -100,6 +180,23 @@ mod tests {
         assert_eq!(at(-1), "1969-12-31 23:59:59.000000007 +0000");
         assert_eq!(at(951_782_400), "2000-02-29 00:00:00.000000007 +0000");
         assert_eq!(at(1_795_501_805), "2026-11-24 06:30:05.000000007 +0000");
+    }
+
+    #[test]
+    fn times_are_read_as_they_are_written() {
+        for sec in [0, -1, 951_782_400, 1_795_501_805, -62_167_219_200, 253_402_300_799] {
+            let time = TimeSpec { sec, nsec: 123_456_789 };
+            assert_eq!(parse_time(&full(time)), Ok(time));
+            assert_eq!(parse_time(&format!("@{sec}")), Ok(TimeSpec { sec, nsec: 0 }));
+        }
+        let at = |text: &str| parse_time(text).map(|time| (time.sec, time.nsec));
+        assert_eq!(at("1970-01-02"), Ok((86_400, 0)));
+        assert_eq!(at("1970-01-01T01:00+0100"), Ok((0, 0)));
+        assert_eq!(at("1970-01-01 00:00:01.5Z"), Ok((1, 500_000_000)));
+        assert_eq!(at("@-1.25"), Ok((-2, 750_000_000)));
+        for text in ["", "now", "2026-02-29", "2026-13-01", "2026-01-01 24:00", "@", "@1.", "2026-1-1", "2026-01-01x"] {
+            assert!(parse_time(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -155,18 +155,29 @@ pub trait Visitor<E> {
 }
 
 /// A directory of the image, closed when dropped.
-struct OpenDirectory<'a> {
+pub struct OpenDirectory<'a> {
     process: &'a Process,
     fd: Fd,
 }
 
 impl<'a> OpenDirectory<'a> {
-    fn at(process: &'a Process, parent: Fd, name: &[u8]) -> KResult<Self> {
+    /// Opens the directory `name` in `parent`, never through a symbolic link.
+    pub fn at(process: &'a Process, parent: Fd, name: &[u8]) -> KResult<Self> {
         Ok(Self { process, fd: open_directory(process, Some(parent), name)? })
     }
 
+    /// Opens the directory at `path`, which the user named: through symbolic links, too.
+    pub fn by_path(process: &'a Process, path: &[u8]) -> KResult<Self> {
+        Ok(Self { process, fd: process.open(path, OpenFlags::DIRECTORY, Mode::new(0))? })
+    }
+
+    /// Its descriptor.
+    pub fn fd(&self) -> Fd {
+        self.fd
+    }
+
     /// Opens a directory once more, which has to be the same.
-    fn again(&self, name: &[u8], ino: Ino) -> KResult<Self> {
+    pub fn again(&self, name: &[u8], ino: Ino) -> KResult<Self> {
         let opened = Self::at(self.process, self.fd, name)?;
         if self.process.fstat(opened.fd)?.ino == ino {
             return Ok(opened);
@@ -190,7 +201,7 @@ struct Frame {
 }
 
 /// Descriptors that a process of a rump kernel may have.
-const DESCRIPTORS: usize = rumpkit::OPEN_MAX as usize;
+pub const DESCRIPTORS: usize = rumpkit::OPEN_MAX as usize;
 
 /// Walks from `top`, whose attributes are `stat`, in order of bytes.
 pub fn walk<E>(process: &Process, top: &[u8], stat: &Stat, visitor: &mut impl Visitor<E>) -> Result<(), E> {
@@ -297,9 +308,7 @@ impl<'a> Walk<'a> {
         match parent {
             Some(parent) => OpenDirectory::at(process, parent, name),
             // The top is what the user named: a symbolic link there may be followed.
-            None => {
-                Ok(OpenDirectory { process, fd: process.open(name, OpenFlags::DIRECTORY, Mode::new(0))? })
-            }
+            None => OpenDirectory::by_path(process, name),
         }
     }
 }

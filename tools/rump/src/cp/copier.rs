@@ -5,6 +5,7 @@ use super::error::CopyError;
 use super::links::Links;
 use super::target::Target;
 use super::tree::Tree;
+use crate::put::Existing;
 use crate::output::escaped;
 use crate::record::stat_path;
 use crate::session::{Failure, Place, Session};
@@ -24,6 +25,7 @@ const INTERRUPTED: i32 = 130;
 pub struct Copier<'a> {
     pub(super) session: &'a mut Session,
     recursive: bool,
+    pub(super) existing: Existing,
     /// The caller's user number.
     pub(super) uid: u32,
     pub(super) stop: Arc<AtomicBool>,
@@ -37,7 +39,7 @@ pub struct Copier<'a> {
 
 impl<'a> Copier<'a> {
     /// A copier; from now on Ctrl-C is asked for between pieces of work, and a second one ends at once.
-    pub fn new(session: &'a mut Session, recursive: bool) -> Result<Self, Failure> {
+    pub fn new(session: &'a mut Session, recursive: bool, existing: Existing) -> Result<Self, Failure> {
         let stop = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED, stop.clone())
@@ -48,6 +50,7 @@ impl<'a> Copier<'a> {
         Ok(Self {
             session,
             recursive,
+            existing,
             uid: rustix::process::geteuid().as_raw(),
             stop,
             buffer: vec![0; CHUNK_BYTES],

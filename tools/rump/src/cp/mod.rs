@@ -1,4 +1,4 @@
-//! `rump cp`: copies files out of an image.
+//! `rump cp`: copies files out of an image; [`crate::put`] does what goes into one.
 //!
 //! The image is hostile, and so may be the names in it: everything is created relative to an open directory,
 //! never through a symbolic link, and never under a name that could lead elsewhere. A file has its final name
@@ -9,12 +9,20 @@ mod attributes;
 mod content;
 mod copier;
 mod error;
+mod into;
 mod links;
 mod resume;
 mod special;
 mod target;
 mod tree;
 
+pub use error::host_text;
+pub use target::{Identity, identity_of, open_beneath, open_user_directory};
+pub use tree::host_descriptors;
+
+use crate::change::Trial;
+use crate::output::Output;
+use crate::put::Existing;
 use crate::session::{Failure, Place, Session};
 use crate::walk::file_name;
 use clap::{Args as ClapArgs, ValueHint};
@@ -27,31 +35,69 @@ use target::Target;
 #[command(after_help = "Examples:
   rump cp disk.img:/etc/fstab .
   rump cp -r disk.img@2:/home ./home
-Modes, times, extended attributes, hard links and holes are kept; owners too when run as root. What this host does
-not allow to keep is said once, and is no failure; what could not be copied at all, such as a device file for an
-ordinary user, is named, and the exit status is 1. Symbolic links are copied as links, and never followed.
+  rump cp ./fstab disk.img:/etc/fstab
+  rump cp -a ./site disk.img@1:/srv
+  rump cp -a old.img@1:/ new.img@2:/
+  curl -s example.org | rump cp - disk.img:/srv/page.html
+A target IMAGE:/PATH is in an image; any other is on this host. Modes, times, extended attributes, hard links and holes
+are kept, and symbolic links are copied as links, never followed.
+Out of an image, owners are kept when run as root. What this host does not allow to keep is said once, and is no
+failure; what could not be copied at all, such as a device file for an ordinary user, is named, and the exit status is
+1. Into an image, copies belong to the owner of the directory that they go to, and set-id bits that would lend another
+owner's rights are dropped; -a and -p keep the owners, and the attributes that only root may set; --owner sets one.
+A directory that is there keeps its attributes, unless -a or -p is given.
 Run it again to go on after an interruption: what is there with the same size and time is left as it is. A full or
 read-only target ends the work at once, with 1; Ctrl-C with 130.")]
 pub struct Args {
     /// Directories with all that is in them
     #[arg(short = 'r', short_alias = 'R', long)]
     recursive: bool,
-    /// The same as -r: attributes are always kept
+    /// The same as -rp
     #[arg(short = 'a', long)]
     archive: bool,
-    /// What to copy, as IMAGE:/PATH
-    #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
+    /// Into an image: keep owners and all attributes, too
+    #[arg(short = 'p', long)]
+    preserve: bool,
+    /// Leave everything that is there
+    #[arg(short = 'n', long, conflicts_with = "force")]
+    no_clobber: bool,
+    /// Replace what is there even if it has the same size and time
+    #[arg(short, long)]
+    force: bool,
+    /// Into an image: the owner of what is copied, USER:GROUP as chown takes it
+    #[arg(long, value_name = "OWNER", conflicts_with = "preserve")]
+    owner: Option<String>,
+    #[command(flatten)]
+    trial: Trial,
+    /// What to copy: IMAGE:/PATH or, into an image, a path of this host or - for standard input
+    #[arg(value_name = "SOURCE", value_hint = ValueHint::AnyPath, required = true, allow_hyphen_values = true)]
     addresses: Vec<OsString>,
-    /// Where to copy it to on this host: a directory to copy into, or a name that is free
+    /// Where to copy it to: a directory to copy into, or a name that is free or to be replaced
     #[arg(value_name = "TARGET", value_hint = ValueHint::AnyPath)]
     target: OsString,
 }
 
+impl Args {
+    fn existing(&self) -> Existing {
+        match (self.no_clobber, self.force) {
+            (true, _) => Existing::Keep,
+            (_, true) => Existing::Replace,
+            _ => Existing::Compare,
+        }
+    }
+}
+
 /// Runs it.
-pub fn run(args: &Args, session: &mut Session) -> Result<(), Failure> {
+pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<(), Failure> {
+    if session.is_address(&args.target) {
+        return into::run(args, session, output);
+    }
+    if args.trial.dry_run || args.owner.is_some() {
+        return Err(Failure::Usage("cp: --dry-run and --owner are for copies into an image".into()));
+    }
     let places = session.places(&args.addresses)?;
     places.iter().try_for_each(check_name)?;
-    let mut copier = Copier::new(session, args.recursive || args.archive)?;
+    let mut copier = Copier::new(session, args.recursive || args.archive, args.existing())?;
     for place in &places {
         let target = Target::find(&args.target, place, places.len() > 1)?;
         copier.copy(place, target)?;

@@ -85,7 +85,8 @@ impl Target {
     }
 }
 
-fn open_user_directory(path: &[u8]) -> Result<OwnedFd, Errno> {
+/// Opens the directory at a path of the user's, through symbolic links, too.
+pub fn open_user_directory(path: &[u8]) -> Result<OwnedFd, Errno> {
     fs::openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 

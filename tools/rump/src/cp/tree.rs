@@ -9,6 +9,7 @@ use super::resume::Mark;
 use super::special::{is_same_special, make_special};
 use super::target::{Identity, Target, identity_of, is_safe_name, make_directory, open_beneath};
 use crate::chain::Chain;
+use crate::put::Existing;
 use crate::record::{Xattr, read_target, read_xattrs, read_xattrs_of};
 use crate::session::{Failure, Place};
 use crate::walk::{Entry, Left, Step, Visitor, join};
@@ -111,7 +112,7 @@ impl<'a, 'b> Tree<'a, 'b> {
             }
         }
         let target = read_target(self.place.process(), entry.directory, entry.name, entry.stat)?;
-        if !is_there(entry.stat, target.as_deref(), &parent, &name)? {
+        if !is_there(self.copier.existing, entry.stat, target.as_deref(), &parent, &name)? {
             match entry.stat.file_type {
                 FileType::Regular => self.copy_file(entry, &parent, &name)?,
                 _ => self.copy_special(entry, target.as_deref(), &parent, &name)?,
@@ -192,7 +193,7 @@ impl<'a, 'b> Tree<'a, 'b> {
 }
 
 /// How many descriptors this process may have, as far as more would help.
-fn host_descriptors() -> usize {
+pub fn host_descriptors() -> usize {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(MANY_DESCRIPTORS).min(MANY_DESCRIPTORS)
 }
@@ -212,8 +213,14 @@ fn finish(
     finished
 }
 
-/// Whether an earlier run has made this copy.
-fn is_there(stat: &Stat, target: Option<&[u8]>, parent: &OwnedFd, name: &[u8]) -> Result<bool, CopyError> {
+/// Whether what is there is left: an earlier run has made this copy, or the user wants it.
+fn is_there(
+    existing: Existing,
+    stat: &Stat,
+    target: Option<&[u8]>,
+    parent: &OwnedFd,
+    name: &[u8],
+) -> Result<bool, CopyError> {
     let host = match fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(host) => host,
         Err(Errno::NOENT) => return Ok(false),
@@ -221,11 +228,14 @@ fn is_there(stat: &Stat, target: Option<&[u8]>, parent: &OwnedFd, name: &[u8]) -
     };
     let same_time = i128::from(host.st_mtime) == i128::from(stat.mtime.sec)
         && i128::from(host.st_mtime_nsec) == i128::from(stat.mtime.nsec);
-    Ok(match HostType::from_raw_mode(host.st_mode) {
-        HostType::Directory => {
-            return Err(CopyError::Refused("there is a directory of this name on the host"));
-        }
-        HostType::RegularFile => {
+    let host_type = HostType::from_raw_mode(host.st_mode);
+    if host_type == HostType::Directory {
+        return Err(CopyError::Refused("there is a directory of this name on the host"));
+    }
+    Ok(match (existing, host_type) {
+        (Existing::Keep, _) => true,
+        (Existing::Replace, _) => false,
+        (_, HostType::RegularFile) => {
             stat.file_type == FileType::Regular
                 && same_time
                 && i128::from(host.st_size) == i128::from(stat.size)

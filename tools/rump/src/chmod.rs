@@ -1,0 +1,85 @@
+//! `rump chmod`: changes permission bits.
+
+use crate::change::{Change, Telling};
+use crate::mode::{ModeChange, umask};
+use crate::output::Output;
+use crate::record::stat_path;
+use crate::session::{Failure, Place, Session};
+use crate::walk::{Entry, Step, Visitor, walk};
+use clap::{Args as ClapArgs, ValueHint};
+use rumpkit::{AtFlags, FileType, KResult, Mode};
+use std::ffi::OsString;
+
+/// Arguments of `rump chmod`.
+#[derive(ClapArgs)]
+#[command(after_help = "Examples:
+  rump chmod 600 disk.img:/etc/shadow
+  rump chmod -R u+rwX,go= disk.img@1:/home/anna
+Symbolic links that -R comes to are left alone.")]
+pub struct Args {
+    /// Directories with all that is in them
+    #[arg(short = 'R', long)]
+    recursive: bool,
+    #[command(flatten)]
+    telling: Telling,
+    /// The bits: 755, u+rwX,g=,o-w ...
+    #[arg(value_name = "MODE", allow_hyphen_values = true)]
+    mode: ModeChange,
+    /// What to change, as IMAGE:/PATH
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
+    addresses: Vec<OsString>,
+}
+
+/// Runs it.
+pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<(), Failure> {
+    let mut change = Change::new(session, output, &(&args.telling).into());
+    let places = change.places(&args.addresses)?;
+    let umask = umask();
+    change.each(&places, |change, place| {
+        let stat = match stat_path(place.process(), &place.path, true) {
+            Ok(stat) => stat,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut setter = Setter { args, change, place, umask };
+        walk(place.process(), &place.path, &stat, &mut setter).map(Ok)
+    })
+}
+
+struct Setter<'a, 'b> {
+    args: &'a Args,
+    change: &'a mut Change<'b>,
+    place: &'a Place,
+    umask: u32,
+}
+
+impl Setter<'_, '_> {
+    fn set(&self, entry: &Entry<'_>) -> KResult<u32> {
+        let is_directory = entry.stat.file_type == FileType::Directory;
+        let mode = self.args.mode.apply(entry.stat.mode.bits(), is_directory, self.umask);
+        // What the user named may be a link; what the walk comes to is none.
+        let flags = if entry.depth == 0 { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
+        self.place.process().fchmodat(entry.directory, entry.name, Mode::new(mode), flags)?;
+        Ok(mode)
+    }
+}
+
+impl Visitor<Failure> for Setter<'_, '_> {
+    fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, Failure> {
+        self.change.session.stop.check()?;
+        if entry.stat.file_type != FileType::Symlink {
+            match self.set(entry) {
+                Ok(mode) => {
+                    let text = format!(" to {mode:04o}");
+                    self.change.tell_more("change", self.place, entry.path, &text)?;
+                }
+                Err(error) => self.change.fail(self.place, entry.path, &error)?,
+            }
+        }
+        Ok(if self.args.recursive { Step::Into } else { Step::Over })
+    }
+
+    fn failed(&mut self, path: &[u8], why: &str) -> Result<(), Failure> {
+        self.change.session.report(self.place, path, &why);
+        Ok(())
+    }
+}

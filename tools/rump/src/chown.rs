@@ -1,0 +1,85 @@
+//! `rump chown`: changes owners and groups.
+
+use crate::change::{Change, Telling};
+use crate::output::Output;
+use crate::owner::Owner;
+use crate::record::stat_path;
+use crate::session::{Failure, Place, Session};
+use crate::walk::{Entry, Step, Visitor, walk};
+use clap::{Args as ClapArgs, ValueHint};
+use rumpkit::AtFlags;
+use std::ffi::OsString;
+
+/// Arguments of `rump chown`.
+#[derive(ClapArgs)]
+#[command(after_help = "Examples:
+  rump chown 1000:1000 disk.img:/home/anna
+  rump chown -R anna: disk.img@1:/home/anna
+  rump chown :wheel disk.img:/etc/sudoers
+Names are those of the image's own /etc/passwd and /etc/group; numbers need neither. With `USER:` the group is the
+one that the user logs in with. Symbolic links that -R comes to are changed themselves, never followed.")]
+pub struct Args {
+    /// Directories with all that is in them
+    #[arg(short = 'R', long)]
+    recursive: bool,
+    /// Change symbolic links themselves
+    #[arg(short = 'h', long)]
+    no_dereference: bool,
+    #[command(flatten)]
+    telling: Telling,
+    /// USER, USER:GROUP, USER: or :GROUP
+    #[arg(value_name = "OWNER")]
+    owner: String,
+    /// What to change, as IMAGE:/PATH
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
+    addresses: Vec<OsString>,
+}
+
+/// Runs it.
+pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<(), Failure> {
+    let mut change = Change::new(session, output, &(&args.telling).into());
+    let places = change.places(&args.addresses)?;
+    let owners = places.iter().map(|place| Owner::resolve(&args.owner, place));
+    let owners = owners.collect::<Result<Vec<_>, _>>()?;
+    let mut owners = owners.into_iter();
+    change.each(&places, |change, place| {
+        let Some(owner) = owners.next() else { return Ok(Ok(())) };
+        let follow = !args.no_dereference && !args.recursive;
+        let stat = match stat_path(place.process(), &place.path, follow) {
+            Ok(stat) => stat,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut setter = Setter { args, change, place, owner };
+        walk(place.process(), &place.path, &stat, &mut setter).map(Ok)
+    })
+}
+
+struct Setter<'a, 'b> {
+    args: &'a Args,
+    change: &'a mut Change<'b>,
+    place: &'a Place,
+    owner: Owner,
+}
+
+impl Visitor<Failure> for Setter<'_, '_> {
+    fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, Failure> {
+        self.change.session.stop.check()?;
+        let follow = !self.args.no_dereference && !self.args.recursive;
+        let flags = if follow { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
+        let Owner { uid, gid } = self.owner;
+        match self.place.process().fchownat(entry.directory, entry.name, uid, gid, flags) {
+            Ok(()) => {
+                let text = |id: Option<u32>| id.map(|id| id.to_string()).unwrap_or_default();
+                let text = format!(" to {}:{}", text(uid), text(gid));
+                self.change.tell_more("give", self.place, entry.path, &text)?;
+            }
+            Err(error) => self.change.fail(self.place, entry.path, &error)?,
+        }
+        Ok(if self.args.recursive { Step::Into } else { Step::Over })
+    }
+
+    fn failed(&mut self, path: &[u8], why: &str) -> Result<(), Failure> {
+        self.change.session.report(self.place, path, &why);
+        Ok(())
+    }
+}
