@@ -9,17 +9,20 @@ mod chain;
 mod cp;
 mod df;
 mod du;
+mod fill;
 mod find;
 mod generate;
 mod glob;
 mod info;
 mod ls;
+mod mkfs;
 mod output;
 mod progress;
 mod record;
 mod session;
 mod stat;
 mod sum;
+mod tar;
 mod tree;
 mod units;
 mod walk;
@@ -86,6 +89,10 @@ enum Command {
     Sum(sum::Args),
     /// Copy files out of an image
     Cp(cp::Args),
+    /// Make a file system, and fill it from a directory or an archive
+    Mkfs(mkfs::Args),
+    /// Move archives into an image, or out of one
+    Tar(tar::Args),
     /// Write man pages and completions, for an installation
     #[command(hide = true)]
     Generate(generate::Args),
@@ -130,6 +137,8 @@ fn run(command: Command, session: &mut Session, output: &mut Output) -> Result<(
         Command::Df(args) => df::run(&args, session, output),
         Command::Sum(args) => sum::run(&args, session, output),
         Command::Cp(args) => cp::run(&args, session),
+        Command::Mkfs(args) => mkfs::run(&args, session, output),
+        Command::Tar(args) => tar::run(&args, session),
         Command::Generate(args) => generate::run(&args, Cli::command()),
     }
 }

@@ -24,6 +24,8 @@ pub enum Failure {
     Other(String),
     /// The user pressed Ctrl-C.
     Interrupted(String),
+    /// SIGTERM came.
+    Terminated(String),
 }
 
 impl From<io::Error> for Failure {
@@ -54,6 +56,7 @@ impl Failure {
             }
             Self::Other(text) => (text, 1),
             Self::Interrupted(text) => (text, 130),
+            Self::Terminated(text) => (text, 143),
         };
         warn(&text);
         ExitCode::from(status)
@@ -137,6 +140,11 @@ impl Session {
         }
     }
 
+    /// Whether only failures are told.
+    pub fn is_quiet(&self) -> bool {
+        self.chatter == Chatter::Quiet
+    }
+
     /// The host.
     pub fn host(&self) -> &Arc<PosixHost> {
         &self.host
@@ -177,8 +185,15 @@ impl Session {
 
     /// Reports that something at `path` failed, and counts it.
     pub fn report(&mut self, place: &Place, path: &[u8], why: &dyn Display) {
+        self.report_in(&place.volume, path, why);
+    }
+
+    /// As [`Session::report`], in an image that is not read as a [`Place`].
+    pub fn report_in(&mut self, volume: &str, path: &[u8], why: &dyn Display) {
         self.failures += 1;
-        self.progress.suspend(|| warn(&format!("{}:{}: {why}", place.volume, escaped(path))));
+        let path = escaped(path);
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        self.progress.suspend(|| warn(&format!("{volume}:{slash}{path}: {why}")));
     }
 
     /// Whether anything was reported.
