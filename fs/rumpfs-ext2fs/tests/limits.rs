@@ -321,3 +321,19 @@ fn damage_met_while_writing_is_an_error_and_no_accident() {
         }
     }
 }
+
+#[test]
+fn operations_gather_in_one_transaction() {
+    let image = Image::make_with("gather", 64, &["-t", "ext4"], &[("file", b"")]);
+    let mount = image.mount();
+    let node = mount.find("file").unwrap();
+    let (before, _) = mount.device.written();
+    for size in 0..500 {
+        resize(&node, size * 1000).unwrap();
+    }
+    let (after, _) = mount.device.written();
+    // One commit may come by its age.
+    assert!(after - before < 20, "{} writes for 500 operations", after - before);
+    mount.unmount();
+    image.check();
+}

@@ -158,7 +158,7 @@ impl Volume {
             if writer.is_stopped() {
                 return Err(Error::Refused(Errno::EROFS));
             }
-            let running = writer.running.lock();
+            let mut running = writer.running.lock();
             let room = writer.most_blocks - running.blocks.len().min(writer.most_blocks);
             let old = !running.is_empty() && writer.now().sec - running.since.sec > MOST_SECONDS;
             if (room < writer.most_blocks / 4 || old) && !running.is_empty() {
@@ -166,6 +166,9 @@ impl Volume {
                 drop(running);
                 self.commit_until(number)?;
                 continue;
+            }
+            if running.is_empty() {
+                running.since = writer.now();
             }
             return Ok(Handle::new(self, writer, running));
         }
@@ -420,10 +423,6 @@ impl<'v> Handle<'v> {
     pub fn finish(mut self) {
         self.finished = true;
         let running = &mut *self.running;
-        let changes = !self.touched.is_empty() || !self.freed.is_empty();
-        if running.is_empty() && changes {
-            running.since = self.now;
-        }
         running.groups.extend(self.groups.drain(..));
         running.space.count(self.free_clusters, self.free_inodes);
         for extent in self.freed.drain(..) {
