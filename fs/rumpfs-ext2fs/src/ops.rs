@@ -119,7 +119,11 @@ impl FileSystem for Mounted {
             all |= Capabilities::CASE_FOLDING;
         }
         if self.volume.writer().is_some() {
-            all |= Capabilities::WRITE | Capabilities::ALLOCATE | Capabilities::EXCHANGE;
+            all |= Capabilities::WRITE | Capabilities::EXCHANGE;
+            // A map of pointers cannot say that a block is there and not written.
+            if self.volume.features().incompat.contains(Incompat::EXTENTS) {
+                all |= Capabilities::ALLOCATE;
+            }
         }
         all
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use torture::rig::{bytes_of, e2fsck, make_image};
 
 const DEVICE: &str = "/dev/disk0";
-const KIBIBYTES: u64 = 8 << 10;
+const KIBIBYTES: u64 = 16 << 10;
 
 const ROWS: &[Row] = &[
     Row { name: "tmpfs", make: || in_memory("tmpfs") },
@@ -68,7 +68,9 @@ fn on_disk(arguments: &'static [&'static str]) -> Result<Mounted, String> {
         let mut images = IMAGES.lock().unwrap_or_else(PoisonError::into_inner);
         match images.entry(arguments) {
             Entry::Occupied(made) => made.get().clone(),
-            Entry::Vacant(vacant) => vacant.insert(make_image(KIBIBYTES, arguments)?).clone(),
+            Entry::Vacant(vacant) => {
+                vacant.insert(make_image(KIBIBYTES, &[arguments, &["-N", "4000"]].concat())?).clone()
+            }
         }
     };
     let device = MemDevice::new(image);

@@ -208,16 +208,18 @@ fn what_stays_is_listed_once_while_others_go(p: &Process) {
 
 fn what_stays_is_listed_once_while_others_come(p: &Process) {
     fill(p, 300);
+    let mut came = 0;
     let seen = list_while(p, |turn| {
         if turn < 60 {
             put(p, &format!("d/new-{turn}"), b"");
             p.rename(format!("d/new-{turn}"), format!("d/newer-{turn}")).unwrap();
+            came += 1;
         }
     });
     for n in 0..300 {
         assert_eq!(seen.get(&n.to_string()), Some(&1), "{n}");
     }
-    assert_eq!(names(p, "d").len(), 360);
+    assert_eq!(names(p, "d").len(), 300 + came);
 }
 
 fn everything_is_removed_while_it_is_listed(p: &Process) {

@@ -87,6 +87,15 @@ pub fn most_levels(volume: &Volume) -> usize {
 impl Trail {
     /// Follows the hash of a name. An error means that the tree, not the directory, is damaged.
     pub fn find(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Self, Error> {
+        Self::follow(volume, inode, |version| hash_name(volume, name, version).map(|(major, _)| major))
+    }
+
+    /// Follows the hash that the tree's version gives. Errors: as [`Trail::find`].
+    pub fn follow(
+        volume: &Volume,
+        inode: &Inode,
+        hash: impl FnOnce(u8) -> Option<u32>,
+    ) -> Result<Self, Error> {
         let (at, root) = read_block(volume, inode, FileBlock(0))?;
         let damaged =
             |offset: usize, why| Error::corrupt("hash tree root", Place::Block(at), offset as u64, why);
@@ -95,8 +104,7 @@ impl Trail {
         if info_length != 8 || levels > most_levels(volume) {
             return Err(damaged(ROOT_INFO + 5, format!("info length {info_length}, {levels} levels")));
         }
-        let hash = hash_name(volume, name, version)
-            .ok_or_else(|| damaged(ROOT_INFO + 4, format!("hash version {version}")))?;
+        let hash = hash(version).ok_or_else(|| damaged(ROOT_INFO + 4, format!("hash version {version}")))?;
         let mut frames = Vec::with_capacity(3);
         frames.push(frame(volume, inode, at, root, ROOT_RECORDS, hash)?);
         let mut trail = Self { frames, levels, version, hash };
@@ -119,24 +127,35 @@ impl Trail {
         Ok(())
     }
 
-    /// Goes on to the next leaf if it continues the names of this hash.
-    fn advance(&mut self, volume: &Volume, inode: &Inode) -> Result<bool, Error> {
+    /// The hash from which the next leaf answers; `None` behind the last.
+    pub fn next_hash(&self) -> Option<u32> {
+        let frame = self.frames.iter().rev().find(|frame| frame.index + 1 < frame.count)?;
+        Some(frame.hash(frame.index + 1))
+    }
+
+    /// Goes on to the next leaf. Answers whether there is one.
+    pub fn step(&mut self, volume: &Volume, inode: &Inode) -> Result<bool, Error> {
         while let Some(last) = self.frames.last_mut() {
             last.index += 1;
             if last.index >= last.count {
                 self.frames.pop();
                 continue;
             }
-            if last.hash(last.index) != self.hash | CONTINUED {
-                return Ok(false);
-            }
             let depth = self.frames.len();
             self.descend(volume, inode)?;
-            // Below a continued record the names go on from the first leaf.
+            // Whatever is below the record that was stepped to begins with its first.
             self.frames.iter_mut().skip(depth).for_each(|frame| frame.index = 0);
             return Ok(true);
         }
         Ok(false)
+    }
+
+    /// Goes on to the next leaf if it continues the names of this hash.
+    fn advance(&mut self, volume: &Volume, inode: &Inode) -> Result<bool, Error> {
+        if self.next_hash() != Some(self.hash | CONTINUED) {
+            return Ok(false);
+        }
+        self.step(volume, inode)
     }
 }
 
@@ -203,16 +222,16 @@ pub fn hole(inode: &Inode, block: FileBlock) -> Error {
     Error::corrupt("hash tree", Place::Inode(inode.number()), 0, format!("{block} is a hole"))
 }
 
-/// The hash of a name in a tree of this version.
-pub fn hash_name(volume: &Volume, name: &[u8], version: u8) -> Option<u32> {
+/// The two words of a name's hash in a tree of this version: that by which the tree is ordered, and another.
+pub fn hash_name(volume: &Volume, name: &[u8], version: u8) -> Option<(u32, u32)> {
     let raw = &volume.superblock().raw;
     let seed = raw.s_hash_seed.map(|word| word.get());
     let signed = version < 3 && raw.s_flags.get() & FLAG_UNSIGNED == 0;
-    let (major, _) = match version % 3 {
+    let (major, minor) = match version % 3 {
         _ if version > 5 => return None,
         0 => dirhash::legacy(name, &seed, signed),
         1 => dirhash::half_md4(name, &seed, signed),
         _ => dirhash::tea(name, &seed, signed),
     };
-    Some(major & !CONTINUED)
+    Some((major & !CONTINUED, minor))
 }

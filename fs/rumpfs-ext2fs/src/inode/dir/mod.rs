@@ -5,6 +5,7 @@ pub mod change;
 mod htree;
 mod inline;
 mod linear;
+mod ordered;
 pub mod record;
 mod tree;
 
@@ -100,6 +101,18 @@ pub fn read(
     cursor: u64,
     sink: &mut dyn FnMut(Entry<'_>) -> bool,
 ) -> Result<(), Error> {
+    if ordered::is_wanted(volume, inode, cursor) {
+        let mut given = false;
+        let result = ordered::read(volume, inode, cursor, &mut |entry| {
+            given = true;
+            sink(entry)
+        });
+        match result {
+            // The linear blocks may be sound although the tree is not.
+            Err(Error::Corrupt { .. }) if !given && cursor == 0 => {}
+            result => return result,
+        }
+    }
     let changes = changes(volume, inode);
     let mut going = true;
     let mut kept = |entry: Entry<'_>| {

@@ -163,7 +163,7 @@ fn split_leaf(
     let mut entries = Vec::new();
     for (_, record) in record::all(&bytes[..form.chain()], form, Place::Block(at))? {
         if record.ino != 0 {
-            let hash = htree::hash_name(volume, record.name, version).unwrap_or(0);
+            let (hash, _) = htree::hash_name(volume, record.name, version).unwrap_or_default();
             entries.push((hash, New { ino: Ino(record.ino), code: record.code, name: record.name }));
         }
     }

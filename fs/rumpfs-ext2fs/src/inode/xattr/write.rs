@@ -95,7 +95,10 @@ fn split(name: &[u8]) -> Result<(u8, &[u8]), Error> {
         return Ok((*index, b""));
     }
     let found = PREFIXES.iter().find_map(|(prefix, index)| Some((*index, name.strip_prefix(*prefix)?)));
-    let (index, suffix) = found.filter(|(_, rest)| !rest.is_empty()).ok_or(Error::Refused(Errno::ENOTSUP))?;
+    let (index, suffix) = found.ok_or(Error::Refused(Errno::ENOTSUP))?;
+    if suffix.is_empty() {
+        return Err(Error::Refused(Errno::EINVAL));
+    }
     if suffix.len() > NAME_MAX { Err(Error::Refused(Errno::ERANGE)) } else { Ok((index, suffix)) }
 }
 
