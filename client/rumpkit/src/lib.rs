@@ -5,7 +5,11 @@
 //! example.
 #![forbid(unsafe_code)]
 
+mod fixed_clock;
 pub mod image;
+pub mod mkfs;
+
+pub use fixed_clock::FixedClock;
 
 pub use rump_abi::{
     AccessMode, AllocateFlags, AtFlags, DevNumber, Errno, FileType, Ino, Mode, MountFlags, OpenFlags,

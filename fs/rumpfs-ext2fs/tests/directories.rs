@@ -127,7 +127,7 @@ fn all_versions_of_the_hash() {
             let dir = mount.create("dir", FileType::Directory).unwrap();
             let name = |index: u32| format!("Stra\u{df}e-\u{1f600}-{index}");
             (0..1500).for_each(|index| drop(dir.create(name(index).as_bytes(), FIFO).unwrap()));
-            drop(dir);
+            let _ = dir;
             mount.unmount();
             image.check();
             image.by_kernel(|point| {
@@ -204,7 +204,7 @@ fn an_inline_directory_moves_to_a_block_and_on_to_a_tree() {
                 dir.create(format!("name-{index}").as_bytes(), FIFO).unwrap();
             }
             assert_eq!(names(&*dir).len(), count);
-            drop(dir);
+            let _ = dir;
             mount.unmount();
             image.check();
             image.by_kernel(|point| {

@@ -7,6 +7,7 @@
 use crc::{Algorithm, Crc, Table};
 
 /// CRC-32C (Castagnoli, reflected) without the final inversion.
+#[cfg(any(test, not(feature = "std")))]
 const CRC32C: Algorithm<u32> = Algorithm {
     width: 32,
     poly: 0x1edc_6f41,
@@ -30,6 +31,7 @@ const CRC32_BE: Algorithm<u32> = Algorithm {
     residue: 0,
 };
 
+#[cfg(any(test, not(feature = "std")))]
 static CASTAGNOLI: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC32C);
 static BIG_ENDIAN: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC32_BE);
 static IEEE: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&crc::CRC_32_ISO_HDLC);
@@ -39,7 +41,23 @@ static ARC: Crc<u16, Table<16>> = Crc::<u16, Table<16>>::new(&crc::CRC_16_ARC);
 ///
 /// A fresh checksum starts from `!0`; ext4 often starts from the volume's checksum seed instead.
 /// The result is not inverted.
+#[cfg(feature = "std")]
 pub fn crc32c(seed: u32, data: &[u8]) -> u32 {
+    // The crate inverts at both ends.
+    !crc32c::crc32c_append(!seed, data)
+}
+
+/// Continues a CRC-32C from `seed` over `data`.
+///
+/// A fresh checksum starts from `!0`; ext4 often starts from the volume's checksum seed instead.
+/// The result is not inverted.
+#[cfg(not(feature = "std"))]
+pub fn crc32c(seed: u32, data: &[u8]) -> u32 {
+    crc32c_by_table(seed, data)
+}
+
+#[cfg(any(test, not(feature = "std")))]
+fn crc32c_by_table(seed: u32, data: &[u8]) -> u32 {
     // A digest takes its first register in the order of the input bits, hence the reversal.
     let mut digest = CASTAGNOLI.digest_with_initial(seed.reverse_bits());
     digest.update(data);
@@ -82,6 +100,17 @@ mod tests {
         assert_eq!(crc16(!0, CHECK), 0x4b37);
         assert_eq!(crc32(CHECK), 0xcbf4_3926);
         assert_eq!(crc32_be(!0, CHECK), 0x0376_e6e7);
+    }
+
+    #[test]
+    fn both_ways_to_a_crc32c_agree_at_every_length_and_alignment() {
+        let data: [u8; 5000] = core::array::from_fn(|index| (index * 131 + index / 7) as u8);
+        for start in 0..16 {
+            for length in (0..300).chain([1023, 1024, 4084, 4096, 4980]) {
+                let part = &data[start..start + length];
+                assert_eq!(crc32c(0x89ab_cdef, part), crc32c_by_table(0x89ab_cdef, part));
+            }
+        }
     }
 
     #[test]

@@ -7,9 +7,7 @@
 use crate::change::{Change, Telling, parent_of, trimmed};
 use crate::mode::umask;
 use crate::output::{Output, escaped};
-use crate::put::{
-    Existing, Facts, FileOfHost, Keep, Rules, Sink, Target, facts, facts_of_host,
-};
+use crate::put::{Existing, Facts, FileOfHost, Keep, Rules, Sink, Target, facts, facts_of_host};
 use crate::record::read_xattrs_of;
 use crate::session::{Failure, Place, Session};
 use crate::walk::{file_name, join};
@@ -241,14 +239,20 @@ fn edit(change: &Change<'_>, copy: &Copy) -> Result<(), Failure> {
 }
 
 /// Answers whether the image has it now; what has failed was reported.
-fn write_back(change: &mut Change<'_>, place: &Place, before: &Original, copy: &Copy) -> Result<bool, Failure> {
+fn write_back(
+    change: &mut Change<'_>,
+    place: &Place,
+    before: &Original,
+    copy: &Copy,
+) -> Result<bool, Failure> {
     let failed = |error: io::Error| other(&copy.path.display().to_string(), &error);
     let file = File::open(&copy.path).map_err(failed)?;
     let stat = rustix::fs::fstat(&file).map_err(|error| failed(error.into()))?;
     let edited = facts_of_host(&stat).filter(|facts| facts.file_type == FileType::Regular);
     let edited = edited.ok_or_else(|| other("the editor", &"left no file"))?;
     let is_new = before.facts.is_none();
-    let mut wanted = before.facts.clone().unwrap_or_else(|| Facts { mode: 0o666 & !umask(), ..edited.clone() });
+    let mut wanted =
+        before.facts.clone().unwrap_or_else(|| Facts { mode: 0o666 & !umask(), ..edited.clone() });
     (wanted.size, wanted.atime, wanted.mtime, wanted.nlink) = (edited.size, edited.atime, edited.mtime, 1);
     let keep = if is_new { Keep::Usual } else { Keep::All };
     let rules = Rules { keep, owner: None, existing: Existing::Replace, recursive: false };

@@ -13,6 +13,7 @@ mod cp;
 mod df;
 mod du;
 mod edit;
+mod fill;
 mod find;
 mod generate;
 mod glob;
@@ -20,6 +21,7 @@ mod info;
 mod ln;
 mod ls;
 mod mkdir;
+mod mkfs;
 mod mode;
 mod mv;
 mod output;
@@ -33,6 +35,7 @@ mod session;
 mod stat;
 mod stop;
 mod sum;
+mod tar;
 mod touch;
 mod tree;
 mod truncate;
@@ -128,6 +131,10 @@ enum Command {
     Truncate(truncate::Args),
     /// Change a file with an editor
     Edit(edit::Args),
+    /// Make a file system, and fill it from a directory or an archive
+    Mkfs(mkfs::Args),
+    /// Move archives into an image, or out of one
+    Tar(tar::Args),
     /// Write man pages and completions, for an installation
     #[command(hide = true)]
     Generate(generate::Args),
@@ -203,6 +210,9 @@ fn run(command: Command, session: &mut Session, output: &mut Output) -> Result<(
         Command::Write(args) => write::run(&args, session, output),
         Command::Truncate(args) => truncate::run(&args, session, output),
         Command::Edit(args) => edit::run(&args, session, output),
+        Command::Cp(args) => cp::run(&args, session),
+        Command::Mkfs(args) => mkfs::run(&args, session, output),
+        Command::Tar(args) => tar::run(&args, session),
         Command::Generate(args) => generate::run(&args, Cli::command()),
     }
 }

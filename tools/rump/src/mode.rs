@@ -53,7 +53,10 @@ impl Clause {
 #[derive(Clone, Debug)]
 enum Kind {
     /// A number; with fewer than five digits a directory keeps the set-id bits that it does not name.
-    Number { bits: u32, spares: bool },
+    Number {
+        bits: u32,
+        spares: bool,
+    },
     Clauses(Vec<Clause>),
 }
 
@@ -65,9 +68,7 @@ impl ModeChange {
     /// The new mode of what has `mode` now.
     pub fn apply(&self, mode: u32, is_directory: bool, umask: u32) -> u32 {
         match &self.0 {
-            Kind::Number { bits, spares } => {
-                bits | if *spares && is_directory { mode & SET_ID } else { 0 }
-            }
+            Kind::Number { bits, spares } => bits | if *spares && is_directory { mode & SET_ID } else { 0 },
             Kind::Clauses(clauses) => {
                 clauses.iter().fold(mode, |mode, clause| clause.apply(mode, is_directory, umask))
             }

@@ -58,7 +58,12 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
     })
 }
 
-fn rename(args: &Args, change: &mut Change<'_>, place: &Place, target: &Target) -> Result<KResult<()>, Failure> {
+fn rename(
+    args: &Args,
+    change: &mut Change<'_>,
+    place: &Place,
+    target: &Target,
+) -> Result<KResult<()>, Failure> {
     let renamed = match check(args, place, target) {
         Ok(false) => return Ok(Ok(())),
         Ok(true) if change.is_trial => Ok(()),
@@ -66,7 +71,9 @@ fn rename(args: &Args, change: &mut Change<'_>, place: &Place, target: &Target) 
         Err(error) => Err(error),
     };
     match renamed {
-        Ok(()) => change.tell_more("move", place, &place.path, &format!(" to {}", escaped(&target.path))).map(Ok),
+        Ok(()) => {
+            change.tell_more("move", place, &place.path, &format!(" to {}", escaped(&target.path))).map(Ok)
+        }
         Err(error) => Ok(Err(error)),
     }
 }

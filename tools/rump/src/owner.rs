@@ -84,7 +84,8 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<(Option<u32>, Option<u32>), String> {
-        let users = || b"root:x:0:0::/:\nanna:x:1000:100:A:/home/anna:/bin/sh\n7:x:70:7::/:\nbad:x\n".to_vec();
+        let users =
+            || b"root:x:0:0::/:\nanna:x:1000:100:A:/home/anna:/bin/sh\n7:x:70:7::/:\nbad:x\n".to_vec();
         let groups = || b"root:x:0:\nwheel:x:10:anna\n".to_vec();
         Owner::parse(text, &users, &groups).map(|owner| (owner.uid, owner.gid))
     }

@@ -152,6 +152,11 @@ impl Session {
         }
     }
 
+    /// Whether only failures are told.
+    pub fn is_quiet(&self) -> bool {
+        self.chatter == Chatter::Quiet
+    }
+
     /// The host.
     pub fn host(&self) -> &Arc<PosixHost> {
         &self.host
@@ -208,9 +213,8 @@ impl Session {
     fn open(&mut self, address: Address, volume: &str, access: Access) -> Result<usize, Failure> {
         let name = escaped(address.image());
         let file = file_of(&address);
-        let is_held = |opened: &Opened| {
-            opened.access == Access::ReadWrite && file.is_some() && opened.file == file
-        };
+        let is_held =
+            |opened: &Opened| opened.access == Access::ReadWrite && file.is_some() && opened.file == file;
         // A lock that this session holds on the whole image keeps everybody else away already.
         let is_locked = self.opened.iter().any(is_held);
         let lock = if is_locked { LockPolicy::NoLock } else { self.lock };
@@ -254,7 +258,10 @@ impl Session {
             };
             if let Err(error) = closed {
                 self.failures += 1;
-                warn(&format!("{}: writing it out failed, the last changes may be lost: {error}", opened.volume));
+                warn(&format!(
+                    "{}: writing it out failed, the last changes may be lost: {error}",
+                    opened.volume
+                ));
             }
         }
     }
@@ -266,8 +273,15 @@ impl Session {
 
     /// Reports that something at `path` failed, and counts it.
     pub fn report(&mut self, place: &Place, path: &[u8], why: &dyn Display) {
+        self.report_in(&place.volume, path, why);
+    }
+
+    /// As [`Session::report`], in an image that is not read as a [`Place`].
+    pub fn report_in(&mut self, volume: &str, path: &[u8], why: &dyn Display) {
         self.failures += 1;
-        self.progress.suspend(|| warn(&format!("{}:{}: {why}", place.volume, escaped(path))));
+        let path = escaped(path);
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        self.progress.suspend(|| warn(&format!("{volume}:{slash}{path}: {why}")));
     }
 
     /// As [`Session::report`], of a file of the host.

@@ -51,7 +51,10 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
         (None, None) => [SetTime::Now; 2],
     };
     let is_both = args.access == args.modification;
-    let times = [Some(atime).filter(|_| is_both || args.access), Some(mtime).filter(|_| is_both || args.modification)];
+    let times = [
+        Some(atime).filter(|_| is_both || args.access),
+        Some(mtime).filter(|_| is_both || args.modification),
+    ];
     change.each(&places, |change, place| match touch(args, place, times) {
         Ok(true) => change.tell("touch", place, &place.path).map(Ok),
         Ok(false) => Ok(Ok(())),

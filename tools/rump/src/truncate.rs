@@ -45,7 +45,9 @@ impl FromStr for Size {
             Some(b'-') => (Self::Shorter, &text[1..]),
             _ => (Self::To, text),
         };
-        parse_bytes(digits).map(make).ok_or_else(|| format!("{text:?} is no size: use 4096, 10M, +1K, -1 ..."))
+        parse_bytes(digits)
+            .map(make)
+            .ok_or_else(|| format!("{text:?} is no size: use 4096, 10M, +1K, -1 ..."))
     }
 }
 
@@ -124,7 +126,10 @@ mod tests {
     #[test]
     fn sizes_are_set_added_and_taken() {
         let apply = |text: &str| text.parse::<Size>().unwrap().apply(5000).unwrap();
-        assert_eq!((apply("10"), apply("1K"), apply("+1M"), apply("-1K")), (10, 1024, 5000 + (1 << 20), 3976));
+        assert_eq!(
+            (apply("10"), apply("1K"), apply("+1M"), apply("-1K")),
+            (10, 1024, 5000 + (1 << 20), 3976)
+        );
         assert_eq!(apply("-1G"), 0);
         assert!(Size::Longer(u64::MAX).apply(1).is_err());
         for text in ["", "+", "x", "1Q", "99999999999999999999", "99999999T"] {

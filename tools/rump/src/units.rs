@@ -110,7 +110,10 @@ fn parse_date(text: &str) -> Option<TimeSpec> {
     if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    Some(TimeSpec { sec: midnight + hour * 3600 + minute * 60 + second - offset, nsec: nanoseconds(fraction)? })
+    Some(TimeSpec {
+        sec: midnight + hour * 3600 + minute * 60 + second - offset,
+        nsec: nanoseconds(fraction)?,
+    })
 }
 
 /// A time, and the seconds that its zone is before UTC.
@@ -131,7 +134,8 @@ fn split_zone(text: &str) -> Option<(&str, i64)> {
 /// Numbers of just so many digits.
 fn numbers(text: &str, separator: char, digits: &[usize]) -> Option<Vec<i64>> {
     let parts: Vec<&str> = text.split(separator).collect();
-    let fits = |(part, &digits): (&&str, &usize)| part.len() == digits && part.bytes().all(|b| b.is_ascii_digit());
+    let fits =
+        |(part, &digits): (&&str, &usize)| part.len() == digits && part.bytes().all(|b| b.is_ascii_digit());
     if parts.len() != digits.len() || !parts.iter().zip(digits).all(fits) {
         return None;
     }
@@ -194,7 +198,9 @@ mod tests {
         assert_eq!(at("1970-01-01T01:00+0100"), Ok((0, 0)));
         assert_eq!(at("1970-01-01 00:00:01.5Z"), Ok((1, 500_000_000)));
         assert_eq!(at("@-1.25"), Ok((-2, 750_000_000)));
-        for text in ["", "now", "2026-02-29", "2026-13-01", "2026-01-01 24:00", "@", "@1.", "2026-1-1", "2026-01-01x"] {
+        for text in
+            ["", "now", "2026-02-29", "2026-13-01", "2026-01-01 24:00", "@", "@1.", "2026-1-1", "2026-01-01x"]
+        {
             assert!(parse_time(text).is_err(), "{text}");
         }
     }

@@ -54,7 +54,10 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
         (Err(Trouble::Target(error)), _) if ends_all(&error) => {
             let count = change.session.progress.bytes;
             let text = crate::output::escaped(&place.path);
-            return Err(Failure::Other(format!("{}:{text}: {error}; {count} bytes were written", place.volume)));
+            return Err(Failure::Other(format!(
+                "{}:{text}: {error}; {count} bytes were written",
+                place.volume
+            )));
         }
         (Err(Trouble::Target(error)), _) | (Ok(_), Err(error)) => {
             return change.fail(&place, &place.path, &error);

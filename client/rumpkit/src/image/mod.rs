@@ -11,7 +11,7 @@ mod survey;
 pub use address::{Address, Selector};
 pub use error::OpenError;
 pub use open::Image;
-pub use survey::{Content, Survey, Volume};
+pub use survey::{Content, Survey, Volume, open_device};
 
 /// Whether an image is locked while it is open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

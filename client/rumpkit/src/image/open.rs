@@ -1,9 +1,9 @@
 //! An opened image: a kernel of its own, and a process whose root is the image's root.
 
-use super::{Address, Content, LockPolicy, OpenError, Survey, Volume};
+use super::{Address, Content, LockPolicy, OpenError, Selector, Survey, Volume};
 use crate::{Kernel, MountArgs, Process};
 use rump_hyper::{Access, Hypervisor};
-use rump_kpi::{Errno, FileSystemInfo, KResult, Mode, MountFlags};
+use rump_kpi::{BlockDevice, Errno, FileSystemInfo, KResult, Mode, MountFlags};
 use std::sync::Arc;
 
 const DEVICE: &str = "/dev/disk0";
@@ -49,13 +49,30 @@ impl Image {
     ) -> Result<Self, OpenError> {
         let survey = Survey::open(host, address.image(), access, lock)?;
         let volume = survey.choose(address.image(), address.selector())?;
-        let (fs_type, info) = match &volume.content {
-            Content::FileSystem(fs_type, info) => (*fs_type, info.clone()),
-            Content::Damaged(error) => return Err(error.clone().into()),
-            Content::Unknown => return Err(OpenError::NotRecognised),
-        };
+        let (fs_type, info) = file_system(&volume)?;
         let device = survey.slice(volume.start_bytes, volume.size_bytes)?;
-        let kernel = survey.kernel;
+        Self::mounted(survey.kernel, device, volume, fs_type, info, access)
+    }
+
+    /// Mounts the file system that begins with `device` for reading and writing. Partition tables play no part.
+    ///
+    /// # Errors
+    /// As [`Image::open_for_writing`].
+    pub fn on_device(host: Arc<dyn Hypervisor>, device: Arc<dyn BlockDevice>) -> Result<Self, OpenError> {
+        let survey = Survey::boot(host, device.clone())?;
+        let volume = survey.choose(b"", &Selector::Offset(0))?;
+        let (fs_type, info) = file_system(&volume)?;
+        Self::mounted(survey.kernel, device, volume, fs_type, info, Access::ReadWrite)
+    }
+
+    fn mounted(
+        kernel: Kernel,
+        device: Arc<dyn BlockDevice>,
+        volume: Volume,
+        fs_type: &'static str,
+        info: FileSystemInfo,
+        access: Access,
+    ) -> Result<Self, OpenError> {
         let process = kernel.process();
         kernel.attach_block(DEVICE, device)?;
         process.mkdir(MOUNT_POINT, Mode::new(0o755))?;
@@ -109,6 +126,14 @@ impl Image {
     /// What its signature tells.
     pub fn info(&self) -> &FileSystemInfo {
         &self.info
+    }
+}
+
+fn file_system(volume: &Volume) -> Result<(&'static str, FileSystemInfo), OpenError> {
+    match &volume.content {
+        Content::FileSystem(fs_type, info) => Ok((*fs_type, info.clone())),
+        Content::Damaged(error) => Err(error.clone().into()),
+        Content::Unknown => Err(OpenError::NotRecognised),
     }
 }
 

@@ -59,31 +59,19 @@ impl Survey {
         access: Access,
         lock: LockPolicy,
     ) -> Result<Self, OpenError> {
-        let mut survey = Self::open_device(host, path, access, lock)?;
+        let device = open_device(&*host, path, access, lock)?;
+        Self::of_device(host, device)
+    }
+
+    /// Looks what is on a device.
+    pub fn of_device(host: Arc<dyn Hypervisor>, device: Arc<dyn BlockDevice>) -> Result<Self, OpenError> {
+        let mut survey = Self::boot(host, device)?;
         survey.find_tables();
         survey.find_volumes();
         Ok(survey)
     }
 
-    fn open_device(
-        host: Arc<dyn Hypervisor>,
-        path: &[u8],
-        access: Access,
-        lock: LockPolicy,
-    ) -> Result<Self, OpenError> {
-        if path.is_empty() {
-            return Err(
-                HostError { errno: Errno::ENOENT, what: "the name of the image is empty".into() }.into()
-            );
-        }
-        let lock = match lock {
-            LockPolicy::Lock => Lock::Advisory,
-            LockPolicy::NoLock => Lock::None,
-        };
-        let mut device: Arc<dyn BlockDevice> = HostDevice::new(host.open(path, access, lock)?);
-        if access == Access::Read {
-            device = ReadOnly::new(device);
-        }
+    pub(super) fn boot(host: Arc<dyn Hypervisor>, device: Arc<dyn BlockDevice>) -> Result<Self, OpenError> {
         let mut builder = Kernel::builder(host);
         for component in components() {
             builder = builder.component(component);
@@ -149,7 +137,7 @@ impl Survey {
     }
 
     /// What the given range holds. A good file system wins over another type's damaged signature.
-    pub(super) fn probe(&self, start: u64, size: u64) -> Content {
+    pub fn probe(&self, start: u64, size: u64) -> Content {
         let device = match self.slice(start, size) {
             Ok(device) => device,
             Err(error) => return Content::Damaged(error),
@@ -262,6 +250,27 @@ impl Survey {
         let good = self.volumes.iter().filter(|volume| matches!(volume.content, Content::FileSystem(..)));
         good.map(|volume| describe(image, volume)).collect()
     }
+}
+
+/// Opens the host file `path` as a device, with its lock. Not one byte can be written with [`Access::Read`].
+///
+/// # Errors
+/// [`OpenError::Host`]; [`OpenError::is_locked`] tells when another program holds the image.
+pub fn open_device(
+    host: &dyn Hypervisor,
+    path: &[u8],
+    access: Access,
+    lock: LockPolicy,
+) -> Result<Arc<dyn BlockDevice>, OpenError> {
+    if path.is_empty() {
+        return Err(HostError { errno: Errno::ENOENT, what: "the name of the image is empty".into() }.into());
+    }
+    let lock = match lock {
+        LockPolicy::Lock => Lock::Advisory,
+        LockPolicy::NoLock => Lock::None,
+    };
+    let device = HostDevice::new(host.open(path, access, lock)?);
+    Ok(if access == Access::Read { ReadOnly::new(device) } else { device })
 }
 
 /// `disk.img@1 (ext4 "root")`.

@@ -51,6 +51,7 @@ impl RangeSet {
     }
 
     /// Whether `number` is in the set.
+    #[cfg(test)]
     pub fn contains(&self, number: u64) -> bool {
         self.overlapping(number, number.saturating_add(1)).is_some()
     }

@@ -52,11 +52,6 @@ impl Space {
         self.promised = self.promised.saturating_sub(clusters);
     }
 
-    /// Clusters promised.
-    pub fn promised(&self) -> u64 {
-        self.promised
-    }
-
     pub(crate) fn count(&mut self, clusters: i64, inodes: i64) {
         self.free_clusters = self.free_clusters.saturating_add_signed(clusters);
         self.free_inodes = self.free_inodes.saturating_add_signed(inodes);

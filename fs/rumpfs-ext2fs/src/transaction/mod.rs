@@ -250,11 +250,6 @@ impl<'v> Handle<'v> {
         self.now
     }
 
-    /// The number of the transaction that this operation becomes part of.
-    pub fn transaction(&self) -> u32 {
-        self.running.number
-    }
-
     /// How many more blocks this operation should touch at most. Whoever may need more does the work in steps, each
     /// of which leaves a sound volume.
     pub fn room(&self) -> usize {

@@ -31,8 +31,6 @@ pub enum Kind {
     Xattrs,
     /// A block of the orphan file; the seed is the inode's.
     OrphanFile(u32),
-    /// Content of a file that goes through the journal.
-    Data,
 }
 
 impl Kind {
@@ -106,7 +104,7 @@ fn seal_block(volume: &Volume, block: DiskBlock, kind: Kind) {
     let superblock = volume.superblock();
     let seed = superblock.checksum_seed;
     match kind {
-        Kind::Plain | Kind::Superblock | Kind::Data => {}
+        Kind::Plain | Kind::Superblock => {}
         Kind::BlockBitmap(group) => {
             let bits = superblock.raw.s_clusters_per_group.get();
             seal_bitmap(volume, block, group, Bitmap::Blocks, bits);

@@ -5,7 +5,9 @@ use crate::change::Change;
 use crate::mode::umask;
 use crate::output::Output;
 use crate::owner::Owner;
-use crate::put::{Existing, Facts, Input, Keep, Rules, Sink, Target, copy_host, copy_image, origin, origin_of_host};
+use crate::put::{
+    Existing, Facts, Input, Keep, Rules, Sink, Target, copy_host, copy_image, origin, origin_of_host,
+};
 use crate::session::{Failure, Place, Session};
 use crate::walk::file_name;
 use rumpkit::{DevNumber, FileType, TimeSpec};

@@ -24,7 +24,8 @@ pub fn copy_host(sink: &mut Sink<'_, '_>, path: &[u8], target: Target) -> Result
         None => (&b"."[..], path),
     };
     sink.begin(target, &origin_of_host(path))?;
-    let mut walk = Walk { sink, path: path.to_vec(), frames: Vec::new(), chain: Chain::new(host_descriptors()) };
+    let mut walk =
+        Walk { sink, path: path.to_vec(), frames: Vec::new(), chain: Chain::new(host_descriptors()) };
     match open_user_directory(above) {
         Ok(above) => {
             let is_top = true;
@@ -219,7 +220,11 @@ fn open_file(directory: BorrowedFd<'_>, name: &[u8], expected: &Stat) -> Result<
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = fs::openat(directory, name, flags, Mode::empty()).map_err(host_trouble)?;
     let found = identity_of(&fs::fstat(&file).map_err(host_trouble)?);
-    if found == identity_of(expected) { Ok(file) } else { Err(Trouble::Refused("another file has taken its place")) }
+    if found == identity_of(expected) {
+        Ok(file)
+    } else {
+        Err(Trouble::Refused("another file has taken its place"))
+    }
 }
 
 const LIST_BYTES: usize = 64 << 10;

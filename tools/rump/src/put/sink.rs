@@ -107,7 +107,9 @@ impl<'a, 'b> Sink<'a, 'b> {
         self.change.session.progress.clear();
         if self.failed > 0 {
             let files = self.change.session.progress.files;
-            self.change.session.note(&format!("{files} files copied or there already, {} not copied", self.failed));
+            self.change
+                .session
+                .note(&format!("{files} files copied or there already, {} not copied", self.failed));
         }
     }
 
@@ -156,7 +158,9 @@ impl<'a, 'b> Sink<'a, 'b> {
         let is_old = match process.fstatat(Some(above), name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) if stat.file_type == FileType::Directory => true,
             Ok(_) => {
-                return Err(Trouble::Refused("what the image has in its place is no directory (links are not followed)"));
+                return Err(Trouble::Refused(
+                    "what the image has in its place is no directory (links are not followed)",
+                ));
             }
             Err(error) if error.errno == Errno::ENOENT => false,
             Err(error) => return Err(error.into()),
@@ -243,7 +247,9 @@ impl<'a, 'b> Sink<'a, 'b> {
         };
         if let Some((target, _)) = self.target.as_ref().filter(|_| self.levels.is_empty()) {
             if target.has_slash {
-                return Err(Trouble::Refused("is no directory, and the target, with a slash at its end, is to be one"));
+                return Err(Trouble::Refused(
+                    "is no directory, and the target, with a slash at its end, is to be one",
+                ));
             }
         }
         let length = self.path.len();
@@ -382,7 +388,12 @@ impl<'a, 'b> Sink<'a, 'b> {
         Ok(())
     }
 
-    fn make_special(&mut self, facts: &Facts, (directory, name): (Fd, &[u8]), owner: Owner) -> Result<(), Trouble> {
+    fn make_special(
+        &mut self,
+        facts: &Facts,
+        (directory, name): (Fd, &[u8]),
+        owner: Owner,
+    ) -> Result<(), Trouble> {
         let process = self.process();
         let (above, nofollow) = (Some(directory), AtFlags::SYMLINK_NOFOLLOW);
         let mode = Mode::new(self.mode(facts, owner));
@@ -416,7 +427,8 @@ impl<'a, 'b> Sink<'a, 'b> {
         process.fchown(fd, owner.uid, owner.gid)?;
         drop_lists(facts, &process.flistxattr(fd)?, |list| process.fremovexattr(fd, list))?;
         process.fchmod(fd, Mode::new(self.mode(facts, owner)))?;
-        let kept = self.set_xattrs(facts, &|key, value| process.fsetxattr(fd, key, value, XattrFlags::empty()));
+        let kept =
+            self.set_xattrs(facts, &|key, value| process.fsetxattr(fd, key, value, XattrFlags::empty()));
         process.futimens(fd, times(facts))?;
         kept
     }
@@ -424,7 +436,10 @@ impl<'a, 'b> Sink<'a, 'b> {
     /// Sets what is to be kept; each is tried, whatever became of the one before.
     fn set_xattrs(&self, facts: &Facts, set: &dyn Fn(&[u8], &[u8]) -> KResult<()>) -> Result<(), Trouble> {
         let is_kept = |key: &[u8]| {
-            self.rules.keep == Keep::All || key.starts_with(b"user.") || key == ACCESS_LIST || key == DEFAULT_LIST
+            self.rules.keep == Keep::All
+                || key.starts_with(b"user.")
+                || key == ACCESS_LIST
+                || key == DEFAULT_LIST
         };
         let mut kept = Ok(());
         for (key, value) in facts.xattrs.iter().filter(|(key, _)| is_kept(key)) {

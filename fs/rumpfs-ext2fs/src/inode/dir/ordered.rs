@@ -87,8 +87,7 @@ pub fn read(
     }
     loop {
         let mut leaves = 0;
-        loop {
-            let Some(leaf) = trail.leaf() else { break };
+        while let Some(leaf) = trail.leaf() {
             add_leaf(volume, inode, leaf, version, &mut gathered)?;
             leaves += 1;
             let goes_on = trail.next_hash().is_some_and(|hash| hash & CONTINUED != 0);

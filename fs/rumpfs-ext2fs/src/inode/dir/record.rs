@@ -72,6 +72,7 @@ pub struct New<'a> {
 
 impl<'a> New<'a> {
     /// An entry; where the volume does not store types it has none.
+    #[allow(clippy::self_named_constructors)]
     pub fn new(form: Form, name: &'a [u8], ino: Ino, file_type: FileType) -> Self {
         Self { ino, code: if form.typed { code_of(file_type) } else { 0 }, name }
     }

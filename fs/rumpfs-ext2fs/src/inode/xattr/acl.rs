@@ -64,11 +64,6 @@ pub fn to_disk(xattr: &[u8]) -> Option<Vec<u8>> {
     (right && (masks == 1 || users + groups == 0)).then_some(disk)
 }
 
-/// Whether this is a list without entries, which stands for none.
-pub fn is_empty(xattr: &[u8]) -> bool {
-    xattr.is_empty() || xattr == XATTR_VERSION.to_le_bytes()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +99,5 @@ mod tests {
             assert_eq!(to_disk(&changed), None, "byte {at}");
         }
         assert_eq!(to_disk(&whole[..43]), None);
-        assert!(is_empty(&[2, 0, 0, 0]) && !is_empty(&whole));
     }
 }

@@ -329,7 +329,9 @@ mod tests {
     #[test]
     fn a_full_node_says_so() {
         let mut bytes = root();
-        (0..4).for_each(|index| drop(add(&mut bytes, written(index * 10, 1, index * 100 + 7))));
+        (0..4).for_each(|index| {
+            let _ = add(&mut bytes, written(index * 10, 1, index * 100 + 7));
+        });
         assert_eq!(add(&mut bytes, written(100, 1, 999)), Put::Full);
         assert_eq!(add(&mut bytes, written(31, 1, 308)), Put::Done(1, None));
     }

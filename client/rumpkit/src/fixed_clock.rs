@@ -1,0 +1,78 @@
+//! A host whose wall clock stands still: what is made on it does not tell when.
+
+use rump_abi::TimeSpec;
+use rump_hyper::{
+    Access, BlockIo, Clock, Console, Entropy, HostFolder, HostFs, HostResult, HostStat, Hypervisor, Lock,
+    Params, Threads,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Another host, but for its wall clock.
+pub struct FixedClock {
+    host: Arc<dyn Hypervisor>,
+    time: TimeSpec,
+}
+
+impl FixedClock {
+    /// `host` at `time`, for ever.
+    pub fn new(host: Arc<dyn Hypervisor>, time: TimeSpec) -> Arc<Self> {
+        Arc::new(Self { host, time })
+    }
+}
+
+impl Clock for FixedClock {
+    fn realtime(&self) -> TimeSpec {
+        self.time
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.host.monotonic()
+    }
+}
+
+impl Console for FixedClock {
+    fn write_line(&self, line: &str) {
+        self.host.write_line(line);
+    }
+}
+
+impl Entropy for FixedClock {
+    fn fill(&self, buf: &mut [u8]) -> HostResult<()> {
+        self.host.fill(buf)
+    }
+}
+
+impl Params for FixedClock {
+    fn find(&self, name: &str) -> Option<String> {
+        self.host.find(name)
+    }
+}
+
+impl Threads for FixedClock {
+    fn spawn(&self, name: &str, body: Box<dyn FnOnce() + Send>) -> HostResult<()> {
+        self.host.spawn(name, body)
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.host.sleep(duration);
+    }
+}
+
+impl HostFs for FixedClock {
+    fn open(&self, path: &[u8], access: Access, lock: Lock) -> HostResult<Arc<dyn BlockIo>> {
+        self.host.open(path, access, lock)
+    }
+
+    fn stat(&self, path: &[u8]) -> HostResult<HostStat> {
+        self.host.stat(path)
+    }
+
+    fn read_dir(&self, path: &[u8]) -> HostResult<Vec<Vec<u8>>> {
+        self.host.read_dir(path)
+    }
+
+    fn folder(&self, path: &[u8]) -> HostResult<Arc<dyn HostFolder>> {
+        self.host.folder(path)
+    }
+}

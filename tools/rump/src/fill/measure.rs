@@ -1,0 +1,280 @@
+//! What a tree needs: space for `--fit`, and a digest of all that is in it for `--reproducible`.
+//!
+//! Space is counted as an ext file system takes it, never too little: blocks of content without holes, the blocks of
+//! its map for the worst way that it may come to lie, extended attributes that do not fit the inode, long symbolic
+//! links, and directories whose blocks are half full, as a hash tree that was split leaves them.
+
+use super::rules::above;
+use super::stop::Stop;
+use super::{Content, Entry, Kind, Sink, Trouble, split};
+use sha2::{Digest, Sha256};
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+/// Blocks of the longest run that an extent may have.
+const EXTENT_BLOCKS: u64 = 32_768;
+/// Extents, or pointers, that an inode itself holds.
+const INODE_EXTENTS: u64 = 4;
+const INODE_POINTERS: u64 = 12;
+/// Targets of symbolic links below this length are in the inode.
+const SHORT_TARGET: usize = 60;
+/// Bytes of an inode that its fields take, with those beyond the first 128.
+const INODE_FIELDS: usize = 160;
+
+/// What the space depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    /// Bytes of a block.
+    pub block_size: u64,
+    /// Bytes of an inode.
+    pub inode_size: usize,
+    /// Whether maps are extents, not pointers.
+    pub has_extents: bool,
+}
+
+/// What was counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Files of all kinds; hard links count once.
+    pub inodes: u64,
+    /// Blocks.
+    pub blocks: u64,
+    /// Entries of the source.
+    pub entries: u64,
+    /// Bytes of content, without holes.
+    pub bytes: u64,
+    /// The latest time of a change.
+    pub latest: rumpkit::TimeSpec,
+}
+
+/// Whether content is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Only where it lies.
+    Sizes,
+    /// All of it, for the digest.
+    Content,
+}
+
+/// See the module.
+pub struct Measure {
+    layout: Layout,
+    depth: Depth,
+    stop: Stop,
+    needs: Needs,
+    /// Bytes of the records of each directory.
+    directories: HashMap<Vec<u8>, u64>,
+    implied: HashSet<Vec<u8>>,
+    digest: Sha256,
+}
+
+impl Measure {
+    /// Nothing was counted yet.
+    pub fn new(layout: Layout, depth: Depth, stop: Stop) -> Self {
+        Self {
+            layout,
+            depth,
+            stop,
+            needs: Needs::default(),
+            directories: HashMap::new(),
+            implied: HashSet::new(),
+            digest: Sha256::new(),
+        }
+    }
+
+    /// The sum, and the digest.
+    pub fn finish(mut self) -> (Needs, [u8; 32]) {
+        for bytes in self.directories.values() {
+            self.needs.blocks += self.layout.directory(*bytes);
+        }
+        self.needs.inodes += self.implied.len() as u64;
+        (self.needs, self.digest.finalize().into())
+    }
+
+    fn name(&mut self, entry: &Entry) {
+        let Some((parent, name)) = split(&entry.path) else { return };
+        *self.directories.entry(parent.to_vec()).or_default() += record(name.len());
+        for directory in above(&entry.path) {
+            if self.implied.contains(directory) {
+                break;
+            }
+            self.implied.insert(directory.to_vec());
+            if let Some((parent, name)) = split(directory) {
+                *self.directories.entry(parent.to_vec()).or_default() += record(name.len());
+            }
+        }
+    }
+
+    fn describe(&mut self, entry: &Entry) {
+        let (kind, detail): (u8, &[u8]) = match &entry.kind {
+            Kind::Directory => (b'd', b""),
+            Kind::File(size) => (b'f', &size.to_le_bytes()),
+            Kind::Symlink(target) => (b'l', target),
+            Kind::HardLink(target) => (b'h', target),
+            Kind::Special(file_type, device) => {
+                let numbers = [device.major.to_le_bytes(), device.minor.to_le_bytes()].concat();
+                self.word(&numbers);
+                (file_type.letter() as u8, b"")
+            }
+        };
+        self.digest.update([kind]);
+        self.word(detail);
+        self.word(&entry.path);
+        for number in [entry.mode, entry.uid, entry.gid, entry.atime.nsec, entry.mtime.nsec] {
+            self.digest.update(number.to_le_bytes());
+        }
+        self.digest.update(entry.atime.sec.to_le_bytes());
+        self.digest.update(entry.mtime.sec.to_le_bytes());
+        self.digest.update((entry.xattrs.len() as u64).to_le_bytes());
+        for (name, value) in &entry.xattrs {
+            self.word(name);
+            self.word(value);
+        }
+    }
+
+    fn word(&mut self, bytes: &[u8]) {
+        self.digest.update((bytes.len() as u64).to_le_bytes());
+        self.digest.update(bytes);
+    }
+}
+
+impl Sink for Measure {
+    fn entry(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<(), Trouble> {
+        self.stop.check()?;
+        self.needs.entries += 1;
+        self.needs.latest = self.needs.latest.max(entry.mtime);
+        self.name(entry);
+        if self.depth == Depth::Content {
+            self.describe(entry);
+        }
+        match &entry.kind {
+            Kind::HardLink(_) => return Ok(()),
+            Kind::Directory => {
+                self.directories.entry(entry.path.clone()).or_default();
+                self.implied.insert(entry.path.clone());
+            }
+            Kind::File(size) => {
+                let map = content.map()?;
+                self.needs.bytes += map.iter().map(|part| part.end - part.start).sum::<u64>();
+                self.needs.blocks = self.needs.blocks.saturating_add(self.layout.file(&map, *size));
+                if self.depth == Depth::Content {
+                    let digest = &mut self.digest;
+                    content.copy(&mut |offset, bytes| {
+                        digest.update(offset.to_le_bytes());
+                        digest.update(bytes);
+                        Ok(())
+                    })?;
+                }
+            }
+            Kind::Symlink(target) => self.needs.blocks += u64::from(target.len() >= SHORT_TARGET),
+            Kind::Special(..) => {}
+        }
+        self.needs.inodes += u64::from(entry.kind != Kind::Directory);
+        self.needs.blocks += self.layout.xattrs(&entry.xattrs);
+        Ok(())
+    }
+
+    // What fails here fails when the image is filled, and is told then.
+    fn failed(&mut self, _path: &[u8], _why: &str) {}
+
+    fn note(&mut self, _text: &str) {}
+}
+
+fn record(name: usize) -> u64 {
+    (8 + name).next_multiple_of(4) as u64
+}
+
+impl Layout {
+    /// Blocks of a file with these parts.
+    fn file(&self, map: &[Range<u64>], size: u64) -> u64 {
+        let (mut blocks, mut extents, mut before) = (0, 0, None);
+        for part in map {
+            let (first, last) =
+                (part.start / self.block_size, (part.end.max(part.start + 1) - 1) / self.block_size);
+            let first = if before == Some(first) { first + 1 } else { first };
+            let count = (last + 1).saturating_sub(first);
+            before = Some(last);
+            blocks += count;
+            extents += 1 + count / EXTENT_BLOCKS * 2;
+        }
+        blocks + if self.has_extents { self.extent_blocks(extents) } else { self.pointer_blocks(map, size) }
+    }
+
+    fn extent_blocks(&self, extents: u64) -> u64 {
+        if extents <= INODE_EXTENTS {
+            return 0;
+        }
+        // Nodes that were split are half full.
+        let leaves = extents.div_ceil(self.block_size / 24);
+        leaves + leaves.div_ceil(self.block_size / 24) + 1
+    }
+
+    fn pointer_blocks(&self, map: &[Range<u64>], size: u64) -> u64 {
+        let in_block = self.block_size / 4;
+        if size.div_ceil(self.block_size) <= INODE_POINTERS {
+            return 0;
+        }
+        let parts = map.iter().map(|part| (part.end - part.start) / self.block_size / in_block + 2);
+        let single: u64 = parts.sum();
+        single + (single.div_ceil(in_block) + map.len() as u64).min(single + 1) + 2
+    }
+
+    /// Blocks of a directory whose records are so long together.
+    fn directory(&self, bytes: u64) -> u64 {
+        // Of a block, `.` and `..` take 24 bytes, and a checksum 12.
+        if bytes + 36 <= self.block_size {
+            return 1;
+        }
+        // A record may leave almost its length unused at the end of each half.
+        let leaves = bytes.div_ceil((self.block_size - 12) / 2 - 134).max(2);
+        leaves + 1 + leaves / (self.block_size / 16)
+    }
+
+    fn xattrs(&self, xattrs: &[(Vec<u8>, Vec<u8>)]) -> u64 {
+        if xattrs.is_empty() {
+            return 0;
+        }
+        let need: usize = xattrs
+            .iter()
+            .map(|(name, value)| 16 + name.len().next_multiple_of(4) + value.len().next_multiple_of(4))
+            .sum();
+        u64::from(need + 8 > self.inode_size.saturating_sub(INODE_FIELDS))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAYOUT: Layout = Layout { block_size: 1024, inode_size: 256, has_extents: true };
+
+    #[test]
+    fn holes_take_no_blocks_and_shared_blocks_count_once() {
+        assert_eq!(LAYOUT.file(&[], 1 << 30), 0);
+        assert_eq!(LAYOUT.file(&[0..1, 500..600, 1024..1025], 4096), 2);
+        assert_eq!(LAYOUT.file(&[0..1_048_576], 1_048_576), 1024);
+    }
+
+    #[test]
+    fn pointers_take_blocks_beyond_the_first_twelve() {
+        let layout = Layout { has_extents: false, ..LAYOUT };
+        assert_eq!(layout.file(&[0..12 * 1024], 12 * 1024), 12);
+        // 1024 blocks: 12 in the inode, 256 below one block, the rest below four that one more names.
+        assert!(layout.file(&[0..1 << 20], 1 << 20) >= 1024 + 1 + 1 + 3);
+    }
+
+    #[test]
+    fn large_directories_take_more_than_their_names() {
+        assert_eq!(LAYOUT.directory(0), 1);
+        assert_eq!(LAYOUT.directory(988), 1);
+        assert!(LAYOUT.directory(989) >= 3);
+    }
+
+    #[test]
+    fn attributes_that_fit_the_inode_take_no_block() {
+        let attribute = |length| vec![(b"user.a".to_vec(), vec![0; length])];
+        assert_eq!(LAYOUT.xattrs(&[]), 0);
+        assert_eq!(LAYOUT.xattrs(&attribute(40)), 0);
+        assert_eq!(LAYOUT.xattrs(&attribute(100)), 1);
+    }
+}

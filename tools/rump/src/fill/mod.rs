@@ -1,0 +1,196 @@
+//! Trees on their way from where they are to where they shall be.
+//!
+//! A [`Source`] walks a tree and hands every file to a [`Sink`]: host directories ([`host`]), archives
+//! (`crate::tar`) and images ([`image_source`]) are sources; an image ([`image`]), an archive, and the measure of
+//! what a tree needs ([`measure`]) are sinks. Sinks that stand between ([`rules`]) change what passes.
+//!
+//! Paths are relative: names with single slashes between them, none of them `.` or `..`; the empty path is the top.
+//! A directory need not come before what is in it, and may come twice.
+
+pub mod host;
+pub mod image;
+pub mod image_source;
+pub mod measure;
+pub mod rules;
+pub mod stop;
+pub mod table;
+
+use crate::session::Failure;
+use rumpkit::{DevNumber, FileType, KError, TimeSpec};
+use std::fmt::Display;
+use std::ops::Range;
+
+/// What a file is, with what only its kind has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A directory.
+    Directory,
+    /// A regular file of this length.
+    File(u64),
+    /// A symbolic link to this target.
+    Symlink(Vec<u8>),
+    /// Another name of the file at this path, which came before.
+    HardLink(Vec<u8>),
+    /// A device, a fifo or a socket.
+    Special(FileType, DevNumber),
+}
+
+/// A file, but for its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it is.
+    pub path: Vec<u8>,
+    /// What it is.
+    pub kind: Kind,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Last access.
+    pub atime: TimeSpec,
+    /// Last change of content.
+    pub mtime: TimeSpec,
+    /// Extended attributes.
+    pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Why something was not done.
+pub enum Trouble {
+    /// This file; the rest goes on.
+    File(String),
+    /// This file, because of the image that is written: who writes it knows whether the rest can go on.
+    Image(KError),
+    /// Everything ends.
+    Stop(Failure),
+}
+
+impl Trouble {
+    /// This file failed.
+    pub fn file(why: impl Display) -> Self {
+        Self::File(why.to_string())
+    }
+}
+
+impl From<KError> for Trouble {
+    fn from(error: KError) -> Self {
+        Self::Image(error)
+    }
+}
+
+impl From<rustix::io::Errno> for Trouble {
+    fn from(error: rustix::io::Errno) -> Self {
+        Self::file(error)
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Stop(failure)
+    }
+}
+
+/// Takes a piece of content that belongs at an offset.
+pub type Take<'t> = dyn FnMut(u64, &[u8]) -> Result<(), Trouble> + 't;
+
+/// The content of a regular file. It can be had once.
+pub trait Content {
+    /// The parts that hold data, in order and apart; all else is holes.
+    fn map(&mut self) -> Result<Vec<Range<u64>>, Trouble>;
+    /// Gives what the parts hold, in order.
+    fn copy(&mut self, take: &mut Take<'_>) -> Result<(), Trouble>;
+}
+
+/// No content: what is not a regular file has none.
+pub struct Nothing;
+
+impl Content for Nothing {
+    fn map(&mut self) -> Result<Vec<Range<u64>>, Trouble> {
+        Ok(Vec::new())
+    }
+
+    fn copy(&mut self, _take: &mut Take<'_>) -> Result<(), Trouble> {
+        Ok(())
+    }
+}
+
+/// What files are handed to.
+pub trait Sink {
+    /// Takes a file.
+    fn entry(&mut self, entry: &Entry, content: &mut dyn Content) -> Result<(), Trouble>;
+    /// Is told of a file that is not as it should be, or not at all.
+    fn failed(&mut self, path: &[u8], why: &str);
+    /// Is told what is no failure.
+    fn note(&mut self, text: &str);
+}
+
+/// What hands out files.
+pub trait Source {
+    /// Hands all of them to `sink`, which is told of those that cannot be read. The same order each time.
+    fn run(&mut self, sink: &mut dyn Sink) -> Result<(), Failure>;
+}
+
+/// Hands one file over; an error that ends nothing is told to the sink.
+pub fn hand(sink: &mut dyn Sink, entry: &Entry, content: &mut dyn Content) -> Result<(), Failure> {
+    match sink.entry(entry, content) {
+        Ok(()) => Ok(()),
+        Err(trouble) => tell(sink, &entry.path, trouble),
+    }
+}
+
+/// Tells the sink of trouble with one file. Errors: that which ends everything.
+pub fn tell(sink: &mut dyn Sink, path: &[u8], trouble: Trouble) -> Result<(), Failure> {
+    match trouble {
+        Trouble::File(why) => sink.failed(path, &why),
+        Trouble::Image(error) => sink.failed(path, &error.to_string()),
+        Trouble::Stop(failure) => return Err(failure),
+    }
+    Ok(())
+}
+
+/// A path as it comes, brought to names. Errors: `..`, which could lead elsewhere.
+pub fn clean(path: &[u8]) -> Result<Vec<u8>, &'static str> {
+    let mut clean = Vec::with_capacity(path.len());
+    for name in path.split(|&byte| byte == b'/').filter(|name| !matches!(*name, b"" | b".")) {
+        if name == b".." {
+            return Err("a name with .. could lead elsewhere: refused");
+        }
+        if !clean.is_empty() {
+            clean.push(b'/');
+        }
+        clean.extend_from_slice(name);
+    }
+    Ok(clean)
+}
+
+/// The directory that `path` is in, and its name there; `None` for the top.
+pub fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
+    match path.iter().rposition(|&byte| byte == b'/') {
+        Some(at) => Some((&path[..at], &path[at + 1..])),
+        None if path.is_empty() => None,
+        None => Some((b"", path)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_brought_to_names() {
+        for (path, expected) in [("/a//b/", "a/b"), ("./a/./b", "a/b"), ("", ""), ("/", ""), ("...", "...")] {
+            assert_eq!(clean(path.as_bytes()).unwrap(), expected.as_bytes());
+        }
+        for path in ["..", "a/../b", "/.."] {
+            assert!(clean(path.as_bytes()).is_err());
+        }
+    }
+
+    #[test]
+    fn the_top_has_no_name() {
+        assert_eq!(split(b""), None);
+        assert_eq!(split(b"a"), Some((&b""[..], &b"a"[..])));
+        assert_eq!(split(b"a/b/c"), Some((&b"a/b"[..], &b"c"[..])));
+    }
+}

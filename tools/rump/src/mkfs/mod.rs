@@ -1,0 +1,333 @@
+//! `rump mkfs`: makes a file system in an image, and fills it.
+//!
+//! With `--fit` or `--reproducible` the source is passed twice: first to measure it, then to fill the image. All
+//! that can be wrong with the options is found before the image is touched.
+
+mod options;
+mod plan;
+mod target;
+
+use crate::fill::image::Filler;
+use crate::fill::rules::{Ruled, Rules};
+use crate::fill::stop::Stop;
+use crate::fill::table::Table;
+use crate::fill::{Source, host};
+use crate::output::{Output, escaped};
+use crate::session::{Failure, Session};
+use crate::tar::{Archive, Origin};
+use clap::Args as ClapArgs;
+use clap::ValueHint;
+use clap::builder::PossibleValuesParser;
+use options::{Identifier, Owner, Size, Slack};
+use plan::Plan;
+use rumpkit::image::Image;
+use rumpkit::mkfs::{Summary, Unflushed, Zeroed, make};
+use rumpkit::{FixedClock, KError};
+use serde::Serialize;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use target::Target;
+
+/// Arguments of `rump mkfs`.
+#[derive(ClapArgs)]
+#[command(after_help = "Examples:
+  rump mkfs ext4 disk.img --size 2G
+  rump mkfs ext4 root.img --fit --slack 10% --from rootfs.tar.zst
+  rump mkfs ext4 disk.img@2 --from ./rootfs --owner 0:0 --map devices.txt
+  docker export box | rump mkfs ext4 box.img --fit --from -
+  SOURCE_DATE_EPOCH=0 rump mkfs ext4 root.img --fit --reproducible --from ./rootfs
+
+A new image is a sparse file. What holds a file system or a partition table already is left alone without --force.
+IMAGE@N, IMAGE+OFFSET and --offset mean a part of an image, of which the rest stays as it is.
+
+A source is a directory, or an archive (ustar, pax, GNU tar; plain, gzip, zstd, xz, bzip2). Owners, modes, devices,
+hard links, holes, times and extended attributes are those of the source: of a directory those that this host tells,
+unless --owner gives everything to one. A --map is a device table as genext2fs, mkfs.jffs2 and Buildroot take it:
+  # path      type mode uid gid major minor start step count
+  /dev/null   c    666  0   0   1     3
+  /bin/su     f    4755 0   0
+  /var/log    r    -    4   4
+where d, c, b and p make what is not there, f changes a file, r a whole tree, and - leaves a field as it is.
+
+--fit takes the smallest size that is sure to hold the source, and the --slack of free space besides. With
+--reproducible the same source gives the same bytes: no time is later than SOURCE_DATE_EPOCH (else the latest of the
+source is the time of everything), times of access are those of changes, UUID and hash seed follow from the content.")]
+pub struct Args {
+    /// What to make
+    #[arg(value_name = "FORMAT", value_parser = PossibleValuesParser::new(rumpkit::mkfs::formats()))]
+    format: String,
+    /// Where: a file, made if it is not there, a block device, or a part of either
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
+    image: OsString,
+    /// Length, such as 500M or 2G; else all there is
+    #[arg(long, conflicts_with = "fit")]
+    size: Option<Size>,
+    /// As small as the source allows
+    #[arg(long, requires = "from")]
+    fit: bool,
+    /// With --fit: free space to add, in percent or as a size
+    #[arg(long, value_name = "P%|SIZE", requires = "fit")]
+    slack: Option<Slack>,
+    /// Begin at this byte of the image
+    #[arg(long, value_name = "BYTES")]
+    offset: Option<Size>,
+    /// Fill it from a directory, an archive, or an archive on standard input (-)
+    #[arg(long, value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
+    from: Option<OsString>,
+    /// Volume label
+    #[arg(long, short = 'L', default_value = "")]
+    label: String,
+    /// Identifier: a UUID, random, or derived from the content
+    #[arg(long, short = 'U', value_name = "UUID|random|derived")]
+    uuid: Option<Identifier>,
+    /// Features as mke2fs takes them, such as ^has_journal,inline_data
+    #[arg(long, short = 'O', default_value = "", allow_hyphen_values = true)]
+    features: String,
+    /// Bytes of a block
+    #[arg(long, short = 'b', value_name = "BYTES")]
+    block_size: Option<u32>,
+    /// Bytes of an inode
+    #[arg(long, short = 'I', value_name = "BYTES")]
+    inode_size: Option<u16>,
+    /// How many inodes
+    #[arg(long, short = 'N', value_name = "COUNT")]
+    inodes: Option<u32>,
+    /// Length of the journal
+    #[arg(long, value_name = "SIZE")]
+    journal: Option<Size>,
+    /// Percent of the space that is kept for root; 5, or 0 with --fit
+    #[arg(long, short = 'm', value_name = "PERCENT")]
+    reserved: Option<u8>,
+    /// Who owns everything, as numbers
+    #[arg(long, value_name = "UID:GID")]
+    owner: Option<Owner>,
+    /// A table of owners, modes and devices
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    map: Option<PathBuf>,
+    /// The same bytes for the same source
+    #[arg(long)]
+    reproducible: bool,
+    /// Overwrite what is there
+    #[arg(long, short = 'F')]
+    force: bool,
+    /// Say what would be made, and make nothing
+    #[arg(long, short = 'n')]
+    dry_run: bool,
+    /// Print what was made as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was made, or would be.
+#[derive(Serialize)]
+struct Report {
+    format: String,
+    image: String,
+    offset: u64,
+    size: u64,
+    uuid: String,
+    label: String,
+    block_size: u32,
+    blocks: u64,
+    free_blocks: u64,
+    inodes: u32,
+    free_inodes: u64,
+    journal_blocks: u32,
+    features: Vec<String>,
+    /// Files that came from the source.
+    files: u64,
+    /// Bytes that came from it.
+    bytes: u64,
+    notes: Vec<String>,
+}
+
+/// Runs it.
+pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
+    let stop = Stop::watch()?;
+    let mut rules = rules(args)?;
+    let target = Target::find(&args.image, args.offset.map(|size| size.0), session)?;
+    target.check_free(args.force)?;
+    let mut source = match &args.from {
+        Some(from) => Some(open_source(from, target.path(), &stop)?),
+        None => None,
+    };
+    let plan = Plan::new(args, &target, source.as_mut(), &mut rules, &stop)?;
+    let mut report = report(args, &target, &plan);
+    if !args.dry_run {
+        build(args, &target, &plan, source, &rules, session, stop, &mut report)?;
+    }
+    print(args, &report, session, out)
+}
+
+fn rules(args: &Args) -> Result<Rules, Failure> {
+    let table = match &args.map {
+        None => Table::default(),
+        Some(path) => {
+            let named = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+            let text = std::fs::read(path).map_err(|error| Failure::Other(named(&error)))?;
+            Table::parse(&text).map_err(|why| Failure::Usage(named(&why)))?
+        }
+    };
+    let latest = if args.reproducible { options::source_date_epoch()? } else { None };
+    Ok(Rules {
+        owner: args.owner.map(|owner| (owner.uid, owner.gid)),
+        latest,
+        without_access_times: args.reproducible,
+        now: latest.unwrap_or_default(),
+        table,
+    })
+}
+
+/// A source that can be passed twice.
+pub enum Tree {
+    /// A directory.
+    Host(host::Tree),
+    /// An archive.
+    Archive(Archive),
+}
+
+impl Tree {
+    /// Makes sure that it can be passed twice.
+    fn keep(&mut self) -> Result<(), Failure> {
+        match self {
+            Self::Host(_) => Ok(()),
+            Self::Archive(archive) => archive.keep(),
+        }
+    }
+
+    fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Self::Host(tree) => tree,
+            Self::Archive(archive) => archive,
+        }
+    }
+}
+
+fn open_source(from: &OsString, image: &Path, stop: &Stop) -> Result<Tree, Failure> {
+    if from != "-" && Path::new(from).is_dir() {
+        return Ok(Tree::Host(host::Tree::new(Path::new(from), Some(image), stop.clone())));
+    }
+    Ok(Tree::Archive(Archive::new(Origin::open(from)?, stop.clone())))
+}
+
+#[allow(clippy::too_many_arguments)]
+fn build(
+    args: &Args,
+    target: &Target,
+    plan: &Plan,
+    source: Option<Tree>,
+    rules: &Rules,
+    session: &mut Session,
+    stop: Stop,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let name = target.name();
+    let failed = |error: KError| Failure::Other(format!("{name}: {error}"));
+    let opened = target.open(plan.request.size_bytes, session)?;
+    let device = Unflushed::new(opened.device.clone());
+    let mut request = plan.request.clone();
+    request.zeroed = if opened.is_zeroed { Zeroed::Yes } else { Zeroed::No };
+    make(&args.format, &*device, &request).map_err(failed)?;
+    if let Some(mut tree) = source {
+        let host = FixedClock::new(session.host().clone(), request.now);
+        let image = if args.reproducible {
+            Image::on_device(host, device.clone())
+        } else {
+            Image::on_device(session.host().clone(), device.clone())
+        };
+        let image = image.map_err(|error| Failure::Open(name.clone(), error))?;
+        session.show_progress();
+        let filled = fill(&mut tree, rules, &image, &name, session, stop);
+        if let Ok(space) = image.process().statvfs("/") {
+            (report.free_blocks, report.free_inodes) = (space.blocks_free, space.files_free);
+        }
+        let closed = image.close().and_then(|()| device.finish()).map_err(failed);
+        (report.files, report.bytes) = (session.progress.files, session.progress.bytes);
+        session.progress.clear();
+        return filled.map_err(|failure| incomplete(failure, &name)).and(closed);
+    }
+    device.finish().map_err(failed)
+}
+
+fn fill(
+    tree: &mut Tree,
+    rules: &Rules,
+    image: &Image,
+    name: &str,
+    session: &mut Session,
+    stop: Stop,
+) -> Result<(), Failure> {
+    let failed = |error: KError| Failure::Other(format!("{name}: {error}"));
+    let mut filler = Filler::new(image.process(), b"/", name.to_string(), session, stop).map_err(failed)?;
+    let mut ruled = Ruled::new(rules, &mut filler);
+    let passed = tree.source().run(&mut ruled).and_then(|()| ruled.finish());
+    // What is there gets its attributes, even if not all is there.
+    passed.and(filler.finish())
+}
+
+fn incomplete(failure: Failure, name: &str) -> Failure {
+    let add = |text: String| format!("{text}\nrump: {name} is a sound image, but not complete");
+    match failure {
+        Failure::Other(text) => Failure::Other(add(text)),
+        Failure::Interrupted(text) => Failure::Interrupted(add(text)),
+        Failure::Terminated(text) => Failure::Terminated(add(text)),
+        failure => failure,
+    }
+}
+
+fn report(args: &Args, target: &Target, plan: &Plan) -> Report {
+    let Summary {
+        block_size, blocks, free_blocks, inodes, free_inodes, journal_blocks, features, notes, ..
+    } = plan.summary.clone();
+    Report {
+        format: args.format.clone(),
+        image: target.name(),
+        offset: target.offset(),
+        size: plan.request.size_bytes,
+        uuid: options::uuid_text(&plan.request.uuid),
+        label: args.label.clone(),
+        block_size,
+        blocks,
+        free_blocks,
+        inodes,
+        free_inodes: free_inodes.into(),
+        journal_blocks,
+        features,
+        files: 0,
+        bytes: 0,
+        notes,
+    }
+}
+
+fn print(args: &Args, report: &Report, session: &Session, out: &mut Output) -> Result<(), Failure> {
+    for note in &report.notes {
+        session.note(note);
+    }
+    if args.json {
+        serde_json::to_writer_pretty(&mut *out, report).map_err(std::io::Error::from)?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    if session.is_quiet() {
+        return Ok(());
+    }
+    let would = if args.dry_run { "would be " } else { "" };
+    let size = crate::units::human(report.size);
+    writeln!(out, "{}: {would}{} of {size}, UUID {}", report.image, report.format, report.uuid)?;
+    writeln!(
+        out,
+        "{} blocks of {} bytes, {} free; {} inodes, {} free",
+        report.blocks, report.block_size, report.free_blocks, report.inodes, report.free_inodes
+    )?;
+    if args.from.is_some() && !args.dry_run {
+        let bytes = crate::units::human(report.bytes);
+        writeln!(
+            out,
+            "{} files from {}, {bytes}",
+            report.files,
+            escaped(args.from.as_deref().unwrap_or_default().as_encoded_bytes())
+        )?;
+    }
+    Ok(())
+}

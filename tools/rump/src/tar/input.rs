@@ -1,0 +1,132 @@
+//! Where an archive comes from: a file, which can be read twice, or a stream, which is kept if it has to be.
+
+use super::compression::{Compression, MAGIC_BYTES};
+use crate::session::Failure;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::os::fd::AsFd;
+
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// Bytes in order, some of which nobody wants.
+pub enum Input {
+    /// A plain archive in a file: what nobody wants is not read.
+    File(BufReader<File>),
+    /// Anything else.
+    Stream(BufReader<Box<dyn Read + Send>>),
+}
+
+impl Input {
+    /// Passes over `count` bytes.
+    pub fn skip(&mut self, count: u64) -> io::Result<()> {
+        match (self, i64::try_from(count)) {
+            (Self::File(file), Ok(count)) => file.seek_relative(count),
+            (input, _) => match io::copy(&mut input.take(count), &mut io::sink())? {
+                passed if passed == count => Ok(()),
+                _ => Err(io::ErrorKind::UnexpectedEof.into()),
+            },
+        }
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buf),
+            Self::Stream(stream) => stream.read(buf),
+        }
+    }
+}
+
+/// An archive that was named.
+pub struct Origin {
+    name: String,
+    file: File,
+    is_stream: bool,
+}
+
+impl Origin {
+    /// The file `name`; `-` is standard input.
+    pub fn open(name: &OsStr) -> Result<Self, Failure> {
+        let text = name.to_string_lossy().into_owned();
+        let failed = |error: io::Error| Failure::Other(format!("{text}: {error}"));
+        if name == "-" {
+            let stdin = std::io::stdin().as_fd().try_clone_to_owned().map_err(failed)?;
+            return Ok(Self { name: "standard input".into(), file: stdin.into(), is_stream: true });
+        }
+        let file = File::open(name).map_err(failed)?;
+        let kind = file.metadata().map_err(failed)?;
+        if kind.is_dir() {
+            return Err(Failure::Other(format!("{text}: is a directory, not an archive")));
+        }
+        Ok(Self { is_stream: !kind.is_file(), name: text, file })
+    }
+
+    /// What to call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Makes sure that it can be read twice: a stream is kept in a file without a name.
+    pub fn keep(&mut self) -> Result<(), Failure> {
+        if self.is_stream {
+            let kept = self.spool().map_err(|error| self.failure(&error))?;
+            (self.file, self.is_stream) = (kept, false);
+        }
+        Ok(())
+    }
+
+    fn spool(&mut self) -> io::Result<File> {
+        let mut kept = unnamed_file()?;
+        io::copy(&mut self.file, &mut kept)?;
+        kept.seek(SeekFrom::Start(0))?;
+        Ok(kept)
+    }
+
+    /// What is in it, from the beginning; of a stream only once.
+    pub fn read(&mut self) -> Result<Input, Failure> {
+        self.begin().map_err(|error| self.failure(&error))
+    }
+
+    fn begin(&mut self) -> io::Result<Input> {
+        let mut file = self.file.try_clone()?;
+        if !self.is_stream {
+            file.seek(SeekFrom::Start(0))?;
+        }
+        let mut first = Vec::new();
+        (&mut file).take(MAGIC_BYTES as u64).read_to_end(&mut first)?;
+        let compression = Compression::of_content(&first);
+        if !self.is_stream {
+            file.seek(SeekFrom::Start(0))?;
+            if compression == Compression::None {
+                return Ok(Input::File(BufReader::with_capacity(BUFFER_BYTES, file)));
+            }
+            first.clear();
+        }
+        let whole: Box<dyn Read + Send> = Box::new(io::Cursor::new(first).chain(file));
+        let reader = compression.reader(whole)?;
+        Ok(Input::Stream(BufReader::with_capacity(BUFFER_BYTES, reader)))
+    }
+
+    fn failure(&self, error: &io::Error) -> Failure {
+        Failure::Other(format!("{}: {error}", self.name))
+    }
+}
+
+/// A file that is gone when it is closed.
+fn unnamed_file() -> io::Result<File> {
+    let folder = std::env::temp_dir();
+    for attempt in 0..100 {
+        let path = folder.join(format!(".rump-{}-{attempt}", std::process::id()));
+        match File::options().read(true).write(true).create_new(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+            Ok(file) => {
+                std::fs::remove_file(&path)?;
+                return Ok(file);
+            }
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
