@@ -89,7 +89,7 @@ impl Worker {
     }
 
     fn write(&mut self, path: &str) -> Check {
-        let (length, value) = (self.random.below(MOST_BYTES), self.random.next() as u8);
+        let (length, value) = (self.random.below(MOST_BYTES), self.random.draw() as u8);
         let flags = OpenFlags::WRONLY | OpenFlags::CREAT | OpenFlags::TRUNC;
         let fd = context(self.process.open(path, flags, Mode::new(0o644)), path)?;
         context(self.process.write(fd, &vec![value; length as usize]), path)?;

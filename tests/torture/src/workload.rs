@@ -184,7 +184,7 @@ impl Workload {
             return Ok(());
         }
         self.touch(path);
-        let value: Vec<u8> = (0..1 + self.random.below(200)).map(|_| self.random.next() as u8).collect();
+        let value: Vec<u8> = (0..1 + self.random.below(200)).map(|_| self.random.draw() as u8).collect();
         self.process.setxattr(path, "user.note", &value, XattrFlags::empty())?;
         if let Some(file) = self.files.get_mut(path) {
             file.expected.note = Some(value);
