@@ -210,7 +210,6 @@ fn run(command: Command, session: &mut Session, output: &mut Output) -> Result<(
         Command::Write(args) => write::run(&args, session, output),
         Command::Truncate(args) => truncate::run(&args, session, output),
         Command::Edit(args) => edit::run(&args, session, output),
-        Command::Cp(args) => cp::run(&args, session),
         Command::Mkfs(args) => mkfs::run(&args, session, output),
         Command::Tar(args) => tar::run(&args, session),
         Command::Generate(args) => generate::run(&args, Cli::command()),
