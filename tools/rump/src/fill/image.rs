@@ -223,6 +223,7 @@ impl<'p> Filler<'p> {
     }
 
     /// Sets all that can be set. Errors: what ends everything.
+    #[allow(clippy::type_complexity)]
     fn set_xattrs(
         &mut self,
         entry: &Entry,
