@@ -3,6 +3,8 @@
 //! Exit statuses: 0 done; 1 some of it failed; 2 usage; 3 the image could not be opened; 4 another program holds
 //! it; 70 a defect of this program; 130 interrupted; 143 terminated.
 #![forbid(unsafe_code)]
+// Types of the host have other widths on other hosts.
+#![allow(clippy::useless_conversion, clippy::type_complexity)]
 
 mod cat;
 mod chain;
