@@ -81,11 +81,11 @@ fn times_of(session: &mut Session, file: &OsStr) -> Result<[TimeSpec; 2], Failur
         let place = session.place(file)?;
         return match place.process().stat(&place.path) {
             Ok(stat) => Ok([stat.atime, stat.mtime]),
-            Err(error) => Err(Failure::Other(format!("{}: {error}", file.display()))),
+            Err(error) => Err(Failure::Other(format!("{}: {error}", std::path::Path::new(file).display()))),
         };
     }
-    let facts =
-        std::fs::metadata(file).map_err(|error| Failure::Other(format!("{}: {error}", file.display())))?;
+    let facts = std::fs::metadata(file)
+        .map_err(|error| Failure::Other(format!("{}: {error}", std::path::Path::new(file).display())))?;
     let time = |sec, nsec: i64| TimeSpec { sec, nsec: nsec as u32 };
     Ok([time(facts.atime(), facts.atime_nsec()), time(facts.mtime(), facts.mtime_nsec())])
 }
