@@ -8,9 +8,9 @@ use crate::allocation::inodes;
 use crate::cell::Cell;
 use crate::error::{Error, Place};
 use crate::features::RoCompat;
-use crate::inode::acl;
 use crate::inode::attr::{self, Clock};
 use crate::inode::dir::{self, change, change::Slot};
+use crate::inode::xattr::acl;
 use crate::inode::{FLAG_INDEX, Inode, inline, symlink};
 use crate::orphan;
 use crate::transaction::Handle;
@@ -57,13 +57,9 @@ pub fn create(volume: &Volume, dir: &Arc<Cell>, name: &[u8], new: NewNode<'_>) -
     }
     volume.retrying(|| {
         check_directory(dir)?;
-        let attributes = dir.content.read();
-        let (mode, lists) = acl::inherit(volume, &dir.inode(), &new)?;
-        drop(attributes);
         let mut handle = volume.begin()?;
         let ino = inodes::allocate(&mut handle, &dir.inode(), new.file_type)?;
-        let cell = make(&mut handle, dir, ino, &NewNode { mode, ..new })?;
-        lists.store(&mut handle, &cell)?;
+        let cell = make(&mut handle, dir, ino, &new)?;
         change::insert(&mut handle, dir, name, ino, new.file_type)?;
         if new.file_type == FileType::Directory {
             gain_subdirectory(&mut handle, dir)?;
@@ -104,6 +100,7 @@ fn make(handle: &mut Handle<'_>, dir: &Arc<Cell>, ino: Ino, new: &NewNode<'_>) -
     }
     let cell = Cell::new(inode);
     handle.update(&cell, |_| ())?;
+    acl::inherit(handle, dir, &cell)?;
     match new.file_type {
         FileType::Directory => change::start(handle, &cell, dir.number())?,
         FileType::Symlink => symlink::write(handle, &cell, new.target)?,
