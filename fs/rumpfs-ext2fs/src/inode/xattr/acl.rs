@@ -4,7 +4,7 @@
 //! the mode; its mask is the mode's group bits.
 
 use super::lists::Lists;
-use super::write::New;
+use super::write::Change;
 use super::{INDEX_ACL_ACCESS, INDEX_ACL_DEFAULT, find, le32};
 use crate::cell::Cell;
 use crate::error::{Error, Place};
@@ -60,7 +60,7 @@ fn to_disk(list: &Acl) -> Vec<u8> {
 
 /// What a list that is set becomes. Errors: ENOTSUP (a symbolic link, or an unknown version), EINVAL, EACCES (a
 /// default list of what is no directory).
-pub fn check(inode: &Inode, index: u8, value: &[u8]) -> Result<New, Error> {
+pub fn check(inode: &Inode, index: u8, value: &[u8]) -> Result<Change, Error> {
     let file_type = attr::file_type(inode)?;
     if file_type == FileType::Symlink {
         return Err(Error::Refused(Errno::ENOTSUP));
@@ -74,7 +74,7 @@ pub fn check(inode: &Inode, index: u8, value: &[u8]) -> Result<New, Error> {
     }
     let kept = list.as_ref().filter(|list| is_default || !list.is_minimal());
     let permissions = list.as_ref().filter(|_| !is_default).map(Acl::mode);
-    Ok(New { value: kept.map(to_disk), permissions })
+    Ok(Change { value: kept.map(to_disk), permissions })
 }
 
 /// Gives a new inode what it inherits from the default list of its directory, if that has one. Errors: ENOSPC,

@@ -33,7 +33,7 @@ pub fn set(
     }
     let new = match index {
         INDEX_ACL_ACCESS | INDEX_ACL_DEFAULT => acl::check(&cell.inode(), index, value)?,
-        _ => New { value: Some(value.to_vec()), permissions: None },
+        _ => Change { value: Some(value.to_vec()), permissions: None },
     };
     volume.retrying(|| change(volume, cell, (index, suffix), &new, flags))
 }
@@ -41,7 +41,7 @@ pub fn set(
 /// Removes an attribute. Errors: ENOTSUP (prefix), ERANGE (name), ENOATTR, EFTYPE, EIO.
 pub fn remove(volume: &Volume, cell: &Arc<Cell>, name: &[u8]) -> Result<(), Error> {
     let (index, suffix) = split(name)?;
-    let none = New { value: None, permissions: None };
+    let none = Change { value: None, permissions: None };
     change(volume, cell, (index, suffix), &none, XattrFlags::REPLACE)
 }
 
@@ -62,7 +62,7 @@ fn split(name: &[u8]) -> Result<(u8, &[u8]), Error> {
 }
 
 /// What an attribute becomes.
-pub struct New {
+pub struct Change {
     /// The value as it is stored; `None` for no attribute.
     pub value: Option<Vec<u8>>,
     /// Bits that the mode gets along with it.
@@ -73,7 +73,7 @@ fn change(
     volume: &Volume,
     cell: &Arc<Cell>,
     (index, suffix): (u8, &[u8]),
-    new: &New,
+    new: &Change,
     flags: XattrFlags,
 ) -> Result<(), Error> {
     let alone = cell.content.write();
