@@ -54,8 +54,12 @@ where d, c, b and p make what is not there, f changes a file, r a whole tree, an
 --reproducible the same source gives the same bytes: no time is later than SOURCE_DATE_EPOCH (else the latest of the
 source is the time of everything), times of access are those of changes, UUID and hash seed follow from the content.")]
 pub struct Args {
-    /// What to make
-    #[arg(value_name = "FORMAT", value_parser = PossibleValuesParser::new(rumpkit::mkfs::formats()))]
+    /// What to make: ext2, ext3 or ext4
+    #[arg(
+        value_name = "FORMAT",
+        hide_possible_values = true,
+        value_parser = PossibleValuesParser::new(rumpkit::mkfs::formats())
+    )]
     format: String,
     /// Where: a file, made if it is not there, a block device, or a part of either
     #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
