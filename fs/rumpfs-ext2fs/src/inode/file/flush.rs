@@ -173,7 +173,7 @@ fn done(writer: &Writer, cell: &Cell, content: &mut Content) {
 /// Empties the memory of a file.
 fn forget(writer: &Writer, content: &mut Content) {
     writer.dirty().remove_bytes(content.bytes());
-    content.clear();
+    content.clear(&writer.dirty().buffers);
     let promised = core::mem::take(&mut content.promised);
     if promised > 0 {
         writer.with_space(|space| space.redeem(promised));

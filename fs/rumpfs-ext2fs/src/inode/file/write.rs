@@ -9,7 +9,7 @@ pub use super::flush::{discard, flush, flush_all};
 pub use super::size::set_size;
 
 use super::content::{Content, Need};
-use super::flush::balance;
+use super::flush::{balance, flush_content};
 use super::store::{Job, store};
 use super::{check_plain, limits};
 use crate::cell::Cell;
@@ -28,6 +28,10 @@ use rump_kpi::Errno;
 /// Whole blocks of this many bytes and more are not copied.
 const DIRECT_BYTES: u64 = 256 << 10;
 
+/// A file that has this many bytes in memory is flushed: the processor still has them at hand, and its memory is used
+/// again.
+const ENOUGH_BYTES: usize = 2 << 20;
+
 /// Writes all of `buf` at `offset`. Errors: EROFS, ENOTSUP (encrypted, compressed, verity), EFBIG, ENOSPC, EFTYPE,
 /// EIO.
 pub fn write_at(volume: &Volume, cell: &Arc<Cell>, offset: u64, buf: &[u8]) -> Result<usize, Error> {
@@ -36,7 +40,15 @@ pub fn write_at(volume: &Volume, cell: &Arc<Cell>, offset: u64, buf: &[u8]) -> R
     if buf.is_empty() {
         return Ok(0);
     }
-    let write = || Change { volume, writer, cell }.write(&mut cell.content.write(), offset, end, buf);
+    let write = || {
+        let mut content = cell.content.write();
+        Change { volume, writer, cell }.write(&mut content, offset, end, buf)?;
+        if content.bytes() >= ENOUGH_BYTES {
+            // This write is done; what goes wrong here is kept for whoever asks for durability.
+            let _ = flush_content(volume, writer, cell, &mut content);
+        }
+        Ok(())
+    };
     retrying(volume, write)?;
     balance(volume, writer);
     Ok(buf.len())
@@ -105,9 +117,9 @@ impl Change<'_> {
         let edges = [self.read_edge(content, offset)?, self.read_edge(content, end)?];
         let held = content.bytes();
         for (start, bytes) in edges.iter().flatten() {
-            content.write(*start, bytes, bits);
+            content.write(*start, bytes, bits, &self.writer.dirty().buffers);
         }
-        content.write(offset, buf, bits);
+        content.write(offset, buf, bits, &self.writer.dirty().buffers);
         self.writer.dirty().add_bytes(content.bytes() - held);
         self.note(content, end);
         Ok(())
