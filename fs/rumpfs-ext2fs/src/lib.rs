@@ -7,6 +7,9 @@
 //!
 //! Reference: the Linux kernel's documentation, "ext4 Data Structures and Algorithms".
 //!
+//! Memory that writing takes: up to 64 MiB of content that waits for its place (option `dirty=MIB`), and what one
+//! transaction and those before it that are not yet at home hold (64 MiB). A write beyond that flushes first.
+//!
 //! Damage is reported where it is met: a volume with a damaged group, inode or directory block can be mounted
 //! and its other parts read. Locks (the shards of the block cache, an inode's map, the table of groups) are
 //! leaves: none is held while another is taken, nor during I/O.
