@@ -1,4 +1,4 @@
-//! ext2, ext3 and ext4, for reading.
+//! ext2, ext3 and ext4.
 //!
 //! Supported: revisions 0 and 1, blocks of 1 to 64 KiB, block maps and extents, 64bit, flex_bg, meta_bg,
 //! sparse_super and sparse_super2, bigalloc, inline data, hash trees, large directories, casefold, checksums of
