@@ -9,11 +9,11 @@ mod target;
 
 use crate::fill::image::Filler;
 use crate::fill::rules::{Ruled, Rules};
-use crate::fill::stop::Stop;
 use crate::fill::table::Table;
 use crate::fill::{Source, host};
 use crate::output::{Output, escaped};
 use crate::session::{Failure, Session};
+use crate::stop::Stop;
 use crate::tar::{Archive, Origin};
 use clap::Args as ClapArgs;
 use clap::ValueHint;
@@ -144,7 +144,8 @@ struct Report {
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
-    let stop = Stop::watch()?;
+    session.stop.watch()?;
+    let stop = session.stop.clone();
     let mut rules = rules(args)?;
     let target = Target::find(&args.image, args.offset.map(|size| size.0), session)?;
     target.check_free(args.force)?;
