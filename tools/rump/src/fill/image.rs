@@ -225,33 +225,16 @@ impl<'p> Filler<'p> {
         let fd = self.way.go(&entry.path, &|_, _| Err(Errno::ENOENT.into()))?.fd;
         process.fchown(fd, Some(entry.uid), Some(entry.gid))?;
         process.fchmod(fd, Mode::new(entry.mode))?;
-        self.drop_lists(fd, entry)?;
-        self.set_xattrs(entry, &|name, value| process.fsetxattr(fd, name, value, XattrFlags::empty()))?;
+        drop_lists(entry, |list| process.fremovexattr(fd, list))?;
+        self.set_xattrs(entry, |name, value| process.fsetxattr(fd, name, value, XattrFlags::empty()))?;
         Ok(process.futimens(fd, times(entry))?)
     }
 
-    /// Takes away lists that a directory had before, or a file has inherited.
-    fn drop_lists(&self, fd: Fd, entry: &Entry) -> KResult<()> {
-        for list in [acl::ACCESS, acl::DEFAULT] {
-            if entry.xattrs.iter().any(|(name, _)| name == list) {
-                continue;
-            }
-            match self.process.fremovexattr(fd, list) {
-                Err(error) if !matches!(error.errno, Errno::ENOATTR | Errno::ENOTSUP | Errno::EACCES) => {
-                    return Err(error);
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
     /// Sets all that can be set. Errors: what ends everything.
-    #[allow(clippy::type_complexity)]
     fn set_xattrs(
         &mut self,
         entry: &Entry,
-        set: &dyn Fn(&[u8], &[u8]) -> KResult<()>,
+        set: impl Fn(&[u8], &[u8]) -> KResult<()>,
     ) -> Result<(), Trouble> {
         for (name, value) in &entry.xattrs {
             match set(name, value) {
@@ -380,12 +363,12 @@ impl<'p> Filler<'p> {
             process.fchown(fd, Some(entry.uid), Some(entry.gid))?;
         }
         if place.has_default_acl {
-            self.drop_lists(fd, entry)?;
+            drop_lists(entry, |list| process.fremovexattr(fd, list))?;
         }
         if place.has_default_acl || entry.mode & SET_ID != 0 {
             process.fchmod(fd, Mode::new(entry.mode))?;
         }
-        self.set_xattrs(entry, &|name, value| process.fsetxattr(fd, name, value, XattrFlags::empty()))?;
+        self.set_xattrs(entry, |name, value| process.fsetxattr(fd, name, value, XattrFlags::empty()))?;
         Ok(process.futimens(fd, times(entry))?)
     }
 
@@ -395,17 +378,38 @@ impl<'p> Filler<'p> {
             process.fchownat(above, name, Some(entry.uid), Some(entry.gid), nofollow)?;
         }
         let is_link = matches!(entry.kind, Kind::Symlink(_));
+        if place.has_default_acl || !entry.xattrs.is_empty() {
+            // No call that is about attributes of a file that is not open takes a directory.
+            process.fchdir(place.fd)?;
+        }
+        if place.has_default_acl && !is_link {
+            drop_lists(entry, |list| process.lremovexattr(name, list))?;
+        }
         if !is_link && (place.has_default_acl || entry.mode & SET_ID != 0) {
             process.fchmodat(above, name, Mode::new(entry.mode), nofollow)?;
         }
         if !entry.xattrs.is_empty() {
-            // No call that sets attributes of the link itself takes a directory.
-            process.fchdir(place.fd)?;
             let set = |key: &[u8], value: &[u8]| process.lsetxattr(name, key, value, XattrFlags::empty());
-            self.set_xattrs(entry, &set)?;
+            self.set_xattrs(entry, set)?;
         }
         Ok(process.utimensat(above, name, times(entry), nofollow)?)
     }
+}
+
+/// Takes away lists that a directory had before, or a file has inherited.
+fn drop_lists(entry: &Entry, remove: impl Fn(&[u8]) -> KResult<()>) -> KResult<()> {
+    for list in [acl::ACCESS, acl::DEFAULT] {
+        if entry.xattrs.iter().any(|(name, _)| name == list) {
+            continue;
+        }
+        match remove(list) {
+            Err(error) if !matches!(error.errno, Errno::ENOATTR | Errno::ENOTSUP | Errno::EACCES) => {
+                return Err(error);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// An error that every later file would meet as well.

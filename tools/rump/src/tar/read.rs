@@ -216,9 +216,9 @@ impl Reader<'_> {
         let mut rest = Rest { stored: member.stored, left: member.stored };
         let old_sparse = match member.header.kind() {
             b'S' => {
-                let (pairs, size, read) = sparse::of_header(&member.header, &mut self.input)?;
-                self.position += read;
-                Some((pairs, size))
+                let old = sparse::of_header(&member.header, &mut self.input)?;
+                self.position += old.read;
+                Some(old)
             }
             _ => None,
         };
@@ -261,7 +261,7 @@ impl Reader<'_> {
     fn pass_on(
         &mut self,
         member: &mut Member,
-        old_sparse: Option<(Vec<(u64, u64)>, u64)>,
+        old_sparse: Option<sparse::Old>,
         rest: &mut Rest,
         sink: &mut dyn Sink,
     ) -> Result<(), End> {
@@ -321,11 +321,11 @@ impl Reader<'_> {
     fn map(
         &mut self,
         member: &Member,
-        old_sparse: Option<(Vec<(u64, u64)>, u64)>,
+        old_sparse: Option<sparse::Old>,
         rest: &mut Rest,
     ) -> Result<Result<Map, &'static str>, End> {
-        if let Some((pairs, size)) = old_sparse {
-            return Ok(Map::new(&pairs, size, rest.left));
+        if let Some(old) = old_sparse {
+            return Ok(Map::new(&old.pairs, old.size, rest.left));
         }
         let size = member.sparse.size.unwrap_or(rest.left);
         if member.sparse.map_is_in_data() {
