@@ -30,7 +30,7 @@ pub const COMMON: &[Step] = &[
     ("$R cp $S/sizes/1 $I:/none/below", "cp $S/sizes/1 none/below"),
     ("$R cp $S/sizes $I:/new/dir", "cp $S/sizes new/dir"),
     ("$R cp $S/sizes/1 $S/sizes/59 $I:/new/file", "cp $S/sizes/1 $S/sizes/59 new/file"),
-    ("$R cp $S/none $I:/", "cp $S/none ."),
+    ("$R cp $S/setuid $I:/", "cp -p $S/setuid .; chown 0:0 setuid; chmod 755 setuid"),
     ("$R cp -a $I:/new/links $I:/links2", "cp -a new/links links2"),
     ("$R cp -a $I:/new/links/. $I:/links2", "cp -a new/links/. links2"),
     ("$R cp -p $I:/new/sizes/4095 $I:/new/sizes/1MiB+1 $I:/full", "cp -p new/sizes/4095 new/sizes/1MiB+1 full"),

@@ -70,7 +70,7 @@ pub struct Args {
     #[command(flatten)]
     trial: Trial,
     /// What to copy: IMAGE:/PATH or, into an image, a path of this host or - for standard input
-    #[arg(value_name = "SOURCE", value_hint = ValueHint::AnyPath, required = true, allow_hyphen_values = true)]
+    #[arg(value_name = "SOURCE", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
     /// Where to copy it to: a directory to copy into, or a name that is free or to be replaced
     #[arg(value_name = "TARGET", value_hint = ValueHint::AnyPath)]

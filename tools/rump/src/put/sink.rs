@@ -150,6 +150,7 @@ impl<'a, 'b> Sink<'a, 'b> {
         };
         join(&mut self.path, name);
         if self.imagined > 0 {
+            self.tell("make")?;
             self.imagined += 1;
             self.levels.push(Level { path_length, is_old: false, mark: None });
             return Ok(());
