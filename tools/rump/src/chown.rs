@@ -31,7 +31,7 @@ pub struct Args {
     #[command(flatten)]
     telling: Telling,
     /// USER, USER:GROUP, USER: or :GROUP
-    #[arg(value_name = "OWNER")]
+    #[arg(value_name = "OWNER", value_parser = Owner::check)]
     owner: String,
     /// What to change, as IMAGE:/PATH
     #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]

@@ -1,9 +1,9 @@
 //! Trees deeper than a process may have files open, and than a path may be long.
 
 use crate::stage::{Disk, ensure, run_to, text};
+use interop::Check;
 use interop::image::Scratch;
 use interop::program::run_ok;
-use interop::Check;
 
 const LEVELS: usize = 2000;
 
@@ -22,7 +22,10 @@ pub fn copied_and_removed() -> Check {
     disk.is_clean()?;
     let mounted = disk.mount("ro")?;
     for (name, owner) in [("in", "0"), ("twice", "5")] {
-        let found = run_ok("find", &[text(&mounted.path().join(name))?, "-type", "f", "-uid", owner, "-printf", "x"])?;
+        let found = run_ok(
+            "find",
+            &[text(&mounted.path().join(name))?, "-type", "f", "-uid", owner, "-printf", "x"],
+        )?;
         ensure(found.len() == LEVELS, || format!("{name}: {} files", found.len()))?;
     }
     mounted.unmount()?;

@@ -43,7 +43,11 @@ fn signalled(child: Child, delay: Duration, signal: Signal) -> Check<Option<(Exi
 }
 
 /// Runs on fresh copies of `disk` until `signal` catches one in the middle.
-fn caught(disk: &Disk, signal: Signal, arguments: &dyn Fn(&Disk) -> Vec<String>) -> Check<(Disk, ExitStatus, String)> {
+fn caught(
+    disk: &Disk,
+    signal: Signal,
+    arguments: &dyn Fn(&Disk) -> Vec<String>,
+) -> Check<(Disk, ExitStatus, String)> {
     let whole = {
         let trial = disk.copy()?;
         let began = Instant::now();
@@ -135,9 +139,10 @@ pub fn by_term() -> Check {
 
 pub fn waiting() -> Check {
     let disk = Disk::make("waiting", 8, 0, "", &["-t", "ext2"])?;
-    for (arguments, signal, code) in
-        [(["write", &disk.at("/f")].to_vec(), Signal::INT, 130), (["cp", "-", &disk.at("/g")].to_vec(), Signal::TERM, 143)]
-    {
+    for (arguments, signal, code) in [
+        (["write", &disk.at("/f")].to_vec(), Signal::INT, 130),
+        (["cp", "-", &disk.at("/g")].to_vec(), Signal::TERM, 143),
+    ] {
         let began = Instant::now();
         // The input never ends: its other end stays open.
         let mut child = start(&arguments)?;
@@ -161,15 +166,19 @@ pub fn full() -> Check {
     for options in [&["-t", "ext4"][..], &["-t", "ext2", "-b", "1024"]] {
         let disk = Disk::make("full", 16, 0, "", options)?;
         let finished = run_to(1, &["cp", "-a", from, &disk.at("/copy")])?;
-        let told = ["no space left", "run it again"].iter().all(|part| finished.stderr.to_lowercase().contains(part));
+        let told = ["no space left", "run it again"]
+            .iter()
+            .all(|part| finished.stderr.to_lowercase().contains(part));
         ensure(told && finished.stderr.lines().count() <= 3, || finished.verdict())?;
         disk.is_clean()?;
         let expected = comparable(&many)?;
         let found = disk.view()?;
-        let files: Vec<_> = found.iter().filter(|(path, entry)| entry.kind == "file" && path.starts_with("/copy/")).collect();
+        let files: Vec<_> =
+            found.iter().filter(|(path, entry)| entry.kind == "file" && path.starts_with("/copy/")).collect();
         ensure(files.len() > 50, || format!("{} files", files.len()))?;
         for (path, entry) in files {
-            let same = expected.get(&path["/copy".len()..]).is_some_and(|oracle| oracle.sha256 == entry.sha256);
+            let same =
+                expected.get(&path["/copy".len()..]).is_some_and(|oracle| oracle.sha256 == entry.sha256);
             ensure(same, || format!("{path} is not complete"))?;
         }
         // What is there is worth more than what replaces it in part.

@@ -71,9 +71,15 @@ impl Stage {
         let found = self.shell(ours, &self.source.disk.scratch.path(""))?;
         let told = || named(format!("{} / {}", expected.verdict(), found.verdict()));
         ensure((expected.status == Some(0)) == (found.status == Some(0)), told)?;
-        let is_defect = found.stderr.contains("internal error") || found.timed_out || found.status == Some(70);
+        let is_defect =
+            found.stderr.contains("internal error") || found.timed_out || found.status == Some(70);
         ensure(!is_defect, told)?;
-        ensure((found.status == Some(0)) == found.stderr.is_empty() || ours.contains("true $R") || ours.contains("2>&-"), told)?;
+        ensure(
+            (found.status == Some(0)) == found.stderr.is_empty()
+                || ours.contains("true $R")
+                || ours.contains("2>&-"),
+            told,
+        )?;
         self.ours.is_clean().map_err(named)?;
         let expected = crate::stage::comparable(self.mounted.path())?;
         compare(&expected, &self.ours.view()?).map_err(|what| format!("{ours}: {what}"))
@@ -134,7 +140,10 @@ pub fn user() -> Check {
     let program = stage.ours.scratch.path("rump");
     run_ok("install", &["-m755".as_ref(), rump::binary()?.as_os_str(), program.as_os_str()])?;
     context(std::os::unix::fs::chown(stage.ours.path(), Some(65_534), Some(65_534)), "image")?;
-    context(fs::set_permissions(stage.ours.path(), std::os::unix::fs::PermissionsExt::from_mode(0o600)), "image")?;
+    context(
+        fs::set_permissions(stage.ours.path(), std::os::unix::fs::PermissionsExt::from_mode(0o600)),
+        "image",
+    )?;
     stage.command = format!("setpriv --reuid 65534 --regid 65534 --clear-groups {}", program.display());
     stage.run(COMMON)
 }
@@ -154,7 +163,9 @@ pub fn between() -> Check {
     for step in BETWEEN {
         stage.step(step)?;
     }
-    ensure(context(fs::read(stage.source.disk.path()), "source")? == before, || "the source was written".into())?;
+    ensure(context(fs::read(stage.source.disk.path()), "source")? == before, || {
+        "the source was written".into()
+    })?;
     moved(&stage)
 }
 
@@ -168,7 +179,9 @@ fn moved(stage: &Stage) -> Check {
     compare(&crate::stage::comparable(stage.mounted.path())?, &stage.ours.view()?)?;
     stage.ours.is_clean()?;
     let mut expected = crate::stage::comparable(stage.source.path())?;
-    let gone = |path: &str| ["/links", "/deep", "/fifo"].iter().any(|top| path == *top || path.starts_with(&format!("{top}/")));
+    let gone = |path: &str| {
+        ["/links", "/deep", "/fifo"].iter().any(|top| path == *top || path.starts_with(&format!("{top}/")))
+    };
     expected.retain(|path, _| !gone(path));
     let found = from.view()?;
     ensure(found.keys().eq(expected.keys()), || "more or less was removed than what was moved".into())
@@ -211,7 +224,10 @@ pub fn whole() -> Check {
         ("$R cp -a $S/links $S/fifo $I:/listed", "cp -a $S/links $S/fifo listed"),
         ("$R mkdir $I:/listed/d; $R touch $I:/listed/t", "mkdir listed/d; touch listed/t"),
         ("echo | $R write $I:/listed/w", "echo > listed/w"),
-        ("$R mkdir -p $I:/listed/e/f; $R truncate -s 1 $I:/listed/s", "mkdir -p listed/e/f; truncate -s 1 listed/s"),
+        (
+            "$R mkdir -p $I:/listed/e/f; $R truncate -s 1 $I:/listed/s",
+            "mkdir -p listed/e/f; truncate -s 1 listed/s",
+        ),
         ("$R cp -a $I:/able $I:/listed", "cp -a able listed"),
         ("$R mv $I:/listed/able $I:/moved", "mv listed/able moved"),
         ("$R chown 0:0 $I:/moved", "chown 0:0 moved"),

@@ -95,10 +95,7 @@ impl Disk {
 
     /// What the kernel sees in it, without what may differ.
     pub fn view(&self) -> Check<Tree> {
-        let mounted = self.mount("ro")?;
-        let tree = comparable(mounted.path())?;
-        mounted.unmount()?;
-        Ok(tree)
+        comparable(self.mount("ro")?.path())
     }
 
     /// The bytes before and after the file system.

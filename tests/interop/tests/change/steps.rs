@@ -20,7 +20,10 @@ pub const COMMON: &[Step] = &[
     ("$R rmdir $I:/new/a", "rmdir new/a"),
     ("$R rmdir $I:/", "false"),
     // cp
-    ("$R cp -a $S/sizes $S/links $S/sparse $S/only-a-hole $I:/new/", "cp -a $S/sizes $S/links $S/sparse $S/only-a-hole new/"),
+    (
+        "$R cp -a $S/sizes $S/links $S/sparse $S/only-a-hole $I:/new/",
+        "cp -a $S/sizes $S/links $S/sparse $S/only-a-hole new/",
+    ),
     ("$R cp -r $S/names $I:/named", "cp -r --preserve=mode,timestamps,xattr,links $S/names named"),
     ("$R cp -r $S/xattrs $I:/xattrs", "cp -r --preserve=mode,timestamps,xattr,links $S/xattrs xattrs"),
     ("$R cp $S/sizes/4097 $I:/new/file", "cp -p $S/sizes/4097 new/file; chown 0:0 new/file"),
@@ -33,7 +36,10 @@ pub const COMMON: &[Step] = &[
     ("$R cp $S/setuid $I:/", "cp -p $S/setuid .; chown 0:0 setuid; chmod 755 setuid"),
     ("$R cp -a $I:/new/links $I:/links2", "cp -a new/links links2"),
     ("$R cp -a $I:/new/links/. $I:/links2", "cp -a new/links/. links2"),
-    ("$R cp -p $I:/new/sizes/4095 $I:/new/sizes/1MiB+1 $I:/full", "cp -p new/sizes/4095 new/sizes/1MiB+1 full"),
+    (
+        "$R cp -p $I:/new/sizes/4095 $I:/new/sizes/1MiB+1 $I:/full",
+        "cp -p new/sizes/4095 new/sizes/1MiB+1 full",
+    ),
     ("$R cp $I:/full/4095 $I:/full/4095", "cp full/4095 full/4095"),
     ("printf 'of a pipe' | $R cp - $I:/piped", "printf 'of a pipe' > piped"),
     ("$R cp -a --owner 7:8 $S/fifo $I:/fifo7", "cp -a $S/fifo fifo7; chown 7:8 fifo7"),
@@ -88,7 +94,10 @@ pub const COMMON: &[Step] = &[
     // touch
     ("$R touch $I:/touched", "touch touched"),
     ("$R touch -c $I:/untouched", "touch -c untouched"),
-    ("$R touch -d '2001-02-03 04:05:06.789' $I:/touched", "TZ=UTC touch -d '2001-02-03 04:05:06.789' touched"),
+    (
+        "$R touch -d '2001-02-03 04:05:06.789' $I:/touched",
+        "TZ=UTC touch -d '2001-02-03 04:05:06.789' touched",
+    ),
     ("$R touch -m -d @-1 $I:/touched", "touch -m -d @-1 touched"),
     ("$R touch -r $I:/new/sizes/59 $I:/to-new/touched", "touch -r new/sizes/59 to-new/touched"),
     ("$R touch $I:/none/below", "touch none/below"),
@@ -96,8 +105,14 @@ pub const COMMON: &[Step] = &[
     // write, truncate, edit
     ("printf one | $R write $I:/written", "printf one > written"),
     ("printf two | $R write --append $I:/written", "printf two >> written"),
-    ("printf X | $R write --offset 70000 $I:/written", "printf X | dd of=written bs=1 seek=70000 conv=notrunc status=none"),
-    ("printf Y | $R write --offset 1 $I:/written", "printf Y | dd of=written bs=1 seek=1 conv=notrunc status=none"),
+    (
+        "printf X | $R write --offset 70000 $I:/written",
+        "printf X | dd of=written bs=1 seek=70000 conv=notrunc status=none",
+    ),
+    (
+        "printf Y | $R write --offset 1 $I:/written",
+        "printf Y | dd of=written bs=1 seek=1 conv=notrunc status=none",
+    ),
     ("$R write $I:/new/symbolic < $S/sizes/65537", "cat $S/sizes/65537 > new/symbolic"),
     ("printf short | $R write $I:/new/symbolic", "printf short > new/symbolic"),
     ("echo | $R write $I:/new", "echo > new"),
@@ -111,7 +126,7 @@ pub const COMMON: &[Step] = &[
     ("VISUAL=true $R edit $I:/new/sizes/4095", "true"),
     ("VISUAL=false $R edit $I:/new/sizes/4095 2>&- || false", "false"),
     ("VISUAL='echo made >' $R edit $I:/edited", "echo made > edited"),
-    ("VISUAL='echo more >>' $R edit $I:/new/symbolic", "echo more >> new/symbolic"),
+    ("VISUAL='echo more >>' $R edit $I:/new/symbolic", "cp -p new/file t; echo more >> t; mv t new/file"),
     ("VISUAL='echo more >>' $R edit $I:/xattrs/several", "echo more >> xattrs/several"),
     // rm
     ("$R rm $I:/new/hard $I:/new/symbolic", "rm new/hard new/symbolic"),

@@ -22,6 +22,7 @@ pub use tree::host_descriptors;
 
 use crate::change::Trial;
 use crate::output::Output;
+use crate::owner::Owner;
 use crate::put::Existing;
 use crate::session::{Failure, Place, Session};
 use crate::walk::file_name;
@@ -65,7 +66,7 @@ pub struct Args {
     #[arg(short, long)]
     force: bool,
     /// Into an image: the owner of what is copied, USER:GROUP as chown takes it
-    #[arg(long, value_name = "OWNER", conflicts_with = "preserve")]
+    #[arg(long, value_name = "OWNER", value_parser = Owner::check, conflicts_with = "preserve")]
     owner: Option<String>,
     #[command(flatten)]
     trial: Trial,
