@@ -7,8 +7,10 @@ use crate::record::stat_path;
 use crate::session::{Failure, Place, Session};
 use crate::walk::{Entry, Step, Visitor, walk};
 use clap::{Args as ClapArgs, ValueHint};
-use rumpkit::AtFlags;
+use rumpkit::{AtFlags, Errno, Fd, FileType, KResult, Mode, OpenFlags, Process};
 use std::ffi::OsString;
+
+const GROUP_EXECUTE: u32 = 0o010;
 
 /// Arguments of `rump chown`.
 #[derive(ClapArgs)]
@@ -17,7 +19,8 @@ use std::ffi::OsString;
   rump chown -R anna: disk.img@1:/home/anna
   rump chown :wheel disk.img:/etc/sudoers
 Names are those of the image's own /etc/passwd and /etc/group; numbers need neither. With `USER:` the group is the
-one that the user logs in with. Symbolic links that -R comes to are changed themselves, never followed.")]
+one that the user logs in with. Symbolic links that -R comes to are changed themselves, never followed. A program that
+changes hands loses its set-id bits and its capabilities.")]
 pub struct Args {
     /// Directories with all that is in them
     #[arg(short = 'R', long)]
@@ -28,7 +31,7 @@ pub struct Args {
     #[command(flatten)]
     telling: Telling,
     /// USER, USER:GROUP, USER: or :GROUP
-    #[arg(value_name = "OWNER")]
+    #[arg(value_name = "OWNER", value_parser = Owner::check)]
     owner: String,
     /// What to change, as IMAGE:/PATH
     #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
@@ -67,7 +70,11 @@ impl Visitor<Failure> for Setter<'_, '_> {
         let follow = !self.args.no_dereference && !self.args.recursive;
         let flags = if follow { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
         let Owner { uid, gid } = self.owner;
-        match self.place.process().fchownat(entry.directory, entry.name, uid, gid, flags) {
+        let process = self.place.process();
+        let given = process
+            .fchownat(entry.directory, entry.name, uid, gid, flags)
+            .and_then(|()| drop_rights(process, entry, flags));
+        match given {
             Ok(()) => {
                 let text = |id: Option<u32>| id.map(|id| id.to_string()).unwrap_or_default();
                 let text = format!(" to {}:{}", text(uid), text(gid));
@@ -81,5 +88,32 @@ impl Visitor<Failure> for Setter<'_, '_> {
     fn failed(&mut self, path: &[u8], why: &str) -> Result<(), Failure> {
         self.change.session.report(self.place, path, &why);
         Ok(())
+    }
+}
+
+/// Takes from a file what would lend the rights of its new owner, as Linux does for everybody. A set-group-id bit
+/// without execution is a mark for locks, which stays.
+fn drop_rights(process: &Process, entry: &Entry<'_>, flags: AtFlags) -> KResult<()> {
+    let stat = process.fstatat(entry.directory, entry.name, flags)?;
+    if stat.file_type != FileType::Regular {
+        return Ok(());
+    }
+    let mode = stat.mode.bits();
+    let group = if mode & GROUP_EXECUTE == 0 { 0 } else { Mode::SGID };
+    let kept = mode & !(Mode::SUID | group);
+    if kept != mode {
+        process.fchmodat(entry.directory, entry.name, Mode::new(kept), flags)?;
+    }
+    let nofollow = if flags.is_empty() { OpenFlags::empty() } else { OpenFlags::NOFOLLOW };
+    let fd = process.openat(entry.directory, entry.name, nofollow, Mode::new(0))?;
+    let dropped = drop_capabilities(process, fd);
+    process.close(fd)?;
+    dropped
+}
+
+fn drop_capabilities(process: &Process, fd: Fd) -> KResult<()> {
+    match process.fremovexattr(fd, "security.capability") {
+        Err(error) if matches!(error.errno, Errno::ENOATTR | Errno::ENOTSUP) => Ok(()),
+        dropped => dropped,
     }
 }

@@ -30,7 +30,8 @@ const LINKS: usize = 40;
 #[derive(ClapArgs)]
 #[command(after_help = "Example:
   rump edit disk.img@1:/etc/fstab
-The editor is the one in VISUAL or EDITOR, else vi. The image is locked until it ends.")]
+The editor is the one in VISUAL or EDITOR, else vi. The image is locked until it ends.
+A file with several names gets a copy of its own under this one: the others keep what they had.")]
 pub struct Args {
     #[command(flatten)]
     telling: Telling,

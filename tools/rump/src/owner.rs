@@ -20,6 +20,14 @@ pub struct Owner {
 }
 
 impl Owner {
+    /// Errors: `text` names no owner, whatever the image.
+    pub fn check(text: &str) -> Result<String, String> {
+        match text {
+            "" | ":" => Err(format!("{text:?} names no owner: use USER, USER:GROUP, USER: or :GROUP")),
+            _ => Ok(text.into()),
+        }
+    }
+
     /// Reads `USER`, `USER:GROUP`, `USER:` or `:GROUP` for the image of `place`.
     pub fn resolve(text: &str, place: &Place) -> Result<Self, Failure> {
         let table = |path: &str| read_table(place.process(), path).unwrap_or_default();
@@ -27,13 +35,11 @@ impl Owner {
     }
 
     fn parse(text: &str, users: &dyn Fn() -> Vec<u8>, groups: &dyn Fn() -> Vec<u8>) -> Result<Self, String> {
+        Self::check(text)?;
         let (user, group) = match text.split_once(':') {
             Some((user, group)) => (user, Some(group)),
             None => (text, None),
         };
-        if user.is_empty() && group.is_none_or(str::is_empty) {
-            return Err(format!("{text:?} names no owner: use USER, USER:GROUP, USER: or :GROUP"));
-        }
         let number = |name: &str, what: &str, table: &dyn Fn() -> Vec<u8>| {
             let number = find(&table(), 0, name.as_bytes(), NUMBER).or_else(|| parse_number(name.as_bytes()));
             number.ok_or_else(|| format!("no {what} {name:?} in this image; numbers always do"))

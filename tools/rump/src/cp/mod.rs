@@ -22,6 +22,7 @@ pub use tree::host_descriptors;
 
 use crate::change::Trial;
 use crate::output::Output;
+use crate::owner::Owner;
 use crate::put::Existing;
 use crate::session::{Failure, Place, Session};
 use crate::walk::file_name;
@@ -65,12 +66,12 @@ pub struct Args {
     #[arg(short, long)]
     force: bool,
     /// Into an image: the owner of what is copied, USER:GROUP as chown takes it
-    #[arg(long, value_name = "OWNER", conflicts_with = "preserve")]
+    #[arg(long, value_name = "OWNER", value_parser = Owner::check, conflicts_with = "preserve")]
     owner: Option<String>,
     #[command(flatten)]
     trial: Trial,
     /// What to copy: IMAGE:/PATH or, into an image, a path of this host or - for standard input
-    #[arg(value_name = "SOURCE", value_hint = ValueHint::AnyPath, required = true, allow_hyphen_values = true)]
+    #[arg(value_name = "SOURCE", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
     /// Where to copy it to: a directory to copy into, or a name that is free or to be replaced
     #[arg(value_name = "TARGET", value_hint = ValueHint::AnyPath)]

@@ -5,7 +5,9 @@
 //! only when it is complete; a new one that cannot be completed is taken away. Its time is set last: after a crash,
 //! what has the size and the time of its source is complete, and the next run goes on where this one stopped.
 
+mod attributes;
 mod content;
+mod file;
 mod host;
 mod image;
 mod mark;
@@ -13,10 +15,11 @@ mod place;
 mod sink;
 
 pub use content::{Content, FileOfHost, Input};
+pub use file::write_all;
 pub use host::{copy_host, facts as facts_of_host, origin_of_host};
 pub use image::{copy_image, facts, is_below, origin};
 pub use place::Target;
-pub use sink::{Sink, write_all};
+pub use sink::Sink;
 
 use crate::owner::Owner;
 use crate::record::Xattr;

@@ -1,0 +1,97 @@
+//! Owner, mode, times and extended attributes of a copy.
+
+use super::sink::Sink;
+use super::{Facts, Keep, Trouble};
+use crate::change::ends_all;
+use crate::owner::Owner;
+use rumpkit::kpi::SetTime;
+use rumpkit::{Fd, FileType, KError, KResult, Mode, Stat, XattrFlags};
+
+/// Bits that lend rights of an owner.
+const SET_ID: u32 = 0o6000;
+const ACCESS_LIST: &[u8] = b"system.posix_acl_access";
+const DEFAULT_LIST: &[u8] = b"system.posix_acl_default";
+
+impl Sink<'_, '_> {
+    /// The owner of a copy in a directory with the attributes `directory`.
+    pub(super) fn owner(&self, facts: &Facts, directory: &Stat) -> Owner {
+        let (uid, gid) = match self.rules.keep {
+            Keep::All => (facts.uid, facts.gid),
+            Keep::Usual => (directory.uid, directory.gid),
+        };
+        let given = self.rules.owner.unwrap_or(Owner { uid: None, gid: None });
+        Owner { uid: given.uid.or(Some(uid)), gid: given.gid.or(Some(gid)) }
+    }
+
+    /// The bits of a copy: without its owner, a set-id bit would lend the wrong rights.
+    pub(super) fn mode(&self, facts: &Facts, owner: Owner) -> u32 {
+        let is_given_away = (owner.uid, owner.gid) != (Some(facts.uid), Some(facts.gid));
+        let is_wrong = is_given_away && self.rules.owner.is_none() && facts.file_type != FileType::Directory;
+        facts.mode & !if is_wrong { SET_ID } else { 0 }
+    }
+
+    /// Sets everything of an open copy, in the order in which none undoes another.
+    pub(super) fn set_attributes(&self, facts: &Facts, fd: Fd, owner: Owner) -> Result<(), Trouble> {
+        let process = self.process();
+        process.fchown(fd, owner.uid, owner.gid)?;
+        drop_lists(facts, &process.flistxattr(fd)?, |list| process.fremovexattr(fd, list))?;
+        process.fchmod(fd, Mode::new(self.mode(facts, owner)))?;
+        let kept =
+            self.set_xattrs(facts, &|key, value| process.fsetxattr(fd, key, value, XattrFlags::empty()));
+        process.futimens(fd, times(facts))?;
+        kept
+    }
+
+    /// Sets what is to be kept; each is tried, whatever became of the one before.
+    pub(super) fn set_xattrs(
+        &self,
+        facts: &Facts,
+        set: &dyn Fn(&[u8], &[u8]) -> KResult<()>,
+    ) -> Result<(), Trouble> {
+        let is_kept = |key: &[u8]| {
+            self.rules.keep == Keep::All
+                || key.starts_with(b"user.")
+                || key == ACCESS_LIST
+                || key == DEFAULT_LIST
+        };
+        let mut kept = Ok(());
+        for (key, value) in facts.xattrs.iter().filter(|(key, _)| is_kept(key)) {
+            if let Err(error) = set(key, value) {
+                let what = format!("extended attribute {}: {error}", crate::output::escaped(key));
+                kept = Err(Trouble::Target(KError::new(error.errno, what)));
+            }
+        }
+        kept
+    }
+
+    /// A file whose attributes are not complete is worth keeping; that they are not is reported.
+    pub(super) fn or_report(&mut self, result: Result<(), Trouble>) -> Result<(), Trouble> {
+        match result {
+            Err(Trouble::Target(error)) if !ends_all(&error) => {
+                self.failed += 1;
+                self.change.session.report(self.place, &self.path, &error);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}
+
+/// Takes away lists of access rights that a copy has inherited and its source does not have.
+pub(super) fn drop_lists(
+    facts: &Facts,
+    names: &[Vec<u8>],
+    remove: impl Fn(&[u8]) -> KResult<()>,
+) -> KResult<()> {
+    for list in names.iter().filter(|name| matches!(&***name, ACCESS_LIST | DEFAULT_LIST)) {
+        if !facts.xattrs.iter().any(|(name, _)| name == list) {
+            remove(list)?;
+        }
+    }
+    Ok(())
+}
+
+/// Access and modification time.
+pub(super) fn times(facts: &Facts) -> [Option<SetTime>; 2] {
+    [Some(SetTime::To(facts.atime)), Some(SetTime::To(facts.mtime))]
+}
