@@ -20,9 +20,9 @@ const DEFECTS: &[Defect] = &[
     Defect {
         name: "directory record reaches beyond its block",
         target: "ext2fs_walk",
-        file: "fs/rumpfs-ext2fs/src/inode/dir/linear.rs",
-        check: "length < 8 || length % 4 != 0 || length > bytes.len()",
-        becomes: "length < 8 || length % 4 != 0",
+        file: "fs/rumpfs-ext2fs/src/inode/dir/record.rs",
+        check: "length < HEAD || length % 4 != 0 || length > bytes.len()",
+        becomes: "length < HEAD || length % 4 != 0",
     },
     Defect {
         name: "group descriptor larger than a block",
@@ -34,16 +34,16 @@ const DEFECTS: &[Defect] = &[
     Defect {
         name: "attribute name reaches beyond its area",
         target: "ext2fs_walk",
-        file: "fs/rumpfs-ext2fs/src/inode/xattr.rs",
+        file: "fs/rumpfs-ext2fs/src/inode/xattr/mod.rs",
         check: "area.get(offset + ENTRY_LEN..)?.get(..usize::from(fixed[0]))?",
         becomes: "&area[offset + ENTRY_LEN..][..usize::from(fixed[0])]",
     },
     Defect {
         name: "directory record that leaves less than a record",
         target: "ext2fs_walk",
-        file: "fs/rumpfs-ext2fs/src/inode/dir/linear.rs",
-        check: "bytes.get(..8).ok_or_else(|| format!(\"{} bytes are left\", bytes.len()))?",
-        becomes: "&bytes[..8]",
+        file: "fs/rumpfs-ext2fs/src/inode/dir/record.rs",
+        check: "bytes.get(..HEAD).ok_or_else(|| format!(\"{} bytes are left\", bytes.len()))?",
+        becomes: "&bytes[..HEAD]",
     },
     Defect {
         name: "journal descriptor without a last tag",

@@ -137,8 +137,8 @@ impl BlockDevice for Forgetful {
     }
 }
 
-/// A device on which nothing has to be durable until it is dropped or [`Unflushed::finish`] is called: for an image
-/// that is worth nothing before it is complete.
+/// A device on which nothing has to be durable before [`Unflushed::finish`]: for an image that is worth nothing until
+/// it is complete.
 pub struct Unflushed {
     device: Arc<dyn BlockDevice>,
 }

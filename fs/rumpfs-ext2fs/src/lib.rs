@@ -1,4 +1,4 @@
-//! ext2, ext3 and ext4, for reading.
+//! ext2, ext3 and ext4.
 //!
 //! Supported: revisions 0 and 1, blocks of 1 to 64 KiB, block maps and extents, 64bit, flex_bg, meta_bg,
 //! sparse_super and sparse_super2, bigalloc, inline data, hash trees, large directories, casefold, checksums of
@@ -6,6 +6,9 @@
 //! a device of its own. The content of encrypted and compressed files is refused.
 //!
 //! Reference: the Linux kernel's documentation, "ext4 Data Structures and Algorithms".
+//!
+//! Memory that writing takes: up to 64 MiB of content that waits for its place (option `dirty=MIB`), and what one
+//! transaction and those before it that are not yet at home hold (64 MiB). A write beyond that flushes first.
 //!
 //! Damage is reported where it is met: a volume with a damaged group, inode or directory block can be mounted
 //! and its other parts read. Locks (the shards of the block cache, an inode's map, the table of groups) are

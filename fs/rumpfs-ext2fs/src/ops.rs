@@ -229,6 +229,7 @@ impl Node for Ext2Node {
 
     fn read_link(&self) -> KResult<Vec<u8>> {
         self.require(FileType::Symlink, Errno::EINVAL)?;
+        let _kept = self.cell.content.read();
         Ok(symlink::read(&self.volume, &self.inode())?)
     }
 
@@ -241,10 +242,12 @@ impl Node for Ext2Node {
     }
 
     fn xattr(&self, name: &[u8]) -> KResult<Vec<u8>> {
+        let _kept = self.cell.content.read();
         Ok(xattr::find(&self.volume, &self.inode(), name)?.ok_or(Errno::ENOATTR)?)
     }
 
     fn list_xattrs(&self) -> KResult<Vec<Vec<u8>>> {
+        let _kept = self.cell.content.read();
         Ok(xattr::list(&self.volume, &self.inode())?)
     }
 

@@ -186,9 +186,6 @@ fn a_shared_block_is_copied() {
 fn lists_are_what_getfacl_reads() {
     let image = Image::make("lists", 16, &["-t", "ext4", "-b", "1024"]);
     let mount = image.mount();
-    let entry = |tag: u16, permissions: u16, id: u32| {
-        [&tag.to_le_bytes()[..], &permissions.to_le_bytes(), &id.to_le_bytes()].concat()
-    };
     let none = u32::MAX;
     let list: Vec<u8> = [
         vec![2, 0, 0, 0],
@@ -214,15 +211,11 @@ fn lists_are_what_getfacl_reads() {
     mount.unmount();
     image.check();
     image.by_kernel(|point| {
-        let read = |name: &str| {
-            let output = Command::new("getfacl").args(["-n", "-c", "-p"]).arg(point.join(name)).output();
-            output.ok().map(|output| String::from_utf8(output.stdout).unwrap())
-        };
         let expected = "user::rw-\nuser:1234:r-x\ngroup::r--\ngroup:77:rwx\nmask::rwx\nother::--x\n";
-        let Some(found) = read("file") else { return };
+        let Some(found) = getfacl(&point.join("file")) else { return };
         assert_eq!(found.trim(), expected.trim());
         let defaults: String = expected.lines().map(|line| format!("default:{line}\n")).collect();
-        assert!(read("dir").unwrap().contains(&defaults));
+        assert!(getfacl(&point.join("dir")).unwrap().contains(&defaults));
     });
 }
 
@@ -236,7 +229,8 @@ fn names_and_flags_are_checked() {
     assert_eq!(set(b"user.a", XattrFlags::CREATE), Ok(()));
     assert_eq!(set(b"user.a", XattrFlags::CREATE), Err(Errno::EEXIST));
     assert_eq!(set(b"user.a", XattrFlags::REPLACE), Ok(()));
-    for name in [&b"system.data"[..], b"system.other", b"user.", b"other", b"hurd.a"] {
+    assert_eq!(set(b"user.", XattrFlags::empty()), Err(Errno::EINVAL));
+    for name in [&b"system.data"[..], b"system.other", b"other", b"hurd.a"] {
         assert_eq!(set(name, XattrFlags::empty()), Err(Errno::ENOTSUP), "{name:?}");
     }
     assert_eq!(file.remove_xattr(b"user.b").unwrap_err().errno, Errno::ENOATTR);
@@ -275,5 +269,66 @@ fn owners_modes_and_times_are_what_the_kernel_reads() {
                 assert_eq!((meta.mtime(), meta.mtime_nsec()), stored(sec + 1));
             }
         });
+    }
+}
+
+fn entry(tag: u16, permissions: u16, id: u32) -> Vec<u8> {
+    [&tag.to_le_bytes()[..], &permissions.to_le_bytes(), &id.to_le_bytes()].concat()
+}
+
+fn getfacl(path: &Path) -> Option<String> {
+    let output = Command::new("getfacl").args(["-n", "-c", "-p"]).arg(path).output().ok()?;
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+/// What is made in a directory with a default list, and what `chmod` does, is the same as with the kernel.
+#[test]
+fn lists_are_inherited_and_follow_the_mode() {
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+    for options in [&["-t", "ext4", "-b", "1024"][..], &["-t", "ext4", "-b", "1024", "-O", "inline_data"]] {
+        let image = Image::make("inherit", 16, options);
+        let mount = image.mount();
+        let none = u32::MAX;
+        let list = [
+            vec![2, 0, 0, 0],
+            entry(0x01, 7, none),
+            entry(0x02, 6, 1234),
+            entry(0x04, 5, none),
+            entry(0x10, 7, none),
+            entry(0x20, 4, none),
+        ]
+        .concat();
+        let dir = mount.create("dir", FileType::Directory).unwrap();
+        dir.set_xattr(b"system.posix_acl_default", &list, XattrFlags::empty()).unwrap();
+        mount.create("dir/file", FileType::Regular).unwrap();
+        mount.create("dir/dir", FileType::Directory).unwrap();
+        let changed = mount.create("dir/changed", FileType::Regular).unwrap();
+        changed.set_attr(SetAttr { mode: Some(Mode::new(0o615)), ..SetAttr::default() }).unwrap();
+        drop((dir, changed));
+        mount.unmount();
+        image.check();
+        image.by_kernel_writing(|point| {
+            let dir = point.join("dir");
+            let make = |name: &str, mode: u32| {
+                std::fs::File::options()
+                    .write(true)
+                    .create_new(true)
+                    .mode(mode)
+                    .open(dir.join(name))
+                    .unwrap();
+            };
+            make("file-too", 0o644);
+            std::fs::DirBuilder::new().mode(0o755).create(dir.join("dir-too")).unwrap();
+            make("changed-too", 0o644);
+            std::fs::set_permissions(dir.join("changed-too"), PermissionsExt::from_mode(0o615)).unwrap();
+            for name in ["file", "dir", "changed"] {
+                let path = dir.join(name);
+                let Some(ours) = getfacl(&path) else { return };
+                assert_eq!(Some(ours), getfacl(&dir.join(format!("{name}-too"))), "{name}");
+                let mode = |path: &Path| path.metadata().unwrap().permissions().mode();
+                assert_eq!(mode(&path), mode(&dir.join(format!("{name}-too"))), "{name}");
+            }
+        });
+        image.check();
     }
 }

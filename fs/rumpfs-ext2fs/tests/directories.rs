@@ -126,9 +126,9 @@ fn all_versions_of_the_hash() {
             let mount = image.mount();
             let dir = mount.create("dir", FileType::Directory).unwrap();
             let name = |index: u32| format!("Stra\u{df}e-\u{1f600}-{index}");
-            (0..1500).for_each(|index| {
-                let _ = dir.create(name(index).as_bytes(), FIFO).unwrap();
-            });
+            for index in 0..1500 {
+                dir.create(name(index).as_bytes(), FIFO).unwrap();
+            }
             let _ = dir;
             mount.unmount();
             image.check();
@@ -176,9 +176,9 @@ fn more_subdirectories_than_can_be_counted() {
     let image = Image::make("subdirectories", 512, &["-t", "ext4", "-b", "1024", "-N", "70000"]);
     let mount = image.mount();
     let dir = mount.create("dir", FileType::Directory).unwrap();
-    (0..65_100).for_each(|index| {
-        let _ = dir.create(format!("{index}").as_bytes(), new).unwrap();
-    });
+    for index in 0..65_100 {
+        dir.create(format!("{index}").as_bytes(), new).unwrap();
+    }
     assert_eq!(dir.attr().unwrap().nlink, 1);
     drop(dir);
     mount.unmount();

@@ -226,7 +226,7 @@ fn a_write_that_fails_is_reported_or_made_good() {
             let image = Image::make_with("fault", 32, options, &files);
             let mount = image.mount();
             mount.device.set_fault(Fault::One(after));
-            let result = busy(&mount, after, 120);
+            let result = busy(&mount, after, 240);
             assert!(mount.device.had_fault(), "the fault after {after} writes did not come");
             drop(mount);
             match result {
@@ -252,7 +252,7 @@ fn a_device_that_dies_leaves_what_can_be_recovered() {
     let files = NAMES.map(|name| (name, &b"begin"[..]));
     for after in (0..200).step_by(9) {
         let image = Image::make_with("dead", 32, &["-t", "ext4", "-b", "1024"], &files);
-        let mount = image.mount();
+        let mount = if after % 2 == 0 { image.mount() } else { image.mount_in_haste() };
         mount.device.set_fault(Fault::All(after));
         assert!(busy(&mount, after, 400).is_err(), "{after}");
         drop(mount);
@@ -336,4 +336,37 @@ fn operations_gather_in_one_transaction() {
     assert!(after - before < 20, "{} writes for 500 operations", after - before);
     mount.unmount();
     image.check();
+}
+
+#[test]
+fn a_cut_in_many_steps_that_is_broken_off_is_completed_by_whoever_comes_next() {
+    const BLOCKS: u64 = 28_000;
+    let options = ["-t", "ext4", "-b", "1024", "-J", "size=1", "-N", "64"];
+    let image = Image::make_with("cut", 64, &options, &[("file", b"")]);
+    let mount = image.mount();
+    let node = mount.find("file").unwrap();
+    for number in 0..BLOCKS {
+        node.write_at(number * 2048, &[1]).unwrap();
+    }
+    mount.unmount();
+    image.check();
+    let sound = std::fs::read(image.path()).unwrap();
+    let (mut completed, mut whole) = (0, 0);
+    for after in (1..60).step_by(4) {
+        std::fs::write(image.path(), &sound).unwrap();
+        let mount = image.mount_in_haste();
+        mount.device.set_fault(Fault::All(after));
+        let node = mount.find("file").unwrap();
+        let cut = resize(&node, 5000).and_then(|()| mount.fs.sync());
+        drop((node, mount));
+        let said = image.recover();
+        let mount = image.mount();
+        let size = mount.find("file").unwrap().attr().unwrap().size;
+        assert!(size == 5000 || (size == BLOCKS * 2048 - 2047 && cut.is_err()), "{after}: {size} bytes");
+        completed += u32::from(said.contains("orphan"));
+        whole += u32::from(cut.is_ok());
+        mount.unmount();
+    }
+    assert!(completed > 0, "no cut was broken off between two steps");
+    assert!(whole < 15, "no fault came");
 }

@@ -61,6 +61,24 @@ impl Model {
         node == above
     }
 
+    fn depth(&self, mut node: usize) -> usize {
+        let mut depth = 0;
+        while node != 0 {
+            (node, depth) = (self.nodes[node].parent, depth + 1);
+        }
+        depth
+    }
+
+    fn height(&self, node: usize) -> usize {
+        let below = self.nodes[node].entries.values().filter(|child| self.is_directory(**child));
+        below.map(|child| 1 + self.height(*child)).max().unwrap_or(0)
+    }
+
+    /// Whether the kernel can still name what is in `node`, put into `dir`.
+    fn is_in_reach(&self, node: usize, dir: usize) -> bool {
+        self.depth(dir) + self.height(node) < 12
+    }
+
     fn add(&mut self, dir: usize, name: &[u8], known: Known) {
         let number = self.nodes.len();
         if known.file_type == FileType::Directory {
@@ -130,12 +148,13 @@ fn step(mount: &Mount, model: &mut Model, random: &mut Random) {
                 mount.fs.forget(model.nodes[known].ino);
             }
         }
-        (7 | 8, Some(known)) if !model.is_below(other, known) => {
+        (7 | 8, Some(known)) if !model.is_below(other, known) && model.is_in_reach(known, other) => {
             rename(mount, model, (dir, &first, known), (other, &second, target));
         }
         (9, Some(known)) => {
             let Some(target) = target else { return };
-            if !model.is_below(other, known) && !model.is_below(dir, target) {
+            let in_reach = model.is_in_reach(known, other) && model.is_in_reach(target, dir);
+            if in_reach && !model.is_below(other, known) && !model.is_below(dir, target) {
                 node.exchange(&first, model.nodes[other].ino, &second).unwrap();
                 put(model, dir, &first, target, known);
                 put(model, other, &second, known, target);
@@ -159,7 +178,10 @@ fn put(model: &mut Model, dir: usize, name: &[u8], new: usize, old: usize) {
 
 fn create(mount: &Mount, model: &mut Model, random: &mut Random, dir: usize, name: &[u8]) {
     let types = if random.below(2) == 0 { 2 } else { 7 };
-    let file_type = TYPES[random.below(types) as usize];
+    let file_type = match TYPES[random.below(types) as usize] {
+        FileType::Directory if model.depth(dir) > 10 => FileType::Regular,
+        other => other,
+    };
     let mut target = vec![b't'; 1 + random.below(200) as usize];
     target.truncate(if file_type == FileType::Symlink { 300 } else { 0 });
     let rdev = match file_type {

@@ -156,7 +156,7 @@ fn a_list_that_is_wrong_ends() {
         let mount = image.mount();
         mount.create("after", FileType::Regular).unwrap();
         mount.unmount();
-        image.recover();
+        image.repair();
     }
 }
 

@@ -41,7 +41,7 @@ impl Mounted {
     /// Unmounts and says whether that went well; a drop does it silently.
     pub fn unmount(mut self) -> Check {
         match self.point.take() {
-            Some(point) => run_ok("umount", &[point]).map(drop),
+            Some(point) => umount(&point),
             None => Ok(()),
         }
     }
@@ -55,4 +55,17 @@ impl Drop for Mounted {
             }
         }
     }
+}
+
+/// Unmounts; a program that is about to start elsewhere may hold all files of this one for an instant.
+fn umount(point: &Path) -> Check {
+    let mut result = run_ok("umount", &[point]);
+    for _ in 0..100 {
+        if result.is_ok() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        result = run_ok("umount", &[point]);
+    }
+    result.map(drop)
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 const SHARED: u64 = 8;
-const NAMES: u64 = 40;
+const NAMES: u64 = 12;
 const MOST_BYTES: u64 = 60_000;
 
 /// Runs `count` threads for so long; each works in a folder of its own and in folders that all share.

@@ -131,6 +131,14 @@ pub fn set_owners(volume: &Volume, inode: &mut Inode, uid: u32, gid: u32) -> Res
     Ok(())
 }
 
+/// Sets the nine bits of the mode that say who may do what.
+pub fn set_permissions(volume: &Volume, inode: &mut Inode, permissions: u32) {
+    const PERMISSIONS: u16 = 0o777;
+    inode.edit(volume, |base, _| {
+        base.i_mode.set(base.i_mode.get() & !PERMISSIONS | permissions as u16 & PERMISSIONS);
+    });
+}
+
 fn has_wide_ids(volume: &Volume) -> bool {
     matches!(volume.superblock().raw.s_creator_os.get(), CREATOR_LINUX | CREATOR_HURD)
 }
@@ -157,14 +165,6 @@ fn device_number(block: &[u8; 60]) -> DevNumber {
     } else {
         DevNumber { major: (new >> 8) & 0xfff, minor: (new & 0xff) | ((new >> 12) & 0xf_ff00) }
     }
-}
-
-/// Sets the permission bits; those of the set-id kind stay.
-pub fn set_permissions(volume: &Volume, inode: &mut Inode, permissions: u32) {
-    const PERMISSIONS: u16 = 0o777;
-    inode.edit(volume, |base, _| {
-        base.i_mode.set(base.i_mode.get() & !PERMISSIONS | permissions as u16 & PERMISSIONS);
-    });
 }
 
 #[cfg(test)]

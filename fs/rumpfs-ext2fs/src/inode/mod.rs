@@ -1,6 +1,5 @@
 //! Inodes: the raw bytes, their checksum, and the fields that every part of the driver asks for.
 
-pub mod acl;
 pub mod attr;
 pub mod dir;
 pub mod file;

@@ -4,7 +4,7 @@ use super::Options;
 use super::files::File;
 use super::superblock::EXTRA_ISIZE;
 use crate::features::Incompat;
-use crate::inode::dir::record::{self, Form, New};
+use crate::inode::dir::record::{self, Form, NewEntry};
 use crate::inode::{self, attr};
 use crate::layout::{InodeBase, InodeExtra};
 use crate::superblock::Superblock;
@@ -74,7 +74,7 @@ pub fn directory_block(superblock: &Superblock, ino: Ino, names: &[(&[u8], Ino)]
         tail: superblock.features.has_metadata_checksums(),
     };
     let mut block = vec![0; form.block_size];
-    let entries = names.iter().map(|(name, target)| New::new(form, name, *target, FileType::Directory));
+    let entries = names.iter().map(|(name, target)| NewEntry::new(form, name, *target, FileType::Directory));
     record::fill_block(&mut block, entries, form);
     if form.tail {
         let sum = crc32c(seed(superblock, ino), &block[..form.chain()]);

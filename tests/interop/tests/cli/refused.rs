@@ -36,7 +36,7 @@ pub fn sources() -> Check {
         (2, &["find", &place("/"), "-mtime", "+99999999999999999999"], &["-mtime"]),
         (2, &["tree", "-L", "0", &place("/")], &["depth"]),
         (2, &["info", &place("/sizes")], &["more than an image"]),
-        (2, &["cp", &place("/sizes/1")], &["ADDRESS"]),
+        (2, &["cp", &place("/sizes/1")], &["SOURCE"]),
         (0, &["find", &place("/sizes"), "-name", "["], &[]),
     ];
     for (status, arguments, parts) in cases {

@@ -4,10 +4,10 @@
 //! may not be read is reported: a file is left out, a directory is there without what is in it. The time of access
 //! is kept where the host lets us (`O_NOATIME`).
 
-use super::stop::Stop;
 use super::{Content, Entry, Kind, Nothing, Sink, Source, Take, Trouble, hand, tell};
 use crate::chain::Chain;
 use crate::session::Failure;
+use crate::stop::Stop;
 use rumpkit::{DevNumber, FileType, TimeSpec};
 use rustix::fs::{self, AtFlags, Mode, OFlags, SeekFrom, Stat};
 use rustix::io::Errno;

@@ -6,17 +6,20 @@
 //! in them changes no times, and no set-id bit or default list of theirs is inherited. A file that cannot be
 //! completed is taken away again.
 
-use super::stop::Stop;
 use super::{Content, Entry, Kind, Sink, Trouble, split, tell};
 use crate::chain::Chain;
 use crate::output::escaped;
 use crate::session::{Failure, Session};
+use crate::stop::Stop;
 use rumpkit::kpi::{SetTime, acl};
 use rumpkit::{AtFlags, Errno, Fd, FileType, KError, KResult, Mode, OpenFlags, Process, XattrFlags};
+use std::collections::BTreeMap;
 
 /// Permission bits that a change of owner takes away.
 const SET_ID: u32 = Mode::SUID | Mode::SGID;
 const NEW_DIRECTORY: u32 = 0o755;
+/// What an archive may make us remember of extended attributes.
+const MOST_KEPT_BYTES: usize = 64 << 20;
 
 /// An open directory, with what new files in it inherit.
 #[derive(Clone, Copy)]
@@ -59,7 +62,7 @@ struct Way<'p> {
 impl<'p> Way<'p> {
     fn new(top: Directory<'p>) -> Self {
         let mut way =
-            Self { process: top.process, path: Vec::new(), chain: Chain::new(crate::walk::DESCRIPTORS) };
+            Self { process: top.process, path: Vec::new(), chain: Chain::new(crate::walk::DESCRIPTORS / 4) };
         way.chain.push(b"", (), top);
         way
     }
@@ -158,7 +161,10 @@ pub struct Filler<'p> {
     way: Way<'p>,
     /// To the first names of hard links.
     other_way: Way<'p>,
-    directories: Vec<Entry>,
+    /// What each directory gets at the end.
+    directories: BTreeMap<Vec<u8>, Entry>,
+    /// Bytes of extended attributes among that.
+    kept_bytes: usize,
 }
 
 impl<'p> Filler<'p> {
@@ -175,24 +181,42 @@ impl<'p> Filler<'p> {
         process.umask(Mode::new(0));
         let open = || Directory::open(process, None, top, OpenFlags::empty());
         let (way, other_way) = (Way::new(open()?), Way::new(open()?));
-        Ok(Self { process, session, stop, volume, way, other_way, directories: Vec::new() })
+        Ok(Self {
+            process,
+            session,
+            stop,
+            volume,
+            way,
+            other_way,
+            directories: BTreeMap::new(),
+            kept_bytes: 0,
+        })
     }
 
     /// Gives all directories their attributes.
     pub fn finish(&mut self) -> Result<(), Failure> {
-        let mut directories = std::mem::take(&mut self.directories);
-        // The last word on a directory counts, and neighbours have most of their way in common.
-        directories.sort_by(|a, b| a.path.cmp(&b.path));
-        for (index, entry) in directories.iter().enumerate() {
+        // In order of names, neighbours have most of their way in common.
+        for (path, entry) in std::mem::take(&mut self.directories) {
             self.stop.check()?;
-            if directories.get(index + 1).is_some_and(|next| next.path == entry.path) {
-                continue;
-            }
-            match self.finish_directory(entry) {
-                Ok(()) => {}
-                Err(trouble) => tell(self, &entry.path, trouble)?,
+            if let Err(trouble) = self.finish_directory(&entry) {
+                tell(self, &path, trouble)?;
             }
         }
+        Ok(())
+    }
+
+    /// Keeps the attributes of a directory until the end; of several, the last.
+    fn keep(&mut self, entry: &Entry) -> Result<(), Trouble> {
+        let bytes =
+            |entry: &Entry| entry.xattrs.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        let before = self.directories.get(&entry.path).map_or(0, bytes);
+        self.kept_bytes = self.kept_bytes - before + bytes(entry);
+        if self.kept_bytes > MOST_KEPT_BYTES {
+            self.kept_bytes -= bytes(entry);
+            self.directories.remove(&entry.path);
+            return Err(Trouble::file("directories have too many extended attributes"));
+        }
+        self.directories.insert(entry.path.clone(), entry.clone());
         Ok(())
     }
 
@@ -201,33 +225,16 @@ impl<'p> Filler<'p> {
         let fd = self.way.go(&entry.path, &|_, _| Err(Errno::ENOENT.into()))?.fd;
         process.fchown(fd, Some(entry.uid), Some(entry.gid))?;
         process.fchmod(fd, Mode::new(entry.mode))?;
-        self.drop_lists(fd, entry)?;
-        self.set_xattrs(entry, &|name, value| process.fsetxattr(fd, name, value, XattrFlags::empty()))?;
+        drop_lists(entry, |list| process.fremovexattr(fd, list))?;
+        self.set_xattrs(entry, |name, value| process.fsetxattr(fd, name, value, XattrFlags::empty()))?;
         Ok(process.futimens(fd, times(entry))?)
     }
 
-    /// Takes away lists that a directory had before, or a file has inherited.
-    fn drop_lists(&self, fd: Fd, entry: &Entry) -> KResult<()> {
-        for list in [acl::ACCESS, acl::DEFAULT] {
-            if entry.xattrs.iter().any(|(name, _)| name == list) {
-                continue;
-            }
-            match self.process.fremovexattr(fd, list) {
-                Err(error) if !matches!(error.errno, Errno::ENOATTR | Errno::ENOTSUP | Errno::EACCES) => {
-                    return Err(error);
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
     /// Sets all that can be set. Errors: what ends everything.
-    #[allow(clippy::type_complexity)]
     fn set_xattrs(
         &mut self,
         entry: &Entry,
-        set: &dyn Fn(&[u8], &[u8]) -> KResult<()>,
+        set: impl Fn(&[u8], &[u8]) -> KResult<()>,
     ) -> Result<(), Trouble> {
         for (name, value) in &entry.xattrs {
             match set(name, value) {
@@ -248,14 +255,12 @@ impl<'p> Filler<'p> {
             if entry.kind != Kind::Directory {
                 return Err(Trouble::file("only a directory can be the top"));
             }
-            self.directories.push(entry.clone());
-            return Ok(());
+            return self.keep(entry);
         };
         let place = self.way.go(parent, &|above, name| make_directory(process, above, name))?;
         if entry.kind == Kind::Directory {
             self.put_directory(place.fd, name, &entry.path)?;
-            self.directories.push(entry.clone());
-            return Ok(());
+            return self.keep(entry);
         }
         let fd = self.make(entry, place.fd, name).or_else(|trouble| match trouble {
             Trouble::Image(error) if error.errno == Errno::EEXIST => {
@@ -358,12 +363,12 @@ impl<'p> Filler<'p> {
             process.fchown(fd, Some(entry.uid), Some(entry.gid))?;
         }
         if place.has_default_acl {
-            self.drop_lists(fd, entry)?;
+            drop_lists(entry, |list| process.fremovexattr(fd, list))?;
         }
         if place.has_default_acl || entry.mode & SET_ID != 0 {
             process.fchmod(fd, Mode::new(entry.mode))?;
         }
-        self.set_xattrs(entry, &|name, value| process.fsetxattr(fd, name, value, XattrFlags::empty()))?;
+        self.set_xattrs(entry, |name, value| process.fsetxattr(fd, name, value, XattrFlags::empty()))?;
         Ok(process.futimens(fd, times(entry))?)
     }
 
@@ -373,17 +378,38 @@ impl<'p> Filler<'p> {
             process.fchownat(above, name, Some(entry.uid), Some(entry.gid), nofollow)?;
         }
         let is_link = matches!(entry.kind, Kind::Symlink(_));
+        if place.has_default_acl || !entry.xattrs.is_empty() {
+            // No call that is about attributes of a file that is not open takes a directory.
+            process.fchdir(place.fd)?;
+        }
+        if place.has_default_acl && !is_link {
+            drop_lists(entry, |list| process.lremovexattr(name, list))?;
+        }
         if !is_link && (place.has_default_acl || entry.mode & SET_ID != 0) {
             process.fchmodat(above, name, Mode::new(entry.mode), nofollow)?;
         }
         if !entry.xattrs.is_empty() {
-            // No call that sets attributes of the link itself takes a directory.
-            process.fchdir(place.fd)?;
             let set = |key: &[u8], value: &[u8]| process.lsetxattr(name, key, value, XattrFlags::empty());
-            self.set_xattrs(entry, &set)?;
+            self.set_xattrs(entry, set)?;
         }
         Ok(process.utimensat(above, name, times(entry), nofollow)?)
     }
+}
+
+/// Takes away lists that a directory had before, or a file has inherited.
+fn drop_lists(entry: &Entry, remove: impl Fn(&[u8]) -> KResult<()>) -> KResult<()> {
+    for list in [acl::ACCESS, acl::DEFAULT] {
+        if entry.xattrs.iter().any(|(name, _)| name == list) {
+            continue;
+        }
+        match remove(list) {
+            Err(error) if !matches!(error.errno, Errno::ENOATTR | Errno::ENOTSUP | Errno::EACCES) => {
+                return Err(error);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// An error that every later file would meet as well.

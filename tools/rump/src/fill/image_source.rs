@@ -1,8 +1,8 @@
 //! A tree in an image as a source.
 
-use super::stop::Stop;
 use super::{Content, Entry, Kind, Nothing, Sink, Source, Take, Trouble, tell};
 use crate::session::{Failure, Place};
+use crate::stop::Stop;
 use crate::walk::{self, Step, Visitor, file_name, walk};
 use rumpkit::{Errno, Fd, FileType, Ino, KError, KResult, Mode, OpenFlags, Process, Stat, Whence};
 use std::collections::HashMap;

@@ -5,8 +5,8 @@
 //! links, and directories whose blocks are half full, as a hash tree that was split leaves them.
 
 use super::rules::above;
-use super::stop::Stop;
 use super::{Content, Entry, Kind, Sink, Trouble, split};
+use crate::stop::Stop;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;

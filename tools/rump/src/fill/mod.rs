@@ -12,7 +12,6 @@ pub mod image;
 pub mod image_source;
 pub mod measure;
 pub mod rules;
-pub mod stop;
 pub mod table;
 
 use crate::session::Failure;

@@ -9,24 +9,27 @@ mod target;
 
 use crate::fill::image::Filler;
 use crate::fill::rules::{Ruled, Rules};
-use crate::fill::stop::Stop;
 use crate::fill::table::Table;
 use crate::fill::{Source, host};
 use crate::output::{Output, escaped};
 use crate::session::{Failure, Session};
+use crate::stop::Stop;
 use crate::tar::{Archive, Origin};
 use clap::Args as ClapArgs;
 use clap::ValueHint;
 use clap::builder::PossibleValuesParser;
 use options::{Identifier, Owner, Size, Slack};
 use plan::Plan;
+use rumpkit::hyper::Hypervisor;
 use rumpkit::image::Image;
+use rumpkit::kpi::BlockDevice;
 use rumpkit::mkfs::{Summary, Unflushed, Zeroed, make};
-use rumpkit::{FixedClock, KError};
+use rumpkit::{FixedClock, KError, TimeSpec};
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use target::Target;
 
 /// Arguments of `rump mkfs`.
@@ -54,8 +57,12 @@ where d, c, b and p make what is not there, f changes a file, r a whole tree, an
 --reproducible the same source gives the same bytes: no time is later than SOURCE_DATE_EPOCH (else the latest of the
 source is the time of everything), times of access are those of changes, UUID and hash seed follow from the content.")]
 pub struct Args {
-    /// What to make
-    #[arg(value_name = "FORMAT", value_parser = PossibleValuesParser::new(rumpkit::mkfs::formats()))]
+    /// What to make: ext2, ext3 or ext4
+    #[arg(
+        value_name = "FORMAT",
+        hide_possible_values = true,
+        value_parser = PossibleValuesParser::new(rumpkit::mkfs::formats())
+    )]
     format: String,
     /// Where: a file, made if it is not there, a block device, or a part of either
     #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
@@ -144,7 +151,8 @@ struct Report {
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
-    let stop = Stop::watch()?;
+    session.stop.watch()?;
+    let stop = session.stop.clone();
     let mut rules = rules(args)?;
     let target = Target::find(&args.image, args.offset.map(|size| size.0), session)?;
     target.check_free(args.force)?;
@@ -153,10 +161,10 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
         None => None,
     };
     let plan = Plan::new(args, &target, source.as_mut(), &mut rules, &stop)?;
-    let mut report = report(args, &target, &plan);
-    if !args.dry_run {
-        build(args, &target, &plan, source, &rules, session, stop, &mut report)?;
-    }
+    let report = match args.dry_run {
+        true => report(args, &target, &plan),
+        false => build(args, (&target, &plan), source, &rules, session)?,
+    };
     print(args, &report, session, out)
 }
 
@@ -211,59 +219,81 @@ fn open_source(from: &OsString, image: &Path, stop: &Stop) -> Result<Tree, Failu
     Ok(Tree::Archive(Archive::new(Origin::open(from)?, stop.clone())))
 }
 
-#[allow(clippy::too_many_arguments)]
-fn build(
-    args: &Args,
-    target: &Target,
-    plan: &Plan,
-    source: Option<Tree>,
-    rules: &Rules,
-    session: &mut Session,
-    stop: Stop,
-    report: &mut Report,
-) -> Result<(), Failure> {
-    let name = target.name();
-    let failed = |error: KError| Failure::Other(format!("{name}: {error}"));
-    let opened = target.open(plan.request.size_bytes, session)?;
-    let device = Unflushed::new(opened.device.clone());
-    let mut request = plan.request.clone();
-    request.zeroed = if opened.is_zeroed { Zeroed::Yes } else { Zeroed::No };
-    make(&args.format, &*device, &request).map_err(failed)?;
-    if let Some(mut tree) = source {
-        let host = FixedClock::new(session.host().clone(), request.now);
-        let image = if args.reproducible {
-            Image::on_device(host, device.clone())
-        } else {
-            Image::on_device(session.host().clone(), device.clone())
-        };
-        let image = image.map_err(|error| Failure::Open(name.clone(), error))?;
+/// A source on its way into a new image.
+struct Filling<'a> {
+    tree: Tree,
+    rules: &'a Rules,
+    is_reproducible: bool,
+    now: TimeSpec,
+    name: String,
+}
+
+impl Filling<'_> {
+    /// Fills what was made on `device`.
+    fn fill(
+        mut self,
+        device: Arc<dyn BlockDevice>,
+        session: &mut Session,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let mut host: Arc<dyn Hypervisor> = session.host().clone();
+        if self.is_reproducible {
+            host = FixedClock::new(host, self.now);
+        }
+        let image =
+            Image::on_device(host, device).map_err(|error| Failure::Open(self.name.clone(), error))?;
         session.show_progress();
-        let filled = fill(&mut tree, rules, &image, &name, session, stop);
+        let filled = self.fill_image(&image, session);
         if let Ok(space) = image.process().statvfs("/") {
             (report.free_blocks, report.free_inodes) = (space.blocks_free, space.files_free);
         }
-        let closed = image.close().and_then(|()| device.finish()).map_err(failed);
+        let closed = image.close().map_err(|error| self.failed(&error));
         (report.files, report.bytes) = (session.progress.files, session.progress.bytes);
         session.progress.clear();
-        return filled.map_err(|failure| incomplete(failure, &name)).and(closed);
+        filled.map_err(|failure| incomplete(failure, &self.name)).and(closed)
     }
-    device.finish().map_err(failed)
+
+    fn fill_image(&mut self, image: &Image, session: &mut Session) -> Result<(), Failure> {
+        let stop = session.stop.clone();
+        let mut filler = Filler::new(image.process(), b"/", self.name.clone(), session, stop)
+            .map_err(|error| self.failed(&error))?;
+        let mut ruled = Ruled::new(self.rules, &mut filler);
+        let passed = self.tree.source().run(&mut ruled).and_then(|()| ruled.finish());
+        // What is there gets its attributes, even if not all is there.
+        passed.and(filler.finish())
+    }
+
+    fn failed(&self, error: &KError) -> Failure {
+        Failure::Other(format!("{}: {error}", self.name))
+    }
 }
 
-fn fill(
-    tree: &mut Tree,
+/// Makes the file system, and fills it from `tree`.
+fn build(
+    args: &Args,
+    (target, plan): (&Target, &Plan),
+    tree: Option<Tree>,
     rules: &Rules,
-    image: &Image,
-    name: &str,
     session: &mut Session,
-    stop: Stop,
-) -> Result<(), Failure> {
+) -> Result<Report, Failure> {
+    let mut report = report(args, target, plan);
+    let name = target.name();
     let failed = |error: KError| Failure::Other(format!("{name}: {error}"));
-    let mut filler = Filler::new(image.process(), b"/", name.to_string(), session, stop).map_err(failed)?;
-    let mut ruled = Ruled::new(rules, &mut filler);
-    let passed = tree.source().run(&mut ruled).and_then(|()| ruled.finish());
-    // What is there gets its attributes, even if not all is there.
-    passed.and(filler.finish())
+    let opened = target.open(plan.request.size_bytes, session)?;
+    let device = Unflushed::new(opened.device);
+    let mut request = plan.request.clone();
+    request.zeroed = if opened.is_zeroed { Zeroed::Yes } else { Zeroed::No };
+    make(&args.format, &*device, &request).map_err(failed)?;
+    let filled = match tree {
+        None => Ok(()),
+        Some(tree) => {
+            let (is_reproducible, name) = (args.reproducible, name.clone());
+            let filling = Filling { tree, rules, is_reproducible, now: request.now, name };
+            filling.fill(device.clone(), session, &mut report)
+        }
+    };
+    filled.and(device.finish().map_err(failed))?;
+    Ok(report)
 }
 
 fn incomplete(failure: Failure, name: &str) -> Failure {

@@ -12,7 +12,12 @@ const BUFFER_BYTES: usize = 256 << 10;
 /// Bytes in order, some of which nobody wants.
 pub enum Input {
     /// A plain archive in a file: what nobody wants is not read.
-    File(BufReader<File>),
+    File {
+        /// The file.
+        reader: BufReader<File>,
+        /// Bytes that are left in it.
+        left: u64,
+    },
     /// Anything else.
     Stream(BufReader<Box<dyn Read + Send>>),
 }
@@ -21,7 +26,11 @@ impl Input {
     /// Passes over `count` bytes.
     pub fn skip(&mut self, count: u64) -> io::Result<()> {
         match (self, i64::try_from(count)) {
-            (Self::File(file), Ok(count)) => file.seek_relative(count),
+            (Self::File { left, .. }, _) if count > *left => Err(io::ErrorKind::UnexpectedEof.into()),
+            (Self::File { reader, left }, Ok(distance)) => {
+                *left -= count;
+                reader.seek_relative(distance)
+            }
             (input, _) => match io::copy(&mut input.take(count), &mut io::sink())? {
                 passed if passed == count => Ok(()),
                 _ => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -33,7 +42,11 @@ impl Input {
 impl Read for Input {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::File(file) => file.read(buf),
+            Self::File { reader, left } => {
+                let count = reader.read(buf)?;
+                *left = left.saturating_sub(count as u64);
+                Ok(count)
+            }
             Self::Stream(stream) => stream.read(buf),
         }
     }
@@ -100,7 +113,8 @@ impl Origin {
         if !self.is_stream {
             file.seek(SeekFrom::Start(0))?;
             if compression == Compression::None {
-                return Ok(Input::File(BufReader::with_capacity(BUFFER_BYTES, file)));
+                let left = file.metadata()?.len();
+                return Ok(Input::File { reader: BufReader::with_capacity(BUFFER_BYTES, file), left });
             }
             first.clear();
         }

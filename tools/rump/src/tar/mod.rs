@@ -17,9 +17,9 @@ use crate::fill::Source;
 use crate::fill::image::Filler;
 use crate::fill::image_source::ImageTree;
 use crate::fill::rules::Stripped;
-use crate::fill::stop::Stop;
 use crate::output::escaped;
 use crate::session::{Failure, Session};
+use crate::stop::Stop;
 use clap::{ArgGroup, Args as ClapArgs, ValueHint};
 use compression::Compression;
 use rumpkit::image::{Address, Image};
@@ -75,7 +75,8 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session) -> Result<(), Failure> {
-    let stop = Stop::watch()?;
+    session.stop.watch()?;
+    let stop = session.stop.clone();
     if args.extract { extract(args, session, stop) } else { create(args, session, stop) }
 }
 

@@ -9,10 +9,10 @@ use super::input::{Input, Origin};
 use super::pax::{self, Record};
 use super::sparse::{self, Map};
 use super::{acl, base64};
-use crate::fill::stop::Stop;
 use crate::fill::{Content, Entry, Kind, Sink, Source, Take, Trouble, clean, hand};
 use crate::output::escaped;
 use crate::session::Failure;
+use crate::stop::Stop;
 use rumpkit::{DevNumber, FileType, TimeSpec};
 use std::io::{self, Read};
 use std::ops::Range;
@@ -20,6 +20,9 @@ use std::ops::Range;
 const CHUNK_BYTES: usize = 1 << 20;
 /// Extended attributes are at most 64 KiB each; a header of many more is a mistake.
 const MAX_RECORDS: u64 = 16 << 20;
+const MAX_COUNT: usize = 1 << 20;
+/// Global records, and extended attributes of one file.
+const MAX_KEYS: usize = 1000;
 const MAX_LONG_NAME: u64 = 1 << 20;
 
 /// See the module.
@@ -43,12 +46,14 @@ impl Archive {
 impl Source for Archive {
     fn run(&mut self, sink: &mut dyn Sink) -> Result<(), Failure> {
         let input = self.origin.read()?;
+        let name = self.origin.name().to_string();
         let mut reader = Reader {
             input,
             position: 0,
             globals: Vec::new(),
             buffer: vec![0; CHUNK_BYTES],
             stop: &self.stop,
+            name: &name,
             names_slash: false,
         };
         reader.run(sink).map_err(|end| match end {
@@ -120,6 +125,7 @@ struct Reader<'a> {
     globals: Vec<Record>,
     buffer: Vec<u8>,
     stop: &'a Stop,
+    name: &'a str,
     names_slash: bool,
 }
 
@@ -143,12 +149,18 @@ impl Reader<'_> {
             let size =
                 header.size().and_then(|size| u64::try_from(size).ok()).ok_or("a length is damaged")?;
             match header.kind() {
-                b'x' | b'X' => before.records.extend(self.records(size)?),
+                b'x' | b'X' => {
+                    before.records.extend(self.records(size)?);
+                    check_size(&before.records)?;
+                }
                 b'g' => {
-                    let records = self.records(size)?;
-                    self.globals.extend(records);
-                    if self.globals.len() > 100_000 {
-                        return Err("too many global headers".into());
+                    for (key, value) in self.records(size)? {
+                        self.globals.retain(|(other, _)| *other != key);
+                        self.globals.push((key, value));
+                    }
+                    check_size(&self.globals)?;
+                    if self.globals.len() > MAX_KEYS {
+                        return Err("global headers are too many".into());
                     }
                 }
                 b'L' => before.name = Some(self.long_name(size)?),
@@ -204,9 +216,9 @@ impl Reader<'_> {
         let mut rest = Rest { stored: member.stored, left: member.stored };
         let old_sparse = match member.header.kind() {
             b'S' => {
-                let (pairs, size, read) = sparse::of_header(&member.header, &mut self.input)?;
-                self.position += read;
-                Some((pairs, size))
+                let old = sparse::of_header(&member.header, &mut self.input)?;
+                self.position += old.read;
+                Some(old)
             }
             _ => None,
         };
@@ -249,7 +261,7 @@ impl Reader<'_> {
     fn pass_on(
         &mut self,
         member: &mut Member,
-        old_sparse: Option<(Vec<(u64, u64)>, u64)>,
+        old_sparse: Option<sparse::Old>,
         rest: &mut Rest,
         sink: &mut dyn Sink,
     ) -> Result<(), End> {
@@ -296,6 +308,7 @@ impl Reader<'_> {
             rest,
             buffer: &mut self.buffer,
             stop: self.stop,
+            name: self.name,
         };
         hand(sink, &entry, &mut data)?;
         for complaint in &member.complaints {
@@ -308,11 +321,11 @@ impl Reader<'_> {
     fn map(
         &mut self,
         member: &Member,
-        old_sparse: Option<(Vec<(u64, u64)>, u64)>,
+        old_sparse: Option<sparse::Old>,
         rest: &mut Rest,
     ) -> Result<Result<Map, &'static str>, End> {
-        if let Some((pairs, size)) = old_sparse {
-            return Ok(Map::new(&pairs, size, rest.left));
+        if let Some(old) = old_sparse {
+            return Ok(Map::new(&old.pairs, old.size, rest.left));
         }
         let size = member.sparse.size.unwrap_or(rest.left);
         if member.sparse.map_is_in_data() {
@@ -325,6 +338,13 @@ impl Reader<'_> {
             None => Map::new(&[(0, rest.left)], rest.left, rest.left),
         })
     }
+}
+
+/// Refuses headers that would take more and more memory.
+fn check_size(records: &[Record]) -> Result<(), End> {
+    let bytes: usize = records.iter().map(|(key, value)| key.len() + value.len()).sum();
+    let is_small = bytes as u64 <= MAX_RECORDS && records.len() <= MAX_COUNT;
+    if is_small { Ok(()) } else { Err("extended headers are too long".into()) }
 }
 
 impl Member {
@@ -374,7 +394,11 @@ impl Member {
 
     fn add_xattr(&mut self, name: &[u8], value: Vec<u8>) {
         self.xattrs.retain(|(other, _)| other != name);
-        self.xattrs.push((name.to_vec(), value));
+        if self.xattrs.len() < MAX_KEYS {
+            self.xattrs.push((name.to_vec(), value));
+        } else if self.complaints.is_empty() {
+            self.complaints.push(format!("more than {MAX_KEYS} extended attributes"));
+        }
     }
 
     /// What it is; `None` for what is no file. Errors: what cannot be had.
@@ -415,6 +439,7 @@ struct Data<'a> {
     rest: &'a mut Rest,
     buffer: &'a mut [u8],
     stop: &'a Stop,
+    name: &'a str,
 }
 
 impl Content for Data<'_> {
@@ -430,10 +455,13 @@ impl Content for Data<'_> {
                 let wanted = usize::try_from(part.end - at).unwrap_or(usize::MAX).min(self.buffer.len());
                 // A broken archive is broken for all that follows.
                 let count = match self.input.read(&mut self.buffer[..wanted]) {
-                    Ok(0) => return Err(Failure::Other("the archive ends too early".into()).into()),
+                    Ok(0) => {
+                        let text = format!("{}: the archive ends too early", self.name);
+                        return Err(Failure::Other(text).into());
+                    }
                     Ok(count) => count,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(error) => return Err(Failure::Other(error.to_string()).into()),
+                    Err(error) => return Err(Failure::Other(format!("{}: {error}", self.name)).into()),
                 };
                 self.rest.left -= count as u64;
                 take(at, &self.buffer[..count])?;

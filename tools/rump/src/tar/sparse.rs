@@ -47,9 +47,21 @@ impl Map {
     }
 }
 
-/// The parts of an old header; what goes on in blocks behind it is read from `input`. Answers also the length of
-/// the file, and how many bytes were read.
-pub fn of_header(header: &Header, input: &mut dyn Read) -> io::Result<(Vec<(u64, u64)>, u64, u64)> {
+/// Offset and length of each part, as they were read.
+pub type Pairs = Vec<(u64, u64)>;
+
+/// What a header of GNU's own kind says.
+pub struct Old {
+    /// The parts.
+    pub pairs: Pairs,
+    /// Length of the file.
+    pub size: u64,
+    /// Bytes of the blocks behind the header that went on with it.
+    pub read: u64,
+}
+
+/// The map of an old header; what goes on in blocks behind it is read from `input`.
+pub fn of_header(header: &Header, input: &mut dyn Read) -> io::Result<Old> {
     let broken = || io::Error::new(io::ErrorKind::InvalidData, "the map of its holes is damaged");
     let size = number(&header.0[OLD_SIZE..OLD_SIZE + 12]).and_then(|size| u64::try_from(size).ok());
     let size = size.ok_or_else(broken)?;
@@ -66,10 +78,10 @@ pub fn of_header(header: &Header, input: &mut dyn Read) -> io::Result<(Vec<(u64,
             return Err(broken());
         }
     }
-    Ok((pairs, size, read))
+    Ok(Old { pairs, size, read })
 }
 
-fn read_parts(bytes: &[u8], pairs: &mut Vec<(u64, u64)>) -> Option<()> {
+fn read_parts(bytes: &[u8], pairs: &mut Pairs) -> Option<()> {
     for part in bytes.chunks_exact(PART) {
         if part[0] == 0 {
             break;
@@ -85,7 +97,7 @@ fn read_parts(bytes: &[u8], pairs: &mut Vec<(u64, u64)>) -> Option<()> {
 pub struct Records {
     /// `GNU.sparse.major` and `minor`.
     version: (u64, u64),
-    pairs: Vec<(u64, u64)>,
+    pairs: Pairs,
     offset: Option<u64>,
     is_sparse: bool,
     /// Length of the file with its holes.
@@ -144,7 +156,7 @@ impl Records {
 
 /// Reads the map in front of the data (version 1.0): decimal numbers on lines, then zeros to the end of the block.
 /// Answers also how many bytes were read.
-pub fn of_data(input: &mut dyn Read, limit: u64) -> io::Result<(Vec<(u64, u64)>, u64)> {
+pub fn of_data(input: &mut dyn Read, limit: u64) -> io::Result<(Pairs, u64)> {
     let mut lines = Lines { input, block: [0; BLOCK], at: BLOCK, read: 0, limit };
     let count = lines.number()?;
     if count > MAX_PARTS as u64 {

@@ -4,7 +4,7 @@
 //! before they change, so that damage is not sealed with a fresh checksum.
 
 use super::htree::ROOT_RECORDS;
-use super::record::{self, Form, New};
+use super::record::{self, Form, NewEntry};
 use super::{inline, is_indexed, linear, tree};
 use crate::cell::Cell;
 use crate::error::{Error, Place};
@@ -45,8 +45,8 @@ pub fn check(inode: &Inode) -> Result<(), Error> {
 }
 
 /// The entries that every directory in blocks begins with.
-pub fn dots(form: Form, own: Ino, parent: Ino) -> [New<'static>; 2] {
-    let new = |name, ino| New::new(form, name, ino, FileType::Directory);
+pub fn dots(form: Form, own: Ino, parent: Ino) -> [NewEntry<'static>; 2] {
+    let new = |name, ino| NewEntry::new(form, name, ino, FileType::Directory);
     [new(b".", own), new(b"..", parent)]
 }
 
@@ -74,7 +74,7 @@ pub fn insert(
 ) -> Result<(), Error> {
     let volume = handle.volume();
     check(&dir.inode())?;
-    let new = New::new(Form::of(volume), name, ino, file_type);
+    let new = NewEntry::new(Form::of(volume), name, ino, file_type);
     if dir.inode().is_inline(volume) {
         if inline::insert(handle, dir, &new)? {
             return Ok(());
@@ -87,7 +87,7 @@ pub fn insert(
     insert_linear(handle, dir, &new)
 }
 
-fn insert_linear(handle: &mut Handle<'_>, dir: &Arc<Cell>, new: &New<'_>) -> Result<(), Error> {
+fn insert_linear(handle: &mut Handle<'_>, dir: &Arc<Cell>, new: &NewEntry<'_>) -> Result<(), Error> {
     let volume = handle.volume();
     let inode = dir.inode();
     forget_index(handle, dir)?;
@@ -126,7 +126,12 @@ fn forget_index(handle: &mut Handle<'_>, dir: &Arc<Cell>) -> Result<(), Error> {
 }
 
 /// Stores an entry in a block of entries, if there is room. Errors: EFTYPE, EIO.
-pub fn put(handle: &mut Handle<'_>, inode: &Inode, block: FileBlock, new: &New<'_>) -> Result<bool, Error> {
+pub fn put(
+    handle: &mut Handle<'_>,
+    inode: &Inode,
+    block: FileBlock,
+    new: &NewEntry<'_>,
+) -> Result<bool, Error> {
     let volume = handle.volume();
     let form = Form::of(volume);
     let Some((at, bytes)) = linear::read_leaf(volume, inode, block)? else { return Ok(false) };
@@ -203,7 +208,7 @@ pub fn replace(
     let volume = handle.volume();
     check(&dir.inode())?;
     let form = Form::of(volume);
-    let new = New::new(form, name, ino, file_type);
+    let new = NewEntry::new(form, name, ino, file_type);
     let done = match slot {
         Slot::Inline(part) => inline::edit(handle, dir, part, |chain| record::replace(chain, &new, form))?,
         Slot::Block(_, at) => {

@@ -4,7 +4,7 @@
 //! `system.data`. `.` and `..` are not stored: their cursors are 0 and 1.
 
 use super::change::Slot;
-use super::record::{self, Form, New};
+use super::record::{self, Form, NewEntry};
 use super::{Entry, change, linear};
 use crate::cell::Cell;
 use crate::error::{Error, Place};
@@ -111,7 +111,7 @@ pub fn set_parent(handle: &mut Handle<'_>, dir: &Arc<Cell>, parent: Ino) -> Resu
 }
 
 /// Inserts an entry if the inode has room. Errors: EFTYPE, EIO.
-pub fn insert(handle: &mut Handle<'_>, dir: &Arc<Cell>, new: &New<'_>) -> Result<bool, Error> {
+pub fn insert(handle: &mut Handle<'_>, dir: &Arc<Cell>, new: &NewEntry<'_>) -> Result<bool, Error> {
     let volume = handle.volume();
     let (form, inode) = (Form::of(volume), dir.inode());
     let place = Place::Inode(inode.number());
@@ -156,8 +156,9 @@ pub fn move_to_block(handle: &mut Handle<'_>, dir: &Arc<Cell>) -> Result<(), Err
     let mut records = record::all(&head[4..], form, place)?;
     records.extend(record::all(rest, form, place)?);
     let records = records.iter().map(|(_, record)| record).filter(|record| record.ino != 0);
-    let entries = records.map(|record| New { ino: Ino(record.ino), code: record.code, name: record.name });
-    let entries: Vec<New<'_>> =
+    let entries =
+        records.map(|record| NewEntry { ino: Ino(record.ino), code: record.code, name: record.name });
+    let entries: Vec<NewEntry<'_>> =
         change::dots(form, inode.number(), parent).into_iter().chain(entries).collect();
     let used: usize = entries.iter().map(|entry| record::needed(entry.name.len())).sum();
     if used > form.chain() {

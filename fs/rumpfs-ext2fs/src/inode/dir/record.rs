@@ -61,7 +61,7 @@ pub struct Record<'a> {
 
 /// An entry to be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct New<'a> {
+pub struct NewEntry<'a> {
     /// The inode it names.
     pub ino: Ino,
     /// The type's code.
@@ -70,7 +70,7 @@ pub struct New<'a> {
     pub name: &'a [u8],
 }
 
-impl<'a> New<'a> {
+impl<'a> NewEntry<'a> {
     /// An entry; where the volume does not store types it has none.
     #[allow(clippy::self_named_constructors)]
     pub fn new(form: Form, name: &'a [u8], ino: Ino, file_type: FileType) -> Self {
@@ -141,7 +141,7 @@ pub fn find_room(chain: &[u8], name_len: usize, form: Form, place: Place) -> Res
 }
 
 /// Stores an entry in the spare bytes of the record at `at`, as [`find_room`] answered it.
-pub fn insert(chain: &mut [u8], at: usize, new: &New<'_>, form: Form) {
+pub fn insert(chain: &mut [u8], at: usize, new: &NewEntry<'_>, form: Form) {
     let Some(Ok(record)) = chain.get(at..).map(|rest| parse(rest, form)) else { return };
     let (spare, length) = (record.spare(), record.length);
     let kept = length - spare;
@@ -173,7 +173,7 @@ pub fn remove(chain: &mut [u8], name: &[u8], form: Form) -> bool {
 }
 
 /// Lets the entry of this name name another inode. Answers whether it was there.
-pub fn replace(chain: &mut [u8], new: &New<'_>, form: Form) -> bool {
+pub fn replace(chain: &mut [u8], new: &NewEntry<'_>, form: Form) -> bool {
     let found = each(chain, form).flatten().find(|(_, record)| record.ino != 0 && record.name == new.name);
     let Some((offset, _)) = found else { return false };
     chain[offset..offset + 4].copy_from_slice(&new.ino.0.to_le_bytes());
@@ -184,7 +184,7 @@ pub fn replace(chain: &mut [u8], new: &New<'_>, form: Form) -> bool {
 }
 
 /// Writes a chain of these entries, packed; the last record takes what is left. They must fit.
-pub fn fill<'a>(chain: &mut [u8], entries: impl Iterator<Item = New<'a>>, form: Form) {
+pub fn fill<'a>(chain: &mut [u8], entries: impl Iterator<Item = NewEntry<'a>>, form: Form) {
     chain.fill(0);
     let (mut at, mut last) = (0, None);
     for new in entries {
@@ -199,7 +199,7 @@ pub fn fill<'a>(chain: &mut [u8], entries: impl Iterator<Item = New<'a>>, form: 
 }
 
 /// Writes a whole block of these entries, with its tail if the volume wants one.
-pub fn fill_block<'a>(block: &mut [u8], entries: impl Iterator<Item = New<'a>>, form: Form) {
+pub fn fill_block<'a>(block: &mut [u8], entries: impl Iterator<Item = NewEntry<'a>>, form: Form) {
     let (chain, tail) = block.split_at_mut(form.chain());
     fill(chain, entries, form);
     if form.tail {
@@ -218,7 +218,7 @@ pub fn put_length(record: &mut [u8], length: usize, form: Form) {
     record[4..6].copy_from_slice(&field.to_le_bytes());
 }
 
-fn put(record: &mut [u8], length: usize, new: &New<'_>, form: Form) {
+fn put(record: &mut [u8], length: usize, new: &NewEntry<'_>, form: Form) {
     record[..length].fill(0);
     record[..4].copy_from_slice(&new.ino.0.to_le_bytes());
     put_length(record, length, form);
@@ -275,8 +275,8 @@ mod tests {
 
     const FORM: Form = Form { block_size: 1024, typed: true, tail: false };
 
-    fn new(name: &[u8], ino: u32) -> New<'_> {
-        New { ino: Ino(ino), code: 1, name }
+    fn new(name: &[u8], ino: u32) -> NewEntry<'_> {
+        NewEntry { ino: Ino(ino), code: 1, name }
     }
 
     fn list(chain: &[u8], form: Form) -> BTreeMap<Vec<u8>, u32> {

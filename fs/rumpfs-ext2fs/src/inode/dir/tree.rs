@@ -5,7 +5,7 @@
 //! changes lead to room, and none needs to know of the others.
 
 use super::htree::{self, CONTINUED, Frame, NODE_RECORDS, ROOT_INFO, ROOT_RECORDS, Trail};
-use super::record::{self, Form, New};
+use super::record::{self, Form, NewEntry};
 use super::{change, linear};
 use crate::cell::Cell;
 use crate::error::{Error, Place};
@@ -28,7 +28,7 @@ const BYTES_PER_RECORD: usize = 8;
 const NODE_TAIL: usize = 8;
 
 /// Inserts an entry. Errors: ENOSPC (of the volume, or the tree is as high and full as it may be), EFTYPE, EIO.
-pub fn insert(handle: &mut Handle<'_>, dir: &Arc<Cell>, new: &New<'_>) -> Result<(), Error> {
+pub fn insert(handle: &mut Handle<'_>, dir: &Arc<Cell>, new: &NewEntry<'_>) -> Result<(), Error> {
     let volume = handle.volume();
     for _ in 0..=MOST_CHANGES {
         let inode = dir.inode();
@@ -67,7 +67,8 @@ pub fn plant(handle: &mut Handle<'_>, dir: &Arc<Cell>) -> Result<(), Error> {
     let parent = parent.ok_or_else(|| damaged(&inode, "no entry for the parent"))?.1.ino;
     let named = records.iter().map(|(_, record)| record).filter(|record| record.ino != 0);
     let entries = named.filter(|record| record.name != b"." && record.name != b"..");
-    let entries = entries.map(|record| New { ino: Ino(record.ino), code: record.code, name: record.name });
+    let entries =
+        entries.map(|record| NewEntry { ino: Ino(record.ino), code: record.code, name: record.name });
     let seed = inode.checksum_seed(volume);
     let leaf = change::append(handle, dir, Kind::DirLeaf(seed), |block| {
         record::fill_block(block, entries, form);
@@ -153,7 +154,7 @@ fn split_leaf(
     parent: &Frame,
     leaf: FileBlock,
     version: u8,
-    new: &New<'_>,
+    new: &NewEntry<'_>,
 ) -> Result<(), Error> {
     let volume = handle.volume();
     let (form, inode) = (Form::of(volume), dir.inode());
@@ -164,7 +165,7 @@ fn split_leaf(
     for (_, record) in record::all(&bytes[..form.chain()], form, Place::Block(at))? {
         if record.ino != 0 {
             let (hash, _) = htree::hash_name(volume, record.name, version).unwrap_or_default();
-            entries.push((hash, New { ino: Ino(record.ino), code: record.code, name: record.name }));
+            entries.push((hash, NewEntry { ino: Ino(record.ino), code: record.code, name: record.name }));
         }
     }
     let kind = Kind::DirLeaf(inode.checksum_seed(volume));

@@ -3,7 +3,8 @@
 use super::content::Content;
 use super::flush::flush_content;
 use super::limits;
-use super::write::{Change, nodes_for, retrying, writer_for};
+use super::promise::nodes_for;
+use super::write::{Change, retrying, writer_for};
 use crate::allocation::blocks;
 use crate::cell::Cell;
 use crate::error::Error;

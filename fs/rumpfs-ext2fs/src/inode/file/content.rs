@@ -5,9 +5,31 @@
 use crate::error::Error;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use rump_kpi::sync::Mutex;
 
 /// A run grows to this many bytes; then the next begins.
 const MOST_RUN_BYTES: usize = 1 << 20;
+/// Buffers that are kept for the next run.
+const MOST_BUFFERS: usize = 4;
+
+/// Memory of full runs, to be used again: fresh memory costs as much as the copy.
+#[derive(Default)]
+pub struct Buffers(Mutex<Vec<Vec<u8>>>);
+
+impl Buffers {
+    fn take(&self) -> Vec<u8> {
+        let kept = self.0.lock().pop();
+        kept.unwrap_or_else(|| Vec::with_capacity(MOST_RUN_BYTES))
+    }
+
+    fn give(&self, mut run: Vec<u8>) {
+        let mut kept = self.0.lock();
+        if run.capacity() == MOST_RUN_BYTES && kept.len() < MOST_BUFFERS {
+            run.clear();
+            kept.push(run);
+        }
+    }
+}
 
 /// What a file has in memory. Guarded by [`Cell::content`](crate::cell::Cell::content).
 #[derive(Default)]
@@ -15,6 +37,8 @@ pub struct Content {
     /// By first block.
     runs: BTreeMap<u64, Vec<u8>>,
     bytes: usize,
+    /// The block behind the last full run. What goes on there will make another.
+    stream: Option<u64>,
     /// Clusters and records of the map that the runs will need.
     pub need: Need,
     /// Clusters that were promised for that.
@@ -59,7 +83,7 @@ impl Content {
 
     /// Lays `buf` at byte `offset` over what is here. What is not here of the first and the last block becomes
     /// zeros.
-    pub fn write(&mut self, mut offset: u64, mut buf: &[u8], bits: u32) {
+    pub fn write(&mut self, mut offset: u64, mut buf: &[u8], bits: u32, buffers: &Buffers) {
         while !buf.is_empty() {
             let (block, within) = (offset >> bits, (offset & ((1 << bits) - 1)) as usize);
             let done = match self.run_with(block, bits) {
@@ -69,7 +93,7 @@ impl Content {
                     run[at..at + len].copy_from_slice(&buf[..len]);
                     len
                 }
-                None => self.add(block, within, buf, bits),
+                None => self.add(block, within, buf, bits, buffers),
             };
             (offset, buf) = (offset + done as u64, &buf[done..]);
         }
@@ -82,13 +106,13 @@ impl Content {
 
     /// Adds blocks from `block` on, none of which is here, up to the next run or the end of one; answers how many
     /// bytes of `buf` they took.
-    fn add(&mut self, block: u64, within: usize, buf: &[u8], bits: u32) -> usize {
+    fn add(&mut self, block: u64, within: usize, buf: &[u8], bits: u32, buffers: &Buffers) -> usize {
         let gap = self.runs.range(block..).next().map_or(u64::MAX, |(next, _)| next - block);
         let before = self.runs.range_mut(..block).next_back();
-        let before =
-            before.filter(|(start, run)| **start + blocks(run, bits) == block && run.len() < MOST_RUN_BYTES);
-        let run = match before {
+        let before = before.filter(|(start, run)| **start + blocks(run, bits) == block);
+        let run = match before.filter(|(_, run)| run.len() < MOST_RUN_BYTES) {
             Some((_, run)) => run,
+            None if self.stream == Some(block) => self.runs.entry(block).or_insert_with(|| buffers.take()),
             None => self.runs.entry(block).or_default(),
         };
         let room = (MOST_RUN_BYTES - run.len())
@@ -100,6 +124,9 @@ impl Content {
         run.resize(old + within, 0);
         run.extend_from_slice(&buf[..len]);
         run.resize(old + whole, 0);
+        if run.len() == MOST_RUN_BYTES {
+            self.stream = Some(block + (whole >> bits) as u64);
+        }
         self.bytes += whole;
         len
     }
@@ -144,8 +171,8 @@ impl Content {
     }
 
     /// Drops everything but the error and the ticket.
-    pub fn clear(&mut self) {
-        self.runs.clear();
+    pub fn clear(&mut self, buffers: &Buffers) {
+        core::mem::take(&mut self.runs).into_values().for_each(|run| buffers.give(run));
         self.bytes = 0;
         self.need = Need::default();
     }
@@ -173,21 +200,25 @@ mod tests {
 
     #[test]
     fn appending_makes_long_runs() {
-        let mut content = Content::default();
+        let (mut content, buffers) = (Content::default(), Buffers::default());
         for index in 0..3000u64 {
-            content.write(index * 1000, &[index as u8; 1000], BITS);
+            content.write(index * 1000, &[index as u8; 1000], BITS, &buffers);
         }
         assert_eq!(content.runs().count(), 3);
         assert_eq!(content.bytes(), 3_000_320);
         let all = read(&content, content.bytes());
         assert!((0..3000).all(|index| all[index * 1000..(index + 1) * 1000] == [index as u8; 1000]));
         assert_eq!(all[3_000_000..], [0; 320]);
+        content.clear(&buffers);
+        assert_eq!((content.bytes(), content.runs().count()), (0, 0));
+        assert!(!buffers.0.lock().is_empty(), "the memory of full runs is kept");
     }
 
     #[test]
     fn every_operation_agrees_with_plain_bytes() {
         const LEN: usize = 64 << BITS;
         let (mut content, mut model) = (Content::default(), vec![0u8; LEN]);
+        let buffers = Buffers::default();
         let mut state = 11u64;
         for step in 0..5000 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -197,7 +228,7 @@ mod tests {
                 0..=9 => {
                     let to = to.min(from + 3000);
                     let bytes = vec![step as u8 | 1; to - from];
-                    content.write(from as u64, &bytes, BITS);
+                    content.write(from as u64, &bytes, BITS, &buffers);
                     model[from..to].copy_from_slice(&bytes);
                 }
                 10..=12 => {

@@ -3,6 +3,7 @@
 //! The list keeps them alive. A file leaves it only once its content is on the device or given up, so whoever goes
 //! through the list misses none. Lock: a leaf.
 
+use super::content::Buffers;
 use crate::cell::Cell;
 use crate::error::Error;
 use alloc::collections::BTreeMap;
@@ -24,6 +25,8 @@ pub struct DirtyFiles {
     bytes: AtomicUsize,
     limit: AtomicUsize,
     lost: Mutex<Option<Error>>,
+    /// Memory for runs of content.
+    pub buffers: Buffers,
 }
 
 #[derive(Default)]
@@ -41,6 +44,7 @@ impl DirtyFiles {
             bytes: AtomicUsize::new(0),
             limit: AtomicUsize::new(DEFAULT_LIMIT),
             lost: Mutex::new(None),
+            buffers: Buffers::default(),
         }
     }
 

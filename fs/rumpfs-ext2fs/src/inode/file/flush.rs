@@ -88,9 +88,13 @@ fn flush_batch(
         let mut batch = Vec::new();
         let guard = first.content.write();
         let mut bytes = guard.bytes();
-        batch.push((first, guard));
+        // A file that left the list meanwhile may be gone, and its inode another's.
+        if guard.ticket.is_some() {
+            batch.push((first, guard));
+        }
         while let Some(cell) = rest.next_if(|_| bytes < BATCH_BYTES) {
             match cell.content.try_write() {
+                Some(guard) if guard.ticket.is_none() => {}
                 Some(guard) => {
                     bytes += guard.bytes();
                     batch.push((cell, guard));
@@ -173,7 +177,7 @@ fn done(writer: &Writer, cell: &Cell, content: &mut Content) {
 /// Empties the memory of a file.
 fn forget(writer: &Writer, content: &mut Content) {
     writer.dirty().remove_bytes(content.bytes());
-    content.clear();
+    content.clear(&writer.dirty().buffers);
     let promised = core::mem::take(&mut content.promised);
     if promised > 0 {
         writer.with_space(|space| space.redeem(promised));

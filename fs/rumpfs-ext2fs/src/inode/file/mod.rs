@@ -8,6 +8,7 @@ mod flush;
 mod inline;
 mod limits;
 mod plan;
+mod promise;
 mod size;
 mod store;
 pub mod write;

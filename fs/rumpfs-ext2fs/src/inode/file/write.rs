@@ -8,15 +8,15 @@ pub use super::allocate::allocate;
 pub use super::flush::{discard, flush, flush_all};
 pub use super::size::set_size;
 
-use super::content::{Content, Need};
-use super::flush::balance;
+use super::content::Content;
+use super::flush::{balance, flush_content};
+use super::promise::nodes_for;
 use super::store::{Job, store};
 use super::{check_plain, limits};
 use crate::cell::Cell;
 use crate::error::Error;
-use crate::inode::map::write::{cluster_mask, shared_cluster};
-use crate::inode::map::{Mapping, extent, find_run, indirect};
-use crate::inode::{FLAG_EXTENTS, FLAG_VERITY, Inode};
+use crate::inode::map::{Mapping, find_run};
+use crate::inode::{FLAG_VERITY, Inode};
 use crate::transaction::Writer;
 use crate::units::FileBlock;
 use crate::volume::Volume;
@@ -28,6 +28,10 @@ use rump_kpi::Errno;
 /// Whole blocks of this many bytes and more are not copied.
 const DIRECT_BYTES: u64 = 256 << 10;
 
+/// A file that has this many bytes in memory is flushed: the processor still has them at hand, and its memory is used
+/// again.
+const ENOUGH_BYTES: usize = 2 << 20;
+
 /// Writes all of `buf` at `offset`. Errors: EROFS, ENOTSUP (encrypted, compressed, verity), EFBIG, ENOSPC, EFTYPE,
 /// EIO.
 pub fn write_at(volume: &Volume, cell: &Arc<Cell>, offset: u64, buf: &[u8]) -> Result<usize, Error> {
@@ -36,7 +40,15 @@ pub fn write_at(volume: &Volume, cell: &Arc<Cell>, offset: u64, buf: &[u8]) -> R
     if buf.is_empty() {
         return Ok(0);
     }
-    let write = || Change { volume, writer, cell }.write(&mut cell.content.write(), offset, end, buf);
+    let write = || {
+        let mut content = cell.content.write();
+        Change { volume, writer, cell }.write(&mut content, offset, end, buf)?;
+        if content.bytes() >= ENOUGH_BYTES {
+            // This write is done; what goes wrong here is kept for whoever asks for durability.
+            let _ = flush_content(volume, writer, cell, &mut content);
+        }
+        Ok(())
+    };
     retrying(volume, write)?;
     balance(volume, writer);
     Ok(buf.len())
@@ -105,9 +117,9 @@ impl Change<'_> {
         let edges = [self.read_edge(content, offset)?, self.read_edge(content, end)?];
         let held = content.bytes();
         for (start, bytes) in edges.iter().flatten() {
-            content.write(*start, bytes, bits);
+            content.write(*start, bytes, bits, &self.writer.dirty().buffers);
         }
-        content.write(offset, buf, bits);
+        content.write(offset, buf, bits, &self.writer.dirty().buffers);
         self.writer.dirty().add_bytes(content.bytes() - held);
         self.note(content, end);
         Ok(())
@@ -194,101 +206,4 @@ impl Change<'_> {
         }
         Ok(())
     }
-
-    /// Promises space for the blocks `first..behind` that are not in memory yet. Errors: ENOSPC, EFTYPE, EIO.
-    fn promise(&self, content: &mut Content, first: u64, behind: u64) -> Result<(), Error> {
-        let inode = self.cell.inode();
-        let more = self.need(content, &inode, first, behind)?;
-        if more == Need::default() {
-            return Ok(());
-        }
-        let (clusters, records) =
-            (content.need.clusters + more.clusters, content.need.records + more.records);
-        let total = clusters + nodes_for(self.volume, &inode, records);
-        let missing = total.saturating_sub(content.promised);
-        self.writer.with_space(|space| space.promise(missing))?;
-        content.promised += missing;
-        content.need = Need { clusters, records };
-        let ratio = self.volume.superblock().cluster_ratio_bits();
-        self.cell.set_ahead(|ahead| ahead.blocks = clusters << ratio);
-        Ok(())
-    }
-
-    /// What the blocks `first..behind` will need on top of what is in memory.
-    fn need(&self, content: &Content, inode: &Inode, first: u64, behind: u64) -> Result<Need, Error> {
-        let bits = self.volume.superblock().block_bits;
-        let mut need = Need::default();
-        let mut at = first;
-        while at < behind {
-            let next = content.next_run(at, bits);
-            if let Some((_, run)) = next.filter(|(start, _)| *start <= at) {
-                at = next.map_or(at, |(start, _)| start) + (run.len() >> bits) as u64;
-                continue;
-            }
-            let gap = next.map_or(behind, |(start, _)| start.min(behind));
-            let run = find_run(self.volume, inode, FileBlock(at))?;
-            let to = gap.min(run.end());
-            match run.mapping {
-                Mapping::At(_) => {}
-                Mapping::Unwritten(_) => need.records += 2 * (to - at),
-                Mapping::Hole => {
-                    need.clusters += self.clusters_of_hole(content, inode, at, to)?;
-                    need.records += self.records_of_hole(content, inode, at, to)?;
-                }
-            }
-            at = to;
-        }
-        Ok(need)
-    }
-
-    /// Clusters for a hole that is not in memory: those in which the file has nothing, there or here.
-    fn clusters_of_hole(&self, content: &Content, inode: &Inode, from: u64, to: u64) -> Result<u64, Error> {
-        let (bits, mask) = (self.volume.superblock().block_bits, cluster_mask(self.volume));
-        if mask == 0 {
-            return Ok(to - from);
-        }
-        let mut clusters = 0;
-        for cluster in from & !mask..=(to - 1) & !mask {
-            if cluster & mask == 0
-                && !content.overlaps(cluster, cluster + mask + 1, bits)
-                && shared_cluster(self.volume, inode, FileBlock(cluster))?.is_none()
-            {
-                clusters += 1;
-            }
-        }
-        Ok(clusters)
-    }
-
-    /// Records of an extent tree, each block on its own at the worst; or blocks of pointers.
-    fn records_of_hole(&self, content: &Content, inode: &Inode, from: u64, to: u64) -> Result<u64, Error> {
-        if inode.has_flag(FLAG_EXTENTS) {
-            return Ok(to - from);
-        }
-        if to <= 12 {
-            return Ok(0);
-        }
-        let pointer_block = |block: u64| (block - 12) >> indirect::per_block_bits(self.volume);
-        let first = from.max(12);
-        let crossed = pointer_block(to - 1) - pointer_block(first);
-        let bits = self.volume.superblock().block_bits;
-        let has_neighbour = first > 12 && pointer_block(first - 1) == pointer_block(first) && {
-            content.overlaps(first - 1, first, bits)
-                || find_run(self.volume, inode, FileBlock(first - 1))?.mapping != Mapping::Hole
-        };
-        // Up to three blocks of pointers lead to one block.
-        Ok(3 * (crossed + u64::from(!has_neighbour)))
-    }
-}
-
-/// Blocks of the map that this many new records may need at the worst.
-pub fn nodes_for(volume: &Volume, inode: &Inode, records: u64) -> u64 {
-    if !inode.has_flag(FLAG_EXTENTS) || records == 0 {
-        return records;
-    }
-    let (depth, entries) = extent::shape(inode);
-    if depth == 0 && entries as u64 + records <= 4 {
-        return 0;
-    }
-    let half = (extent::capacity(volume.block_size() as usize) / 2) as u64;
-    records.div_ceil(half) + records / (half * half) + u64::from(depth) + 2
 }

@@ -1,9 +1,21 @@
-//! Access control lists: the short form on disk, and version 2 of the form of the system calls.
+//! Access control lists: how they are stored, and how they and the mode of a file stay alike.
 //!
-//! On disk an entry has an id only where one means something.
+//! On disk an entry has an id only where one means something. A list of access is stored only if it says more than
+//! the mode; its mask is the mode's group bits.
 
-use super::le32;
+use super::lists::Lists;
+use super::write::Change;
+use super::{INDEX_ACL_ACCESS, INDEX_ACL_DEFAULT, find, le32};
+use crate::cell::Cell;
+use crate::error::{Error, Place};
+use crate::inode::{Inode, attr};
+use crate::transaction::Handle;
+use crate::volume::Volume;
+use alloc::string::ToString;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use rump_kpi::acl::{ACCESS, Acl, DEFAULT, Malformed};
+use rump_kpi::{Errno, FileType};
 
 const DISK_VERSION: u32 = 1;
 const XATTR_VERSION: u32 = 2;
@@ -13,7 +25,6 @@ const GROUP_OBJ: u16 = 0x04;
 const GROUP: u16 = 0x08;
 const MASK: u16 = 0x10;
 const OTHER: u16 = 0x20;
-const ALL_PERMISSIONS: u16 = 7;
 
 /// From disk to the form of the system call.
 pub fn to_xattr(disk: &[u8]) -> Option<Vec<u8>> {
@@ -36,68 +47,98 @@ pub fn to_xattr(disk: &[u8]) -> Option<Vec<u8>> {
     Some(xattr)
 }
 
-/// From the form of the system call to disk; `None` if it breaks a rule of acl(5): the entries in their order, one
-/// each for owner, group and others, a mask if users or groups are named.
-pub fn to_disk(xattr: &[u8]) -> Option<Vec<u8>> {
-    let entries = xattr.get(4..).filter(|entries| entries.len() % 8 == 0)?;
-    if le32(xattr, 0)? != XATTR_VERSION {
-        return None;
-    }
+/// As it is stored.
+fn to_disk(list: &Acl) -> Vec<u8> {
+    let xattr = list.emit();
     let mut disk = DISK_VERSION.to_le_bytes().to_vec();
-    let (mut last, mut counts) = (0, [0usize; 6]);
-    for entry in entries.chunks_exact(8) {
-        let tag = u16::from_le_bytes([entry[0], entry[1]]);
-        let permissions = u16::from_le_bytes([entry[2], entry[3]]);
-        if !tag.is_power_of_two() || tag > OTHER || tag < last || permissions > ALL_PERMISSIONS {
-            return None;
-        }
-        last = tag;
-        counts[tag.trailing_zeros() as usize] += 1;
-        let named = matches!(tag, USER | GROUP);
-        if named && le32(entry, 4)? == u32::MAX {
-            return None;
-        }
-        disk.extend_from_slice(&entry[..if named { 8 } else { 4 }]);
+    for entry in xattr.get(4..).unwrap_or_default().chunks_exact(8) {
+        let has_id = matches!(u16::from_le_bytes([entry[0], entry[1]]), USER | GROUP);
+        disk.extend_from_slice(&entry[..if has_id { 8 } else { 4 }]);
     }
-    let [user_obj, users, group_obj, groups, masks, others] = counts;
-    let right = user_obj == 1 && group_obj == 1 && others == 1 && masks <= 1;
-    (right && (masks == 1 || users + groups == 0)).then_some(disk)
+    disk
+}
+
+/// What a list that is set becomes. Errors: ENOTSUP (a symbolic link, or an unknown version), EINVAL, EACCES (a
+/// default list of what is no directory).
+pub fn check(inode: &Inode, index: u8, value: &[u8]) -> Result<Change, Error> {
+    let file_type = attr::file_type(inode)?;
+    if file_type == FileType::Symlink {
+        return Err(Error::Refused(Errno::ENOTSUP));
+    }
+    let list = Acl::parse(value).map_err(|malformed| {
+        Error::Refused(if malformed == Malformed::Version { Errno::ENOTSUP } else { Errno::EINVAL })
+    })?;
+    let is_default = index == INDEX_ACL_DEFAULT;
+    if is_default && list.is_some() && file_type != FileType::Directory {
+        return Err(Error::Refused(Errno::EACCES));
+    }
+    let kept = list.as_ref().filter(|list| is_default || !list.is_minimal());
+    let permissions = list.as_ref().filter(|_| !is_default).map(Acl::mode);
+    Ok(Change { value: kept.map(to_disk), permissions })
+}
+
+/// Gives a new inode what it inherits from the default list of its directory, if that has one. Errors: ENOSPC,
+/// EFTYPE, EIO.
+pub fn inherit(handle: &mut Handle<'_>, dir: &Arc<Cell>, cell: &Arc<Cell>) -> Result<(), Error> {
+    let volume = handle.volume();
+    let inode = cell.inode();
+    let file_type = attr::file_type(&inode)?;
+    let Some(default) = stored(volume, &dir.inode(), DEFAULT)?.filter(|_| file_type != FileType::Symlink)
+    else {
+        return Ok(());
+    };
+    let access = default.inherit(inode.base().i_mode.get().into());
+    handle.update(cell, |inode| attr::set_permissions(volume, inode, access.mode()))?;
+    if !access.is_minimal() {
+        replace(handle, cell, INDEX_ACL_ACCESS, &access)?;
+    }
+    if file_type == FileType::Directory {
+        replace(handle, cell, INDEX_ACL_DEFAULT, &default)?;
+    }
+    Ok(())
+}
+
+/// Brings the list of access in step with a mode that was set; the caller has the cell's `content` for himself.
+/// Answers inodes to be released when the operation has ended. Errors: EFTYPE, EIO.
+pub fn follow_mode(handle: &mut Handle<'_>, cell: &Arc<Cell>, mode: u32) -> Result<Vec<Arc<Cell>>, Error> {
+    let Some(mut list) = stored(handle.volume(), &cell.inode(), ACCESS)? else { return Ok(Vec::new()) };
+    list.set_mode(mode);
+    replace(handle, cell, INDEX_ACL_ACCESS, &list)
+}
+
+fn replace(
+    handle: &mut Handle<'_>,
+    cell: &Arc<Cell>,
+    index: u8,
+    list: &Acl,
+) -> Result<Vec<Arc<Cell>>, Error> {
+    let mut lists = Lists::load(handle.volume(), &cell.inode())?;
+    lists.take(index, b"");
+    let made = lists.add(handle, cell, (index, b""), &to_disk(list))?;
+    lists.store(handle, cell, made)
+}
+
+fn stored(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Option<Acl>, Error> {
+    let Some(value) = find(volume, inode, name)? else { return Ok(None) };
+    Acl::parse(&value).map_err(|error| {
+        Error::corrupt("access control list", Place::Inode(inode.number()), 0, error.to_string())
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const DISK: [u8; 28] =
-        [1, 0, 0, 0, 1, 0, 6, 0, 2, 0, 4, 0, 0xe8, 3, 0, 0, 4, 0, 4, 0, 0x10, 0, 6, 0, 0x20, 0, 0, 0];
-
     #[test]
     fn a_list_grows_to_the_form_of_the_system_call_and_back() {
-        let xattr = to_xattr(&DISK).unwrap();
+        let disk =
+            [1, 0, 0, 0, 1, 0, 6, 0, 2, 0, 4, 0, 0xe8, 3, 0, 0, 4, 0, 4, 0, 0x10, 0, 6, 0, 0x20, 0, 0, 0];
+        let xattr = to_xattr(&disk).unwrap();
         assert_eq!(xattr[..4], [2, 0, 0, 0]);
         assert_eq!(xattr[4..12], [1, 0, 6, 0, 0xff, 0xff, 0xff, 0xff]);
         assert_eq!(xattr[12..20], [2, 0, 4, 0, 0xe8, 3, 0, 0]);
         assert_eq!(xattr.len(), 4 + 5 * 8);
-        assert_eq!(to_disk(&xattr).unwrap(), DISK);
-        assert_eq!(to_xattr(&DISK[..26]), None);
-    }
-
-    #[test]
-    fn a_list_that_breaks_a_rule_is_refused() {
-        let whole = to_xattr(&DISK).unwrap();
-        let without = |index: usize| {
-            let at = 4 + index * 8;
-            to_disk(&[&whole[..at], &whole[at + 8..]].concat())
-        };
-        assert!(without(1).is_some());
-        for needed in [0, 2, 3, 4] {
-            assert_eq!(without(needed), None, "entry {needed}");
-        }
-        for (at, value) in [(0, 1), (4, 3), (6, 8), (12, 8)] {
-            let mut changed = whole.clone();
-            changed[at] = value;
-            assert_eq!(to_disk(&changed), None, "byte {at}");
-        }
-        assert_eq!(to_disk(&whole[..43]), None);
+        assert_eq!(to_disk(&Acl::parse(&xattr).unwrap().unwrap()), disk);
+        assert_eq!(to_xattr(&disk[..26]), None);
     }
 }

@@ -6,8 +6,11 @@
 //! Invariants: no entry, name or value reaches outside of the area that holds it; `system.data` holds
 //! file content and is never listed or found by name.
 
-mod acl;
+pub mod acl;
+mod block;
+mod lists;
 mod stored;
+mod value;
 pub mod write;
 
 use super::{FLAG_EA_INODE, Inode, journaled};
