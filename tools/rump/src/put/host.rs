@@ -112,7 +112,9 @@ impl Walk<'_, '_, '_> {
 
     /// Copies `name` in `directory`; a directory is gone into.
     fn step(&mut self, directory: BorrowedFd<'_>, name: &[u8], is_top: bool) -> Result<(), Failure> {
-        self.sink.change.session.stop.check()?;
+        if self.sink.change.session.stop.is_wanted() {
+            return self.fail(Trouble::Stopped, name);
+        }
         self.sink.change.session.progress.begin(&self.path);
         match self.try_step(directory, name, is_top) {
             Ok(()) => {

@@ -114,7 +114,9 @@ impl Source<'_, '_, '_, '_> {
 
 impl Visitor<Failure> for Source<'_, '_, '_, '_> {
     fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, Failure> {
-        self.sink.change.session.stop.check()?;
+        if self.sink.change.session.stop.is_wanted() {
+            return self.fail(Trouble::Stopped, entry.path, entry.name).map(|()| Step::Over);
+        }
         self.sink.change.session.progress.begin(entry.path);
         match self.try_enter(entry) {
             Ok(step) => {
