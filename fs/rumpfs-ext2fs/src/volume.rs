@@ -8,7 +8,7 @@ use crate::cell::Cell;
 use crate::error::{Error, Place};
 use crate::features::Features;
 use crate::group;
-use crate::inode::Inode;
+use crate::inode::{Fields, Inode};
 use crate::journal::Overlay;
 use crate::superblock::Superblock;
 use crate::transaction::Writer;
@@ -264,11 +264,21 @@ impl Volume {
 
     /// Reads an inode; its checksum is verified.
     pub fn inode(&self, ino: Ino) -> Result<Inode, Error> {
+        self.with_inode(ino, Inode::new)
+    }
+
+    /// Reads the fields of an inode; its checksum is verified.
+    pub fn fields(&self, ino: Ino) -> Result<Fields, Error> {
+        self.with_inode(ino, |fields, _| fields)
+    }
+
+    /// Gives `make` the fields of an inode and all its bytes.
+    fn with_inode<T>(&self, ino: Ino, make: impl FnOnce(Fields, &[u8]) -> T) -> Result<T, Error> {
         let Some((group, index)) = self.superblock.locate_inode(ino) else {
             return Err(Error::corrupt("inode number", Place::Inode(ino), 0, "no such inode on this volume"));
         };
         if let Some(raw) = self.overlay.as_ref().and_then(|overlay| overlay.inode(ino.0)) {
-            return Inode::from_journal(self, ino, raw);
+            return Ok(make(Fields::from_journal(self, ino, raw)?, raw));
         }
         let table = self.inode_table(group)?;
         let (block, at) = self.place_in_table(index);
@@ -278,7 +288,7 @@ impl Volume {
         let bytes = self.read_block_ahead(DiskBlock(table.0 + block), table_blocks - block)?;
         let raw = bytes.get(at..at + usize::from(self.superblock.inode_size));
         let raw = raw.ok_or_else(|| Error::corrupt("inode", Place::Inode(ino), 0, "cut short"))?;
-        Inode::from_table(self, ino, raw)
+        Ok(make(Fields::from_table(self, ino, raw)?, raw))
     }
 
     /// The block and the byte in it where an inode is stored. Errors: EFTYPE (no such inode), EIO.
