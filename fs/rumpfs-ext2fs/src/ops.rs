@@ -83,9 +83,11 @@ impl FileSystem for Mounted {
             check_in_use(&cell.inode())?;
             return Ok(file::attr(&self.volume, &cell)?);
         }
-        let fields = self.volume.fields(number)?;
-        check_in_use(&fields)?;
-        Ok(attr::attr(&self.volume, &fields)?)
+        let attr = self.volume.with_inode(number, |fields, _| {
+            check_in_use(&fields)?;
+            attr::attr(&self.volume, &fields)
+        })?;
+        Ok(attr?)
     }
 
     fn statvfs(&self) -> KResult<StatVfs> {

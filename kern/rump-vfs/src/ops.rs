@@ -60,7 +60,7 @@ pub fn read_dir(dir: &Arc<Vnode>, cursor: u64, sink: &mut dyn FnMut(DirEntry<'_>
     let _shared = dir.entries.read();
     let remembers = !dir.is_etfs();
     dir.node()?.read_dir(cursor, &mut |entry| {
-        if remembers && !matches!(entry.name, b"." | b"..") {
+        if remembers && !matches!(entry.name, b"." | b"..") && entry.name.len() <= NAME_MAX {
             dir.mount.names.note(dir.ino, entry.name, entry.ino);
         }
         sink(entry)

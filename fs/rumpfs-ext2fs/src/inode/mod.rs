@@ -47,6 +47,8 @@ pub const FLAG_CASEFOLD: u32 = 0x4000_0000;
 const CHECKSUM_LO_AT: usize = 0x7c;
 const CHECKSUM_HI_AT: usize = 0x82;
 const BASE_SIZE: usize = 128;
+/// Size of almost all inodes; both halves of the sum are below.
+const SUMMED_AT_ONCE: usize = 256;
 
 /// The fields of an inode, whose checksum was verified.
 #[derive(Clone)]
@@ -249,14 +251,16 @@ impl Inode {
 
 /// The checksum of an inode's bytes, without regard to the one that they hold.
 fn checksum(seed: u32, raw: &[u8], wide: bool) -> u32 {
-    let mut sum = crc32c(seed, &raw[..CHECKSUM_LO_AT]);
-    sum = crc32c(sum, &[0, 0]);
-    if !wide {
-        return crc32c(sum, &raw[CHECKSUM_LO_AT + 2..]);
+    // In one piece: a sum of many small ones takes twice as long.
+    let (first, rest) = raw.split_at(raw.len().min(SUMMED_AT_ONCE));
+    let mut piece = [0; SUMMED_AT_ONCE];
+    let head = &mut piece[..first.len()];
+    head.copy_from_slice(first);
+    head[CHECKSUM_LO_AT..CHECKSUM_LO_AT + 2].fill(0);
+    if wide {
+        head[CHECKSUM_HI_AT..CHECKSUM_HI_AT + 2].fill(0);
     }
-    sum = crc32c(sum, &raw[CHECKSUM_LO_AT + 2..CHECKSUM_HI_AT]);
-    sum = crc32c(sum, &[0, 0]);
-    crc32c(sum, &raw[CHECKSUM_HI_AT + 2..])
+    crc32c(crc32c(seed, head), rest)
 }
 
 /// Makes the checksum of a new inode, whose fields are all in use if it is large; the seed is that of its blocks.
