@@ -218,6 +218,10 @@ impl Node for Ext2Node {
         Ok(Ino(found.0.into()))
     }
 
+    fn lookup_scans(&self) -> bool {
+        !dir::is_looked_up_by_hash(&self.volume, &self.inode())
+    }
+
     fn read_dir(&self, cursor: u64, sink: &mut dyn FnMut(DirEntry<'_>) -> bool) -> KResult<()> {
         self.require(FileType::Directory, Errno::ENOTDIR)?;
         dir::read(&self.volume, &self.inode(), cursor, &mut |entry| {

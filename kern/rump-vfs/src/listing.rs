@@ -4,7 +4,8 @@
 //! Attributes come with the entries, as in NFS's READDIRPLUS: no path is walked and no vnode made for them. The
 //! lock of the directory is held, so what an entry names stays in use; `sink` must not come back into the kernel.
 
-use crate::{Vnode, Walker, access, ops};
+use crate::ops::{self, Remember};
+use crate::{Vnode, Walker, access};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use rump_abi::{Errno, Ino, Stat};
@@ -35,7 +36,7 @@ impl<'a> Listing<'a> {
     /// Entries from `cursor` on, until `sink` answers false. Numbers are those that `stat` answers. Errors: those
     /// of the driver.
     pub fn read(&self, cursor: u64, sink: &mut dyn FnMut(DirEntry<'_>) -> bool) -> KResult<()> {
-        ops::read_dir(self.dir, cursor, &mut |mut entry| {
+        ops::read_dir(self.dir, cursor, Remember::All, &mut |mut entry| {
             if let Some(vnode) = self.seam(&entry) {
                 entry.ino = vnode.ino();
             }
@@ -51,7 +52,7 @@ impl<'a> Listing<'a> {
         sink: &mut dyn FnMut(DirEntry<'_>, KResult<Stat>) -> bool,
     ) -> KResult<()> {
         access::check_search(self.walker.cred, self.dir)?;
-        ops::read_dir(self.dir, cursor, &mut |mut entry| {
+        ops::read_dir(self.dir, cursor, Remember::Entered, &mut |mut entry| {
             let stat = self.stat(&entry);
             if let Ok(stat) = &stat {
                 entry.ino = stat.ino;

@@ -254,6 +254,11 @@ pub trait Node: Send + Sync {
     fn lookup(&self, _name: &[u8]) -> KResult<Ino> {
         Err(Errno::ENOTDIR.into())
     }
+    /// Whether a lookup in this directory reads it from its beginning on, so that the kernel had better remember
+    /// all that a listing told.
+    fn lookup_scans(&self) -> bool {
+        false
+    }
     /// Entries from `cursor` on, `.` and `..` included, until `sink` answers false. The kernel asks for attributes
     /// from within `sink`: no lock is held then that `attr`, here or of the file system, takes. Errors: ENOTDIR,
     /// EFTYPE, EIO.
