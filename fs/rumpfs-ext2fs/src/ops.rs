@@ -19,6 +19,9 @@ use rump_kpi::{
     FileSystemType, FileType, Ino, KError, KResult, NewNode, Node, SetAttr, StatVfs, XattrFlags,
 };
 
+/// Size of a directory that is read through in a few microseconds.
+const SCANNED_IN_NO_TIME: u64 = 64 << 10;
+
 /// The type `ext2fs`.
 pub struct Ext2Fs;
 
@@ -219,7 +222,8 @@ impl Node for Ext2Node {
     }
 
     fn lookup_scans(&self) -> bool {
-        !dir::is_looked_up_by_hash(&self.volume, &self.inode())
+        let inode = self.inode();
+        inode.size() > SCANNED_IN_NO_TIME && !dir::is_looked_up_by_hash(&self.volume, &inode)
     }
 
     fn read_dir(&self, cursor: u64, sink: &mut dyn FnMut(DirEntry<'_>) -> bool) -> KResult<()> {

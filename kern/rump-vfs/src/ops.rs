@@ -59,7 +59,7 @@ pub(crate) enum Remember {
     /// All: who lists names asks for their files next, and a lookup costs more than to remember.
     All,
     /// Those that may be entered or followed: whoever has the attributes too may never ask for a file. All where
-    /// a lookup scans the directory.
+    /// a lookup reads much of the directory.
     Entered,
 }
 

@@ -254,8 +254,8 @@ pub trait Node: Send + Sync {
     fn lookup(&self, _name: &[u8]) -> KResult<Ino> {
         Err(Errno::ENOTDIR.into())
     }
-    /// Whether a lookup in this directory reads it from its beginning on, so that the kernel had better remember
-    /// all that a listing told.
+    /// Whether a lookup in this directory reads much of it, so that the kernel had better remember all that a
+    /// listing told.
     fn lookup_scans(&self) -> bool {
         false
     }
