@@ -3,7 +3,7 @@
 use crate::cell::Cell;
 use crate::error::{Error, Place};
 use crate::features::Incompat;
-use crate::inode::{Inode, attr, dir, file, set, symlink, xattr};
+use crate::inode::{Fields, Inode, attr, dir, file, set, symlink, xattr};
 use crate::mount::{self, Access, Options};
 use crate::namespace;
 use crate::orphan;
@@ -18,6 +18,9 @@ use rump_kpi::{
     Allocation, Attr, BlockDevice, Capabilities, DirEntry, Environment, Errno, FileSystem, FileSystemInfo,
     FileSystemType, FileType, Ino, KError, KResult, NewNode, Node, SetAttr, StatVfs, XattrFlags,
 };
+
+/// Size of a directory that is read through in a few microseconds.
+const SCANNED_IN_NO_TIME: u64 = 64 << 10;
 
 /// The type `ext2fs`.
 pub struct Ext2Fs;
@@ -70,15 +73,24 @@ impl FileSystem for Mounted {
     }
 
     fn node(&self, ino: Ino) -> KResult<Arc<dyn Node>> {
-        let number = u32::try_from(ino.0).map_err(|_| Errno::ESTALE)?;
-        let number = units::Ino(number);
-        let cell = self.volume.cell(number)?;
+        let cell = self.volume.cell(inode_number(ino)?)?;
         let inode = cell.inode();
-        if inode.base().i_links_count.get() == 0 {
-            return Err(Error::NotInUse(number).into());
-        }
+        check_in_use(&inode)?;
         let file_type = attr::file_type(&inode)?;
         Ok(Arc::new(Ext2Node { volume: self.volume.clone(), cell, file_type }))
+    }
+
+    fn attr(&self, ino: Ino) -> KResult<Attr> {
+        let number = inode_number(ino)?;
+        if let Some(cell) = self.volume.find_cell(number) {
+            check_in_use(&cell.inode())?;
+            return Ok(file::attr(&self.volume, &cell)?);
+        }
+        let attr = self.volume.with_inode(number, |fields, _| {
+            check_in_use(&fields)?;
+            attr::attr(&self.volume, &fields)
+        })?;
+        Ok(attr?)
     }
 
     fn statvfs(&self) -> KResult<StatVfs> {
@@ -209,6 +221,11 @@ impl Node for Ext2Node {
         Ok(Ino(found.0.into()))
     }
 
+    fn lookup_scans(&self) -> bool {
+        let inode = self.inode();
+        inode.size() > SCANNED_IN_NO_TIME && !dir::is_looked_up_by_hash(&self.volume, &inode)
+    }
+
     fn read_dir(&self, cursor: u64, sink: &mut dyn FnMut(DirEntry<'_>) -> bool) -> KResult<()> {
         self.require(FileType::Directory, Errno::ENOTDIR)?;
         dir::read(&self.volume, &self.inode(), cursor, &mut |entry| {
@@ -312,6 +329,10 @@ impl Node for Ext2Node {
 
 fn inode_number(ino: Ino) -> KResult<units::Ino> {
     u32::try_from(ino.0).map(units::Ino).map_err(|_| Errno::ESTALE.into())
+}
+
+fn check_in_use(fields: &Fields) -> Result<(), Error> {
+    if fields.base().i_links_count.get() == 0 { Err(Error::NotInUse(fields.number())) } else { Ok(()) }
 }
 
 impl Drop for Mounted {

@@ -7,7 +7,7 @@
 use crate::error::{Error, Place};
 use crate::features::{Compat, Incompat};
 use crate::inode::map::{self, Mapping};
-use crate::inode::{self, Inode, file};
+use crate::inode::{self, Fields, Inode, file};
 use crate::journal::{self, Log, Overlay, ReplayConfig};
 use crate::probe;
 use crate::superblock::{self, PRIMARY_OFFSET, Superblock};
@@ -39,7 +39,8 @@ pub fn replay(volume: &Volume, device: Option<Arc<dyn BlockDevice>>) -> Result<O
         result => return result,
     };
     let Some(raw) = kept_inode(superblock) else { return Err(error) };
-    let kept = Inode::from_journal(volume, number, &raw).and_then(|inode| replay_file(volume, inode));
+    let kept = Fields::from_journal(volume, number, &raw)
+        .and_then(|fields| replay_file(volume, Inode::new(fields, &raw)));
     // What is wrong with the inode itself tells more than what is wrong with a copy that may be stale.
     let mut overlay = kept.map_err(|_| error.clone())?;
     overlay.note(format!("journal: found by the copy of its map in the superblock, as {error}"));

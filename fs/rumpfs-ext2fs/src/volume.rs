@@ -8,7 +8,7 @@ use crate::cell::Cell;
 use crate::error::{Error, Place};
 use crate::features::Features;
 use crate::group;
-use crate::inode::Inode;
+use crate::inode::{Fields, Inode};
 use crate::journal::Overlay;
 use crate::superblock::Superblock;
 use crate::transaction::Writer;
@@ -174,29 +174,54 @@ impl Volume {
 
     /// Like [`read_block`](Self::read_block), and reads up to `run` blocks from there into the cache at once.
     pub fn read_block_ahead(&self, block: DiskBlock, run: u64) -> Result<Block, Error> {
-        let most = u64::from(READ_AHEAD_BYTES / self.block_size()).max(1);
-        let mut count = run.min(most).min(self.readable_blocks.saturating_sub(block.0)).max(1) as usize;
+        self.read_window(block, run.min(self.window_blocks()), block)
+    }
+
+    /// Like [`read_block`](Self::read_block) for block `index` of a table: its blocks are read some at once,
+    /// always the same ones together, since they are asked for in any order.
+    fn read_table_block(&self, table: DiskBlock, blocks: u64, index: u64) -> Result<Block, Error> {
+        let first = index - index % self.window_blocks();
+        let count = blocks.saturating_sub(first).min(self.window_blocks());
+        self.read_window(DiskBlock(table.0 + first), count, DiskBlock(table.0 + index))
+    }
+
+    fn window_blocks(&self) -> u64 {
+        u64::from(READ_AHEAD_BYTES / self.block_size()).max(1)
+    }
+
+    /// Finds a block in the cache, or reads `count` blocks from `first` on into it, of which `wanted` is one.
+    fn read_window(&self, first: DiskBlock, count: u64, wanted: DiskBlock) -> Result<Block, Error> {
+        let readable = count.min(self.readable_blocks.saturating_sub(first.0));
+        // Where the volume is cut short of the block, an error is to name the block.
+        let is_within = wanted.0.saturating_sub(first.0) < readable;
+        let (mut first, mut count) = if is_within { (first.0, readable) } else { (wanted.0, 1) };
         let size = self.block_size() as usize;
         loop {
-            if let Some(found) = self.cache.find(block.0) {
+            if let Some(found) = self.cache.find(wanted.0) {
                 return Ok(found);
             }
-            let epochs: Vec<u64> = (0..count as u64).map(|index| self.cache.epoch(block.0 + index)).collect();
-            let mut bytes = vec![0; size * count];
-            match self.read_blocks(block, &mut bytes) {
-                // A fault further on must not hide the block that was asked for.
+            let epochs: Vec<u64> = (first..first + count).map(|block| self.cache.epoch(block)).collect();
+            let mut bytes = vec![0; size * count as usize];
+            match self.read_blocks(DiskBlock(first), &mut bytes) {
+                // A fault elsewhere must not hide the block that was asked for.
                 Err(_) if count > 1 => {
-                    count = 1;
+                    (first, count) = (wanted.0, 1);
                     continue;
                 }
                 result => result?,
             }
-            for (index, (part, epoch)) in bytes.chunks_exact(size).zip(epochs).enumerate().rev() {
-                let kept = self.cache.insert(block.0 + index as u64, part.into(), epoch);
-                if let (0, Some(kept)) = (index, kept) {
-                    return Ok(kept);
+            let mut answer = None;
+            for ((part, epoch), block) in bytes.chunks_exact(size).zip(epochs).zip(first..) {
+                let kept = self.cache.insert(block, part.into(), epoch);
+                if block == wanted.0 {
+                    answer = kept;
                 }
             }
+            if let Some(block) = answer {
+                return Ok(block);
+            }
+            // It was changed meanwhile.
+            (first, count) = (wanted.0, 1);
         }
     }
 
@@ -264,21 +289,26 @@ impl Volume {
 
     /// Reads an inode; its checksum is verified.
     pub fn inode(&self, ino: Ino) -> Result<Inode, Error> {
+        self.with_inode(ino, Inode::new)
+    }
+
+    /// Gives `make` the fields of an inode and all its bytes; its checksum is verified.
+    pub fn with_inode<T>(&self, ino: Ino, make: impl FnOnce(Fields, &[u8]) -> T) -> Result<T, Error> {
         let Some((group, index)) = self.superblock.locate_inode(ino) else {
             return Err(Error::corrupt("inode number", Place::Inode(ino), 0, "no such inode on this volume"));
         };
         if let Some(raw) = self.overlay.as_ref().and_then(|overlay| overlay.inode(ino.0)) {
-            return Inode::from_journal(self, ino, raw);
+            return Ok(make(Fields::from_journal(self, ino, raw)?, raw));
         }
         let table = self.inode_table(group)?;
         let (block, at) = self.place_in_table(index);
         let table_blocks = (u64::from(self.superblock.raw.s_inodes_per_group.get())
             * u64::from(self.superblock.inode_size))
         .div_ceil(u64::from(self.block_size()));
-        let bytes = self.read_block_ahead(DiskBlock(table.0 + block), table_blocks - block)?;
+        let bytes = self.read_table_block(table, table_blocks, block)?;
         let raw = bytes.get(at..at + usize::from(self.superblock.inode_size));
         let raw = raw.ok_or_else(|| Error::corrupt("inode", Place::Inode(ino), 0, "cut short"))?;
-        Inode::from_table(self, ino, raw)
+        Ok(make(Fields::from_table(self, ino, raw)?, raw))
     }
 
     /// The block and the byte in it where an inode is stored. Errors: EFTYPE (no such inode), EIO.

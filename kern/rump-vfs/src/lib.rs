@@ -2,7 +2,7 @@
 //!
 //! A file system answers for one component of a path; everything around that is here, once for all drivers:
 //! [`Vfs`] has the mount table and walks paths, [`Mount`] has the caches of one mounted file system, [`Vnode`]
-//! is a file in use, and the functions of [`ops`] change directories.
+//! is a file in use, a [`Listing`] reads a directory, and the functions of [`ops`] change directories.
 //!
 //! # Lock order
 //!
@@ -26,6 +26,7 @@ extern crate alloc;
 pub mod access;
 mod empty;
 mod etfs;
+mod listing;
 mod mount;
 mod names;
 pub mod ops;
@@ -36,6 +37,7 @@ mod walk;
 pub use access::Credentials;
 pub use empty::EmptyFileSystem;
 pub use etfs::{Etfs, EtfsKind};
+pub use listing::Listing;
 pub use mount::{Mount, MountInfo, Unmount};
 pub use vfs::{MountRequest, Vfs};
 pub use vnode::Vnode;

@@ -9,9 +9,9 @@ use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 use hashbrown::HashMap;
-use rump_abi::{Errno, Ino, MountFlags};
+use rump_abi::{Errno, Ino, MountFlags, Stat};
 use rump_kpi::sync::Mutex;
-use rump_kpi::{Capabilities, FileSystem, KError, KResult};
+use rump_kpi::{Attr, Capabilities, FileSystem, KError, KResult};
 
 const SHARDS: usize = 8;
 /// Vnodes in one generation of a shard: 2 * 8 * 512 unused vnodes per mount.
@@ -161,7 +161,7 @@ impl Mount {
     fn find_or_load(self: &Arc<Self>, ino: Ino) -> KResult<(Arc<Vnode>, Kept)> {
         let mut shard = self.shard(ino).lock();
         if self.is_dead() {
-            return Err(KError::new(Errno::ENXIO, "the file system was unmounted"));
+            return Err(unmounted());
         }
         if let Some(vnode) = shard.young.get(&ino) {
             return Ok((vnode.clone(), HashMap::new()));
@@ -177,6 +177,40 @@ impl Mount {
         };
         let fallen = if vnode.is_removed() { HashMap::new() } else { shard.keep(vnode.clone()) };
         Ok((vnode, fallen))
+    }
+
+    /// Attributes of an inode, for which no vnode is made. Whoever asks makes sure that the inode stays in use.
+    /// Errors: as [`Mount::vnode`].
+    pub(crate) fn stat(&self, ino: Ino) -> KResult<Stat> {
+        if self.is_dead() {
+            return Err(unmounted());
+        }
+        let known = self.shard(ino).lock().known.get(&ino).and_then(Weak::upgrade);
+        let attr = match known {
+            Some(vnode) => vnode.node()?.attr()?,
+            None => self.fs.attr(ino)?,
+        };
+        Ok(self.stat_of(ino, attr))
+    }
+
+    pub(crate) fn stat_of(&self, ino: Ino, attr: Attr) -> Stat {
+        Stat {
+            dev: self.id,
+            ino,
+            file_type: attr.file_type,
+            mode: attr.mode,
+            nlink: attr.nlink,
+            uid: attr.uid,
+            gid: attr.gid,
+            rdev: attr.rdev,
+            size: attr.size,
+            blocks: attr.blocks,
+            blksize: attr.blksize,
+            atime: attr.atime,
+            mtime: attr.mtime,
+            ctime: attr.ctime,
+            birthtime: attr.birthtime,
+        }
     }
 
     fn load(self: &Arc<Self>, ino: Ino) -> KResult<Arc<Vnode>> {
@@ -239,4 +273,8 @@ impl Mount {
     fn shard(&self, ino: Ino) -> &Mutex<Shard> {
         &self.shards[(ino.0 % SHARDS as u64) as usize]
     }
+}
+
+fn unmounted() -> KError {
+    KError::new(Errno::ENXIO, "the file system was unmounted")
 }

@@ -53,14 +53,33 @@ fn lookup_locked(dir: &Arc<Vnode>, name: &[u8]) -> KResult<Option<Arc<Vnode>>> {
     }
 }
 
+/// Which entries of a listing the name cache takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Remember {
+    /// All: who lists names asks for their files next, and a lookup costs more than to remember.
+    All,
+    /// Those that may be entered or followed: whoever has the attributes too may never ask for a file. All where
+    /// a lookup reads much of the directory.
+    Entered,
+}
+
 /// Gives the entries of `dir` to `sink`, as [`Node::read_dir`](rump_kpi::Node::read_dir) does, and remembers
-/// what they name: who lists a directory asks for its files next, and a lookup may cost a scan of it. The lock of
-/// `dir` is held, so `sink` must not come back into the kernel.
-pub fn read_dir(dir: &Arc<Vnode>, cursor: u64, sink: &mut dyn FnMut(DirEntry<'_>) -> bool) -> KResult<()> {
+/// what they name. The lock of `dir` is held, so `sink` must not come back into the kernel.
+pub(crate) fn read_dir(
+    dir: &Arc<Vnode>,
+    cursor: u64,
+    remember: Remember,
+    sink: &mut dyn FnMut(DirEntry<'_>) -> bool,
+) -> KResult<()> {
     let _shared = dir.entries.read();
-    let remembers = !dir.is_etfs();
-    dir.node()?.read_dir(cursor, &mut |entry| {
-        if remembers && !matches!(entry.name, b"." | b"..") {
+    let node = dir.node()?;
+    let all = remember == Remember::All || node.lookup_scans();
+    let remembers = |entry: &DirEntry<'_>| {
+        let is_entered = all || entry.file_type != Some(FileType::Regular);
+        is_entered && !matches!(entry.name, b"." | b"..") && entry.name.len() <= NAME_MAX
+    };
+    node.read_dir(cursor, &mut |entry| {
+        if remembers(&entry) && !dir.is_etfs() {
             dir.mount.names.note(dir.ino, entry.name, entry.ino);
         }
         sink(entry)

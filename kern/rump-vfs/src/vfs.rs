@@ -99,13 +99,17 @@ impl Vfs {
         mounts.iter().find(|mount| mount.covered_dir().is_some_and(|covered| covered.is(vnode))).cloned()
     }
 
-    /// Inodes of `mount` that are mounted over, each with the root of what is seen there.
-    pub fn covered_in(&self, mount: &Arc<Mount>) -> Vec<(Ino, Ino)> {
+    /// Inodes of `mount` that are mounted over, each with the directory that is seen there. Errors: those of the
+    /// drivers.
+    pub(crate) fn covered_in(&self, mount: &Arc<Mount>) -> KResult<Vec<(Ino, Arc<Vnode>)>> {
+        let covered = self.covered_dirs(mount);
+        covered.into_iter().map(|dir| Ok((dir.ino(), self.cross(dir)?))).collect()
+    }
+
+    fn covered_dirs(&self, mount: &Arc<Mount>) -> Vec<Arc<Vnode>> {
         let mounts = self.mounts.read();
-        let over = mounts.iter().filter_map(|upper| Some((upper.covered_dir()?, upper.root_ino())));
-        over.filter(|(covered, _)| Arc::ptr_eq(covered.mount(), mount))
-            .map(|(covered, root)| (covered.ino(), root))
-            .collect()
+        let covered = mounts.iter().filter_map(|upper| upper.covered_dir());
+        covered.filter(|dir| Arc::ptr_eq(dir.mount(), mount)).collect()
     }
 
     /// Mounts over the directory `over`. Errors: EPERM (not the superuser), ENOTDIR, EINVAL (inside etfs), EIO (in a
@@ -165,7 +169,7 @@ impl Vfs {
 
     /// Whether something is mounted inside `mount`.
     fn is_below(&self, mount: &Arc<Mount>) -> bool {
-        !self.covered_in(mount).is_empty()
+        !self.covered_dirs(mount).is_empty()
     }
 
     fn take_down(&self, mount: &Arc<Mount>, how: Unmount) -> KResult<()> {

@@ -9,7 +9,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering};
 use rump_abi::{Errno, FileType, Ino, Stat};
 use rump_kpi::sync::{Mutex, RwLock};
-use rump_kpi::{Attr, KResult, Node};
+use rump_kpi::{KResult, Node};
 
 /// A file of a mounted file system while someone uses it.
 pub struct Vnode {
@@ -87,28 +87,7 @@ impl Vnode {
 
     /// Attributes, with the identity of the mount. Errors: EIO, EFTYPE.
     pub fn stat(&self) -> KResult<Stat> {
-        let attr = self.node()?.attr()?;
-        Ok(self.stat_of(&attr))
-    }
-
-    fn stat_of(&self, attr: &Attr) -> Stat {
-        Stat {
-            dev: self.mount.id(),
-            ino: self.ino,
-            file_type: attr.file_type,
-            mode: attr.mode,
-            nlink: attr.nlink,
-            uid: attr.uid,
-            gid: attr.gid,
-            rdev: attr.rdev,
-            size: attr.size,
-            blocks: attr.blocks,
-            blksize: attr.blksize,
-            atime: attr.atime,
-            mtime: attr.mtime,
-            ctime: attr.ctime,
-            birthtime: attr.birthtime,
-        }
+        Ok(self.mount.stat_of(self.ino, self.node()?.attr()?))
     }
 
     /// Errors: EROFS (a read-only mount).

@@ -258,6 +258,17 @@ impl Walker<'_> {
             }
         }
     }
+
+    /// What etfs has where a listing of `dir` shows `name`. Errors: ENOENT (it had, but no more), the host's.
+    pub(crate) fn etfs_entry(&self, dir: &Arc<Vnode>, name: &[u8]) -> KResult<Option<Arc<Vnode>>> {
+        if dir.is_etfs() {
+            return Ok(Some(self.step_to_name(dir, name)?.1.ok_or(Errno::ENOENT)?));
+        }
+        if !self.vfs.is_root(dir) {
+            return Ok(None);
+        }
+        Ok(self.step_to_key(dir, name, 0)?.and_then(|step| step.found))
+    }
 }
 
 /// The path that goes on at the target of a link. Errors: ELOOP, ENOENT (empty target), ENAMETOOLONG.

@@ -117,6 +117,11 @@ pub trait FileSystem: Send + Sync {
     /// Loads an inode. The kernel keeps the answer while it is in use, and asks once. Errors: ESTALE (not in
     /// use), EFTYPE (damaged), EIO.
     fn node(&self, ino: Ino) -> KResult<Arc<dyn Node>>;
+    /// Attributes of an inode that the kernel holds no node of, for long listings: drivers that can tell them with
+    /// less than a node should. Errors: as [`FileSystem::node`] and [`Node::attr`].
+    fn attr(&self, ino: Ino) -> KResult<Attr> {
+        self.node(ino)?.attr()
+    }
     /// Sizes and free space. Errors: EIO.
     fn statvfs(&self) -> KResult<StatVfs>;
     /// What it can do.
@@ -249,7 +254,14 @@ pub trait Node: Send + Sync {
     fn lookup(&self, _name: &[u8]) -> KResult<Ino> {
         Err(Errno::ENOTDIR.into())
     }
-    /// Entries from `cursor` on, `.` and `..` included, until `sink` answers false. Errors: ENOTDIR, EFTYPE, EIO.
+    /// Whether a lookup in this directory reads much of it, so that the kernel had better remember all that a
+    /// listing told.
+    fn lookup_scans(&self) -> bool {
+        false
+    }
+    /// Entries from `cursor` on, `.` and `..` included, until `sink` answers false. The kernel asks for attributes
+    /// from within `sink`: no lock is held then that `attr`, here or of the file system, takes. Errors: ENOTDIR,
+    /// EFTYPE, EIO.
     fn read_dir(&self, _cursor: u64, _sink: &mut dyn FnMut(DirEntry<'_>) -> bool) -> KResult<()> {
         Err(Errno::ENOTDIR.into())
     }

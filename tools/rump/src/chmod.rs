@@ -5,7 +5,7 @@ use crate::mode::{ModeChange, umask};
 use crate::output::Output;
 use crate::record::stat_path;
 use crate::session::{Failure, Place, Session};
-use crate::walk::{Entry, Step, Visitor, walk};
+use crate::walk::{Entry, Listing, Step, Visitor, walk};
 use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::{AtFlags, FileType, KResult, Mode};
 use std::ffi::OsString;
@@ -64,6 +64,8 @@ impl Setter<'_, '_> {
 }
 
 impl Visitor<Failure> for Setter<'_, '_> {
+    const LISTING: Listing = Listing::Names;
+
     fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, Failure> {
         self.change.session.stop.check()?;
         if entry.stat.file_type != FileType::Symlink {

@@ -5,7 +5,7 @@ use crate::output::Output;
 use crate::owner::Owner;
 use crate::record::stat_path;
 use crate::session::{Failure, Place, Session};
-use crate::walk::{Entry, Step, Visitor, walk};
+use crate::walk::{Entry, Listing, Step, Visitor, walk};
 use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::{AtFlags, Errno, Fd, FileType, KResult, Mode, OpenFlags, Process};
 use std::ffi::OsString;
@@ -65,6 +65,8 @@ struct Setter<'a, 'b> {
 }
 
 impl Visitor<Failure> for Setter<'_, '_> {
+    const LISTING: Listing = Listing::Names;
+
     fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, Failure> {
         self.change.session.stop.check()?;
         let follow = !self.args.no_dereference && !self.args.recursive;

@@ -3,12 +3,13 @@
 //! One directory is in memory at a time; attributes are kept for directories of ordinary size and asked for
 //! twice for huge ones.
 
+use crate::entries::Entries;
+use crate::line::Line;
 use crate::output::{Output, escaped};
 use crate::record::{Format, JsonWriter, Record, read_target, stat_path};
 use crate::session::{Failure, Place, Session};
-use crate::stat::mode_text;
 use crate::units;
-use crate::walk::{Names, file_name, join, open_far};
+use crate::walk::{file_name, join, open_far};
 use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::{AtFlags, Fd, FileType, Ino, KResult, Mode, OpenFlags, Stat};
 use std::cmp::Reverse;
@@ -17,7 +18,7 @@ use std::ffi::OsString;
 use std::io::Write;
 
 /// Directories up to this size keep their attributes in memory.
-const KEPT_STATS: usize = 50_000;
+const KEPT_STATS: usize = 100_000;
 
 /// Arguments of `rump ls`.
 #[derive(ClapArgs)]
@@ -90,14 +91,25 @@ struct Widths {
 
 impl Widths {
     fn include(&mut self, stat: &Stat, human: bool) {
-        let digits = |number: u64| number.checked_ilog10().unwrap_or(0) as usize + 1;
         self.ino = self.ino.max(digits(stat.ino.0));
         self.nlink = self.nlink.max(digits(stat.nlink));
         self.uid = self.uid.max(digits(u64::from(stat.uid)));
         self.gid = self.gid.max(digits(u64::from(stat.gid)));
-        self.size = self.size.max(size_text(stat, human).len());
+        self.size = self.size.max(match is_number(stat, human) {
+            true => digits(stat.size),
+            false => size_text(stat, human).len(),
+        });
         self.blocks = self.blocks.saturating_add(stat.blocks);
     }
+}
+
+fn digits(number: u64) -> usize {
+    number.checked_ilog10().unwrap_or(0) as usize + 1
+}
+
+/// Whether the column of sizes has the plain size.
+fn is_number(stat: &Stat, human: bool) -> bool {
+    !human && !matches!(stat.file_type, FileType::CharDevice | FileType::BlockDevice)
 }
 
 fn size_text(stat: &Stat, human: bool) -> String {
@@ -113,6 +125,9 @@ struct Listing<'a> {
     session: &'a mut Session,
     out: &'a mut Output,
     json: JsonWriter,
+    line: Line,
+    /// Of the directory that was listed last.
+    entries: Entries,
     /// Whether a directory was printed, so that the next one is set off.
     began: bool,
 }
@@ -120,7 +135,15 @@ struct Listing<'a> {
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
     let places = session.places(&args.addresses)?;
-    let mut listing = Listing { args, session, out, json: args.format.writer(), began: false };
+    let mut listing = Listing {
+        args,
+        session,
+        out,
+        json: args.format.writer(),
+        line: Line::default(),
+        entries: Entries::default(),
+        began: false,
+    };
     let mut directories = Vec::new();
     for place in places {
         match listing.stat_top(&place) {
@@ -202,11 +225,30 @@ impl Listing<'_> {
             self.session.report(place, path, &"directory met before: the image is damaged");
             return Ok(());
         }
-        let names = Names::read(place.process(), fd);
-        if let Some(damage) = names.damage() {
+        let mut entries = std::mem::take(&mut self.entries);
+        match self.args.needs_stats() {
+            true => entries.read(place.process(), fd, KEPT_STATS),
+            false => entries.read_names(place.process(), fd),
+        }
+        let result = self.rows(place, path, fd, headed, &entries, pending);
+        self.entries = entries;
+        result
+    }
+
+    /// Prints the entries of the directory at `path`; those to be listed next are added to `pending`.
+    fn rows(
+        &mut self,
+        place: &Place,
+        path: &[u8],
+        fd: Fd,
+        headed: bool,
+        entries: &Entries,
+        pending: &mut Vec<Vec<u8>>,
+    ) -> Result<(), Failure> {
+        if let Some(damage) = entries.damage() {
             self.session.report(place, path, damage);
         }
-        let rows = Rows::new(self, place, path, fd, &names);
+        let rows = Rows::new(self, place, path, fd, entries);
         if headed && !self.args.records() {
             let gap = if self.began { "\n" } else { "" };
             writeln!(self.out, "{gap}{}:", escaped(path))?;
@@ -215,19 +257,27 @@ impl Listing<'_> {
         if self.args.long && !self.args.records() {
             writeln!(self.out, "total {}", rows.widths.blocks.div_ceil(2))?;
         }
+        let mut full = Vec::new();
         for &index in &rows.order {
             let name = rows.name(index);
-            let mut full = path.to_vec();
+            full.clear();
+            full.extend_from_slice(path);
             join(&mut full, name);
             if !self.args.needs_stats() {
                 writeln!(self.out, "{}", escaped(name))?;
                 continue;
             }
-            let Some(stat) = rows.stat(self, place, fd, index) else { continue };
+            let stat = match rows.stat(place, fd, index) {
+                Ok(stat) => stat,
+                Err(error) => {
+                    self.session.report(place, &full, &error);
+                    continue;
+                }
+            };
             self.row(place, Some(fd), &full, name, &stat, &rows.widths)?;
             let is_real = name != b"." && name != b"..";
             if self.args.recursive && is_real && stat.file_type == FileType::Directory {
-                pending.push(full);
+                pending.push(full.clone());
             }
         }
         Ok(())
@@ -260,41 +310,48 @@ impl Listing<'_> {
             }
             return Ok(self.json.write(self.out, &record)?);
         }
+        let line = &mut self.line;
         if self.args.inode {
-            write!(self.out, "{:>1$} ", stat.ino.0, widths.ino)?;
+            line.number(stat.ino.0, widths.ino).text(b" ");
         }
         if self.args.long {
-            let (links, uid, gid, size) = (widths.nlink, widths.uid, widths.gid, widths.size);
-            write!(self.out, "{} {:>links$} {:>uid$} ", mode_text(stat), stat.nlink, stat.uid)?;
-            write!(self.out, "{:>gid$} {:>size$} ", stat.gid, size_text(stat, self.args.human_readable))?;
-            write!(self.out, "{} ", units::minute(stat.mtime))?;
+            let human = self.args.human_readable;
+            line.mode(stat).text(b" ").number(stat.nlink, widths.nlink).text(b" ");
+            line.number(stat.uid.into(), widths.uid)
+                .text(b" ")
+                .number(stat.gid.into(), widths.gid)
+                .text(b" ");
+            match is_number(stat, human) {
+                true => line.number(stat.size, widths.size),
+                false => line.right(size_text(stat, human).as_bytes(), widths.size),
+            };
+            line.text(b" ").minute(stat.mtime).text(b" ");
         }
-        self.out.write_all(escaped(name).as_bytes())?;
+        line.name(name);
         if let Some(target) = target {
-            write!(self.out, " -> {}", escaped(&target))?;
+            line.text(b" -> ").name(&target);
         }
-        Ok(writeln!(self.out)?)
+        Ok(line.write(self.out)?)
     }
 }
 
 /// The entries of one directory, in the order to print.
 struct Rows<'a> {
-    names: &'a Names,
+    entries: &'a Entries,
     order: Vec<usize>,
     widths: Widths,
-    kept: Vec<Option<Stat>>,
 }
 
 impl<'a> Rows<'a> {
-    fn new(listing: &mut Listing<'_>, place: &Place, path: &[u8], fd: Fd, names: &'a Names) -> Self {
+    fn new(listing: &mut Listing<'_>, place: &Place, path: &[u8], fd: Fd, entries: &'a Entries) -> Self {
         let args = listing.args;
-        let shows = |index: &usize| args.all || args.records() || names.name(*index).first() != Some(&b'.');
-        let mut order: Vec<usize> = (0..names.len()).filter(shows).collect();
+        let shows = |index: &usize| args.all || args.records() || entries.name(*index).first() != Some(&b'.');
+        let mut order: Vec<usize> = (0..entries.len()).filter(shows).collect();
         if args.all && !args.records() {
             // Beyond the real ones; see `name`.
-            order.splice(0..0, [names.len(), names.len() + 1]);
+            order.splice(0..0, [entries.len(), entries.len() + 1]);
         }
-        let mut rows = Self { names, order, widths: Widths::default(), kept: Vec::new() };
+        let mut rows = Self { entries, order, widths: Widths::default() };
         if args.needs_stats() {
             rows.load(listing, place, path, fd);
         }
@@ -304,60 +361,49 @@ impl<'a> Rows<'a> {
         rows
     }
 
+    /// Learns how wide the columns are and, where the order is not that of the names, sorts.
     fn load(&mut self, listing: &mut Listing<'_>, place: &Place, path: &[u8], fd: Fd) {
         let args = listing.args;
-        let keeps = self.order.len() <= KEPT_STATS;
-        if keeps {
-            self.kept = vec![None; self.names.len() + 2];
-        }
-        let mut keyed = Vec::with_capacity(self.order.len());
-        for index in std::mem::take(&mut self.order) {
-            let name = self.name(index);
-            match place.process().fstatat(Some(fd), name, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) => {
-                    self.widths.include(&stat, args.human_readable);
-                    let key = match (args.by_time, args.by_size) {
-                        (true, _) => (i128::from(stat.mtime.sec), stat.mtime.nsec),
-                        (_, true) => (i128::from(stat.size), 0),
-                        _ => (0, 0),
-                    };
-                    keyed.push((key, index));
-                    if keeps {
-                        self.kept[index] = Some(stat);
-                    }
-                }
+        let mut keyed = Vec::new();
+        let order = std::mem::take(&mut self.order);
+        for index in order {
+            let stat = match self.stat(place, fd, index) {
+                Ok(stat) => stat,
                 Err(error) => {
                     let mut full = path.to_vec();
-                    join(&mut full, name);
+                    join(&mut full, self.name(index));
                     listing.session.report(place, &full, &error);
+                    continue;
                 }
+            };
+            self.widths.include(&stat, args.human_readable);
+            self.order.push(index);
+            match (args.by_time, args.by_size) {
+                (true, _) => keyed.push(((i128::from(stat.mtime.sec), stat.mtime.nsec), index)),
+                (_, true) => keyed.push(((i128::from(stat.size), 0), index)),
+                _ => {}
             }
         }
         if args.by_time || args.by_size {
             // Stable: equal ones stay in order of their names.
             keyed.sort_by_key(|&(key, _)| Reverse(key));
+            self.order = keyed.into_iter().map(|(_, index)| index).collect();
         }
-        self.order = keyed.into_iter().map(|(_, index)| index).collect();
     }
 
     fn name(&self, index: usize) -> &'a [u8] {
-        match index.checked_sub(self.names.len()) {
-            None => self.names.name(index),
+        match index.checked_sub(self.entries.len()) {
+            None => self.entries.name(index),
             Some(0) => b".",
             Some(_) => b"..",
         }
     }
 
-    fn stat(&self, listing: &mut Listing<'_>, place: &Place, fd: Fd, index: usize) -> Option<Stat> {
-        if let Some(kept) = self.kept.get(index) {
-            return *kept;
+    fn stat(&self, place: &Place, fd: Fd, index: usize) -> KResult<Stat> {
+        let process = place.process();
+        if index < self.entries.len() {
+            return self.entries.stat(process, fd, index);
         }
-        match place.process().fstatat(Some(fd), self.name(index), AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Some(stat),
-            Err(error) => {
-                listing.session.report(place, self.name(index), &error);
-                None
-            }
-        }
+        process.fstatat(Some(fd), self.name(index), AtFlags::SYMLINK_NOFOLLOW)
     }
 }

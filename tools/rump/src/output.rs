@@ -30,6 +30,11 @@ impl Write for Output {
     }
 }
 
+/// Whether [`escaped`] leaves the name as it is, as it does with all of ASCII that is harmless.
+pub fn is_plain(name: &[u8]) -> bool {
+    name.iter().all(|&byte| matches!(byte, b' '..=b'~') && byte != b'\\')
+}
+
 /// A name in which no byte can command a terminal and which can be read back: `\n`, `\t`, `\\`, and `\ooo` for
 /// other control characters and for bytes that are not UTF-8.
 pub fn escaped(name: &[u8]) -> String {
@@ -82,6 +87,14 @@ mod tests {
     #[test]
     fn ordinary_names_stay_as_they_are() {
         assert_eq!(escaped("Grüße an Öl.txt".as_bytes()), "Grüße an Öl.txt");
+    }
+
+    #[test]
+    fn every_byte_that_is_plain_stays_as_it_is() {
+        for byte in (0..=u8::MAX).filter(|byte| is_plain(&[*byte])) {
+            assert_eq!(escaped(&[byte]).as_bytes(), [byte]);
+        }
+        assert!(is_plain(b"a b~") && !is_plain(b"a\\") && !is_plain(b"\x7f") && !is_plain(b"\x1b"));
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use crate::chain::Chain;
 use crate::change::{Change, Trial, trimmed};
+use crate::entries::Entries;
 use crate::output::Output;
 use crate::session::{Failure, Place, Session};
-use crate::walk::{DESCRIPTORS, Names, OpenDirectory, file_name, join};
+use crate::walk::{DESCRIPTORS, OpenDirectory, file_name, join};
 use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::{AtFlags, Errno, FileType, Ino, KError, KResult};
 use std::collections::HashSet;
@@ -90,7 +91,7 @@ pub fn remove_tree(change: &mut Change<'_>, place: &Place) -> Result<bool, Failu
 }
 
 struct Frame {
-    names: Names,
+    entries: Entries,
     next: usize,
     name: Vec<u8>,
     path_length: usize,
@@ -125,13 +126,14 @@ impl<'a> Remover<'a, '_> {
         if !self.seen.insert(ino) {
             return Err(KError::new(Errno::EFTYPE, "directory met before: the image is damaged"));
         }
-        let names = Names::read(process, opened.fd());
-        if let Some(damage) = names.damage() {
+        let mut entries = Entries::default();
+        entries.read_names(process, opened.fd());
+        if let Some(damage) = entries.damage() {
             return Err(damage.clone());
         }
         self.chain.push(name, ino, opened);
         let (name, path_length) = (name.to_vec(), self.path.len());
-        self.frames.push(Frame { names, next: 0, name, path_length, is_kept: false });
+        self.frames.push(Frame { entries, next: 0, name, path_length, is_kept: false });
         Ok(())
     }
 
@@ -147,8 +149,8 @@ impl<'a> Remover<'a, '_> {
         while let Some(frame) = self.frames.last_mut() {
             self.change.session.stop.check()?;
             self.path.truncate(frame.path_length);
-            let result = if frame.next < frame.names.len() {
-                let name = frame.names.name(frame.next).to_vec();
+            let result = if frame.next < frame.entries.len() {
+                let name = frame.entries.name(frame.next).to_vec();
                 frame.next += 1;
                 join(&mut self.path, &name);
                 self.step(&name)

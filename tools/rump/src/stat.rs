@@ -65,7 +65,9 @@ fn write_text(out: &mut Output, path: &[u8], stat: &Stat, target: Option<&[u8]>)
     if matches!(stat.file_type, FileType::CharDevice | FileType::BlockDevice) {
         write!(out, " Device: {},{}", stat.rdev.major, stat.rdev.minor)?;
     }
-    writeln!(out, "\n  Mode: {:04o}/{}   Uid: {}   Gid: {}", stat.mode, mode_text(stat), stat.uid, stat.gid)?;
+    write!(out, "\n  Mode: {:04o}/", stat.mode)?;
+    out.write_all(&mode_text(stat))?;
+    writeln!(out, "   Uid: {}   Gid: {}", stat.uid, stat.gid)?;
     writeln!(out, "Access: {}", units::full(stat.atime))?;
     writeln!(out, "Modify: {}", units::full(stat.mtime))?;
     writeln!(out, "Change: {}", units::full(stat.ctime))?;
@@ -76,20 +78,25 @@ fn write_text(out: &mut Output, path: &[u8], stat: &Stat, target: Option<&[u8]>)
 }
 
 /// `drwxr-sr-x`.
-pub fn mode_text(stat: &Stat) -> String {
+pub fn mode_text(stat: &Stat) -> [u8; 10] {
     let bits = stat.mode.bits();
-    let mut text = String::with_capacity(10);
-    text.push(stat.file_type.letter());
-    for (shift, special, letter) in [(6, 0o4000, 's'), (3, 0o2000, 's'), (0, 0o1000, 't')] {
+    let mut text = [b'-'; 10];
+    text[0] = stat.file_type.letter() as u8;
+    let classes = [(6, 0o4000, b's'), (3, 0o2000, b's'), (0, 0o1000, b't')];
+    for (class, (shift, special, letter)) in text[1..].chunks_exact_mut(3).zip(classes) {
         let part = bits >> shift;
-        text.push(if part & 4 != 0 { 'r' } else { '-' });
-        text.push(if part & 2 != 0 { 'w' } else { '-' });
-        text.push(match (bits & special != 0, part & 1 != 0) {
+        if part & 4 != 0 {
+            class[0] = b'r';
+        }
+        if part & 2 != 0 {
+            class[1] = b'w';
+        }
+        class[2] = match (bits & special != 0, part & 1 != 0) {
             (true, true) => letter,
             (true, false) => letter.to_ascii_uppercase(),
-            (false, true) => 'x',
-            (false, false) => '-',
-        });
+            (false, true) => b'x',
+            (false, false) => b'-',
+        };
     }
     text
 }

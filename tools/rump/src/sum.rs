@@ -4,7 +4,7 @@ use crate::output::{Output, hex};
 use crate::progress::Progress;
 use crate::record::{Format, JsonWriter, stat_path, text_and_hex};
 use crate::session::{Failure, Place, Session};
-use crate::walk::{Entry, Step, Visitor, file_name, walk};
+use crate::walk::{Entry, Listing, Step, Visitor, file_name, walk};
 use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::{Fd, FileType, KError, KResult, Mode, OpenFlags, Process};
 use serde::Serialize;
@@ -131,6 +131,8 @@ impl Sums<'_> {
 }
 
 impl Visitor<Failure> for Sums<'_> {
+    const LISTING: Listing = Listing::Names;
+
     fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, Failure> {
         if entry.stat.file_type != FileType::Regular {
             return Ok(Step::Into);

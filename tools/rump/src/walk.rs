@@ -2,64 +2,13 @@
 //!
 //! The image is hostile: a directory that is met twice (a loop, or a directory with two names) is reported and
 //! not entered again, so a walk ends after as many steps as the image has entries. Memory: the names of the
-//! directories on the way from the root to here, and the numbers of the directories seen. Descriptors: few, at
-//! any depth (see [`Chain`]).
+//! directories on the way from the root to here, a limited number of attributes, and the numbers of the
+//! directories seen. Descriptors: few, at any depth (see [`Chain`]).
 
 use crate::chain::Chain;
-use rumpkit::{AtFlags, Errno, Fd, FileType, Ino, KError, KResult, Mode, OpenFlags, Process, Stat};
+use crate::entries::Entries;
+use rumpkit::{Errno, Fd, FileType, Ino, KError, KResult, Mode, OpenFlags, Process, Stat};
 use std::collections::HashSet;
-
-/// The names of one directory, in one piece of memory.
-#[derive(Default)]
-pub struct Names {
-    bytes: Vec<u8>,
-    spans: Vec<(usize, u32)>,
-    damage: Option<KError>,
-}
-
-impl Names {
-    /// Reads the open directory `fd`, without `.` and `..`, sorted by bytes. Damage does not hide the names that
-    /// can be read: see [`Names::damage`].
-    pub fn read(process: &Process, fd: Fd) -> Self {
-        let mut names = Self::default();
-        let result = process.getdents(fd, &mut |entry| {
-            if entry.name != b"." && entry.name != b".." {
-                names.push(entry.name);
-            }
-            true
-        });
-        names.damage = result.err();
-        names.sort();
-        names
-    }
-
-    /// Why there may be more names than were read.
-    pub fn damage(&self) -> Option<&KError> {
-        self.damage.as_ref()
-    }
-
-    fn push(&mut self, name: &[u8]) {
-        self.spans.push((self.bytes.len(), name.len() as u32));
-        self.bytes.extend_from_slice(name);
-    }
-
-    fn sort(&mut self) {
-        let bytes = &self.bytes;
-        let name = |span: &(usize, u32)| &bytes[span.0..span.0 + span.1 as usize];
-        self.spans.sort_unstable_by(|a, b| name(a).cmp(name(b)));
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.spans.len()
-    }
-
-    /// The name at `index`.
-    pub fn name(&self, index: usize) -> &[u8] {
-        let (start, length) = self.spans[index];
-        &self.bytes[start..start + length as usize]
-    }
-}
 
 /// Opens the directory `name` in `parent`, never through a symbolic link.
 pub fn open_directory(process: &Process, parent: Option<Fd>, name: &[u8]) -> KResult<Fd> {
@@ -120,6 +69,26 @@ pub struct Entry<'a> {
     pub is_last: bool,
 }
 
+/// How directories are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Listing {
+    /// With the attributes of their entries: for who looks at files from outside.
+    WithStats,
+    /// The names first, which the kernel remembers then, and attributes as they are when a file is come to: for
+    /// who opens or changes the files.
+    Names,
+}
+
+impl Listing {
+    /// Attributes that are kept on the way from the top to here.
+    fn kept_stats(self) -> usize {
+        match self {
+            Self::WithStats => 100_000,
+            Self::Names => 0,
+        }
+    }
+}
+
 /// Whether to enter a directory.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -143,6 +112,9 @@ pub struct Left<'a> {
 
 /// What is done on a walk. `E` ends it.
 pub trait Visitor<E> {
+    /// How directories are read for it.
+    const LISTING: Listing = Listing::WithStats;
+
     /// A file, before what is in it. The answer counts for directories only.
     fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, E>;
     /// A directory that was entered, after all that is in it.
@@ -194,7 +166,7 @@ impl Drop for OpenDirectory<'_> {
 }
 
 struct Frame {
-    names: Names,
+    entries: Entries,
     next: usize,
     stat: Stat,
     path_length: usize,
@@ -206,7 +178,7 @@ pub const DESCRIPTORS: usize = rumpkit::OPEN_MAX as usize;
 /// Walks from `top`, whose attributes are `stat`, in order of bytes.
 pub fn walk<E>(process: &Process, top: &[u8], stat: &Stat, visitor: &mut impl Visitor<E>) -> Result<(), E> {
     let (path, frames, chain, seen) = (top.to_vec(), Vec::new(), Chain::new(DESCRIPTORS), HashSet::new());
-    let mut walk = Walk { process, path, frames, chain, seen };
+    let mut walk = Walk { process, path, frames, chain, seen, spare: Entries::default(), kept: 0 };
     let entry = Entry { path: top, name: top, directory: None, depth: 0, stat, is_last: true };
     if visitor.enter(&entry)? == Step::Into && stat.file_type == FileType::Directory {
         walk.push(None, top, stat, visitor)?;
@@ -221,6 +193,10 @@ struct Walk<'a> {
     frames: Vec<Frame>,
     chain: Chain<OpenDirectory<'a>, Ino>,
     seen: HashSet<Ino>,
+    /// Those of a directory that was left: their memory is used again.
+    spare: Entries,
+    /// Attributes that the frames keep.
+    kept: usize,
 }
 
 impl Walk<'_> {
@@ -236,8 +212,10 @@ impl Walk<'_> {
                 }
                 None => None,
             };
-            let Some(directory) = directory.filter(|_| frame.next < frame.names.len()) else {
+            let Some(directory) = directory.filter(|_| frame.next < frame.entries.len()) else {
                 let stat = frame.stat;
+                self.spare = std::mem::take(&mut frame.entries);
+                self.kept -= self.spare.kept();
                 self.frames.pop();
                 let left = Left { path: &self.path, depth: self.frames.len(), stat: &stat, fd: directory };
                 visitor.leave(&left)?;
@@ -246,52 +224,55 @@ impl Walk<'_> {
             };
             let index = frame.next;
             frame.next += 1;
-            let name = frame.names.name(index).to_vec();
-            let is_last = frame.next == frame.names.len();
-            join(&mut self.path, &name);
-            self.step(directory, &name, is_last, visitor)?;
+            let is_last = frame.next == frame.entries.len();
+            join(&mut self.path, frame.entries.name(index));
+            let stat = frame.entries.stat(self.process, directory, index);
+            self.step(directory, stat, is_last, visitor)?;
         }
         Ok(())
     }
 
+    /// Shows the visitor what `self.path` has come to, in the directory `fd`.
     fn step<E>(
         &mut self,
         fd: Fd,
-        name: &[u8],
+        stat: KResult<Stat>,
         is_last: bool,
         visitor: &mut impl Visitor<E>,
     ) -> Result<(), E> {
-        let stat = match self.process.fstatat(Some(fd), name, AtFlags::SYMLINK_NOFOLLOW) {
+        let stat = match stat {
             Ok(stat) => stat,
             Err(error) => return visitor.failed(&self.path, &error.to_string()),
         };
         let depth = self.frames.len();
+        let name = file_name(&self.path);
         let entry = Entry { path: &self.path, name, directory: Some(fd), depth, stat: &stat, is_last };
         if visitor.enter(&entry)? == Step::Into && stat.file_type == FileType::Directory {
-            self.push(Some(fd), name, &stat, visitor)?;
+            let name = name.to_vec();
+            self.push(Some(fd), &name, &stat, visitor)?;
         }
         Ok(())
     }
 
     /// Opens a directory that the visitor has entered; it is left at once if that fails.
-    fn push<E>(
+    fn push<E, V: Visitor<E>>(
         &mut self,
         parent: Option<Fd>,
         name: &[u8],
         stat: &Stat,
-        visitor: &mut impl Visitor<E>,
+        visitor: &mut V,
     ) -> Result<(), E> {
         let why = if !self.seen.insert(stat.ino) {
             "directory met before: the image is damaged".to_string()
         } else {
             match self.open(parent, name) {
                 Ok(directory) => {
-                    let names = Names::read(self.process, directory.fd);
-                    if let Some(damage) = names.damage() {
+                    let entries = self.read(directory.fd, V::LISTING);
+                    if let Some(damage) = entries.damage() {
                         visitor.failed(&self.path, &damage.to_string())?;
                     }
                     self.chain.push(name, stat.ino, directory);
-                    self.frames.push(Frame { names, next: 0, stat: *stat, path_length: self.path.len() });
+                    self.frames.push(Frame { entries, next: 0, stat: *stat, path_length: self.path.len() });
                     return Ok(());
                 }
                 Err(error) => error.to_string(),
@@ -303,6 +284,16 @@ impl Walk<'_> {
 }
 
 impl<'a> Walk<'a> {
+    fn read(&mut self, fd: Fd, listing: Listing) -> Entries {
+        let mut entries = std::mem::take(&mut self.spare);
+        match listing.kept_stats().saturating_sub(self.kept) {
+            0 => entries.read_names(self.process, fd),
+            most => entries.read(self.process, fd, most),
+        }
+        self.kept += entries.kept();
+        entries
+    }
+
     fn open(&self, parent: Option<Fd>, name: &[u8]) -> KResult<OpenDirectory<'a>> {
         let process = self.process;
         match parent {

@@ -1,7 +1,7 @@
 //! Attributes: types, owners, times, device numbers and space, from the fields of an inode.
 
-use super::Inode;
 use super::map::space;
+use super::{Fields, Inode};
 use crate::error::{Error, Place};
 use crate::volume::Volume;
 use alloc::format;
@@ -11,7 +11,7 @@ const CREATOR_LINUX: u32 = 0;
 const CREATOR_HURD: u32 = 1;
 
 /// The attributes of an inode.
-pub fn attr(volume: &Volume, inode: &Inode) -> Result<Attr, Error> {
+pub fn attr(volume: &Volume, inode: &Fields) -> Result<Attr, Error> {
     let base = inode.base();
     let file_type = file_type(inode)?;
     let wide_ids = has_wide_ids(volume);
@@ -40,7 +40,7 @@ pub fn attr(volume: &Volume, inode: &Inode) -> Result<Attr, Error> {
 }
 
 /// The type in the mode.
-pub fn file_type(inode: &Inode) -> Result<FileType, Error> {
+pub fn file_type(inode: &Fields) -> Result<FileType, Error> {
     let mode = u32::from(inode.base().i_mode.get());
     FileType::from_mode(mode).ok_or_else(|| {
         Error::corrupt("inode", Place::Inode(inode.number()), 0, format!("mode {mode:#o} has no file type"))

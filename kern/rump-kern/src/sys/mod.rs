@@ -2,6 +2,7 @@
 
 pub(crate) mod allocate;
 pub(crate) mod attr;
+pub(crate) mod dirents;
 pub(crate) mod mount;
 pub(crate) mod names;
 pub(crate) mod open;

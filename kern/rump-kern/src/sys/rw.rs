@@ -1,10 +1,10 @@
-//! Reading, writing and seeking: read(2), write(2), lseek(2), and reading directories: getdents(2).
+//! Reading, writing and seeking: read(2), write(2), lseek(2).
 
 use crate::descriptors::OpenFile;
 use crate::{Fd, Process};
 use alloc::sync::Arc;
-use rump_abi::{Errno, Ino, OpenFlags};
-use rump_kpi::{DirEntry, KResult, Node, SetAttr};
+use rump_abi::{Errno, OpenFlags};
+use rump_kpi::{KResult, Node, SetAttr};
 use rump_vfs::access;
 
 /// Offsets end here, as they are signed in C.
@@ -127,44 +127,7 @@ impl Process {
         Ok(*at)
     }
 
-    /// Entries of a directory from the descriptor's cursor on, which moves past what `sink` took: true asks for
-    /// more, false stops after this entry. Numbers are those that `stat` answers, across mounts. `sink` makes no
-    /// calls on this descriptor. Errors: EBADF, ENOTDIR, EFTYPE, EIO.
-    pub fn getdents(&self, fd: Fd, sink: &mut dyn FnMut(DirEntry<'_>) -> bool) -> KResult<()> {
-        let file = self.readable(fd)?;
-        let vnode = &file.vnode;
-        if !vnode.is_dir() {
-            return Err(Errno::ENOTDIR.into());
-        }
-        let covered = self.shared().vfs.covered_in(vnode.mount());
-        let above = self.ino_above(&file)?;
-        let mut cursor = file.offset.lock();
-        rump_vfs::ops::read_dir(vnode, *cursor, &mut |mut entry| {
-            if entry.name == b".." {
-                entry.ino = above.unwrap_or(entry.ino);
-            } else if let Some((_, root)) = covered.iter().find(|(ino, _)| *ino == entry.ino) {
-                entry.ino = *root;
-            }
-            *cursor = entry.next_cursor;
-            sink(entry)
-        })
-    }
-
-    /// What `..` is at the root of a mount, and in a directory of the host.
-    fn ino_above(&self, file: &OpenFile) -> KResult<Option<Ino>> {
-        let mount = file.vnode.mount();
-        let is_mounted = file.vnode.ino() == mount.root_ino() && mount.covered_dir().is_some();
-        if !is_mounted && !file.vnode.is_etfs() {
-            return Ok(None);
-        }
-        let cred = self.cred();
-        let places = self.places()?;
-        let walker =
-            rump_vfs::Walker { vfs: &self.shared().vfs, cred: &cred, root: &places.root, start: &file.vnode };
-        Ok(Some(walker.parent(&file.vnode)?.ino()))
-    }
-
-    fn readable(&self, fd: Fd) -> KResult<Arc<OpenFile>> {
+    pub(crate) fn readable(&self, fd: Fd) -> KResult<Arc<OpenFile>> {
         let file = self.file(fd)?;
         if file.access.reads() { Ok(file) } else { Err(Errno::EBADF.into()) }
     }

@@ -12,7 +12,7 @@ use crate::chain::Chain;
 use crate::put::Existing;
 use crate::record::{Xattr, read_target, read_xattrs, read_xattrs_of};
 use crate::session::{Failure, Place};
-use crate::walk::{Entry, Left, Step, Visitor, join};
+use crate::walk::{Entry, Left, Listing, Step, Visitor, join};
 use rumpkit::{Fd, FileType, KResult, Mode, OpenFlags, Stat};
 use rustix::fs::{self, AtFlags, FileType as HostType};
 use rustix::io::Errno;
@@ -245,6 +245,8 @@ fn is_there(
 }
 
 impl Visitor<Failure> for Tree<'_, '_> {
+    const LISTING: Listing = Listing::Names;
+
     fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, Failure> {
         self.copier.check_stop()?;
         self.copier.session.progress.begin(entry.path);

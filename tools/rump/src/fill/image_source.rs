@@ -3,7 +3,7 @@
 use super::{Content, Entry, Kind, Nothing, Sink, Source, Take, Trouble, tell};
 use crate::session::{Failure, Place};
 use crate::stop::Stop;
-use crate::walk::{self, Step, Visitor, file_name, walk};
+use crate::walk::{self, Listing, Step, Visitor, file_name, walk};
 use rumpkit::{Errno, Fd, FileType, Ino, KError, KResult, Mode, OpenFlags, Process, Stat, Whence};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -131,6 +131,8 @@ fn made(path: &[u8], kind: Kind, stat: &Stat) -> Entry {
 }
 
 impl Visitor<Failure> for Handing<'_> {
+    const LISTING: Listing = Listing::Names;
+
     fn enter(&mut self, entry: &walk::Entry<'_>) -> Result<Step, Failure> {
         self.stop.check()?;
         let path = self.relative(entry.path);

@@ -4,7 +4,7 @@ use super::content::FileOfImage;
 use super::{Facts, Sink, Target, Trouble};
 use crate::record::{read_target, read_xattrs, read_xattrs_of, stat_path};
 use crate::session::{Failure, Place};
-use crate::walk::{Entry, Left, Step, Visitor, walk};
+use crate::walk::{Entry, Left, Listing, Step, Visitor, walk};
 use rumpkit::{FileType, Ino, KResult, Mode, OpenFlags, Process, Stat};
 
 /// Copies `from`, which has been given `target`.
@@ -113,6 +113,8 @@ impl Source<'_, '_, '_, '_> {
 }
 
 impl Visitor<Failure> for Source<'_, '_, '_, '_> {
+    const LISTING: Listing = Listing::Names;
+
     fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, Failure> {
         if self.sink.change.session.stop.is_wanted() {
             return self.fail(Trouble::Stopped, entry.path, entry.name).map(|()| Step::Over);

@@ -45,7 +45,7 @@ pub fn lookup(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Option<Ino>
             _ => {}
         }
     }
-    if created_in(volume, inode).is_none() && is_found_by_hash(volume, inode, name) {
+    if is_found_by_hash(volume, inode, name) {
         match htree::lookup(volume, inode, name) {
             Err(Error::Io(error)) => return Err(Error::Io(error)),
             Err(_) => {} // The linear blocks may be sound although the tree is not.
@@ -86,11 +86,16 @@ pub fn is_empty(volume: &Volume, inode: &Inode) -> Result<bool, Error> {
     if empty { result.map(|()| true) } else { Ok(false) }
 }
 
-fn is_found_by_hash(volume: &Volume, inode: &Inode, name: &[u8]) -> bool {
+/// Whether names are found through a hash tree.
+pub fn is_looked_up_by_hash(volume: &Volume, inode: &Inode) -> bool {
     is_indexed(volume, inode)
+        && created_in(volume, inode).is_none()
         && !inode.is_inline(volume)
         && !inode.has_flag(FLAG_CASEFOLD | FLAG_ENCRYPTED)
-        && !matches!(name, b"." | b"..")
+}
+
+fn is_found_by_hash(volume: &Volume, inode: &Inode, name: &[u8]) -> bool {
+    is_looked_up_by_hash(volume, inode) && !matches!(name, b"." | b"..")
 }
 
 /// Gives entries from `cursor` on to `sink` until it answers false. Damaged blocks are left out, and reported

@@ -2,12 +2,12 @@
 
 use crate::error::Error;
 use crate::features::RoCompat;
-use crate::inode::{FLAG_HUGE_FILE, Inode};
+use crate::inode::{FLAG_HUGE_FILE, Fields, Inode};
 use crate::volume::Volume;
 use rump_kpi::Errno;
 
 /// Space in units of 512 bytes; with huge_file in 48 bits, and for some inodes in blocks.
-pub fn sectors(volume: &Volume, inode: &Inode) -> u64 {
+pub fn sectors(volume: &Volume, inode: &Fields) -> u64 {
     let base = inode.base();
     let low = u64::from(base.i_blocks_lo.get());
     if !volume.features().ro_compat.contains(RoCompat::HUGE_FILE) {
