@@ -23,9 +23,9 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() {
-    let kernel =
-        lacks_kernel().or_else(|| lacks(&["e2fsck", "tar", "setfacl", "setfattr", "setpriv", "zstd"]));
-    let tools = lacks(&["e2fsck", "mke2fs", "tar"]);
+    let programs = ["e2fsck", "tar", "setfacl", "setfattr", "setcap", "setpriv", "bash"];
+    let kernel = lacks_kernel().or_else(|| lacks(&programs));
+    let tools = lacks(&["e2fsck", "mke2fs", "dumpe2fs", "sfdisk", "gzip", "tar"]);
     let mut suite = Suite::default();
     trees::add(&mut suite, kernel);
     archive::add(&mut suite, kernel);
