@@ -165,7 +165,11 @@ pub fn manual() -> Check {
         }
         count += 1;
     }
-    ensure(count == 11, || format!("{count} pages"))?;
+    let help = String::from_utf8_lossy(&run_to(0, &["--help"])?.stdout).into_owned();
+    let listed =
+        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let commands = listed.filter(|line| !line.starts_with("  help ")).count();
+    ensure(commands > 20 && count == commands + 1, || format!("{count} pages for {commands} commands"))?;
     for (shell, script) in [
         ("bash", "bash-completion/completions/rump"),
         ("zsh", "zsh/site-functions/_rump"),
