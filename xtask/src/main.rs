@@ -1,4 +1,4 @@
-//! The project's own checks: `cargo xtask layers | test | fuzz | msrv | no-std | ci`.
+//! The project's own checks: `cargo xtask layers | test | fuzz | torture | msrv | no-std | ci`.
 //!
 //! `layers` holds the table of ARCHITECTURE.md against every manifest; `test` runs every test and
 //! says at its end what was skipped and why; `fuzz` runs the guided fuzzing; `ci` is everything a change has to
@@ -11,6 +11,7 @@ mod layers;
 mod planted;
 mod purity;
 mod run;
+mod torture;
 mod workspace;
 
 use std::process::ExitCode;
@@ -23,6 +24,8 @@ commands:
   test      build the rump command, run every test, list what was skipped
   ci        fmt, clippy, layers, tests and documentation
   fuzz      guided fuzzing of every parser of outside data, from seeds that are made first
+  torture   the tests of power cuts, random operations and threads in their long form; --planted: find the defects of
+            crash safety that are planted in a copy of the sources
   msrv      check everything with the oldest compiler that is promised
   no-std    check what must do without std against core and alloc alone
 
@@ -78,6 +81,7 @@ fn dispatch(arguments: &[String]) -> Result<(), String> {
         "ci" => ci(Options::parse(rest)?),
         "msrv" => compilers::check_oldest(Options::parse(rest)?),
         "no-std" if rest.is_empty() => compilers::check_without_std(&workspace::load(&workspace::root())?),
+        "torture" => torture::run(rest),
         "fuzz" => fuzz::run(&fuzz::Options::parse(rest)?),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

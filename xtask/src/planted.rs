@@ -7,13 +7,18 @@ use crate::{fuzz, workspace};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A check and what it becomes.
-struct Defect {
-    name: &'static str,
-    target: &'static str,
-    file: &'static str,
-    check: &'static str,
-    becomes: &'static str,
+/// A check, or another thing done for safety, and what it becomes.
+pub struct Defect {
+    /// What is wrong then.
+    pub name: &'static str,
+    /// The target or the test that has to find it.
+    pub target: &'static str,
+    /// Where the check is.
+    pub file: &'static str,
+    /// The check, which is there once.
+    pub check: &'static str,
+    /// What stands there instead.
+    pub becomes: &'static str,
 }
 
 const DEFECTS: &[Defect] = &[
@@ -83,7 +88,7 @@ pub fn find_all(seconds: u32, seeds: &Path) -> Result<(), String> {
     let tree = fuzz::folder_of("planted");
     let mut missed = Vec::new();
     for defect in DEFECTS {
-        copy_sources(&tree)?;
+        copy_sources(SOURCES, &tree)?;
         defect.plant(&tree)?;
         let programs = fuzz::build(&tree, &fuzz::folder_of("planted-target"))?;
         match fuzz::find_crash(&programs, defect.target, seeds, seconds)? {
@@ -94,19 +99,20 @@ pub fn find_all(seconds: u32, seeds: &Path) -> Result<(), String> {
             }
         }
     }
+    report(&missed, DEFECTS.len())
+}
+
+/// Fails if any of `count` defects was missed.
+pub fn report(missed: &[&str], count: usize) -> Result<(), String> {
     if missed.is_empty() {
         return Ok(());
     }
-    Err(format!(
-        "{} of {} planted defects were not found: {}",
-        missed.len(),
-        DEFECTS.len(),
-        missed.join("; ")
-    ))
+    Err(format!("{} of {count} planted defects were not found: {}", missed.len(), missed.join("; ")))
 }
 
 impl Defect {
-    fn plant(&self, tree: &Path) -> Result<(), String> {
+    /// Puts it into the copy of the sources in `tree`.
+    pub fn plant(&self, tree: &Path) -> Result<(), String> {
         let path = tree.join(self.file);
         let source = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         if source.matches(self.check).count() != 1 {
@@ -117,10 +123,11 @@ impl Defect {
     }
 }
 
-/// Makes `tree` a copy of the sources; files that are the same already keep their times, for cargo's sake.
-fn copy_sources(tree: &Path) -> Result<(), String> {
+/// Makes `tree` a copy of `sources`; files that are the same already keep their times, for cargo's sake.
+pub fn copy_sources(sources: &[&str], tree: &Path) -> Result<(), String> {
     let root = workspace::root();
-    for source in SOURCES {
+    fs::create_dir_all(tree).map_err(|error| format!("{}: {error}", tree.display()))?;
+    for source in sources {
         copy(&root.join(source), &tree.join(source))?;
     }
     Ok(())
@@ -153,7 +160,7 @@ mod tests {
 
     #[test]
     fn every_check_is_in_the_sources_once() {
-        for defect in DEFECTS {
+        for defect in DEFECTS.iter().chain(crate::torture::DEFECTS) {
             let source = fs::read_to_string(workspace::root().join(defect.file)).unwrap();
             assert_eq!(source.matches(defect.check).count(), 1, "{}", defect.name);
         }
