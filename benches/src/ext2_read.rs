@@ -2,19 +2,15 @@
 #![forbid(unsafe_code)]
 
 mod image;
-mod program;
 mod reading;
-mod table;
 
 use image::{Bench, FOLDERS, LARGE};
-use program::{Mounted, debugfs, debugfs_listing, is_installed, rump, timed};
-use std::error::Error;
+use rump_benches::Outcome;
+use rump_benches::program::{Mounted, debugfs, debugfs_listing, is_installed, rump, timed};
+use rump_benches::table::{Format, Table, Target};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
-use table::{Format, Table, Target};
-
-type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// Bytes of the inode tables that a listing of the tree reads: 100,000 inodes of 256 bytes.
 const INODE_BYTES: u64 = 100_000 * 256;

@@ -1,7 +1,7 @@
 //! The images that are read, and the folder they are in.
 
-use crate::Outcome;
-use crate::program::succeed;
+use rump_benches::Outcome;
+use rump_benches::program::succeed;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -10,6 +10,11 @@ use wait4::Wait4;
 
 /// Runs `rump`; an argument that begins with a colon is a path in the image.
 pub fn rump(image: &Path, arguments: &[&str]) -> Outcome<Measure> {
+    measured(rump_command(image, arguments).stdin(Stdio::null()))
+}
+
+/// `rump` with arguments; one that begins with a colon is a path in the image.
+pub fn rump_command(image: &Path, arguments: &[&str]) -> Command {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/rump");
     let mut command = Command::new(std::env::var_os("RUMP_BIN").unwrap_or_else(|| built.into()));
     for argument in arguments {
@@ -18,7 +23,7 @@ pub fn rump(image: &Path, arguments: &[&str]) -> Outcome<Measure> {
             None => command.arg(argument),
         };
     }
-    measured(&mut command)
+    command
 }
 
 /// Runs one request of debugfs.
@@ -57,6 +62,13 @@ impl Mounted {
         Ok(Self { at })
     }
 
+    /// By the host's kernel, through a loop device, for writing.
+    pub fn by_loop_writing(image: &Path, at: PathBuf) -> Outcome<Self> {
+        fs::create_dir_all(&at)?;
+        succeed(Command::new("mount").args(["-o", "loop"]).arg(image).arg(&at))?;
+        Ok(Self { at })
+    }
+
     /// By fuse2fs, for reading.
     pub fn by_fuse2fs(image: &Path, at: PathBuf) -> Outcome<Self> {
         fs::create_dir_all(&at)?;
@@ -82,13 +94,13 @@ impl Drop for Mounted {
 
 /// How long the command takes.
 pub fn timed(command: &mut Command) -> Outcome<Duration> {
-    Ok(measured(command)?.time)
+    Ok(measured(command.stdin(Stdio::null()))?.time)
 }
 
 /// How long the command takes, and how much memory.
-fn measured(command: &mut Command) -> Outcome<Measure> {
+pub fn measured(command: &mut Command) -> Outcome<Measure> {
     let start = Instant::now();
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     let used = child.wait4()?;
     let time = start.elapsed();
     if !used.status.success() {
@@ -99,5 +111,5 @@ fn measured(command: &mut Command) -> Outcome<Measure> {
 
 /// Runs the command. Errors: it is not there, or fails.
 pub fn succeed(command: &mut Command) -> Outcome {
-    measured(command).map(drop)
+    measured(command.stdin(Stdio::null())).map(drop)
 }

@@ -13,6 +13,8 @@ pub enum Target {
     Speed(f64),
     /// Either so many times as fast as the peer, or so many operations in a second.
     SpeedOrRate { speed: f64, operations: u64, per_second: f64 },
+    /// So many operations in a second.
+    Rate { operations: u64, per_second: f64 },
     /// No longer than this.
     Within(Duration),
     /// No more memory than this, in bytes.
@@ -30,6 +32,9 @@ impl Target {
                 let rate = operations as f64 / row.rump.as_secs_f64();
                 Some(speed >= least || rate >= per_second)
             }
+            Self::Rate { operations, per_second } => {
+                Some(operations as f64 / row.rump.as_secs_f64() >= per_second)
+            }
             Self::Within(most) => Some(row.rump <= most),
             Self::Memory(most) => row.memory.map(|bytes| bytes <= most),
             Self::Context => None,
@@ -40,6 +45,7 @@ impl Target {
         match self {
             Self::Speed(least) => format!(">= {least} x"),
             Self::SpeedOrRate { speed, per_second, .. } => format!(">= {speed} x or {per_second}/s"),
+            Self::Rate { per_second, .. } => format!(">= {per_second}/s"),
             Self::Within(most) => format!("<= {}", shown(most)),
             Self::Memory(most) => format!("<= {} MiB", most >> 20),
             Self::Context => String::new(),

@@ -1,0 +1,8 @@
+//! What the benchmarks share: the table, and programs that are measured.
+#![forbid(unsafe_code)]
+
+pub mod program;
+pub mod table;
+
+/// What a benchmark comes to.
+pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
