@@ -3,6 +3,7 @@
 use crate::image::Scratch;
 use crate::program::run_ok;
 use crate::{Check, context};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// A mounted image.
@@ -36,6 +37,13 @@ impl Mounted {
     /// Where it is mounted.
     pub fn path(&self) -> &Path {
         self.point.as_deref().unwrap_or(Path::new("/nonexistent"))
+    }
+
+    /// Writes this file system out, and it alone: a sync of everything would commit what a test beside this one
+    /// means to leave in its journal.
+    pub fn sync(&self) -> Check {
+        let root = context(File::open(self.path()), "root")?;
+        context(rustix::fs::syncfs(&root), "sync")
     }
 
     /// Unmounts and says whether that went well; a drop does it silently.

@@ -99,10 +99,11 @@ fn same_as_after_recovery(name: &str, format: &str, options: &str, spoil: Spoil)
     let long_commit = format!("commit=300{}{options}", if options.is_empty() { "" } else { "," });
     let mounted = Mounted::read_write(&image.path(), &long_commit)?;
     before_the_sync(mounted.path())?;
-    rustix::fs::sync();
+    mounted.sync()?;
     let still_open = after_the_sync(mounted.path())?;
     let ours = image.copy("ours")?;
-    let kernels = image.copy("kernels")?;
+    // Of the copy: the kernel may write to the image meanwhile.
+    let kernels = ours.copy("kernels")?;
     drop(still_open);
     mounted.unmount()?;
     // The kernel's clock for files lags behind by a tick or two.

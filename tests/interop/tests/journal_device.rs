@@ -62,10 +62,10 @@ fn looks_as_after_recovery(name: &str, options: &str) -> Check {
     let (image, journal, device) = make(name, options)?;
     let mounted = Mounted::read_write(&image.path(), &format!("commit=300,journal_path={}", device.0))?;
     source::fill(mounted.path(), 100)?;
-    rustix::fs::sync();
+    mounted.sync()?;
     change(mounted.path())?;
     let (ours, our_journal) = (image.copy("ours")?, journal.copy("ours")?);
-    let (kernels, kernels_journal) = (image.copy("kernels")?, journal.copy("kernels")?);
+    let (kernels, kernels_journal) = (ours.copy("kernels")?, our_journal.copy("kernels")?);
     mounted.unmount()?;
     if !ours.superblock()?.contains("needs_recovery") {
         return Err("the copy is clean, so it proves nothing".to_string());
@@ -97,7 +97,7 @@ fn another_journal() -> Check {
     let (image, _, device) = make("volume", "-t ext4 -b 1024")?;
     let mounted = Mounted::read_write(&image.path(), &format!("journal_path={}", device.0))?;
     context(fs::write(mounted.path().join("file"), "content"), "file")?;
-    rustix::fs::sync();
+    mounted.sync()?;
     let ours = image.copy("ours")?;
     mounted.unmount()?;
     let (_, other, _) = make("other", "-t ext4 -b 1024")?;
