@@ -48,21 +48,22 @@ fn caught(
     signal: Signal,
     arguments: &dyn Fn(&Disk) -> Vec<String>,
 ) -> Check<(Disk, ExitStatus, String)> {
-    let whole = {
+    let mut whole = {
         let trial = disk.copy()?;
         let began = Instant::now();
         let arguments = arguments(&trial);
         run_to(0, &arguments.iter().map(String::as_str).collect::<Vec<_>>())?;
         began.elapsed()
     };
-    for attempt in 0..ATTEMPTS {
+    for _ in 0..ATTEMPTS {
         let trial = disk.copy()?;
         let arguments = arguments(&trial);
         let child = start(&arguments.iter().map(String::as_str).collect::<Vec<_>>())?;
-        let delay = whole.mul_f64(0.3 + 0.02 * f64::from(attempt));
-        if let Some((status, complaint)) = signalled(child, delay, signal)? {
+        if let Some((status, complaint)) = signalled(child, whole / 2, signal)? {
             return Ok((trial, status, complaint));
         }
+        // The run that was measured may have been a slow one.
+        whole = whole.mul_f64(0.9);
     }
     Err(format!("{ATTEMPTS} runs ended before the signal"))
 }
