@@ -8,11 +8,14 @@
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::ops::Deref;
 use hashbrown::HashMap;
 use rump_kpi::sync::Mutex;
 
 const SHARDS: usize = 16;
+/// Blocks of memory that are kept for the next copies.
+const MOST_SPARE: usize = 64;
 
 /// The content of a block at one moment.
 #[derive(Clone)]
@@ -61,6 +64,8 @@ struct Slot {
 pub struct BlockCache {
     shards: [Mutex<Shard>; SHARDS],
     blocks_per_shard: usize,
+    /// Memory that nobody looks at any more.
+    spare: Mutex<Vec<Arc<[u8]>>>,
 }
 
 impl BlockCache {
@@ -69,6 +74,7 @@ impl BlockCache {
         Self {
             shards: core::array::from_fn(|_| Mutex::new(Shard::default())),
             blocks_per_shard: (capacity_bytes / SHARDS / block_size as usize).max(2),
+            spare: Mutex::default(),
         }
     }
 
@@ -130,9 +136,26 @@ impl BlockCache {
         let slot = shard.blocks.get_mut(&block)?;
         slot.block.checked = true;
         if Arc::get_mut(&mut slot.block.bytes).is_none() {
-            slot.block.bytes = Arc::from(&slot.block.bytes[..]);
+            slot.block.bytes = self.copy(&slot.block.bytes);
         }
         Arc::get_mut(&mut slot.block.bytes).map(change)
+    }
+
+    fn copy(&self, bytes: &[u8]) -> Arc<[u8]> {
+        let mut spare = self.spare.lock().pop();
+        match spare.as_mut().and_then(Arc::get_mut).filter(|memory| memory.len() == bytes.len()) {
+            Some(memory) => memory.copy_from_slice(bytes),
+            None => spare = None,
+        }
+        spare.unwrap_or_else(|| Arc::from(bytes))
+    }
+
+    /// Takes the memory of what [`begin_change`](Self::begin_change) answered, for the next copy.
+    pub fn recycle(&self, mut before: Block) {
+        let mut spare = self.spare.lock();
+        if spare.len() < MOST_SPARE && Arc::get_mut(&mut before.bytes).is_some() {
+            spare.push(before.bytes);
+        }
     }
 
     /// Puts a block in that does not come from the device, over what was here, with one pin more.

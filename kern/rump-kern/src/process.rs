@@ -6,7 +6,7 @@ use crate::{Credentials, Fd};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering};
-use rump_abi::{Errno, Mode};
+use rump_abi::{Errno, Mode, Stat};
 use rump_kpi::sync::RwLock;
 use rump_kpi::{KError, KResult};
 use rump_vfs::{Follow, Vnode, Walked, Walker, access};
@@ -241,6 +241,20 @@ impl Process {
     /// Walks a path from `dir`. Errors: ENXIO (halted), ESRCH, EBADF and ENOTDIR (of `dir`, for relative paths),
     /// those of the walk.
     pub(crate) fn walk<'p>(&self, dir: Option<Fd>, path: &'p [u8], follow: Follow) -> KResult<Walked<'p>> {
+        self.with_walker(dir, path, |walker| walker.walk(path, follow))
+    }
+
+    /// Attributes of what exists. Errors: those of [`Process::walk`], ENOENT, ENOTDIR, EFTYPE, EIO.
+    pub(crate) fn stat_of_path(&self, dir: Option<Fd>, path: &[u8], follow: Follow) -> KResult<Stat> {
+        self.with_walker(dir, path, |walker| walker.stat(path, follow))
+    }
+
+    fn with_walker<R>(
+        &self,
+        dir: Option<Fd>,
+        path: &[u8],
+        walk: impl FnOnce(&Walker<'_>) -> KResult<R>,
+    ) -> KResult<R> {
         self.shared().check_running()?;
         let mut places = self.places()?;
         if let Some(fd) = dir.filter(|_| path.first() != Some(&b'/')) {
@@ -251,8 +265,7 @@ impl Process {
             places.cwd = vnode;
         }
         let cred = self.cred();
-        let walker = Walker { vfs: &self.shared().vfs, cred: &cred, root: &places.root, start: &places.cwd };
-        walker.walk(path, follow)
+        walk(&Walker { vfs: &self.shared().vfs, cred: &cred, root: &places.root, start: &places.cwd })
     }
 
     /// Walks to what exists. Errors: those of [`Process::walk`], ENOENT, ENOTDIR.

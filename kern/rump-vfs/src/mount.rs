@@ -14,8 +14,8 @@ use rump_kpi::sync::Mutex;
 use rump_kpi::{Attr, Capabilities, FileSystem, KError, KResult};
 
 const SHARDS: usize = 8;
-/// Vnodes in one generation of a shard: 2 * 8 * 512 unused vnodes per mount.
-const GENERATION: usize = 512;
+/// Vnodes in one generation of a shard: 2 * 8 * 1024 unused vnodes per mount, of less than a kilobyte each.
+const GENERATION: usize = 1024;
 
 /// What is mounted where.
 #[derive(Clone, Debug, PartialEq, Eq)]

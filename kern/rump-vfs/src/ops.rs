@@ -6,7 +6,7 @@
 
 use crate::{Credentials, NAME_MAX, Vnode, access};
 use alloc::sync::Arc;
-use rump_abi::{Errno, FileType, Ino};
+use rump_abi::{Errno, FileType, Ino, Stat};
 use rump_kpi::{Capabilities, DirEntry, KError, KResult, NewNode};
 
 /// Steps of the way up that a check for loops takes before it calls the tree damaged.
@@ -37,20 +37,34 @@ pub fn lookup(dir: &Arc<Vnode>, name: &[u8]) -> KResult<Option<Arc<Vnode>>> {
     lookup_locked(dir, name)
 }
 
-/// Asks the driver. The caller holds the lock of `dir`.
+/// As [`lookup`] for a caller who holds the lock of `dir`, so that what is known of a name stays true.
 fn lookup_locked(dir: &Arc<Vnode>, name: &[u8]) -> KResult<Option<Arc<Vnode>>> {
-    match dir.node()?.lookup(name) {
-        Ok(ino) => {
-            let vnode = dir.mount.vnode(ino)?;
-            dir.mount.names.set(dir.ino, name, Some(ino));
-            Ok(Some(vnode))
-        }
-        Err(error) if error.errno == Errno::ENOENT => {
-            dir.mount.names.set(dir.ino, name, None);
-            Ok(None)
-        }
-        Err(error) => Err(error),
+    find(dir, name)?.map(|ino| dir.mount.vnode(ino)).transpose()
+}
+
+/// What `name` names in `dir`, by what is known or by the driver. The caller holds the lock of `dir`.
+fn find(dir: &Arc<Vnode>, name: &[u8]) -> KResult<Option<Ino>> {
+    if let Some(known) = dir.mount.names.find(dir.ino, name) {
+        return Ok(known);
     }
+    let found = match dir.node()?.lookup(name) {
+        Ok(ino) => Some(ino),
+        Err(error) if error.errno == Errno::ENOENT => None,
+        Err(error) => return Err(error),
+    };
+    dir.mount.names.set(dir.ino, name, found);
+    Ok(found)
+}
+
+/// Attributes of what `name` names in `dir`, not crossing mounts. No vnode is made for it: whoever only looks at
+/// many files does not push out those in use. Errors: as [`lookup`].
+pub fn stat(dir: &Arc<Vnode>, name: &[u8]) -> KResult<Option<Stat>> {
+    if name.len() > NAME_MAX {
+        return Err(Errno::ENAMETOOLONG.into());
+    }
+    // With the lock, what is named stays in use.
+    let _shared = dir.entries.read();
+    find(dir, name)?.map(|ino| dir.mount.stat(ino)).transpose()
 }
 
 /// Which entries of a listing the name cache takes.

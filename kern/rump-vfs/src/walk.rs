@@ -9,7 +9,7 @@ use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
-use rump_abi::{Errno, FileType};
+use rump_abi::{Errno, FileType, Stat};
 use rump_kpi::{KError, KResult};
 
 /// Longest name in bytes.
@@ -125,6 +125,39 @@ impl Walker<'_> {
     pub fn lookup(&self, path: &[u8], follow: Follow) -> KResult<Arc<Vnode>> {
         let walked = self.walk(path, follow)?;
         walked.existing().cloned()
+    }
+
+    /// Attributes of an existing file. Errors: those of [`Walker::walk`], ENOENT, ENOTDIR, EFTYPE, EIO.
+    pub fn stat(&self, path: &[u8], follow: Follow) -> KResult<Stat> {
+        match self.stat_of_entry(path, follow)? {
+            Some(stat) => Ok(stat),
+            None => self.lookup(path, follow)?.stat(),
+        }
+    }
+
+    /// Attributes of a file that is nothing but an entry of its directory: by the path it can be no other, and it
+    /// is no link to be followed nor a directory that something may be mounted over.
+    fn stat_of_entry(&self, path: &[u8], follow: Follow) -> KResult<Option<Stat>> {
+        let begin = path.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+        let (above, name) = path.split_at(begin);
+        let may_meet_keys =
+            [self.root, self.start].iter().any(|dir| self.vfs.is_root(dir)) && !self.vfs.etfs().is_empty();
+        if matches!(name, b"" | b"." | b"..") || may_meet_keys {
+            return Ok(None);
+        }
+        check_path(path)?;
+        let dir = if above.is_empty() { self.start.clone() } else { self.lookup(above, Follow::Yes)? };
+        if dir.is_etfs() {
+            return Ok(None);
+        }
+        access::check(self.cred, &dir, access::EXEC)?;
+        let stat = ops::stat(&dir, name)?.ok_or(Errno::ENOENT)?;
+        let is_end = match stat.file_type {
+            FileType::Directory => false,
+            FileType::Symlink => follow != Follow::Yes,
+            _ => true,
+        };
+        Ok(is_end.then_some(stat))
     }
 
     /// Walks up to the last component, which may be missing.

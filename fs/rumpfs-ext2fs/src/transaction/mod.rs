@@ -20,7 +20,7 @@ mod commit;
 mod seal;
 
 use crate::allocation::Space;
-use crate::cache::Block;
+use crate::cache::{Block, BlockCache};
 use crate::cell::Cell;
 use crate::error::Error;
 use crate::inode::file::DirtyFiles;
@@ -70,6 +70,32 @@ pub struct Running {
     orphans: HashMap<Ino, Orphan>,
     /// Makes generations of inodes differ.
     births: u32,
+    /// Empty, for the next handle.
+    memory: Memory,
+}
+
+/// What a handle remembers of its changes. Handles are many and short: each takes the memory of the one before.
+#[derive(Default)]
+struct Memory {
+    undo: Vec<Undo>,
+    touched: HashSet<u64>,
+}
+
+impl Memory {
+    /// To empty a set takes as long as it is large, and few handles touch many blocks.
+    const MOST_TOUCHED: usize = 64;
+
+    fn empty(&mut self, cache: &BlockCache) {
+        for undo in self.undo.drain(..) {
+            if let Undo::Content(_, before) = undo {
+                cache.recycle(before);
+            }
+        }
+        if self.touched.len() > Self::MOST_TOUCHED {
+            *self = Self::default();
+        }
+        self.touched.clear();
+    }
 }
 
 /// An inode on the list of orphans, which is kept in use until it is off.
@@ -141,6 +167,7 @@ impl Running {
             space,
             orphans: HashMap::new(),
             births: 0,
+            memory: Memory::default(),
         }
     }
 
@@ -198,8 +225,7 @@ pub struct Handle<'v> {
     writer: &'v Writer,
     running: MutexGuard<'v, Running>,
     now: TimeSpec,
-    undo: Vec<Undo>,
-    touched: HashSet<u64>,
+    memory: Memory,
     groups: Vec<GroupNo>,
     freed: Vec<Extent>,
     forgotten: Vec<u64>,
@@ -223,14 +249,14 @@ enum Undo {
 }
 
 impl<'v> Handle<'v> {
-    fn new(volume: &'v Volume, writer: &'v Writer, running: MutexGuard<'v, Running>) -> Self {
+    fn new(volume: &'v Volume, writer: &'v Writer, mut running: MutexGuard<'v, Running>) -> Self {
+        let memory = core::mem::take(&mut running.memory);
         Self {
             volume,
             writer,
             running,
             now: writer.now(),
-            undo: Vec::new(),
-            touched: HashSet::new(),
+            memory,
             groups: Vec::new(),
             freed: Vec::new(),
             forgotten: Vec::new(),
@@ -264,13 +290,13 @@ impl<'v> Handle<'v> {
     /// Sets free blocks aside for the caller, who may write to them and then take them in a later operation.
     pub fn reserve(&mut self, extent: Extent) {
         self.running.space.set_aside(extent.start.0, extent.len);
-        self.undo.push(Undo::Reserved(extent));
+        self.memory.undo.push(Undo::Reserved(extent));
     }
 
     /// Ends a reservation: the blocks are in use now, or free again.
     pub fn end_reservation(&mut self, extent: Extent) {
         self.running.space.give_back(extent.start.0, extent.len);
-        self.undo.push(Undo::Unreserved(extent));
+        self.memory.undo.push(Undo::Unreserved(extent));
     }
 
     /// Changes a block of metadata. `change` sees its present content. Errors: EIO, EFTYPE (no such block).
@@ -291,10 +317,10 @@ impl<'v> Handle<'v> {
         let mut bytes = vec![0; self.volume.block_size() as usize];
         let answer = fill(&mut bytes);
         let cache = self.volume.cache();
-        if self.touched.insert(block.0) {
+        if self.memory.touched.insert(block.0) {
             match cache.find(block.0) {
-                Some(before) => self.undo.push(Undo::Content(block.0, before)),
-                None => self.undo.push(Undo::Fresh(block.0)),
+                Some(before) => self.memory.undo.push(Undo::Content(block.0, before)),
+                None => self.memory.undo.push(Undo::Fresh(block.0)),
             }
         }
         cache.put(block.0, bytes.into());
@@ -307,7 +333,7 @@ impl<'v> Handle<'v> {
     }
 
     fn join(&mut self, block: DiskBlock, kind: Kind) -> Result<(), Error> {
-        if self.touched.contains(&block.0) {
+        if self.memory.touched.contains(&block.0) {
             self.set_kind(block, kind);
             return Ok(());
         }
@@ -319,8 +345,8 @@ impl<'v> Handle<'v> {
                 break before;
             }
         };
-        self.touched.insert(block.0);
-        self.undo.push(Undo::Content(block.0, before));
+        self.memory.touched.insert(block.0);
+        self.memory.undo.push(Undo::Content(block.0, before));
         if self.running.blocks.contains_key(&block.0) {
             cache.unpin(block.0);
         }
@@ -331,7 +357,7 @@ impl<'v> Handle<'v> {
     fn set_kind(&mut self, block: DiskBlock, kind: Kind) {
         let before = self.running.blocks.insert(block.0, kind);
         if before != Some(kind) {
-            self.undo.push(Undo::Joined(block.0, before));
+            self.memory.undo.push(Undo::Joined(block.0, before));
         }
     }
 
@@ -348,7 +374,7 @@ impl<'v> Handle<'v> {
     pub fn working_copy(&mut self, cell: &Arc<Cell>) -> Inode {
         let mut inode = Inode::clone(&cell.inode());
         if let Some(time) = cell.take_write_time() {
-            self.undo.push(Undo::WriteTime(cell.clone(), time));
+            self.memory.undo.push(Undo::WriteTime(cell.clone(), time));
             attr::set_write_time(self.volume, &mut inode, time);
         }
         inode
@@ -363,7 +389,7 @@ impl<'v> Handle<'v> {
                 place.copy_from_slice(inode.raw());
             }
         })?;
-        self.undo.push(Undo::Inode(cell.clone(), cell.inode()));
+        self.memory.undo.push(Undo::Inode(cell.clone(), cell.inode()));
         cell.replace(Arc::new(inode));
         Ok(())
     }
@@ -385,7 +411,7 @@ impl<'v> Handle<'v> {
             Some(orphan) => self.running.orphans.insert(ino, orphan),
             None => self.running.orphans.remove(&ino),
         };
-        self.undo.push(Undo::Orphan(ino, before));
+        self.memory.undo.push(Undo::Orphan(ino, before));
     }
 
     /// Notes that the bitmaps or the descriptor of `group` were changed, so that its checksums are made anew.
@@ -433,7 +459,7 @@ impl<'v> Handle<'v> {
 
     fn take_back(&mut self) {
         let cache = self.volume.cache();
-        for undo in self.undo.drain(..).rev() {
+        for undo in self.memory.undo.drain(..).rev() {
             match undo {
                 Undo::Content(block, before) => cache.restore(block, before),
                 Undo::Fresh(block) => cache.discard(block),
@@ -467,5 +493,7 @@ impl Drop for Handle<'_> {
         if !self.finished {
             self.take_back();
         }
+        self.memory.empty(self.volume.cache());
+        self.running.memory = core::mem::take(&mut self.memory);
     }
 }

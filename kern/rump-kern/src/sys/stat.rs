@@ -13,12 +13,12 @@ pub(crate) fn follow_unless(flags: AtFlags) -> Follow {
 impl Process {
     /// Attributes, following symbolic links. Errors: those of the path walk, EFTYPE, EIO.
     pub fn stat(&self, path: impl AsRef<[u8]>) -> KResult<Stat> {
-        self.lookup(None, path.as_ref(), Follow::Yes)?.stat()
+        self.stat_of_path(None, path.as_ref(), Follow::Yes)
     }
 
     /// Attributes of the link itself. Errors: as [`Process::stat`].
     pub fn lstat(&self, path: impl AsRef<[u8]>) -> KResult<Stat> {
-        self.lookup(None, path.as_ref(), Follow::No)?.stat()
+        self.stat_of_path(None, path.as_ref(), Follow::No)
     }
 
     /// Attributes of an open file. Errors: EBADF, EFTYPE, EIO.
@@ -28,7 +28,7 @@ impl Process {
 
     /// Attributes, relative to `dir`. Errors: EBADF, ENOTDIR, as [`Process::stat`].
     pub fn fstatat(&self, dir: Option<Fd>, path: impl AsRef<[u8]>, flags: AtFlags) -> KResult<Stat> {
-        self.lookup(dir, path.as_ref(), follow_unless(flags))?.stat()
+        self.stat_of_path(dir, path.as_ref(), follow_unless(flags))
     }
 
     /// Checks permissions: 4 read, 2 write, 1 execute, 0 existence. Errors: EINVAL (other bits), those of the

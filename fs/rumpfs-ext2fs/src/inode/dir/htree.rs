@@ -4,6 +4,7 @@
 //! those whose hash goes on from the last; both bound the work.
 
 use super::change::Slot;
+use super::record::{self, Form};
 use super::{check_node, linear};
 use crate::cache::Block;
 use crate::error::{Error, Place};
@@ -200,14 +201,9 @@ fn find_in_leaf(
     name: &[u8],
 ) -> Result<Option<(Ino, Slot)>, Error> {
     let Some((at, bytes)) = linear::read_leaf(volume, inode, block)? else { return Err(hole(inode, block)) };
-    let mut found = None;
-    linear::walk(volume, at, &bytes, 0, 0, &mut |entry| {
-        if entry.name == name {
-            found = Some((entry.ino, Slot::Block(block, at)));
-        }
-        found.is_none()
-    })?;
-    Ok(found)
+    let form = Form::of(volume);
+    let found = record::find(&bytes, name, form, Place::Block(at))?;
+    Ok(found.map(|(_, record)| (Ino(record.ino), Slot::Block(block, at))))
 }
 
 fn read_block(volume: &Volume, inode: &Inode, block: FileBlock) -> Result<(DiskBlock, Block), Error> {

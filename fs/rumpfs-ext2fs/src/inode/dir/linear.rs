@@ -25,51 +25,67 @@ pub fn read(
     sink: &mut dyn FnMut(Entry<'_>) -> bool,
 ) -> Result<(), Error> {
     let bits = volume.superblock().block_bits;
-    let blocks = inode.size().div_ceil(1 << bits);
     let mut first_error = Ok(());
-    let mut block = cursor >> bits;
+    let each = each_block(volume, inode, FileBlock(cursor >> bits), &mut |block, at, bytes| {
+        let mut going = true;
+        // What a block with a wrong checksum seems to hold is given all the same, and the damage reported.
+        let sound = volume.verify(at, bytes, |bytes| check_leaf(volume, inode, block, at, bytes));
+        let walked = walk(volume, at, bytes, block.0 << bits, cursor, &mut |entry| {
+            going = sink(entry);
+            going
+        });
+        let result = core::mem::replace(&mut first_error, Ok(()));
+        first_error = if going { result.and(sound).and(walked) } else { Ok(()) };
+        going
+    });
+    first_error.and(each)
+}
+
+/// Gives the blocks from `first` on that are no holes to `sink`, until it answers false. Errors: EFTYPE (longer than
+/// the volume), EIO.
+fn each_block(
+    volume: &Volume,
+    inode: &Inode,
+    first: FileBlock,
+    sink: &mut dyn FnMut(FileBlock, DiskBlock, &Block) -> bool,
+) -> Result<(), Error> {
+    let blocks = inode.size().div_ceil(volume.block_size().into());
+    let mut block = first.0;
     while block < blocks {
         if block >= volume.readable_blocks() {
             let why = format!("{} bytes are more than the volume holds", inode.size());
-            return first_error.and(Err(Error::corrupt("directory", Place::Inode(inode.number()), 4, why)));
+            return Err(Error::corrupt("directory", Place::Inode(inode.number()), 4, why));
         }
         let run = map::find_run(volume, inode, FileBlock(block))?;
         let Mapping::At(at) = run.mapping else {
             block = run.end();
             continue;
         };
-        let start = block << bits;
-        let mut going = true;
-        // What a block with a wrong checksum seems to hold is given all the same, and the damage reported.
-        let bytes = volume.read_block_ahead(at, run.len)?;
-        let sound = volume.verify(at, &bytes, |bytes| check_leaf(volume, inode, FileBlock(block), at, bytes));
-        let walked = walk(volume, at, &bytes, start, cursor, &mut |entry| {
-            going = sink(entry);
-            going
-        });
-        if !going {
-            return Ok(());
+        if !sink(FileBlock(block), at, &volume.read_block_ahead(at, run.len)?) {
+            break;
         }
-        first_error = first_error.and(sound).and(walked);
         block += 1;
     }
-    first_error
+    Ok(())
 }
 
-/// Finds a name and the place of its entry. Errors: EFTYPE, EIO.
+/// Finds a name and the place of its entry. A damaged block is an error only if no other has the name. Errors:
+/// EFTYPE, EIO.
 pub fn locate(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Option<(Ino, Slot)>, Error> {
-    let bits = volume.superblock().block_bits;
-    let mut found = None;
-    let result = read(volume, inode, 0, &mut |entry| {
-        if entry.name == name {
-            // An entry ends behind its first byte and in its block.
-            found = Some((entry.ino, FileBlock((entry.next - 1) >> bits)));
+    let form = Form::of(volume);
+    let (mut found, mut first_error) = (None, Ok(()));
+    let each = each_block(volume, inode, FileBlock(0), &mut |block, at, bytes| {
+        let sound = volume.verify(at, bytes, |bytes| check_leaf(volume, inode, block, at, bytes));
+        match sound.and_then(|()| record::find(bytes, name, form, Place::Block(at))) {
+            Ok(record) => found = record.map(|(_, record)| (Ino(record.ino), Slot::Block(block, at))),
+            Err(error) => {
+                let earlier = core::mem::replace(&mut first_error, Ok(()));
+                first_error = earlier.and(Err(error));
+            }
         }
         found.is_none()
     });
-    let Some((ino, block)) = found else { return result.map(|()| None) };
-    let at = read_leaf(volume, inode, block)?.map(|(at, _)| Slot::Block(block, at));
-    Ok(at.map(|slot| (ino, slot)))
+    if found.is_some() { Ok(found) } else { first_error.and(each).map(|()| None) }
 }
 
 /// Reads a block with entries whose checksum is right; `None` for a hole.

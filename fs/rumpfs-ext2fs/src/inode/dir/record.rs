@@ -78,31 +78,72 @@ impl<'a> NewEntry<'a> {
     }
 }
 
-impl Record<'_> {
-    /// The bytes that it does not need.
-    fn spare(&self) -> usize {
-        if self.ino == 0 { self.length } else { self.length.saturating_sub(needed(self.name.len())) }
-    }
-}
-
 /// Bytes that a record needs for a name of this length.
 pub fn needed(name_len: usize) -> usize {
     (HEAD + name_len).next_multiple_of(4)
 }
 
+/// What a record says before its name, in one word: a change of a large directory reads some hundred of them.
+#[derive(Clone, Copy)]
+struct Head(u64);
+
+impl Head {
+    /// Reads the head of the record at `offset` of a chain; `None` if it breaks the chain.
+    #[inline]
+    fn read(chain: &[u8], offset: usize, form: Form) -> Option<Self> {
+        let rest = chain.get(offset..)?;
+        let head = Self(u64::from_le_bytes(*rest.first_chunk()?));
+        let length = head.length(form);
+        (length >= HEAD + head.name_len() && length % 4 == 0 && length <= rest.len()).then_some(head)
+    }
+
+    fn ino(self) -> u32 {
+        self.0 as u32
+    }
+
+    #[inline]
+    fn length(self, form: Form) -> usize {
+        record_length(((self.0 >> 32) as u16).to_le_bytes(), form.block_size)
+    }
+
+    fn name_len(self) -> usize {
+        (self.0 >> 48) as usize & 0xff
+    }
+
+    fn code(self) -> u8 {
+        (self.0 >> 56) as u8
+    }
+
+    /// The bytes that it does not need.
+    #[inline]
+    fn spare(self, form: Form) -> usize {
+        // What was read fits.
+        self.length(form) - if self.ino() == 0 { 0 } else { needed(self.name_len()).min(self.length(form)) }
+    }
+}
+
 /// Reads the record at the start of `bytes`, the rest of a chain.
 pub fn parse(bytes: &[u8], form: Form) -> Result<Record<'_>, String> {
-    let head = bytes.get(..HEAD).ok_or_else(|| format!("{} bytes are left", bytes.len()))?;
-    let ino = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
+    let Some(head) = Head::read(bytes, 0, form) else { return Err(breach(bytes, form)) };
+    let name = &bytes[HEAD..HEAD + head.name_len()];
+    let code = if form.typed { head.code() } else { 0 };
+    Ok(Record { ino: head.ino(), length: head.length(form), name, code })
+}
+
+/// How the record at the start of `bytes` breaks the chain.
+#[cold]
+fn breach(bytes: &[u8], form: Form) -> String {
+    let Some(head) = bytes.get(..HEAD) else { return format!("{} bytes are left", bytes.len()) };
     let length = record_length([head[4], head[5]], form.block_size);
     if length < HEAD || length % 4 != 0 || length > bytes.len() {
-        return Err(format!("record length {length} with {} bytes left", bytes.len()));
+        return format!("record length {length} with {} bytes left", bytes.len());
     }
-    let name_len = usize::from(head[6]);
-    let Some(name) = bytes[..length].get(HEAD..HEAD + name_len) else {
-        return Err(format!("name of {name_len} bytes in a record of {length}"));
-    };
-    Ok(Record { ino, length, name, code: if form.typed { head[7] } else { 0 } })
+    format!("name of {} bytes in a record of {length}", head[6])
+}
+
+#[cold]
+fn broken(chain: &[u8], offset: usize, form: Form, place: Place) -> Error {
+    damaged(place, offset, breach(&chain[offset..], form))
 }
 
 /// The records of a chain with their offsets. It ends after the first that breaks the chain.
@@ -129,22 +170,51 @@ pub fn all(chain: &[u8], form: Form, place: Place) -> Result<Vec<(usize, Record<
     each(chain, form).map(|record| record.map_err(|(offset, why)| damaged(place, offset, why))).collect()
 }
 
+/// The first entry of this name and its offset, in a chain that is whole up to it.
+pub fn find<'a>(
+    chain: &'a [u8],
+    name: &[u8],
+    form: Form,
+    place: Place,
+) -> Result<Option<(usize, Record<'a>)>, Error> {
+    let mut offset = 0;
+    while offset < chain.len() {
+        let Some(head) = Head::read(chain, offset, form) else {
+            return Err(broken(chain, offset, form, place));
+        };
+        if head.name_len() == name.len() && head.ino() != 0 {
+            let start = offset + HEAD;
+            // Names of one directory often differ in their last byte.
+            let of = chain.get(start..start + name.len());
+            if of.is_some_and(|of| of.last() == name.last() && of == name) {
+                return Ok(parse(&chain[offset..], form).ok().map(|record| (offset, record)));
+            }
+        }
+        offset += head.length(form);
+    }
+    Ok(None)
+}
+
 /// The first record that has room for a name of this length.
 pub fn find_room(chain: &[u8], name_len: usize, form: Form, place: Place) -> Result<Option<usize>, Error> {
-    for record in each(chain, form) {
-        let (offset, record) = record.map_err(|(offset, why)| damaged(place, offset, why))?;
-        if record.spare() >= needed(name_len) {
+    let (wanted, mut offset) = (needed(name_len), 0);
+    while offset < chain.len() {
+        let Some(head) = Head::read(chain, offset, form) else {
+            return Err(broken(chain, offset, form, place));
+        };
+        if head.spare(form) >= wanted {
             return Ok(Some(offset));
         }
+        offset += head.length(form);
     }
     Ok(None)
 }
 
 /// Stores an entry in the spare bytes of the record at `at`, as [`find_room`] answered it.
 pub fn insert(chain: &mut [u8], at: usize, new: &NewEntry<'_>, form: Form) {
-    let Some(Ok(record)) = chain.get(at..).map(|rest| parse(rest, form)) else { return };
-    let (spare, length) = (record.spare(), record.length);
-    let kept = length - spare;
+    let Some(head) = Head::read(chain, at, form) else { return };
+    let spare = head.spare(form);
+    let kept = head.length(form) - spare;
     if kept > 0 {
         put_length(&mut chain[at..], kept, form);
     }
@@ -153,16 +223,9 @@ pub fn insert(chain: &mut [u8], at: usize, new: &NewEntry<'_>, form: Form) {
 
 /// Removes the entry of this name. Answers whether it was there.
 pub fn remove(chain: &mut [u8], name: &[u8], form: Form) -> bool {
-    let mut before = None;
-    let mut found = None;
-    for (offset, record) in each(chain, form).flatten() {
-        if record.ino != 0 && record.name == name {
-            found = Some((offset, record.length));
-            break;
-        }
-        before = Some((offset, record.length));
-    }
-    let Some((offset, length)) = found else { return false };
+    let Ok(Some((offset, record))) = find(chain, name, form, Place::Volume) else { return false };
+    let length = record.length;
+    let before = before(chain, offset, form);
     // The bytes of what is gone do not stay behind.
     chain[offset..offset + length].fill(0);
     match before {
@@ -172,10 +235,20 @@ pub fn remove(chain: &mut [u8], name: &[u8], form: Form) -> bool {
     true
 }
 
+/// The record that ends at `offset`, with its length.
+fn before(chain: &[u8], offset: usize, form: Form) -> Option<(usize, usize)> {
+    let (mut at, mut found) = (0, None);
+    while at < offset {
+        let length = Head::read(chain, at, form)?.length(form);
+        found = Some((at, length));
+        at += length;
+    }
+    found
+}
+
 /// Lets the entry of this name name another inode. Answers whether it was there.
 pub fn replace(chain: &mut [u8], new: &NewEntry<'_>, form: Form) -> bool {
-    let found = each(chain, form).flatten().find(|(_, record)| record.ino != 0 && record.name == new.name);
-    let Some((offset, _)) = found else { return false };
+    let Ok(Some((offset, _))) = find(chain, new.name, form, Place::Volume) else { return false };
     chain[offset..offset + 4].copy_from_slice(&new.ino.0.to_le_bytes());
     if form.typed {
         chain[offset + 7] = new.code;
@@ -219,7 +292,7 @@ pub fn put_length(record: &mut [u8], length: usize, form: Form) {
 }
 
 fn put(record: &mut [u8], length: usize, new: &NewEntry<'_>, form: Form) {
-    record[..length].fill(0);
+    record[..needed(new.name.len())].fill(0);
     record[..4].copy_from_slice(&new.ino.0.to_le_bytes());
     put_length(record, length, form);
     record[6] = new.name.len() as u8;
