@@ -3,7 +3,7 @@
 use crate::descriptors::{OpenFile, Table};
 use crate::kernel::Shared;
 use crate::{Credentials, Fd};
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering};
 use rump_abi::{Errno, Mode, Stat};
@@ -34,7 +34,21 @@ pub struct Process {
     inner: Arc<Inner>,
 }
 
+/// A process that does not keep its kernel.
+pub(crate) struct WeakProcess(Weak<Inner>);
+
+impl WeakProcess {
+    /// The process. Errors: ESRCH (nobody has it any more).
+    pub(crate) fn upgrade(&self) -> KResult<Process> {
+        Ok(Process { inner: self.0.upgrade().ok_or(Errno::ESRCH)? })
+    }
+}
+
 impl Process {
+    pub(crate) fn downgrade(&self) -> WeakProcess {
+        WeakProcess(Arc::downgrade(&self.inner))
+    }
+
     pub(crate) fn first(shared: Arc<Shared>) -> KResult<Self> {
         let root = shared.vfs.root()?;
         Ok(Self::new(shared, Credentials::root(), Mode::new(0o022), Some(Places { cwd: root.clone(), root })))

@@ -43,9 +43,10 @@ impl Process {
         let device = args.source.as_deref().map(|path| self.find_device(path)).transpose()?;
         let read_only = args.flags.contains(MountFlags::RDONLY);
         let shared = self.shared();
-        let process = self.clone();
+        // A driver may keep its environment as long as it is mounted: it must not keep the kernel.
+        let process = self.downgrade();
         let environment = Environment {
-            find_device: Arc::new(move |path| process.find_device(path.as_bytes())),
+            find_device: Arc::new(move |path| process.upgrade()?.find_device(path.as_bytes())),
             ..shared.environment.clone()
         };
         let fs = fs_type.mount(device, read_only, &args.options, &environment)?;
