@@ -118,6 +118,15 @@ impl BlockCache {
         }
     }
 
+    /// Pins a block, whose content is about to change. Answers whether it is here.
+    pub fn pin(&self, block: u64) -> bool {
+        let mut shard = self.shard(block).lock();
+        let Some(slot) = shard.blocks.get_mut(&block) else { return false };
+        slot.pins += 1;
+        shard.epoch += 1;
+        true
+    }
+
     /// Begins a change: pins the block and answers its content so far, for [`restore`](Self::restore). `None` if
     /// the block is not here.
     pub fn begin_change(&self, block: u64) -> Option<Block> {

@@ -145,7 +145,7 @@ pub fn update<R>(
     let (block, at) = place(handle.volume(), group);
     // Behind a short descriptor there is the next one, not an upper half.
     let end = at + usize::from(handle.volume().superblock().desc_size);
-    handle.modify(block, Kind::Plain, |bytes| descriptor.emit(&mut bytes[at..end]))?;
+    handle.modify_part(block, Kind::Plain, at..end, |bytes| descriptor.emit(bytes))?;
     handle.touch_group(group);
     Ok(answer)
 }

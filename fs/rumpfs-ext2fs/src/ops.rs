@@ -159,16 +159,15 @@ impl FileSystem for Mounted {
 
     fn forget(&self, ino: Ino) {
         let Ok(number) = u32::try_from(ino.0) else { return };
-        let (Some(writer), Some(cell)) = (self.volume.writer(), self.volume.find_cell(units::Ino(number)))
-        else {
-            return;
-        };
-        if cell.inode().base().i_links_count.get() == 0 {
+        let Some(cell) = self.volume.find_cell(units::Ino(number)) else { return };
+        if let Some(writer) = self.volume.writer().filter(|_| cell.inode().base().i_links_count.get() == 0) {
             if let Err(error) = orphan::release(&self.volume, &cell) {
                 // It stays on the list of orphans: the next mount frees it.
                 writer.note(&alloc::format!("ext2fs: {} stays an orphan: {error}", cell.number()));
             }
         }
+        // The node, which is on its way out, has the other use of it.
+        self.volume.forget_cell(cell);
     }
 }
 

@@ -282,6 +282,15 @@ impl Volume {
         self.cells.lock().by_number.get(&ino).and_then(Weak::upgrade)
     }
 
+    /// Forgets a cell that the caller is the last but one to use: who asks for the inode later makes another. A cell
+    /// with content in memory has one more user.
+    pub fn forget_cell(&self, cell: Arc<Cell>) {
+        let mut cells = self.cells.lock();
+        if Arc::strong_count(&cell) <= 2 {
+            cells.by_number.remove(&cell.number());
+        }
+    }
+
     /// Takes in the cell of an inode that was just made.
     pub fn add_cell(&self, cell: &Arc<Cell>) {
         self.cells.lock().insert(cell);

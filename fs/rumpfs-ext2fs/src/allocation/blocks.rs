@@ -184,13 +184,15 @@ fn change(handle: &mut Handle<'_>, extent: Extent, to: Use) -> Result<(), Error>
 fn change_group(
     handle: &mut Handle<'_>,
     group: GroupNo,
-    (from, to): (u32, u32),
+    (first, end): (u32, u32),
     change: Use,
     at: DiskBlock,
 ) -> Result<(), Error> {
     let (_, block) = bitmap::load(handle, group, Bitmap::Blocks)?;
-    let count = to - from;
-    let fits = handle.modify(block, bitmap::kind(group, Bitmap::Blocks), |bytes| {
+    let count = end - first;
+    let part = first as usize / 8..end.div_ceil(8) as usize;
+    let (from, to) = (first % 8, end - first / 8 * 8);
+    let fits = handle.modify_part(block, bitmap::kind(group, Bitmap::Blocks), part, |bytes| {
         let fits = all_are(bytes, from, to, change == Use::Free);
         match (fits, change) {
             (true, Use::Taken) => set_range(bytes, from, to),
@@ -200,7 +202,7 @@ fn change_group(
         fits
     })?;
     if !fits {
-        let why = format!("the bitmap of {group} does not agree about {count} clusters from bit {from}");
+        let why = format!("the bitmap of {group} does not agree about {count} clusters from bit {first}");
         return Err(Error::corrupt("block bitmap", Place::Block(at), 0, why));
     }
     group::update(handle, group, |descriptor| match change {

@@ -83,7 +83,12 @@ fn allocate_in(handle: &mut Handle<'_>, group: GroupNo, file_type: FileType) -> 
         return Ok(None);
     };
     clear_table_block(handle, &descriptor, bit, &bytes)?;
-    handle.modify(at, bitmap::kind(group, Bitmap::Inodes), |bytes| set_range(bytes, bit, bit + 1))?;
+    // Who still looks at a block while it changes makes that a copy.
+    drop(bytes);
+    let (byte, bit_in_byte) = (bit as usize / 8, bit % 8);
+    handle.modify_part(at, bitmap::kind(group, Bitmap::Inodes), byte..byte + 1, |bytes| {
+        set_range(bytes, bit_in_byte, bit_in_byte + 1);
+    })?;
     group::update(handle, group, |descriptor| {
         descriptor.free_inodes = descriptor.free_inodes.saturating_sub(1);
         descriptor.used_dirs += u32::from(file_type == FileType::Directory);
@@ -118,7 +123,8 @@ pub fn free(handle: &mut Handle<'_>, ino: Ino, file_type: FileType) -> Result<()
         return Err(wrong(format!("{ino} belongs to the volume itself")));
     }
     let (_, at) = bitmap::load(handle, group, Bitmap::Inodes)?;
-    let was_used = handle.modify(at, bitmap::kind(group, Bitmap::Inodes), |bytes| {
+    let (byte, bit) = (bit as usize / 8, bit % 8);
+    let was_used = handle.modify_part(at, bitmap::kind(group, Bitmap::Inodes), byte..byte + 1, |bytes| {
         let used = all_are(bytes, bit, bit + 1, true);
         clear_range(bytes, bit, bit + 1);
         used

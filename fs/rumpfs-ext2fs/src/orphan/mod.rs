@@ -85,9 +85,9 @@ fn change_superblock(
 ) -> Result<(), Error> {
     let superblock = handle.volume().superblock();
     let at = superblock::offset_in_block(superblock);
-    handle.modify(superblock.primary_block(), Kind::Superblock, |bytes| {
-        let raw = bytes.get_mut(at..at + superblock::SIZE).map(layout::Superblock::mut_from_bytes);
-        if let Some(Ok(raw)) = raw {
+    let part = at..at + superblock::SIZE;
+    handle.modify_part(superblock.primary_block(), Kind::Superblock, part, |bytes| {
+        if let Ok(raw) = layout::Superblock::mut_from_bytes(bytes) {
             change(raw);
         }
     })

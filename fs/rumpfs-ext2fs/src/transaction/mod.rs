@@ -22,7 +22,7 @@ mod seal;
 use crate::allocation::Space;
 use crate::cache::{Block, BlockCache};
 use crate::cell::Cell;
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::inode::file::DirtyFiles;
 use crate::inode::{Inode, attr};
 use crate::units::{DiskBlock, Extent, GroupNo, Ino};
@@ -30,6 +30,7 @@ use crate::volume::Volume;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use hashbrown::{HashMap, HashSet};
 use rump_kpi::sync::{Mutex, MutexGuard};
@@ -78,7 +79,10 @@ pub struct Running {
 #[derive(Default)]
 struct Memory {
     undo: Vec<Undo>,
+    /// Blocks whose whole content before is in `undo`.
     touched: HashSet<u64>,
+    /// What changed parts of blocks held before.
+    parts: Vec<u8>,
 }
 
 impl Memory {
@@ -95,6 +99,7 @@ impl Memory {
             *self = Self::default();
         }
         self.touched.clear();
+        self.parts.clear();
     }
 }
 
@@ -237,6 +242,12 @@ pub struct Handle<'v> {
 enum Undo {
     /// A block's content before.
     Content(u64, Block),
+    /// The bytes of a block from this one on, the last of `parts` up to there.
+    Part {
+        block: u64,
+        from: usize,
+        kept: usize,
+    },
     /// A block that was not there before.
     Fresh(u64),
     /// A block that was not part of the running transaction before, or was of another kind.
@@ -307,9 +318,38 @@ impl<'v> Handle<'v> {
         change: impl FnOnce(&mut [u8]) -> R,
     ) -> Result<R, Error> {
         self.join(block, kind)?;
-        let missing =
-            || Error::corrupt("block cache", crate::error::Place::Block(block), 0, "lost a pinned block");
-        self.volume.cache().change(block.0, change).ok_or_else(missing)
+        self.volume.cache().change(block.0, change).ok_or_else(|| lost(block))
+    }
+
+    /// As [`modify`](Self::modify) for bytes of a block, of which no more than these are kept for taking them back.
+    /// `change` sees them alone; there are none where the block has no such bytes.
+    pub fn modify_part<R>(
+        &mut self,
+        block: DiskBlock,
+        kind: Kind,
+        part: Range<usize>,
+        change: impl FnOnce(&mut [u8]) -> R,
+    ) -> Result<R, Error> {
+        let whole = self.memory.touched.contains(&block.0);
+        let cache = self.volume.cache();
+        while !whole && !self.running.blocks.contains_key(&block.0) {
+            self.volume.read_block(block)?;
+            if cache.pin(block.0) {
+                break;
+            }
+        }
+        let Memory { undo, parts, .. } = &mut self.memory;
+        let answer = cache.change(block.0, |bytes| {
+            let bytes = bytes.get_mut(part.clone()).unwrap_or_default();
+            if !whole {
+                let kept = parts.len();
+                parts.extend_from_slice(bytes);
+                undo.push(Undo::Part { block: block.0, from: part.start, kept });
+            }
+            change(bytes)
+        });
+        self.set_kind(block, kind);
+        answer.ok_or_else(|| lost(block))
     }
 
     /// Fills a block that becomes metadata now, from zeros; nothing of its old content is read.
@@ -384,8 +424,8 @@ impl<'v> Handle<'v> {
     pub fn store(&mut self, cell: &Arc<Cell>, mut inode: Inode) -> Result<(), Error> {
         inode.seal(self.volume);
         let (block, at) = self.volume.inode_place(cell.number())?;
-        self.modify(block, Kind::Plain, |bytes| {
-            if let Some(place) = bytes.get_mut(at..at + inode.raw().len()) {
+        self.modify_part(block, Kind::Plain, at..at + inode.raw().len(), |place| {
+            if place.len() == inode.raw().len() {
                 place.copy_from_slice(inode.raw());
             }
         })?;
@@ -459,9 +499,17 @@ impl<'v> Handle<'v> {
 
     fn take_back(&mut self) {
         let cache = self.volume.cache();
-        for undo in self.memory.undo.drain(..).rev() {
+        let mut undo = core::mem::take(&mut self.memory.undo);
+        for undo in undo.drain(..).rev() {
             match undo {
                 Undo::Content(block, before) => cache.restore(block, before),
+                Undo::Part { block, from, kept } => {
+                    let before = &self.memory.parts[kept..];
+                    cache.change(block, |bytes| {
+                        bytes[from..from + before.len()].copy_from_slice(before);
+                    });
+                    self.memory.parts.truncate(kept);
+                }
                 Undo::Fresh(block) => cache.discard(block),
                 Undo::Joined(block, Some(kind)) => {
                     self.running.blocks.insert(block, kind);
@@ -486,6 +534,10 @@ impl<'v> Handle<'v> {
             }
         }
     }
+}
+
+fn lost(block: DiskBlock) -> Error {
+    Error::corrupt("block cache", Place::Block(block), 0, "lost a pinned block")
 }
 
 impl Drop for Handle<'_> {

@@ -8,23 +8,42 @@ use alloc::vec::Vec;
 use rump_kpi::sync::Mutex;
 
 /// A run grows to this many bytes; then the next begins.
-const MOST_RUN_BYTES: usize = 1 << 20;
-/// Buffers that are kept for the next run.
-const MOST_BUFFERS: usize = 4;
+pub const MOST_RUN_BYTES: usize = 1 << 20;
+/// Buffers that are kept for the next long run.
+const MOST_LONG: usize = 4;
+/// A buffer of one block or a few, for what small files have.
+const SHORT_BYTES: usize = 4 << 10;
+/// Buffers that are kept for the next short runs.
+const MOST_SHORT: usize = 1024;
 
-/// Memory of full runs, to be used again: fresh memory costs as much as the copy.
+/// Memory of runs that are gone, to be used again: fresh memory costs as much as the copy.
 #[derive(Default)]
-pub struct Buffers(Mutex<Vec<Vec<u8>>>);
+pub struct Buffers {
+    long: Mutex<Vec<Vec<u8>>>,
+    short: Mutex<Vec<Vec<u8>>>,
+}
 
 impl Buffers {
-    fn take(&self) -> Vec<u8> {
-        let kept = self.0.lock().pop();
+    /// An empty buffer of [`MOST_RUN_BYTES`].
+    pub fn take_long(&self) -> Vec<u8> {
+        let kept = self.long.lock().pop();
         kept.unwrap_or_else(|| Vec::with_capacity(MOST_RUN_BYTES))
     }
 
-    fn give(&self, mut run: Vec<u8>) {
-        let mut kept = self.0.lock();
-        if run.capacity() == MOST_RUN_BYTES && kept.len() < MOST_BUFFERS {
+    /// An empty buffer of whatever size.
+    fn take_short(&self) -> Vec<u8> {
+        self.short.lock().pop().unwrap_or_default()
+    }
+
+    /// Takes a buffer that nobody needs any more.
+    pub fn give(&self, mut run: Vec<u8>) {
+        let (kept, most) = match run.capacity() {
+            MOST_RUN_BYTES => (&self.long, MOST_LONG),
+            1..=SHORT_BYTES => (&self.short, MOST_SHORT),
+            _ => return,
+        };
+        let mut kept = kept.lock();
+        if kept.len() < most {
             run.clear();
             kept.push(run);
         }
@@ -112,8 +131,10 @@ impl Content {
         let before = before.filter(|(start, run)| **start + blocks(run, bits) == block);
         let run = match before.filter(|(_, run)| run.len() < MOST_RUN_BYTES) {
             Some((_, run)) => run,
-            None if self.stream == Some(block) => self.runs.entry(block).or_insert_with(|| buffers.take()),
-            None => self.runs.entry(block).or_default(),
+            None if self.stream == Some(block) => {
+                self.runs.entry(block).or_insert_with(|| buffers.take_long())
+            }
+            None => self.runs.entry(block).or_insert_with(|| buffers.take_short()),
         };
         let room = (MOST_RUN_BYTES - run.len())
             .min(usize::try_from(gap.saturating_mul(1 << bits)).unwrap_or(usize::MAX));
@@ -211,7 +232,7 @@ mod tests {
         assert_eq!(all[3_000_000..], [0; 320]);
         content.clear(&buffers);
         assert_eq!((content.bytes(), content.runs().count()), (0, 0));
-        assert!(!buffers.0.lock().is_empty(), "the memory of full runs is kept");
+        assert!(!buffers.long.lock().is_empty(), "the memory of full runs is kept");
     }
 
     #[test]

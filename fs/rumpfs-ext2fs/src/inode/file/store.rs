@@ -7,6 +7,7 @@
 //! So a map never names a block whose content is not on the device, and after a crash a file is not longer than what
 //! reached it. The caller holds `content` of each file alone.
 
+use super::content::{Buffers, MOST_RUN_BYTES};
 use super::limits;
 use super::plan::{Plan, Segment, Target};
 use crate::allocation::{RangeSet, blocks};
@@ -20,8 +21,6 @@ use crate::volume::Volume;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// Bytes that are copied together for one write.
-const PIECE_BYTES: usize = 1 << 20;
 /// Pieces from this size on are written from where they are.
 const LARGE_BYTES: usize = 64 << 10;
 
@@ -54,11 +53,12 @@ fn write_out(volume: &Volume, segments: &[Segment<'_>]) -> Result<(), Error> {
     let bits = volume.superblock().block_bits;
     let mut order: Vec<&Segment<'_>> = segments.iter().collect();
     order.sort_unstable_by_key(|segment| segment.block);
-    let mut piece: Vec<u8> = Vec::new();
+    let buffers = volume.writer().map(|writer| &writer.dirty().buffers);
+    let mut piece = buffers.map(Buffers::take_long).unwrap_or_default();
     let mut start = 0;
     for segment in order {
         let behind = (start << bits) + piece.len() as u64;
-        let goes_on = segment.block << bits == behind && piece.len() + segment.bytes.len() <= PIECE_BYTES;
+        let goes_on = segment.block << bits == behind && piece.len() + segment.bytes.len() <= MOST_RUN_BYTES;
         if !piece.is_empty() && (!goes_on || segment.bytes.len() >= LARGE_BYTES) {
             volume.device().write_at(start << bits, &piece)?;
             piece.clear();
@@ -72,7 +72,13 @@ fn write_out(volume: &Volume, segments: &[Segment<'_>]) -> Result<(), Error> {
         }
         piece.extend_from_slice(segment.bytes);
     }
-    if piece.is_empty() { Ok(()) } else { Ok(volume.device().write_at(start << bits, &piece)?) }
+    if !piece.is_empty() {
+        volume.device().write_at(start << bits, &piece)?;
+    }
+    if let Some(buffers) = buffers {
+        buffers.give(piece);
+    }
+    Ok(())
 }
 
 /// Enters what is new into the maps, with the lengths and times; in as many operations as it takes.
