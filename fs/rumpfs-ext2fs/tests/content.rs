@@ -204,3 +204,26 @@ fn random_changes_are_what_every_reader_sees() {
         run(format, seed, 3, 150);
     }
 }
+
+/// As editors and package managers save: write beside, move over, and trust that one of the two is there.
+#[test]
+fn what_a_file_is_replaced_by_is_there_whenever_its_name_is() {
+    for options in [&["-t", "ext4"][..], &["-t", "ext3"]] {
+        let image = Image::make("replaced", 32, options);
+        let mount = image.mount();
+        mount.create("/config", FileType::Regular).unwrap().write_at(0, b"old").unwrap();
+        mount.fs.sync().unwrap();
+        let new = vec![b'n'; 10_000];
+        mount.create("/config.new", FileType::Regular).unwrap().write_at(0, &new).unwrap();
+        let (root, old) = (mount.find("/").unwrap(), mount.ino("/config").unwrap());
+        root.rename(b"config.new", mount.fs.root(), b"config").unwrap();
+        // This commits the move; nobody asked for the content.
+        mount.create("/other", FileType::Regular).unwrap().fsync().unwrap();
+        let after_a_crash = image.copy();
+        after_a_crash.recover();
+        assert_eq!(after_a_crash.dump("/config"), new, "{options:?}");
+        mount.fs.forget(old);
+        mount.unmount();
+        image.check();
+    }
+}

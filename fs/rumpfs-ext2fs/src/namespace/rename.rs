@@ -7,6 +7,7 @@ use crate::cell::Cell;
 use crate::error::Error;
 use crate::inode::attr::{self, Clock};
 use crate::inode::dir::{self, change};
+use crate::inode::file;
 use crate::transaction::Handle;
 use crate::volume::Volume;
 use alloc::sync::Arc;
@@ -21,6 +22,10 @@ pub fn rename(
     to: &Arc<Cell>,
     to_name: &[u8],
 ) -> Result<(), Error> {
+    if dir::locate(volume, &to.inode(), to_name)?.is_some() {
+        // What takes the place of another is often its new version: after a crash there is one or the other, whole.
+        file::write::flush_ahead(volume, &find(volume, from, name)?.0);
+    }
     volume.retrying(|| {
         check_directory(to)?;
         let mut handle = volume.begin()?;

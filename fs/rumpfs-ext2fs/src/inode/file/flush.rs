@@ -32,6 +32,14 @@ pub fn flush(volume: &Volume, cell: &Arc<Cell>) -> Result<(), Error> {
     }
 }
 
+/// Brings content to the device before anyone asks for it. Errors are kept for those who ask.
+pub fn flush_ahead(volume: &Volume, cell: &Arc<Cell>) {
+    if let Some(writer) = volume.writer() {
+        // What fails is noted in the file.
+        let _ = flush_content(volume, writer, cell, &mut cell.content.write());
+    }
+}
+
 /// Flushes every file. Goes on after an error and answers the first. Errors: ENOSPC, EIO.
 pub fn flush_all(volume: &Volume) -> Result<(), Error> {
     let Some(writer) = volume.writer() else { return Ok(()) };

@@ -5,7 +5,7 @@
 //! operation on metadata but for the time, which waits with the content.
 
 pub use super::allocate::allocate;
-pub use super::flush::{discard, flush, flush_all};
+pub use super::flush::{discard, flush, flush_ahead, flush_all};
 pub use super::size::set_size;
 
 use super::content::Content;
