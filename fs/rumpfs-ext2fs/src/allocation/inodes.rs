@@ -5,7 +5,7 @@
 
 use super::bitmap::{self, all_are, clear_range, find, set_range};
 use crate::error::{Error, Place};
-use crate::group::{self, Bitmap, Descriptor};
+use crate::group::{self, BLOCK_UNINIT, Bitmap, Descriptor};
 use crate::inode::Inode;
 use crate::transaction::{Handle, Kind};
 use crate::units::{DiskBlock, GroupNo, Ino};
@@ -69,8 +69,10 @@ fn allocate_in(handle: &mut Handle<'_>, group: GroupNo, file_type: FileType) -> 
         return Ok(None);
     }
     let (descriptor, at) = bitmap::load(handle, group, Bitmap::Inodes)?;
-    // A group that holds inodes has a block bitmap: it is made if it was not.
-    bitmap::load(handle, group, Bitmap::Blocks)?;
+    if descriptor.flags & BLOCK_UNINIT != 0 {
+        // A group that holds inodes has a block bitmap.
+        bitmap::load(handle, group, Bitmap::Blocks)?;
+    }
     let superblock = volume.superblock();
     let per_group = superblock.raw.s_inodes_per_group.get();
     let bytes = volume.read_block(at)?;

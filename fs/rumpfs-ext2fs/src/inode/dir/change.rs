@@ -135,12 +135,12 @@ pub fn put(
     let volume = handle.volume();
     let form = Form::of(volume);
     let Some((at, bytes)) = linear::read_leaf(volume, inode, block)? else { return Ok(false) };
-    let Some(offset) = record::find_room(&bytes[..form.chain()], new.name.len(), form, Place::Block(at))?
-    else {
-        return Ok(false);
-    };
-    handle.modify(at, Kind::DirLeaf(inode.checksum_seed(volume)), |bytes| {
-        record::insert(&mut bytes[..form.chain()], offset, new, form);
+    let room = record::find_room(&bytes[..form.chain()], new.name.len(), form, Place::Block(at))?;
+    let Some(room) = room else { return Ok(false) };
+    // Who still looks at a block while it changes makes that a copy.
+    drop(bytes);
+    handle.modify_part(at, Kind::DirLeaf(inode.checksum_seed(volume)), room, |record| {
+        record::insert(record, new, form);
     })?;
     Ok(true)
 }

@@ -11,6 +11,7 @@ use crate::volume::Volume;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 use rump_kpi::FileType;
 
 /// Length of the record at the end of a block that holds its checksum.
@@ -196,29 +197,34 @@ pub fn find<'a>(
 }
 
 /// The first record that has room for a name of this length.
-pub fn find_room(chain: &[u8], name_len: usize, form: Form, place: Place) -> Result<Option<usize>, Error> {
+pub fn find_room(
+    chain: &[u8],
+    name_len: usize,
+    form: Form,
+    place: Place,
+) -> Result<Option<Range<usize>>, Error> {
     let (wanted, mut offset) = (needed(name_len), 0);
     while offset < chain.len() {
         let Some(head) = Head::read(chain, offset, form) else {
             return Err(broken(chain, offset, form, place));
         };
         if head.spare(form) >= wanted {
-            return Ok(Some(offset));
+            return Ok(Some(offset..offset + head.length(form)));
         }
         offset += head.length(form);
     }
     Ok(None)
 }
 
-/// Stores an entry in the spare bytes of the record at `at`, as [`find_room`] answered it.
-pub fn insert(chain: &mut [u8], at: usize, new: &NewEntry<'_>, form: Form) {
-    let Some(head) = Head::read(chain, at, form) else { return };
+/// Stores an entry in the spare bytes of a record, which [`find_room`] found.
+pub fn insert(record: &mut [u8], new: &NewEntry<'_>, form: Form) {
+    let Some(head) = Head::read(record, 0, form) else { return };
     let spare = head.spare(form);
     let kept = head.length(form) - spare;
     if kept > 0 {
-        put_length(&mut chain[at..], kept, form);
+        put_length(record, kept, form);
     }
-    put(&mut chain[at + kept..], spare, new, form);
+    put(&mut record[kept..], spare, new, form);
 }
 
 /// Removes the entry of this name. Answers whether it was there.
@@ -385,9 +391,9 @@ mod tests {
         fill_block(&mut block, core::iter::empty(), form);
         assert_eq!(parse(&block, form).unwrap().length, 1 << 16);
         let at = find_room(&block, 5, form, Place::Volume).unwrap().unwrap();
-        insert(&mut block, at, &new(b"first", 12), form);
+        insert(&mut block[at], &new(b"first", 12), form);
         let at = find_room(&block, 6, form, Place::Volume).unwrap().unwrap();
-        insert(&mut block, at, &new(b"second", 13), form);
+        insert(&mut block[at], &new(b"second", 13), form);
         assert_eq!(list(&block, form).len(), 2);
         assert!(remove(&mut block, b"second", form) && remove(&mut block, b"first", form));
         assert_eq!(parse(&block, form).unwrap().length, 1 << 16);
@@ -400,7 +406,7 @@ mod tests {
         fill_block(&mut block, core::iter::empty(), form);
         let mut count = 0;
         while let Some(at) = find_room(&block[..form.chain()], 1, form, Place::Volume).unwrap() {
-            insert(&mut block[..form.chain()], at, &new(b"x", 12), form);
+            insert(&mut block[at], &new(b"x", 12), form);
             count += 1;
         }
         assert_eq!(count, (1024 - TAIL) / 12);
@@ -422,7 +428,7 @@ mod tests {
             match (state >> 60, known) {
                 (0..=9, false) => match find_room(&chain, name.len(), FORM, Place::Volume).unwrap() {
                     Some(at) => {
-                        insert(&mut chain, at, &new(&name, step + 1), FORM);
+                        insert(&mut chain[at], &new(&name, step + 1), FORM);
                         model.insert(name, step + 1);
                     }
                     None => full += 1,
