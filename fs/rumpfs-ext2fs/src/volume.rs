@@ -49,6 +49,8 @@ struct Cells {
     by_number: HashMap<Ino, Weak<Cell>>,
     /// At this many, those that nobody uses are dropped.
     purge_at: usize,
+    /// The latest that was made: its first user comes after it.
+    newest: Option<Arc<Cell>>,
 }
 
 /// Takes one line for the log.
@@ -286,6 +288,9 @@ impl Volume {
     /// with content in memory has one more user.
     pub fn forget_cell(&self, cell: Arc<Cell>) {
         let mut cells = self.cells.lock();
+        if cells.newest.as_ref().is_some_and(|newest| Arc::ptr_eq(newest, &cell)) {
+            cells.newest = None;
+        }
         if Arc::strong_count(&cell) <= 2 {
             cells.by_number.remove(&cell.number());
         }
@@ -293,7 +298,11 @@ impl Volume {
 
     /// Takes in the cell of an inode that was just made.
     pub fn add_cell(&self, cell: &Arc<Cell>) {
-        self.cells.lock().insert(cell);
+        let mut cells = self.cells.lock();
+        cells.insert(cell);
+        let before = cells.newest.replace(cell.clone());
+        drop(cells);
+        drop(before);
     }
 
     /// Reads an inode; its checksum is verified.

@@ -145,8 +145,8 @@ impl Fields {
 
     /// The seed of checksums of blocks that belong to this inode.
     pub fn checksum_seed(&self, volume: &Volume) -> u32 {
-        let seed = crc32c(volume.checksum_seed(), &self.number.0.to_le_bytes());
-        crc32c(seed, &self.generation().to_le_bytes())
+        let of_both = u64::from(self.number.0) | u64::from(self.generation()) << 32;
+        crc32c(volume.checksum_seed(), &of_both.to_le_bytes())
     }
 
     fn has_wide_checksum(&self, raw: &[u8]) -> bool {
@@ -259,7 +259,8 @@ fn checksum(seed: u32, raw: &[u8], wide: bool) -> u32 {
     if wide {
         head[CHECKSUM_HI_AT..CHECKSUM_HI_AT + 2].fill(0);
     }
-    crc32c(crc32c(seed, head), rest)
+    let sum = crc32c(seed, head);
+    if rest.is_empty() { sum } else { crc32c(sum, rest) }
 }
 
 /// Makes the checksum of a new inode, whose fields are all in use if it is large; the seed is that of its blocks.
