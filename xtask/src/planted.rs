@@ -47,8 +47,8 @@ const DEFECTS: &[Defect] = &[
         name: "directory record that leaves less than a record",
         target: "ext2fs_walk",
         file: "fs/rumpfs-ext2fs/src/inode/dir/record.rs",
-        check: "bytes.get(..HEAD).ok_or_else(|| format!(\"{} bytes are left\", bytes.len()))?",
-        becomes: "&bytes[..HEAD]",
+        check: "let head = Self(u64::from_le_bytes(*rest.first_chunk()?));",
+        becomes: "let head = Self(u64::from_le_bytes(rest[..HEAD].try_into().ok()?));",
     },
     Defect {
         name: "journal descriptor without a last tag",
