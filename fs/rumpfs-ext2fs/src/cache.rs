@@ -191,6 +191,23 @@ impl BlockCache {
         shard.blocks.remove(&block);
     }
 
+    /// The block, if it is here and pinned.
+    pub fn find_pinned(&self, block: u64) -> Option<Block> {
+        let shard = self.shard(block).lock();
+        shard.blocks.get(&block).filter(|slot| slot.pins > 0).map(|slot| slot.block.clone())
+    }
+
+    /// Takes a pin away; with the last one the block goes.
+    pub fn release(&self, block: u64) {
+        let mut shard = self.shard(block).lock();
+        let Some(slot) = shard.blocks.get_mut(&block) else { return };
+        slot.pins = slot.pins.saturating_sub(1);
+        if slot.pins == 0 {
+            shard.epoch += 1;
+            shard.blocks.remove(&block);
+        }
+    }
+
     /// Takes a pin away.
     pub fn unpin(&self, block: u64) {
         let mut shard = self.shard(block).lock();
@@ -259,6 +276,19 @@ mod tests {
         cache.unpin(0);
         (1..1000u64).for_each(|block| drop(insert(&cache, block * 16)));
         assert!(cache.find(0).is_none());
+    }
+
+    #[test]
+    fn a_released_block_goes_with_its_last_pin() {
+        let cache = cache();
+        cache.put(2, Arc::from([1u8].as_slice()));
+        cache.begin_change(2).unwrap();
+        cache.release(2);
+        assert_eq!(cache.find_pinned(2).unwrap()[0], 1);
+        cache.release(2);
+        assert!(cache.find(2).is_none());
+        insert(&cache, 2);
+        assert!(cache.find_pinned(2).is_none());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::error::{Error, Place};
 use crate::features::{Compat, Incompat};
 use crate::probe;
 use crate::recovery;
+use crate::transaction::DataMode;
 use crate::volume::Volume;
 use crate::writing;
 use alloc::format;
@@ -22,6 +23,8 @@ pub struct Options {
     pub journal_path: Option<String>,
     /// How much content may be in memory that is not yet on the device, in MiB.
     pub dirty_mib: Option<u32>,
+    /// How content gets to the device, if not as the superblock has it. Nothing where the mount is for reading.
+    pub data_mode: Option<DataMode>,
 }
 
 impl Options {
@@ -40,6 +43,9 @@ impl Options {
                 ("dirty", mib) => {
                     options.dirty_mib = Some(mib.parse().map_err(|_| invalid(option))?);
                 }
+                ("data", mode) => {
+                    options.data_mode = Some(DataMode::named(mode).ok_or_else(|| invalid(option))?);
+                }
                 ("ro", "") => {}
                 _ => return Err(invalid(option)),
             }
@@ -49,7 +55,7 @@ impl Options {
 }
 
 fn invalid(option: &str) -> KError {
-    let known = "noload, sb=KIB, journal_path=DEVICE and dirty=MIB";
+    let known = "noload, sb=KIB, journal_path=DEVICE, dirty=MIB, data=ordered and data=journal";
     KError::new(Errno::EINVAL, format!("ext2fs: unknown option {option}; known are {known}"))
 }
 
@@ -89,7 +95,7 @@ pub fn mount(
         if options.noload && has_journal {
             return Err(Error::unsupported("writing with the option noload; mount read-only"));
         }
-        let volume = writing::open(volume, environment)?;
+        let volume = writing::open(volume, options.data_mode, environment)?;
         if let (Some(mib), Some(writer)) = (options.dirty_mib, volume.writer()) {
             let bytes = u64::from(mib) << 20;
             writer.dirty().set_limit(usize::try_from(bytes).unwrap_or(usize::MAX));
@@ -121,12 +127,19 @@ mod tests {
 
     #[test]
     fn options_are_known_or_refused() {
-        let options = Options::parse("ro,noload,sb=32768,journal_path=/dev/j,dirty=8").unwrap();
+        let options = Options::parse("ro,noload,sb=32768,journal_path=/dev/j,dirty=8,data=journal").unwrap();
         let journal_path = Some("/dev/j".to_string());
-        let expected =
-            Options { noload: true, superblock_kib: Some(32768), journal_path, dirty_mib: Some(8) };
+        let expected = Options {
+            noload: true,
+            superblock_kib: Some(32768),
+            journal_path,
+            dirty_mib: Some(8),
+            data_mode: Some(DataMode::Journal),
+        };
         assert_eq!(options, expected);
         assert!(Options::parse("journal_path=").is_err());
+        assert_eq!(Options::parse("data=ordered").unwrap().data_mode, Some(DataMode::Ordered));
+        assert_eq!(Options::parse("data=writeback").unwrap_err().errno, Errno::EINVAL);
         assert_eq!(Options::parse("sb=x").unwrap_err().errno, Errno::EINVAL);
         assert_eq!(Options::parse("colour").unwrap_err().errno, Errno::EINVAL);
     }

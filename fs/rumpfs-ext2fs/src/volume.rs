@@ -169,6 +169,22 @@ impl Volume {
         Ok(())
     }
 
+    /// As [`read_bytes`](Self::read_bytes), for content of files. Where nothing more is written, content that goes
+    /// through the journal may not have come home: then it is in the cache.
+    pub fn read_content(&self, start: DiskBlock, within: u64, buf: &mut [u8]) -> Result<(), Error> {
+        self.read_bytes(start, within, buf)?;
+        if self.writer.as_ref().is_some_and(Writer::is_stopped) {
+            let bits = self.superblock.block_bits;
+            let offset = (start.0 << bits) + within;
+            for block in offset >> bits..(offset + buf.len() as u64).div_ceil(1 << bits) {
+                if let Some(bytes) = self.cache.find_pinned(block) {
+                    lay_over(&bytes, block << bits, offset, buf);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Reads one block of metadata through the cache.
     pub fn read_block(&self, block: DiskBlock) -> Result<Block, Error> {
         self.read_block_ahead(block, 1)
@@ -380,15 +396,19 @@ fn overlay_bytes(overlay: &Overlay, bits: u32, offset: u64, buf: &mut [u8]) {
     let end = offset + buf.len() as u64;
     let mut next = overlay.next_from(offset >> bits);
     while let Some(block) = next.filter(|block| *block < end.div_ceil(1 << bits)) {
-        let start = block << bits;
         if let Some(bytes) = overlay.find(block) {
-            let from = offset.max(start);
-            let to = end.min(start + bytes.len() as u64);
-            if from < to {
-                let source = &bytes[(from - start) as usize..(to - start) as usize];
-                buf[(from - offset) as usize..(to - offset) as usize].copy_from_slice(source);
-            }
+            lay_over(bytes, block << bits, offset, buf);
         }
         next = overlay.next_from(block + 1);
+    }
+}
+
+/// Lays `bytes`, which belong at byte `start`, over `buf`, which was read from byte `offset` on.
+fn lay_over(bytes: &[u8], start: u64, offset: u64, buf: &mut [u8]) {
+    let from = offset.max(start);
+    let to = (offset + buf.len() as u64).min(start + bytes.len() as u64);
+    if from < to {
+        let source = &bytes[(from - start) as usize..(to - start) as usize];
+        buf[(from - offset) as usize..(to - offset) as usize].copy_from_slice(source);
     }
 }

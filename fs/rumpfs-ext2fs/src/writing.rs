@@ -12,7 +12,7 @@ use crate::journal::{Journal, Overlay};
 use crate::layout;
 use crate::recovery;
 use crate::superblock;
-use crate::transaction::{Log, Writer};
+use crate::transaction::{DataMode, Log, Writer};
 use crate::units::GroupNo;
 use crate::volume::Volume;
 use alloc::vec;
@@ -21,12 +21,22 @@ use zerocopy::FromBytes;
 
 const STATE_CLEAN: u16 = 1;
 
-/// Makes a volume ready for writing; what its journal holds is brought home first. Errors: EROFS (the device),
-/// ENOTSUP (a feature that is not written, a journal elsewhere), EFTYPE (damaged), EIO.
-pub fn open(mut volume: Volume, environment: &Environment) -> Result<Volume, Error> {
+/// Makes a volume ready for writing; what its journal holds is brought home first. `data_mode` stands over what the
+/// superblock asks for. Errors: EROFS (the device), ENOTSUP (a feature that is not written, a journal elsewhere), EINVAL
+/// (no journal for `data_mode`), EFTYPE (damaged), EIO.
+pub fn open(
+    mut volume: Volume,
+    data_mode: Option<DataMode>,
+    environment: &Environment,
+) -> Result<Volume, Error> {
     check(&volume)?;
+    let has_journal = volume.features().compat.contains(Compat::HAS_JOURNAL);
+    if data_mode == Some(DataMode::Journal) && !has_journal {
+        let why = "ext2fs: data=journal needs a journal, and this volume has none";
+        return Err(KError::new(Errno::EINVAL, why).into());
+    }
     let mut journal = None;
-    if volume.features().compat.contains(Compat::HAS_JOURNAL) {
+    if has_journal {
         let dirty = volume.features().incompat.contains(Incompat::RECOVER);
         // Where the log ends has to be known even if what is in it does not count.
         let overlay = recovery::replay_own(&volume)?;
@@ -42,7 +52,9 @@ pub fn open(mut volume: Volume, environment: &Environment) -> Result<Volume, Err
         journal = Some(Journal::open(volume.device(), &log, &config, next, volume.features())?);
     }
     let number = journal.as_ref().map_or(1, Journal::next);
-    let writer = Writer::new(Log::new(&volume, journal), number, count(&volume)?, environment.clone());
+    let data_mode = data_mode.unwrap_or_else(|| DataMode::asked_by(volume.superblock()));
+    let log = Log::new(&volume, journal);
+    let writer = Writer::new(log, number, count(&volume)?, data_mode, environment.clone());
     let volume = volume.with_writer(writer);
     // The superblock stays in memory as long as the mount.
     let home = volume.superblock().primary_block();

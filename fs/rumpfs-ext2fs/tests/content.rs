@@ -22,6 +22,13 @@ const FORMATS: &[(u64, &[&str])] = &[
     (64, &["-t", "ext4", "-b", "4096", "-I", "128", "-O", "^metadata_csum"]),
 ];
 
+/// The same for content that goes through the journal.
+const JOURNALED: &[(u64, &[&str])] = &[
+    (64, &["-t", "ext3", "-b", "1024", "-J", "size=1"]),
+    (64, &["-t", "ext4", "-b", "4096", "-O", "inline_data"]),
+    (64, &["-t", "ext4", "-b", "1024", "-O", "bigalloc", "-C", "65536"]),
+];
+
 const NAMES: [&str; 3] = ["one", "two", "three"];
 
 struct File {
@@ -128,9 +135,9 @@ fn judge(image: &Image, models: &[Vec<u8>], context: &str) {
     });
 }
 
-fn run(format: &(u64, &[&str]), seed: u64, rounds: u64, steps: u64) {
+fn run(format: &(u64, &[&str]), mode: &str, seed: u64, rounds: u64, steps: u64) {
     let (mebibytes, options) = format;
-    let context = format!("seed {seed}, mke2fs {}", options.join(" "));
+    let context = format!("seed {seed}, mke2fs {} {mode}", options.join(" "));
     println!("{context}");
     let files: Vec<(&str, &[u8])> = NAMES.iter().map(|name| (*name, &b"begin"[..])).collect();
     let image = Image::make_with("content", *mebibytes, options, &files);
@@ -138,7 +145,7 @@ fn run(format: &(u64, &[&str]), seed: u64, rounds: u64, steps: u64) {
     let mut random = Random(seed);
     let mut models = vec![b"begin".to_vec(); NAMES.len()];
     for _ in 0..rounds {
-        let mount = image.mount();
+        let mount = image.try_mount(mode).unwrap();
         let mut files = open(&mount, models);
         for number in 0..steps {
             let file = &mut files[random.below(3) as usize];
@@ -201,7 +208,10 @@ fn small_files_stay_in_their_inodes_and_leave_them() {
 fn random_changes_are_what_every_reader_sees() {
     let seed = std::env::var("SEED").map_or(7, |seed| seed.parse().expect("a number"));
     for format in FORMATS {
-        run(format, seed, 3, 150);
+        run(format, "", seed, 3, 150);
+    }
+    for format in JOURNALED {
+        run(format, "data=journal", seed, 3, 150);
     }
 }
 

@@ -22,17 +22,18 @@ fn free(mount: &Mount) -> u64 {
 
 #[test]
 fn a_full_volume_loses_nothing_and_can_be_filled_again() {
-    for options in [
-        &["-t", "ext4", "-b", "1024"][..],
-        &["-t", "ext2", "-b", "1024"],
-        &["-t", "ext4", "-b", "4096", "-O", "^has_journal"],
-        &["-t", "ext4", "-b", "4096", "-O", "bigalloc", "-C", "16384"],
+    for (options, mode) in [
+        (&["-t", "ext4", "-b", "1024"][..], ""),
+        (&["-t", "ext2", "-b", "1024"], ""),
+        (&["-t", "ext4", "-b", "4096", "-O", "^has_journal"], ""),
+        (&["-t", "ext4", "-b", "4096", "-O", "bigalloc", "-C", "16384"], ""),
+        (&["-t", "ext4", "-b", "1024", "-J", "size=1"], "data=journal"),
     ] {
         let files: Vec<String> = (0..40).map(|number| format!("file{number}")).collect();
         let with: Vec<(&str, &[u8])> = files.iter().map(|name| (name.as_str(), &b""[..])).collect();
         let image = Image::make_with("full", 24, options, &with);
         for round in 0..3u64 {
-            let mount = image.mount();
+            let mount = image.try_mount(mode).unwrap();
             let start = free(&mount);
             let nodes: Vec<_> = files.iter().map(|name| mount.find(name).unwrap()).collect();
             let mut models = vec![Vec::new(); files.len()];
@@ -220,11 +221,15 @@ fn busy(mount: &Mount, seed: u64, steps: u64) -> KResult<Vec<Vec<u8>>> {
 #[test]
 fn a_write_that_fails_is_reported_or_made_good() {
     let files = NAMES.map(|name| (name, &b"begin"[..]));
-    for options in [&["-t", "ext4", "-b", "1024"][..], &["-t", "ext3", "-b", "4096"]] {
+    for (options, mode) in [
+        (&["-t", "ext4", "-b", "1024"][..], ""),
+        (&["-t", "ext3", "-b", "4096"], ""),
+        (&["-t", "ext4", "-b", "1024"], "data=journal"),
+    ] {
         let mut reported = 0;
         for after in (0..160).step_by(7) {
             let image = Image::make_with("fault", 32, options, &files);
-            let mount = image.mount();
+            let mount = image.try_mount(mode).unwrap();
             mount.device.set_fault(Fault::One(after));
             let result = busy(&mount, after, 240);
             assert!(mount.device.had_fault(), "the fault after {after} writes did not come");
@@ -243,7 +248,7 @@ fn a_write_that_fails_is_reported_or_made_good() {
                 }
             }
         }
-        assert!(reported > 10, "{options:?}: {reported} were reported");
+        assert!(reported > 10, "{options:?} {mode}: {reported} were reported");
     }
 }
 
@@ -252,6 +257,9 @@ fn a_device_that_dies_leaves_what_can_be_recovered() {
     let files = NAMES.map(|name| (name, &b"begin"[..]));
     for after in (0..200).step_by(9) {
         let image = Image::make_with("dead", 32, &["-t", "ext4", "-b", "1024"], &files);
+        if after % 3 == 0 {
+            image.tune2fs(&["-o", "journal_data"]);
+        }
         let mount = if after % 2 == 0 { image.mount() } else { image.mount_in_haste() };
         mount.device.set_fault(Fault::All(after));
         assert!(busy(&mount, after, 400).is_err(), "{after}");
@@ -282,10 +290,11 @@ fn damage_met_while_writing_is_an_error_and_no_accident() {
     let files = NAMES.map(|name| (name, &[7u8; 200_000][..]));
     let seed = std::env::var("SEED").map_or(5, |seed| seed.parse().expect("a number"));
     let mut random = Random(seed);
-    for options in [
-        &["-t", "ext2", "-b", "1024"][..],
-        &["-t", "ext4", "-b", "1024", "-O", "^metadata_csum,^has_journal"],
-        &["-t", "ext4", "-b", "4096", "-O", "bigalloc,^metadata_csum,^has_journal", "-C", "16384"],
+    for (options, mode) in [
+        (&["-t", "ext2", "-b", "1024"][..], ""),
+        (&["-t", "ext4", "-b", "1024", "-O", "^metadata_csum,^has_journal"], ""),
+        (&["-t", "ext4", "-b", "4096", "-O", "bigalloc,^metadata_csum,^has_journal", "-C", "16384"], ""),
+        (&["-t", "ext4", "-b", "1024", "-O", "^metadata_csum", "-J", "size=1"], "data=journal"),
     ] {
         let image = Image::make_with("damage", 16, options, &files);
         let mount = image.mount();
@@ -307,7 +316,7 @@ fn damage_met_while_writing_is_an_error_and_no_accident() {
                 bytes[at] = random.next() as u8;
             }
             std::fs::write(image.path(), &bytes).unwrap();
-            let Ok(mount) = image.try_mount("") else { continue };
+            let Ok(mount) = image.try_mount(mode) else { continue };
             for step in 0..40 {
                 let Ok(node) = mount.find(NAMES[random.below(3) as usize]) else { continue };
                 let (offset, len) = (random.below(6_000_000), 1 + random.below(60_000));

@@ -30,6 +30,8 @@ pub const FLAG_COMPRESSED: u32 = 0x4;
 pub const FLAG_ENCRYPTED: u32 = 0x800;
 /// A directory with a hash tree.
 pub const FLAG_INDEX: u32 = 0x1000;
+/// Its content goes through the journal.
+pub const FLAG_JOURNAL_DATA: u32 = 0x4000;
 /// Space counts in blocks.
 pub const FLAG_HUGE_FILE: u32 = 0x4_0000;
 /// Mapped by extents.

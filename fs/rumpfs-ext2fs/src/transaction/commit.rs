@@ -1,6 +1,6 @@
 //! Making transactions durable.
 
-use super::seal::{Sealed, seal};
+use super::seal::{Kind, Sealed, seal};
 use crate::error::Error;
 use crate::journal::Journal;
 use crate::volume::Volume;
@@ -18,7 +18,7 @@ const PIECE_BYTES: usize = 1 << 20;
 pub struct Log {
     journal: Option<Journal>,
     /// Durable in the journal, but not yet at home: the newest committed content of each block.
-    waiting: HashMap<u64, Arc<[u8]>>,
+    waiting: HashMap<u64, (Kind, Arc<[u8]>)>,
     most_blocks: usize,
 }
 
@@ -35,6 +35,11 @@ impl Log {
         self.most_blocks
     }
 
+    /// Whether commits go through a journal.
+    pub fn has_journal(&self) -> bool {
+        self.journal.is_some()
+    }
+
     fn commit(&mut self, volume: &Volume, sealed: &Sealed, now: TimeSpec) -> Result<(), Error> {
         let Some(journal) = &mut self.journal else { return write_in_order(volume, sealed) };
         let bytes = (self.waiting.len() + sealed.blocks.len()) * volume.block_size() as usize;
@@ -46,8 +51,8 @@ impl Log {
         for block in &sealed.revoked {
             self.waiting.remove(block);
         }
-        for (block, _, bytes) in &sealed.blocks {
-            if self.waiting.insert(*block, bytes.clone()).is_some() {
+        for (block, kind, bytes) in &sealed.blocks {
+            if self.waiting.insert(*block, (*kind, bytes.clone())).is_some() {
                 // One pin for as long as it waits is enough.
                 volume.cache().unpin(*block);
             }
@@ -60,11 +65,15 @@ impl Log {
         let Some(journal) = &mut self.journal else { return Ok(()) };
         let mut blocks: alloc::vec::Vec<_> = self.waiting.iter().collect();
         blocks.sort_unstable_by_key(|(block, _)| **block);
-        write_blocks(volume, blocks.iter().map(|(block, bytes)| (**block, &***bytes)))?;
+        write_blocks(volume, blocks.iter().map(|(block, (_, bytes))| (**block, &**bytes)))?;
         volume.device().flush()?;
         journal.empty(volume.device())?;
-        for (block, _) in self.waiting.drain() {
-            volume.cache().unpin(block);
+        for (block, (kind, _)) in self.waiting.drain() {
+            if kind == Kind::Content {
+                volume.cache().release(block);
+            } else {
+                volume.cache().unpin(block);
+            }
         }
         Ok(())
     }
@@ -154,6 +163,19 @@ impl Volume {
             return Err(Error::Refused(Errno::EIO));
         }
         writer.log.lock().write_home(self)
+    }
+
+    /// As [`settle`](Self::settle), for content that went through the journal, whose readers look at the device next.
+    /// Errors: EIO (then the volume takes no more changes, and they look at the cache first).
+    pub fn settle_content(&self) -> Result<(), Error> {
+        let result = self.settle();
+        if let (Err(error), Some(writer)) = (&result, self.writer().filter(|writer| !writer.is_stopped())) {
+            writer.stop();
+            writer.note(&alloc::format!(
+                "ext2fs: content stays in the journal, nothing more is written: {error}"
+            ));
+        }
+        result
     }
 
     /// As [`settle`](Self::settle), and the journal says that there is nothing to recover. Errors: EIO.

@@ -10,6 +10,11 @@
 //! Ordered data: blocks for content are reserved (in memory), then written, and only then do they enter the map of
 //! the file. So no committed map names a block whose content is not on the device.
 //!
+//! Journaled data (`data=journal`, or the attribute `j` of a file): content is part of the operation that maps it, also
+//! where it is mapped already, so a block is old or new after a crash and never half of each. Whoever finished such an
+//! operation brings it home while it still holds `content` alone, see [`Volume::settle_content`]: content is read from
+//! the device, and no copy of it may be left in the log or in the cache when its block gets another owner.
+//!
 //! Freed blocks are not given out before the transaction that freed them is durable: until then a crash brings
 //! their old owner back.
 //!
@@ -17,6 +22,7 @@
 //! inode, the table of cells).
 
 mod commit;
+mod data;
 mod seal;
 
 use crate::allocation::Space;
@@ -37,6 +43,7 @@ use rump_kpi::sync::{Mutex, MutexGuard};
 use rump_kpi::{Environment, Errno, TimeSpec};
 
 pub use commit::Log;
+pub use data::DataMode;
 pub use seal::{Kind, Sealed};
 
 /// The longest that a finished operation stays in memory while others follow, in seconds.
@@ -53,6 +60,8 @@ pub struct Writer {
     stopped: AtomicBool,
     /// Blocks that one transaction may change.
     most_blocks: usize,
+    has_journal: bool,
+    data_mode: DataMode,
     environment: Environment,
     dirty: DirtyFiles,
 }
@@ -116,14 +125,16 @@ pub struct Orphan {
 
 impl Writer {
     /// A writer whose first transaction is `number`.
-    pub fn new(log: Log, number: u32, space: Space, environment: Environment) -> Self {
-        let most_blocks = log.most_blocks();
+    pub fn new(log: Log, number: u32, space: Space, data_mode: DataMode, environment: Environment) -> Self {
+        let (most_blocks, has_journal) = (log.most_blocks(), log.has_journal());
         Self {
             running: Mutex::new(Running::new(number, space)),
             log: Mutex::new(log),
             durable: AtomicU32::new(number.wrapping_sub(1)),
             stopped: AtomicBool::new(false),
             most_blocks,
+            has_journal,
+            data_mode,
             environment,
             dirty: DirtyFiles::new(),
         }
@@ -352,7 +363,8 @@ impl<'v> Handle<'v> {
         answer.ok_or_else(|| lost(block))
     }
 
-    /// Fills a block that becomes metadata now, from zeros; nothing of its old content is read.
+    /// Fills a block that becomes metadata now, or content that goes through the journal, from zeros; nothing of its
+    /// old content is read.
     pub fn create<R>(&mut self, block: DiskBlock, kind: Kind, fill: impl FnOnce(&mut [u8]) -> R) -> R {
         let mut bytes = vec![0; self.volume.block_size() as usize];
         let answer = fill(&mut bytes);

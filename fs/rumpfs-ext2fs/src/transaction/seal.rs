@@ -31,6 +31,8 @@ pub enum Kind {
     Xattrs,
     /// A block of the orphan file; the seed is the inode's.
     OrphanFile(u32),
+    /// Content of a file, which is not kept once it is home.
+    Content,
 }
 
 impl Kind {
@@ -104,7 +106,7 @@ fn seal_block(volume: &Volume, block: DiskBlock, kind: Kind) {
     let superblock = volume.superblock();
     let seed = superblock.checksum_seed;
     match kind {
-        Kind::Plain | Kind::Superblock => {}
+        Kind::Plain | Kind::Superblock | Kind::Content => {}
         Kind::BlockBitmap(group) => {
             let bits = superblock.raw.s_clusters_per_group.get();
             seal_bitmap(volume, block, group, Bitmap::Blocks, bits);

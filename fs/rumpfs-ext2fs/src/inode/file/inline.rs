@@ -5,7 +5,7 @@ use crate::allocation::blocks;
 use crate::error::Error;
 use crate::inode::map::{goal, write};
 use crate::inode::{attr, file, inline};
-use crate::transaction::Handle;
+use crate::transaction::{Handle, Kind};
 use crate::units::{DiskBlock, Extent, FileBlock};
 use rump_kpi::Errno;
 
@@ -68,17 +68,27 @@ impl Change<'_> {
         }
         let extent = blocks::reserve(&mut handle, goal(self.volume, inode.number()), 1)?;
         handle.finish();
-        let moved =
-            self.volume.device().write_at(extent.start.0 << self.volume.superblock().block_bits, &block);
-        let moved = moved.map_err(Error::from).and_then(|()| self.enter_moved(extent));
+        let journaled = self.writer.journals(&inode);
+        let written = if journaled {
+            Ok(())
+        } else {
+            let bits = self.volume.superblock().block_bits;
+            self.volume.device().write_at(extent.start.0 << bits, &block).map_err(Error::from)
+        };
+        let moved = written.and_then(|()| self.enter_moved(extent, journaled.then_some(&block[..])));
         if moved.is_err() {
             self.writer.with_space(|space| space.give_back(extent.start.0, extent.len));
         }
-        moved
+        moved?;
+        if journaled { self.volume.settle_content() } else { Ok(()) }
     }
 
-    fn enter_moved(&self, extent: Extent) -> Result<(), Error> {
+    /// Takes the block into use, with `content` if that goes through the journal.
+    fn enter_moved(&self, extent: Extent, content: Option<&[u8]>) -> Result<(), Error> {
         let mut handle = self.volume.begin()?;
+        if let Some(content) = content {
+            handle.create(extent.start, Kind::Content, |block| block.copy_from_slice(content));
+        }
         inline::to_blocks(&mut handle, self.cell)?;
         blocks::take(&mut handle, extent)?;
         let first = Extent { start: DiskBlock(extent.start.0), len: 1 };

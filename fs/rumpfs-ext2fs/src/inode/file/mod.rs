@@ -111,7 +111,7 @@ fn read_run(volume: &Volume, inode: &Inode, offset: u64, buf: &mut [u8]) -> Resu
         blocks = (blocks + next.len).min(wanted_blocks);
     }
     let len = bytes_of(blocks, bits, within, buf.len());
-    volume.read_bytes(start, within, &mut buf[..len])?;
+    volume.read_content(start, within, &mut buf[..len])?;
     Ok(len)
 }
 

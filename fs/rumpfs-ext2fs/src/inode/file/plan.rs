@@ -41,6 +41,8 @@ pub struct Segment<'a> {
     pub block: u64,
     /// What it is to the map.
     pub target: Target,
+    /// Whether it goes through the journal.
+    pub journaled: bool,
 }
 
 /// See the module.
@@ -62,6 +64,7 @@ impl<'a> Plan<'a> {
         let mut segments = Vec::with_capacity(jobs.len());
         for (job, work) in jobs.iter().enumerate() {
             let inode = work.cell.inode();
+            let journaled = volume.writer().is_some_and(|writer| writer.journals(&inode));
             for (start, piece) in &work.pieces {
                 let (mut at, mut bytes) = (*start, *piece);
                 while !bytes.is_empty() {
@@ -73,7 +76,7 @@ impl<'a> Plan<'a> {
                         Mapping::Unwritten(block) => (block.0, Target::Unwritten),
                         Mapping::Hole => (0, Target::Hole { cluster_is_new: true }),
                     };
-                    segments.push(Segment { job, at, bytes: part, block, target });
+                    segments.push(Segment { job, at, bytes: part, block, target, journaled });
                     (at, bytes) = (at + len, rest);
                 }
             }
@@ -126,6 +129,32 @@ impl<'a> Plan<'a> {
         }
         handle.finish();
         Ok(())
+    }
+
+    /// Cuts what goes through the journal into pieces of at most `most` blocks, which enter the maps one by one.
+    pub fn cut(&mut self, volume: &Volume, most: u64) {
+        let (bits, mask) = (volume.superblock().block_bits, cluster_mask(volume));
+        for mut segment in core::mem::take(&mut self.segments) {
+            loop {
+                let len = (segment.bytes.len() >> bits) as u64;
+                let to_cluster_end = (mask + 1) - (segment.block & mask);
+                let part = match segment.target {
+                    _ if !segment.journaled => len,
+                    Target::Hole { cluster_is_new: false } => len.min(most).min(to_cluster_end),
+                    _ => len.min(most),
+                };
+                let (bytes, rest) = segment.bytes.split_at((part as usize) << bits);
+                self.segments.push(Segment { bytes, ..segment });
+                if rest.is_empty() {
+                    break;
+                }
+                (segment.at, segment.block, segment.bytes) = (segment.at + part, segment.block + part, rest);
+                if let Target::Hole { cluster_is_new } = &mut segment.target {
+                    // The piece before took the cluster that it ends in.
+                    *cluster_is_new = segment.block & mask == 0;
+                }
+            }
+        }
     }
 
     /// The blocks for the beginning of a hole: the first, how many, and whether its cluster is new.

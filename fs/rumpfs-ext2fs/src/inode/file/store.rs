@@ -6,6 +6,10 @@
 //!
 //! So a map never names a block whose content is not on the device, and after a crash a file is not longer than what
 //! reached it. The caller holds `content` of each file alone.
+//!
+//! Content that goes through the journal is left out of step 2. In step 3 it is part of the operation that enters it
+//! into the map, also what is mapped already; and then it is brought home, before anyone reads it there. What fits in
+//! one operation is there after a crash as a whole or not at all; more than that is cut at borders of blocks.
 
 use super::content::{Buffers, MOST_RUN_BYTES};
 use super::limits;
@@ -15,7 +19,7 @@ use crate::cell::Cell;
 use crate::error::Error;
 use crate::inode::Inode;
 use crate::inode::map::write::{self, ROOM_FOR_A_STEP, State, cluster_mask};
-use crate::transaction::Handle;
+use crate::transaction::{Handle, Kind};
 use crate::units::{DiskBlock, Extent, FileBlock};
 use crate::volume::Volume;
 use alloc::sync::Arc;
@@ -37,21 +41,29 @@ pub struct Job<'a> {
 /// Stores all jobs. After an error some may be stored, and some in part. Errors: ENOSPC, EFBIG, EFTYPE, EIO.
 pub fn store(volume: &Volume, jobs: &[Job<'_>]) -> Result<(), Error> {
     let mut plan = Plan::new(volume, jobs)?;
-    let result = plan
-        .reserve(volume, jobs)
+    let reserved = plan.reserve(volume, jobs);
+    let journaled = plan.segments.iter().any(|segment| segment.journaled);
+    if let Some(writer) = volume.writer().filter(|_| journaled) {
+        plan.cut(volume, writer.most_content());
+    }
+    let mut result = reserved
         .and_then(|()| write_out(volume, &plan.segments))
         .and_then(|()| enter(volume, jobs, &plan.segments, &mut plan.reserved));
     plan.cancel(volume);
+    if journaled {
+        // Also after an error: some of it may have entered.
+        result = result.and(volume.settle_content());
+    }
     if result.is_err() {
         jobs.iter().for_each(|job| job.cell.inode().map().clear());
     }
     result
 }
 
-/// Writes the segments where they belong.
+/// Writes the segments where they belong, but for those that go through the journal.
 fn write_out(volume: &Volume, segments: &[Segment<'_>]) -> Result<(), Error> {
     let bits = volume.superblock().block_bits;
-    let mut order: Vec<&Segment<'_>> = segments.iter().collect();
+    let mut order: Vec<&Segment<'_>> = segments.iter().filter(|segment| !segment.journaled).collect();
     order.sort_unstable_by_key(|segment| segment.block);
     let buffers = volume.writer().map(|writer| &writer.dirty().buffers);
     let mut piece = buffers.map(Buffers::take_long).unwrap_or_default();
@@ -93,9 +105,9 @@ fn enter(
         let mut inode = entry.handle.working_copy(job.cell);
         let from = segments.partition_point(|segment| segment.job < index);
         let to = segments.partition_point(|segment| segment.job <= index);
-        let mine = segments[from..to].iter().filter(|segment| segment.target != Target::InPlace);
-        for segment in mine {
-            if entry.is_full() {
+        let has_part = |segment: &&Segment<'_>| segment.journaled || segment.target != Target::InPlace;
+        for segment in segments[from..to].iter().filter(has_part) {
+            if entry.is_full_for(segment) {
                 let reached = (segment.at << volume.superblock().block_bits).min(job.size);
                 entry.keep(job.cell, inode, reached)?;
                 entry = entry.next(volume)?;
@@ -125,11 +137,23 @@ impl<'v, 'r> Entry<'v, 'r> {
         self.steps > 0 && self.handle.room() < ROOM_FOR_A_STEP
     }
 
+    fn is_full_for(&self, segment: &Segment<'_>) -> bool {
+        let bits = self.handle.volume().superblock().block_bits;
+        let content = if segment.journaled { segment.bytes.len() >> bits } else { 0 };
+        self.steps > 0 && self.handle.room() < ROOM_FOR_A_STEP + content
+    }
+
     fn enter(&mut self, inode: &mut Inode, segment: &Segment<'_>) -> Result<(), Error> {
         let volume = self.handle.volume();
         self.steps += 1;
-        let len = (segment.bytes.len() >> volume.superblock().block_bits) as u64;
+        let bits = volume.superblock().block_bits;
+        let len = (segment.bytes.len() >> bits) as u64;
         let extent = Extent { start: DiskBlock(segment.block), len };
+        if segment.journaled {
+            for (block, bytes) in (segment.block..).zip(segment.bytes.chunks_exact(1 << bits)) {
+                self.handle.create(DiskBlock(block), Kind::Content, |content| content.copy_from_slice(bytes));
+            }
+        }
         let at = FileBlock(segment.at);
         match segment.target {
             Target::InPlace => Ok(()),

@@ -17,7 +17,7 @@ use crate::cell::Cell;
 use crate::error::Error;
 use crate::inode::map::{Mapping, find_run};
 use crate::inode::{FLAG_VERITY, Inode};
-use crate::transaction::Writer;
+use crate::transaction::{Kind, Writer};
 use crate::units::FileBlock;
 use crate::volume::Volume;
 use alloc::sync::Arc;
@@ -189,7 +189,8 @@ impl Change<'_> {
         self.zero_in_block(content, size, block_end)
     }
 
-    /// Makes zeros of the bytes `from..to` of one block, in memory or on the device.
+    /// Makes zeros of the bytes `from..to` of one block, in memory or on the device; through the journal in an operation
+    /// of its own, so that they come before what they are made for in either case.
     pub fn zero_in_block(&self, content: &mut Content, from: u64, to: u64) -> Result<(), Error> {
         let bits = self.volume.superblock().block_bits;
         let block = from >> bits;
@@ -200,9 +201,20 @@ impl Change<'_> {
             content.zero(from, to, bits);
             return Ok(());
         }
-        if let Mapping::At(at) = find_run(self.volume, &self.cell.inode(), FileBlock(block))?.mapping {
-            let zeros = vec![0; (to - from) as usize];
-            self.volume.device().write_at((at.0 << bits) + (from - (block << bits)), &zeros)?;
+        let inode = self.cell.inode();
+        if let Mapping::At(at) = find_run(self.volume, &inode, FileBlock(block))?.mapping {
+            let within = (from - (block << bits)) as usize..(to - (block << bits)) as usize;
+            if self.writer.journals(&inode) {
+                let mut bytes = vec![0; 1 << bits];
+                self.volume.read_blocks(at, &mut bytes)?;
+                bytes[within].fill(0);
+                let mut handle = self.volume.begin()?;
+                handle.create(at, Kind::Content, |content| content.copy_from_slice(&bytes));
+                handle.finish();
+                return self.volume.settle_content();
+            }
+            let zeros = vec![0; within.len()];
+            self.volume.device().write_at((at.0 << bits) + within.start as u64, &zeros)?;
         }
         Ok(())
     }
