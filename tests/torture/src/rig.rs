@@ -15,15 +15,36 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const DEVICE: &str = "/dev/disk0";
 const POINT: &str = "/img";
 
-/// Formats of ext: name, size in KiB, and what mke2fs is told.
-pub const FORMATS: &[(&str, u64, &[&str])] = &[
-    ("ext4", 16 << 10, &["-t", "ext4"]),
-    ("ext4-1k", 12 << 10, &["-t", "ext4", "-b", "1024"]),
-    ("ext4-orphan-file", 16 << 10, &["-t", "ext4", "-O", "orphan_file,metadata_csum_seed"]),
-    ("ext4-inline", 16 << 10, &["-t", "ext4", "-O", "inline_data"]),
-    ("ext4-bigalloc", 16 << 10, &["-t", "ext4", "-O", "bigalloc", "-C", "16384"]),
-    ("ext4-no-checksums", 16 << 10, &["-t", "ext4", "-O", "^metadata_csum,^64bit"]),
-    ("ext3", 12 << 10, &["-t", "ext3", "-b", "1024"]),
+/// A format of ext.
+pub struct Format {
+    /// Its name.
+    pub name: &'static str,
+    /// Size of a small volume, in KiB.
+    pub kibibytes: u64,
+    /// What mke2fs is told.
+    arguments: &'static [&'static str],
+    /// Which default mount options tune2fs sets; none if empty.
+    defaults: &'static str,
+}
+
+const fn format(name: &'static str, kibibytes: u64, arguments: &'static [&'static str]) -> Format {
+    Format { name, kibibytes, arguments, defaults: "" }
+}
+
+const fn journaling(format: Format) -> Format {
+    Format { defaults: "journal_data", ..format }
+}
+
+/// The formats.
+pub const FORMATS: &[Format] = &[
+    format("ext4", 16 << 10, &["-t", "ext4"]),
+    format("ext4-1k", 12 << 10, &["-t", "ext4", "-b", "1024"]),
+    format("ext4-orphan-file", 16 << 10, &["-t", "ext4", "-O", "orphan_file,metadata_csum_seed"]),
+    format("ext4-inline", 16 << 10, &["-t", "ext4", "-O", "inline_data"]),
+    format("ext4-bigalloc", 16 << 10, &["-t", "ext4", "-O", "bigalloc", "-C", "16384"]),
+    format("ext4-no-checksums", 16 << 10, &["-t", "ext4", "-O", "^metadata_csum,^64bit"]),
+    format("ext3", 12 << 10, &["-t", "ext3", "-b", "1024"]),
+    journaling(format("ext4-data-journal", 12 << 10, &["-t", "ext4", "-b", "1024"])),
 ];
 
 /// What to mount.
@@ -85,9 +106,9 @@ pub struct ExtRig {
 }
 
 impl ExtRig {
-    /// Makes an image and mounts it.
-    pub fn make(kibibytes: u64, arguments: &[&str]) -> Check<Self> {
-        let device = MemDevice::new(make_image(kibibytes, arguments)?);
+    /// Makes an image of this size and mounts it.
+    pub fn make(format: &Format, kibibytes: u64) -> Check<Self> {
+        let device = MemDevice::new(make_image(format, kibibytes)?);
         Ok(Self { rig: Rig::mount(Kind::Ext2fs(device.clone()))?, device })
     }
 
@@ -127,17 +148,24 @@ pub fn e2fsck(image: &[u8], how: &str, accepted: &[i32], scratch: &Scratch) -> C
     Err(format!("e2fsck {how}: {}\n{}", finished.verdict(), String::from_utf8_lossy(&finished.stdout)))
 }
 
-/// Makes an image with mke2fs; answers its bytes.
-pub fn make_image(kibibytes: u64, arguments: &[&str]) -> Check<Vec<u8>> {
+/// Makes an image of this size with mke2fs; answers its bytes.
+pub fn make_image(format: &Format, kibibytes: u64) -> Check<Vec<u8>> {
     let scratch = Scratch::new("torture")?;
     let path = scratch.path("image");
     let file = context(std::fs::File::create(&path), path.display())?;
     context(file.set_len(kibibytes << 10), path.display())?;
     let mut command = Command::new("mke2fs");
-    command.args(["-q", "-F"]).args(arguments).arg(&path);
+    command.args(["-q", "-F"]).args(format.arguments).arg(&path);
     let finished = run_within(&mut command, PATIENCE)?;
     if finished.status != Some(0) {
         return Err(format!("mke2fs: {}", finished.verdict()));
+    }
+    if !format.defaults.is_empty() {
+        let finished =
+            run_within(Command::new("tune2fs").args(["-o", format.defaults]).arg(&path), PATIENCE)?;
+        if finished.status != Some(0) {
+            return Err(format!("tune2fs: {}", finished.verdict()));
+        }
     }
     context(std::fs::read(&path), path.display())
 }

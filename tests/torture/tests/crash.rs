@@ -8,17 +8,17 @@ use torture::{judge, workload};
 const OPERATIONS: u64 = 400;
 
 fn main() {
-    let lacking = interop::program::lacks(&["mke2fs", "e2fsck"]);
+    let lacking = interop::program::lacks(&["mke2fs", "tune2fs", "e2fsck"]);
     let seeds = number("RUMP_CRASH_SEEDS", 1);
     let cuts = number("RUMP_CRASH_CUTS", 320) as usize;
     let mut suite = Suite::default();
-    for (name, size, arguments) in FORMATS {
+    for format in FORMATS {
         for seed in 1..=seeds {
-            suite.add(format!("{name}-seed-{seed}"), lacking, move || {
-                let image = make_image(*size, arguments)?;
+            suite.add(format!("{}-seed-{seed}", format.name), lacking, move || {
+                let image = make_image(format, format.kibibytes)?;
                 let record = workload::run(image, seed, OPERATIONS)?;
                 let account = judge::judge(&record, seed, cuts)?;
-                println!("{name}, seed {seed}: {account:?}");
+                println!("{}, seed {seed}: {account:?}", format.name);
                 Ok(())
             });
         }

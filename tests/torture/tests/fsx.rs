@@ -5,7 +5,7 @@ use torture::fsx;
 use torture::rig::{ExtRig, FORMATS, Kind, Rig, number};
 
 fn main() {
-    let lacking = interop::program::lacks(&["mke2fs", "e2fsck"]);
+    let lacking = interop::program::lacks(&["mke2fs", "tune2fs", "e2fsck"]);
     let operations = number("RUMP_FSX_OPERATIONS", 20_000);
     let seed = number("RUMP_SEED", 1);
     let mut suite = Suite::default();
@@ -14,9 +14,9 @@ fn main() {
         fsx::run(rig.process(), "file", seed, operations)?;
         rig.unmount()
     });
-    for (name, size, arguments) in FORMATS {
-        suite.add(*name, lacking, move || {
-            let rig = ExtRig::make(*size, arguments)?;
+    for format in FORMATS {
+        suite.add(format.name, lacking, move || {
+            let rig = ExtRig::make(format, format.kibibytes)?;
             fsx::run(rig.process(), "file", seed, operations)?;
             rig.finish()
         });

@@ -18,7 +18,7 @@ fn try_all(case: impl Fn(&[Operation]) -> Check) -> Check {
 }
 
 fn main() {
-    let lacking = interop::program::lacks(&["mke2fs", "e2fsck"]);
+    let lacking = interop::program::lacks(&["mke2fs", "tune2fs", "e2fsck"]);
     let mut suite = Suite::default();
     suite.add("tmpfs", None, || {
         try_all(|operations| {
@@ -28,10 +28,10 @@ fn main() {
             compare(&model, rig.process())
         })
     });
-    for (name, size, arguments) in FORMATS {
-        suite.add(*name, lacking, move || {
+    for format in FORMATS {
+        suite.add(format.name, lacking, move || {
             try_all(|operations| {
-                let rig = ExtRig::make(*size, arguments)?;
+                let rig = ExtRig::make(format, format.kibibytes)?;
                 let mut model = Model::default();
                 operations.iter().try_for_each(|operation| apply(&mut model, rig.process(), operation))?;
                 compare(&model, rig.process())?;

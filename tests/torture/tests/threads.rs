@@ -8,7 +8,7 @@ use torture::threads;
 const THREADS: u64 = 8;
 
 fn main() {
-    let lacking = interop::program::lacks(&["mke2fs", "e2fsck"]);
+    let lacking = interop::program::lacks(&["mke2fs", "tune2fs", "e2fsck"]);
     let duration = Duration::from_secs(number("RUMP_THREAD_SECONDS", 2));
     let seed = number("RUMP_SEED", 1);
     let mut suite = Suite::default();
@@ -19,11 +19,11 @@ fn main() {
         threads::clear(rig.process())?;
         rig.unmount()
     });
-    for (name, _, arguments) in FORMATS {
-        suite.add(*name, lacking, move || {
-            let rig = ExtRig::make(96 << 10, arguments)?;
+    for format in FORMATS {
+        suite.add(format.name, lacking, move || {
+            let rig = ExtRig::make(format, 96 << 10)?;
             let count = threads::run(rig.process(), THREADS, duration, seed)?;
-            println!("{name}: {count} operations");
+            println!("{}: {count} operations", format.name);
             let rig = rig.remount()?;
             threads::clear(rig.process())?;
             rig.finish()
