@@ -7,12 +7,14 @@ use rump_benches::Outcome;
 use rump_benches::program::{self, Mounted, succeed, timed};
 use rump_benches::table::{Format, Measure, Table, Target};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use writing::Scratch;
 
 /// Folders of the tree that becomes a root file system, with a thousand files each.
 const FOLDERS: usize = 100;
+/// A tree that any host has, with all that a root file system is made of.
+const REAL_TREE: &str = "/usr/share";
 /// What a sustained write may take: 64 MiB of content, 64 MiB of blocks on their way home, caches and the program.
 const MOST_MEMORY: u64 = 256 << 20;
 
@@ -85,9 +87,9 @@ fn names(table: &mut Table, scratch: &Scratch) -> Outcome {
     )
 }
 
-/// A root file system of 100,000 files.
+/// Root file systems: one of 100,000 small files in large folders, and what this host has of its own.
 fn building(table: &mut Table, scratch: &Scratch) -> Outcome {
-    let (tree, archive) = (scratch.path("tree"), scratch.path("tree.tar"));
+    let tree = scratch.path("tree");
     for folder in 0..FOLDERS {
         let folder = tree.join(format!("d{folder}"));
         fs::create_dir_all(&folder)?;
@@ -95,27 +97,34 @@ fn building(table: &mut Table, scratch: &Scratch) -> Outcome {
             fs::write(folder.join(format!("f{file}")), vec![file as u8; 1 + file * 7 % 4000])?;
         }
     }
-    succeed(Command::new("tar").arg("-cf").arg(&archive).arg("-C").arg(&tree).arg("."))?;
+    from_tar(table, scratch, "100,000 files from a tar", &tree, "2G")?;
+    let real = Path::new(REAL_TREE);
+    if real.is_dir() {
+        let title = format!("{REAL_TREE} from a tar");
+        // What archives and images may not hold, such as sockets, is not there.
+        from_tar(table, scratch, &title, real, "6G")?;
+    } else {
+        table.skip("a tree of the host", format!("no {REAL_TREE}"));
+    }
+    Ok(())
+}
+
+fn from_tar(table: &mut Table, scratch: &Scratch, title: &str, tree: &Path, size: &str) -> Outcome {
+    let archive = scratch.path("tree.tar");
+    succeed(Command::new("tar").arg("-cf").arg(&archive).arg("-C").arg(tree).arg("."))?;
     let rump = || {
-        let image = empty(&scratch.path("built"))?;
+        let image = scratch.path("built");
+        let _ = fs::remove_file(&image);
         let mut command = program::rump_command(&image, &[]);
-        command
-            .args(["mkfs", "ext4", "--force", "--size", "2G", "--quiet", "--from"])
-            .arg(&archive)
-            .arg(&image);
+        command.args(["mkfs", "ext4", "--size", size, "--quiet", "--from"]).arg(&archive).arg(&image);
         timed(&mut command)
     };
     let mke2fs = || {
-        let image = empty(&scratch.path("theirs"))?;
-        timed(Command::new("mke2fs").args(["-q", "-F", "-t", "ext4", "-d"]).arg(&tree).arg(&image).arg("2G"))
+        let image = scratch.path("theirs");
+        let _ = fs::remove_file(&image);
+        timed(Command::new("mke2fs").args(["-q", "-F", "-t", "ext4", "-d"]).arg(tree).arg(&image).arg(size))
     };
-    table.beside("100,000 files from a tar", Target::Speed(5.0), rump, ("mke2fs -d, tree", mke2fs))
-}
-
-fn empty(path: &Path) -> Outcome<PathBuf> {
-    let _ = fs::remove_file(path);
-    fs::File::create(path)?.set_len(2 << 30)?;
-    Ok(path.into())
+    table.beside(title, Target::Speed(5.0), rump, ("mke2fs -d, tree", mke2fs))
 }
 
 fn memory(table: &mut Table, scratch: &Scratch) -> Outcome {
