@@ -27,6 +27,13 @@ pub struct Format {
     defaults: &'static str,
 }
 
+impl Format {
+    /// An image of this size; answers its bytes.
+    pub fn image(&self, kibibytes: u64) -> Check<Vec<u8>> {
+        make(kibibytes, self.arguments, self.defaults)
+    }
+}
+
 const fn format(name: &'static str, kibibytes: u64, arguments: &'static [&'static str]) -> Format {
     Format { name, kibibytes, arguments, defaults: "" }
 }
@@ -108,7 +115,7 @@ pub struct ExtRig {
 impl ExtRig {
     /// Makes an image of this size and mounts it.
     pub fn make(format: &Format, kibibytes: u64) -> Check<Self> {
-        let device = MemDevice::new(make_image(format, kibibytes)?);
+        let device = MemDevice::new(format.image(kibibytes)?);
         Ok(Self { rig: Rig::mount(Kind::Ext2fs(device.clone()))?, device })
     }
 
@@ -149,23 +156,22 @@ pub fn e2fsck(image: &[u8], how: &str, accepted: &[i32], scratch: &Scratch) -> C
 }
 
 /// Makes an image of this size with mke2fs; answers its bytes.
-pub fn make_image(format: &Format, kibibytes: u64) -> Check<Vec<u8>> {
+pub fn make_image(kibibytes: u64, arguments: &[&str]) -> Check<Vec<u8>> {
+    make(kibibytes, arguments, "")
+}
+
+fn make(kibibytes: u64, arguments: &[&str], defaults: &str) -> Check<Vec<u8>> {
     let scratch = Scratch::new("torture")?;
     let path = scratch.path("image");
     let file = context(std::fs::File::create(&path), path.display())?;
     context(file.set_len(kibibytes << 10), path.display())?;
-    let mut command = Command::new("mke2fs");
-    command.args(["-q", "-F"]).args(format.arguments).arg(&path);
-    let finished = run_within(&mut command, PATIENCE)?;
-    if finished.status != Some(0) {
-        return Err(format!("mke2fs: {}", finished.verdict()));
-    }
-    if !format.defaults.is_empty() {
-        let finished =
-            run_within(Command::new("tune2fs").args(["-o", format.defaults]).arg(&path), PATIENCE)?;
-        if finished.status != Some(0) {
-            return Err(format!("tune2fs: {}", finished.verdict()));
-        }
+    let run = |name: &str, arguments: &[&str]| {
+        let finished = run_within(Command::new(name).args(arguments).arg(&path), PATIENCE)?;
+        if finished.status == Some(0) { Ok(()) } else { Err(format!("{name}: {}", finished.verdict())) }
+    };
+    run("mke2fs", &[&["-q", "-F"], arguments].concat())?;
+    if !defaults.is_empty() {
+        run("tune2fs", &["-o", defaults])?;
     }
     context(std::fs::read(&path), path.display())
 }

@@ -1,7 +1,7 @@
 //! Formats by seeds. `RUMP_CRASH_SEEDS=N` runs N seeds for each format, `RUMP_CRASH_CUTS=N` looks at N instants of each.
 
 use interop::suite::Suite;
-use torture::rig::{FORMATS, make_image, number};
+use torture::rig::{FORMATS, number};
 use torture::{judge, workload};
 
 /// The operations of one workload.
@@ -15,7 +15,7 @@ fn main() {
     for format in FORMATS {
         for seed in 1..=seeds {
             suite.add(format!("{}-seed-{seed}", format.name), lacking, move || {
-                let image = make_image(format, format.kibibytes)?;
+                let image = format.image(format.kibibytes)?;
                 let record = workload::run(image, seed, OPERATIONS)?;
                 let account = judge::judge(&record, seed, cuts)?;
                 println!("{}, seed {seed}: {account:?}", format.name);
