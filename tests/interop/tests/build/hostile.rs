@@ -273,7 +273,15 @@ fn too_few_inodes() -> Check {
     if !told.contains("it is full") || paths.len() < 40 {
         return Err(format!("{} files, {told}", paths.len()));
     }
-    Ok(())
+    // Below a folder, the file that found no room is named as the image has it.
+    let (file, image) = (scratch.path("many.tar"), scratch.path("full"));
+    context(fs::write(&file, archive(&members)), "archive")?;
+    let folder = format!("{}:/a/b", text(&image));
+    rump_ends(0, &["mkfs", "ext4", &text(&image), "--size", "16M", "-N", "64"])?;
+    rump_ends(0, &["mkdir", "-p", &folder])?;
+    let finished = rump_ends(1, &["tar", "-x", "-f", &text(&file), &folder])?;
+    says(&finished, &format!("{folder}/f"))?;
+    sound(&image)
 }
 
 fn flipped() -> Check {

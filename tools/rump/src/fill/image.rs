@@ -158,6 +158,7 @@ pub struct Filler<'p> {
     session: &'p mut Session,
     stop: Stop,
     volume: String,
+    top: Vec<u8>,
     way: Way<'p>,
     /// To the first names of hard links.
     other_way: Way<'p>,
@@ -186,11 +187,18 @@ impl<'p> Filler<'p> {
             session,
             stop,
             volume,
+            top: top.to_vec(),
             way,
             other_way,
             directories: BTreeMap::new(),
             kept_bytes: 0,
         })
+    }
+
+    /// What a path below the top is called in the image.
+    fn full(&self, path: &[u8]) -> Vec<u8> {
+        let top = self.top.strip_suffix(b"/").unwrap_or(&self.top);
+        [top, b"/", path].concat()
     }
 
     /// Gives all directories their attributes.
@@ -429,7 +437,8 @@ impl Sink for Filler<'_> {
             Err(Trouble::Image(error)) if ends_all(&error) => {
                 let full =
                     if error.errno == Errno::ENOSPC { ": it is full, what follows is missing" } else { "" };
-                let text = format!("{}:/{}: {error}{full}", self.volume, escaped(&entry.path));
+                let path = escaped(&self.full(&entry.path));
+                let text = format!("{}:{path}: {error}{full}", self.volume);
                 Err(Trouble::Stop(Failure::Other(text)))
             }
             Err(trouble) => Err(trouble),
@@ -437,7 +446,8 @@ impl Sink for Filler<'_> {
     }
 
     fn failed(&mut self, path: &[u8], why: &str) {
-        self.session.report_in(&self.volume, path, &why);
+        let path = self.full(path);
+        self.session.report_in(&self.volume, &path, &why);
     }
 
     fn note(&mut self, text: &str) {
