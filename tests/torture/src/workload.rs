@@ -7,8 +7,8 @@ use crate::random::Random;
 use crate::rig::{Kind, Rig};
 use interop::Check;
 use rumpkit::dev::{MemDevice, Recorder};
-use rumpkit::{AtFlags, KResult, Mode, OpenFlags, Process, XattrFlags};
-use std::collections::BTreeMap;
+use rumpkit::{AtFlags, Fd, KResult, Mode, OpenFlags, Process, XattrFlags};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// Bytes of a unit.
@@ -16,6 +16,8 @@ pub const UNIT: usize = 16;
 const FOLDERS: u64 = 4;
 const NAMES: u64 = 24;
 const MOST_BYTES: u64 = 300 << 10;
+/// Files without a name that are open at a time.
+const MOST_HELD: usize = 4;
 
 /// A file as it has to be.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -63,6 +65,8 @@ struct Workload {
     durable: Vec<Durable>,
     /// Names that changed since everything was durable last.
     changed: BTreeMap<String, ()>,
+    /// Open files that lost their name, the oldest first: a crash has to free them.
+    held: VecDeque<Fd>,
 }
 
 /// Runs `operations` on the file system in `before`.
@@ -78,6 +82,7 @@ pub fn run(before: Vec<u8>, seed: u64, operations: u64) -> Check<Record> {
         version: 0,
         durable: Vec::new(),
         changed: BTreeMap::new(),
+        held: VecDeque::new(),
     };
     for folder in 0..FOLDERS {
         workload
@@ -158,11 +163,18 @@ impl Workload {
     }
 
     fn unlink(&mut self, path: &str) -> KResult<()> {
-        if self.files.remove(path).is_none() {
-            return Ok(());
-        }
+        let Some(file) = self.files.remove(path) else { return Ok(()) };
         self.touch(path);
-        self.process.unlink(path)
+        if self.random.chance(50) {
+            return self.process.unlink(path);
+        }
+        let fd = self.process.open(path, OpenFlags::RDWR, Mode::new(0))?;
+        self.process.unlink(path)?;
+        self.version += 1;
+        self.process.pwrite(fd, &units(file.id, self.version, 0, MOST_BYTES / 16), 0)?;
+        self.held.push_back(fd);
+        let oldest = if self.held.len() > MOST_HELD { self.held.pop_front() } else { None };
+        oldest.map_or(Ok(()), |fd| self.process.close(fd))
     }
 
     fn rename(&mut self, path: &str) -> KResult<()> {
