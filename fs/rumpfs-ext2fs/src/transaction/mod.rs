@@ -518,7 +518,9 @@ impl<'v> Handle<'v> {
                 Undo::Part { block, from, kept } => {
                     let before = &self.memory.parts[kept..];
                     cache.change(block, |bytes| {
-                        bytes[from..from + before.len()].copy_from_slice(before);
+                        if let Some(place) = bytes.get_mut(from..from + before.len()) {
+                            place.copy_from_slice(before);
+                        }
                     });
                     self.memory.parts.truncate(kept);
                 }
