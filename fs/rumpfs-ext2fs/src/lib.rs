@@ -20,7 +20,6 @@ extern crate alloc;
 
 mod allocation;
 mod backup;
-mod cache;
 mod cell;
 mod error;
 mod features;

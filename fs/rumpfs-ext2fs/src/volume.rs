@@ -3,7 +3,6 @@
 //! Reads see the journal's overlay, if there is one. Block numbers are checked against the volume here, so
 //! that no caller has to. Locks: the shards of the cache and the table of cells, leaves both, never held during I/O.
 
-use crate::cache::{Block, BlockCache};
 use crate::cell::Cell;
 use crate::error::{Error, Place};
 use crate::features::Features;
@@ -19,6 +18,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use hashbrown::HashMap;
 use rump_kpi::BlockDevice;
+use rump_kpi::cache::{Block, BlockCache};
 use rump_kpi::sync::{Mutex, RwLock};
 
 const READ_AHEAD_BYTES: u32 = 32 << 10;

@@ -7,6 +7,7 @@
 extern crate alloc;
 
 mod block;
+pub mod cache;
 mod component;
 mod error;
 mod fs;

@@ -26,7 +26,6 @@ mod data;
 mod seal;
 
 use crate::allocation::Space;
-use crate::cache::{Block, BlockCache};
 use crate::cell::Cell;
 use crate::error::{Error, Place};
 use crate::inode::file::DirtyFiles;
@@ -39,6 +38,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use hashbrown::{HashMap, HashSet};
+use rump_kpi::cache::{Block, BlockCache};
 use rump_kpi::sync::{Mutex, MutexGuard};
 use rump_kpi::{Environment, Errno, TimeSpec};
 

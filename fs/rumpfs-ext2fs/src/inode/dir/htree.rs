@@ -6,7 +6,6 @@
 use super::change::Slot;
 use super::record::{self, Form};
 use super::{check_node, linear};
-use crate::cache::Block;
 use crate::error::{Error, Place};
 use crate::features::Incompat;
 use crate::inode::Inode;
@@ -16,6 +15,7 @@ use crate::volume::Volume;
 use alloc::format;
 use alloc::vec::Vec;
 use rump_checksum::dirhash;
+use rump_kpi::cache::Block;
 
 /// Where the root describes the tree.
 pub const ROOT_INFO: usize = 0x18;

@@ -6,7 +6,6 @@
 use super::change::Slot;
 use super::record::{self, Form, TAIL, TAIL_TYPE};
 use super::{Entry, check_node, is_indexed};
-use crate::cache::Block;
 use crate::error::{Error, Place};
 use crate::inode::Inode;
 use crate::inode::map::{self, Mapping};
@@ -15,6 +14,7 @@ use crate::units::{DiskBlock, FileBlock, Ino};
 use crate::volume::Volume;
 use alloc::format;
 use rump_checksum::crc32c;
+use rump_kpi::cache::Block;
 use zerocopy::FromBytes;
 
 /// Gives entries from `cursor` on; see [`super::read`].

@@ -14,13 +14,13 @@ mod value;
 pub mod write;
 
 use super::{FLAG_EA_INODE, Inode, journaled};
-use crate::cache::Block;
 use crate::error::{Error, Place};
 use crate::units::{DiskBlock, Ino};
 use crate::volume::Volume;
 use alloc::format;
 use alloc::vec::Vec;
 use rump_checksum::crc32c;
+use rump_kpi::cache::Block;
 
 const MAGIC: u32 = 0xea02_0000;
 const BASE_INODE_LEN: usize = 128;

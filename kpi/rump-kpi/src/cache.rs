@@ -1,17 +1,17 @@
-//! A bounded cache of metadata blocks, and the place where they change.
+//! The buffer cache: a bounded cache of a volume's metadata blocks, and the place where they change.
 //!
-//! Blocks are spread over shards by number; each shard has its own lock, which is held for a look-up or a change
-//! in memory and never during I/O. The oldest block of a full shard goes first, unless it was used since. A pinned
-//! block stays: what it holds is not yet where the device keeps it.
+//! A driver has one for each volume. Blocks are spread over shards by number; each shard has its own lock, which is
+//! held for a look-up or a change in memory and never during I/O. The oldest block of a full shard goes first, unless
+//! it was used since. A pinned block stays: what it holds is not yet where the device keeps it.
 //!
 //! Whoever holds a [`Block`] keeps what it read: a change makes a new copy for those who read later.
 
+use crate::sync::Mutex;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Deref;
 use hashbrown::HashMap;
-use rump_kpi::sync::Mutex;
 
 const SHARDS: usize = 16;
 /// Blocks of memory that are kept for the next copies.
