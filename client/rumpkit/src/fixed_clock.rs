@@ -1,14 +1,15 @@
-//! A host whose wall clock stands still: what is made on it does not tell when.
+//! A host for work that gives the same each time: its wall clock stands still, and kernels have no threads of their
+//! own.
 
 use rump_abi::TimeSpec;
 use rump_hyper::{
-    Access, BlockIo, Clock, Console, Entropy, HostFolder, HostFs, HostResult, HostStat, Hypervisor, Lock,
-    Params, Threads,
+    Access, BlockIo, Clock, Console, Entropy, Event, HostFolder, HostFs, HostResult, HostStat, Hypervisor,
+    Lock, Params, Threads,
 };
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Another host, but for its wall clock.
+/// Another host, but for its wall clock and the threads that kernels may have.
 pub struct FixedClock {
     host: Arc<dyn Hypervisor>,
     time: TimeSpec,
@@ -45,7 +46,7 @@ impl Entropy for FixedClock {
 
 impl Params for FixedClock {
     fn find(&self, name: &str) -> Option<String> {
-        self.host.find(name)
+        if name == "RUMP_THREADS" { Some("0".into()) } else { self.host.find(name) }
     }
 }
 
@@ -56,6 +57,10 @@ impl Threads for FixedClock {
 
     fn sleep(&self, duration: Duration) {
         self.host.sleep(duration);
+    }
+
+    fn event(&self) -> Arc<dyn Event> {
+        self.host.event()
     }
 }
 

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod errno;
+mod event;
 mod file;
 mod folder;
 mod lock;
@@ -12,8 +13,8 @@ mod lock;
 use folder::{Folder, Way};
 use rump_abi::{Errno, FileType, Mode, TimeSpec};
 use rump_hyper::{
-    Access, BlockIo, Clock, Console, Entropy, HostError, HostFolder, HostFs, HostResult, HostStat, Lock,
-    Params, Threads,
+    Access, BlockIo, Clock, Console, Entropy, Event, HostError, HostFolder, HostFs, HostResult, HostStat,
+    Lock, Params, Threads,
 };
 use std::ffi::OsStr;
 use std::io::Write;
@@ -92,6 +93,10 @@ impl Threads for PosixHost {
 
     fn sleep(&self, duration: Duration) {
         std::thread::sleep(duration);
+    }
+
+    fn event(&self) -> Arc<dyn Event> {
+        Arc::<event::Flag>::default()
     }
 }
 

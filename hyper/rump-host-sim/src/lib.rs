@@ -1,16 +1,18 @@
 //! A simulated host: manual clock, seeded random, captured console, files in memory, faults on demand.
 //!
-//! Invariant: everything but the interleaving of spawned threads follows from the seed and the calls made.
+//! Invariant: everything but the interleaving of spawned threads follows from the seed and the calls made. Kernels
+//! spawn none of their own here, unless a test sets `RUMP_THREADS` to 1.
 #![forbid(unsafe_code)]
 
 mod disk;
+mod event;
 mod files;
 pub mod suite;
 
 pub use disk::{Faults, SimDisk};
 
 use rump_abi::{Errno, TimeSpec};
-use rump_hyper::{Clock, Console, Entropy, HostError, HostResult, Params, Threads};
+use rump_hyper::{Clock, Console, Entropy, Event, HostError, HostResult, Params, Threads};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,7 +22,7 @@ const EPOCH: i64 = 1_000_000_000;
 
 /// A host that lives in memory. Its locks are leaves: none is held while another is taken.
 pub struct SimHost {
-    now: Mutex<Duration>,
+    time: Arc<event::Time>,
     /// How much time passes with each look at the clock.
     tick: Mutex<Duration>,
     random: Mutex<u64>,
@@ -46,19 +48,18 @@ impl SimHost {
     /// A host without files whose random bytes follow from `seed`.
     pub fn new(seed: u64) -> Arc<Self> {
         Arc::new(Self {
-            now: Mutex::new(Duration::ZERO),
+            time: Arc::default(),
             tick: Mutex::new(Duration::ZERO),
             random: Mutex::new(seed),
             lines: Mutex::default(),
-            params: Mutex::default(),
+            params: Mutex::new(BTreeMap::from([("RUMP_THREADS".into(), "0".into())])),
             files: Arc::default(),
         })
     }
 
     /// Lets time pass.
     pub fn advance(&self, duration: Duration) {
-        let mut now = lock(&self.now);
-        *now = now.saturating_add(duration);
+        self.time.pass(duration);
     }
 
     /// From now on each look at a clock lets `tick` pass, so that no two moments are the same.
@@ -86,9 +87,7 @@ impl Clock for SimHost {
 
     fn monotonic(&self) -> Duration {
         let tick = *lock(&self.tick);
-        let mut now = lock(&self.now);
-        *now = now.saturating_add(tick);
-        *now
+        self.time.pass(tick)
     }
 }
 
@@ -123,5 +122,9 @@ impl Threads for SimHost {
 
     fn sleep(&self, duration: Duration) {
         self.advance(duration);
+    }
+
+    fn event(&self) -> Arc<dyn Event> {
+        Arc::new(event::SimEvent::new(self.time.clone()))
     }
 }

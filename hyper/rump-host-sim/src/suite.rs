@@ -53,6 +53,7 @@ const CHECKS: &[(&str, Check)] = checks![
     console_takes_any_line,
     absent_parameters_are_none,
     spawned_threads_run,
+    events_wake_and_time_out,
 ];
 
 /// Runs every check; panics at the first that fails, after printing its name.
@@ -386,6 +387,23 @@ fn console_takes_any_line(harness: &dyn Harness) {
 
 fn absent_parameters_are_none(harness: &dyn Harness) {
     assert_eq!(harness.host().find("RUMP_SUITE_PARAMETER_THAT_NOBODY_SETS"), None);
+}
+
+fn events_wake_and_time_out(harness: &dyn Harness) {
+    let (event, answer) = (harness.host().event(), harness.host().event());
+    event.set();
+    event.set();
+    assert!(event.wait(Some(Duration::ZERO)), "an event that was set before");
+    assert!(!event.wait(Some(Duration::ZERO)), "an event stays set for one waiter");
+    let (there, back) = (event.clone(), answer.clone());
+    let body = move || {
+        let woken = there.wait(None);
+        assert!(woken);
+        back.set();
+    };
+    harness.host().spawn("suite", Box::new(body)).unwrap();
+    event.set();
+    assert!(answer.wait(Some(Duration::from_secs(60))), "another thread sets an event");
 }
 
 fn spawned_threads_run(harness: &dyn Harness) {

@@ -105,6 +105,16 @@ pub trait Threads: Send + Sync {
     fn spawn(&self, name: &str, body: Box<dyn FnOnce() + Send>) -> HostResult<()>;
     /// Lets `duration` pass for the calling thread.
     fn sleep(&self, duration: Duration);
+    /// Something to wait for, not yet set.
+    fn event(&self) -> Arc<dyn Event>;
+}
+
+/// A flag that one thread waits for and others set.
+pub trait Event: Send + Sync {
+    /// Sets it; whoever waits goes on.
+    fn set(&self);
+    /// Waits until it is set, or for `timeout`; clears it, and answers whether it was set. It is one thread that waits.
+    fn wait(&self, timeout: Option<Duration>) -> bool;
 }
 
 /// Attributes of a host file.
