@@ -18,6 +18,7 @@ const ROOT_TYPE: &str = "tmpfs";
 /// What processes share.
 pub(crate) struct Shared {
     pub(crate) vfs: Vfs,
+    pub(crate) host: Arc<dyn Hypervisor>,
     pub(crate) environment: Environment,
     types: Vec<&'static dyn FileSystemType>,
     schemes: Vec<&'static dyn PartitionScheme>,
@@ -141,6 +142,12 @@ impl Kernel {
         }
     }
 
+    /// Does what the kernel's own threads do: file systems bring what is old or much to their devices. For hosts
+    /// without threads (parameter `RUMP_THREADS`), now and then.
+    pub fn write_behind(&self) {
+        self.inner.shared.vfs.write_behind();
+    }
+
     /// What is mounted, the root first.
     pub fn mounts(&self) -> Vec<MountInfo> {
         self.inner.shared.vfs.mounts().iter().map(|mount| mount.info().clone()).collect()
@@ -167,9 +174,10 @@ impl Builder {
     /// Boots: the root is a tmpfs if that is linked, else an empty directory. Errors: those of tmpfs.
     pub fn boot(self) -> KResult<Kernel> {
         let environment = environment(&self.host);
-        let vfs = Vfs::new(root_file_system(&self.types, &environment)?, Etfs::new(self.host))?;
+        let vfs = Vfs::new(root_file_system(&self.types, &environment)?, Etfs::new(self.host.clone()))?;
         let shared = Arc::new(Shared {
             vfs,
+            host: self.host,
             environment,
             types: self.types,
             schemes: self.schemes,
@@ -197,5 +205,5 @@ fn root_file_system(
         None => (Arc::new(EmptyFileSystem), "empty", MountFlags::RDONLY),
     };
     let source = name.as_bytes().to_vec();
-    Ok(MountRequest { fs, fs_type: name, source, target: b"/".to_vec(), flags })
+    Ok(MountRequest { fs, behind: None, fs_type: name, source, target: b"/".to_vec(), flags })
 }

@@ -33,6 +33,7 @@ pub mod ops;
 mod vfs;
 mod vnode;
 mod walk;
+mod write_behind;
 
 pub use access::Credentials;
 pub use empty::EmptyFileSystem;
@@ -42,3 +43,4 @@ pub use mount::{Mount, MountInfo, Unmount};
 pub use vfs::{MountRequest, Vfs};
 pub use vnode::Vnode;
 pub use walk::{Follow, Last, NAME_MAX, PATH_MAX, Walked, Walker};
+pub use write_behind::WriteBehind;

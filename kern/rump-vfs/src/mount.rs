@@ -3,8 +3,8 @@
 //! `known` has every vnode in existence, weakly. Two generations hold some strongly, so that files which are
 //! asked for again are there: a full young generation becomes the old one, and the previous old one is let go.
 
-use crate::Vnode;
 use crate::names::NameCache;
+use crate::{Vnode, WriteBehind};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -75,6 +75,7 @@ impl Shard {
 pub struct Mount {
     id: u64,
     fs: Arc<dyn FileSystem>,
+    pub(crate) behind: Option<Arc<WriteBehind>>,
     capabilities: Capabilities,
     root: Ino,
     info: MountInfo,
@@ -90,6 +91,7 @@ impl Mount {
     pub(crate) fn new(
         id: u64,
         fs: Arc<dyn FileSystem>,
+        behind: Option<Arc<WriteBehind>>,
         info: MountInfo,
         covers: Option<Arc<Vnode>>,
     ) -> Arc<Self> {
@@ -98,6 +100,7 @@ impl Mount {
             root: fs.root(),
             capabilities: fs.capabilities(),
             fs,
+            behind,
             info,
             covers: Mutex::new(covers),
             shards: Default::default(),

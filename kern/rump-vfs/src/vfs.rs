@@ -1,7 +1,7 @@
 //! The mount table of a kernel, and what etfs adds to its root.
 
 use crate::etfs::ino_of;
-use crate::{Credentials, EmptyFileSystem, Etfs, Mount, MountInfo, Unmount, Vnode};
+use crate::{Credentials, EmptyFileSystem, Etfs, Mount, MountInfo, Unmount, Vnode, WriteBehind};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +16,8 @@ const ETFS_ID: u64 = 0;
 pub struct MountRequest {
     /// The file system.
     pub fs: Arc<dyn FileSystem>,
+    /// What its driver can ask for writing behind, if it was given something.
+    pub behind: Option<Arc<WriteBehind>>,
     /// Name of its type.
     pub fs_type: &'static str,
     /// What was given as the source.
@@ -41,7 +43,7 @@ impl Vfs {
     pub fn new(root: MountRequest, etfs: Arc<Etfs>) -> KResult<Self> {
         let nowhere =
             MountInfo { fs_type: "etfs", source: Vec::new(), target: Vec::new(), flags: MountFlags::empty() };
-        let etfs_mount = Mount::new(ETFS_ID, Arc::new(EmptyFileSystem), nowhere, None);
+        let etfs_mount = Mount::new(ETFS_ID, Arc::new(EmptyFileSystem), None, nowhere, None);
         let root = new_mount(ETFS_ID + 1, root, None)?;
         Ok(Self {
             change: Mutex::new(()),
@@ -137,6 +139,9 @@ impl Vfs {
             discard_mount(&mount);
             return Err(Errno::ENOENT.into());
         }
+        if let Some(behind) = &mount.behind {
+            behind.serve(mount.fs());
+        }
         self.mounts.write().push(mount);
         over.covered.store(true, Ordering::Release);
         Ok(())
@@ -176,6 +181,9 @@ impl Vfs {
         mount.close(how)?;
         self.mounts.write().retain(|other| !Arc::ptr_eq(other, mount));
         mount.uncover();
+        if let Some(behind) = &mount.behind {
+            behind.stop();
+        }
         if mount.is_read_only() { Ok(()) } else { mount.fs().unmount() }
     }
 
@@ -186,6 +194,14 @@ impl Vfs {
             result = result.and(sync_mount(&mount));
         }
         result
+    }
+
+    /// Lets every file system write out what nobody waits for.
+    pub fn write_behind(&self) {
+        for mount in self.mounts().iter().filter(|mount| !mount.is_read_only()) {
+            // When it wants to be called again is for threads.
+            mount.fs().write_behind();
+        }
     }
 
     /// Unmounts everything, the latest first. Errors: EIO, ENOSPC: the first one; all are unmounted.
@@ -212,8 +228,8 @@ fn sync_mount(mount: &Mount) -> KResult<()> {
 }
 
 fn new_mount(id: u64, request: MountRequest, over: Option<Arc<Vnode>>) -> KResult<Arc<Mount>> {
-    let MountRequest { fs, fs_type, source, target, flags } = request;
-    let mount = Mount::new(id, fs, MountInfo { fs_type, source, target, flags }, over);
+    let MountRequest { fs, behind, fs_type, source, target, flags } = request;
+    let mount = Mount::new(id, fs, behind, MountInfo { fs_type, source, target, flags }, over);
     let root = mount.root();
     if root.as_ref().is_ok_and(|root| root.is_dir()) {
         return Ok(mount);

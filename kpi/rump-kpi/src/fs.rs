@@ -11,6 +11,7 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bitflags::bitflags;
+use core::time::Duration;
 use rump_abi::{DevNumber, Errno, FileType, Ino, Mode, StatVfs, TimeSpec, XattrFlags};
 
 /// Finds a block device by its path. Errors: those of the walk, ENOTBLK (no block device).
@@ -26,16 +27,24 @@ pub struct Environment {
     /// Finds a further device that the options of the mount name. For use during the mount alone: what keeps it
     /// keeps the process that mounts.
     pub find_device: Arc<FindDevice>,
+    /// Asks for a call of [`FileSystem::write_behind`] by a thread of the kernel. Where kernels have no threads nothing
+    /// comes of it: a driver keeps what it has in memory bounded by itself.
+    pub write_behind: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Environment {
-    /// An environment without further devices: looking for one answers ENOTBLK.
+    /// An environment without further devices (looking for one answers ENOTBLK) and without threads.
     pub fn new(
         now: impl Fn() -> TimeSpec + Send + Sync + 'static,
         log: impl Fn(&str) + Send + Sync + 'static,
     ) -> Self {
         let find_device = |_: &str| Err(Errno::ENOTBLK.into());
-        Self { now: Arc::new(now), log: Arc::new(log), find_device: Arc::new(find_device) }
+        Self {
+            now: Arc::new(now),
+            log: Arc::new(log),
+            find_device: Arc::new(find_device),
+            write_behind: Arc::new(|| {}),
+        }
     }
 }
 
@@ -129,6 +138,13 @@ pub trait FileSystem: Send + Sync {
     /// Returns once everything is durable. Errors: EIO, ENOSPC.
     fn sync(&self) -> KResult<()> {
         Ok(())
+    }
+    /// Does what nobody waits for: brings content that is old or much to the device, makes durable what is due. A
+    /// thread of the kernel calls it when the driver asked ([`Environment::write_behind`]), and again after the time
+    /// that it answers, if any. It may run at once with every call but [`FileSystem::unmount`]. What goes wrong is kept
+    /// for those who sync.
+    fn write_behind(&self) -> Option<Duration> {
+        None
     }
     /// Called once, when nothing is used any more: everything is durable when it returns, and the device says that
     /// it was left in order. Errors: EIO, ENOSPC.

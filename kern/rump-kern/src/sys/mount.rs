@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use rump_abi::{Errno, MountFlags};
 use rump_kpi::{BlockDevice, Environment, KError, KResult};
-use rump_vfs::{Follow, MountRequest};
+use rump_vfs::{Follow, MountRequest, WriteBehind};
 
 /// What `mount` is told besides type and target.
 #[derive(Clone, Debug)]
@@ -45,13 +45,19 @@ impl Process {
         let shared = self.shared();
         // A driver may keep its environment as long as it is mounted: it must not keep the kernel.
         let process = self.downgrade();
+        let behind = if read_only { None } else { WriteBehind::new(&shared.host) };
         let environment = Environment {
+            write_behind: behind.clone().map_or_else(
+                || shared.environment.write_behind.clone(),
+                |behind| Arc::new(move || behind.ask()),
+            ),
             find_device: Arc::new(move |path| process.upgrade()?.find_device(path.as_bytes())),
             ..shared.environment.clone()
         };
         let fs = fs_type.mount(device, read_only, &args.options, &environment)?;
         let request = MountRequest {
             fs,
+            behind,
             fs_type: fs_type.name(),
             source: args.source.unwrap_or_default(),
             target: self.absolute(target)?,
