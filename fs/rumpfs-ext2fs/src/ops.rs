@@ -8,12 +8,14 @@ use crate::mount::{self, Access, Options};
 use crate::namespace;
 use crate::orphan;
 use crate::probe;
+use crate::transaction;
 use crate::units;
 use crate::volume::Volume;
 use crate::writing;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
 use rump_kpi::{
     Allocation, Attr, BlockDevice, Capabilities, DirEntry, Environment, Errno, FileSystem, FileSystemInfo,
     FileSystemType, FileType, Ino, KError, KResult, NewNode, Node, SetAttr, StatVfs, XattrFlags,
@@ -145,6 +147,10 @@ impl FileSystem for Mounted {
         let flushed = file::write::flush_all(&self.volume);
         self.volume.settle()?;
         Ok(flushed?)
+    }
+
+    fn write_behind(&self) -> Option<Duration> {
+        transaction::write_behind(&self.volume)
     }
 
     fn unmount(&self) -> KResult<()> {

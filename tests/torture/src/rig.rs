@@ -64,16 +64,34 @@ pub enum Kind {
     Ext2fsReading(Arc<dyn BlockDevice>),
 }
 
+/// How long content may stay in memory.
+const LONG: Duration = Duration::from_secs(31);
+
 /// A mounted file system.
 pub struct Rig {
-    _kernel: Kernel,
+    host: Arc<SimHost>,
+    kernel: Kernel,
     process: Process,
 }
 
 impl Rig {
-    /// Mounts.
+    /// Mounts in a kernel that does the same each time.
     pub fn mount(kind: Kind) -> Check<Self> {
-        let mut builder = Kernel::builder(SimHost::new(1));
+        Self::mount_on(SimHost::new(1), kind, "")
+    }
+
+    /// Mounts in a kernel that has threads of its own, which are given much to do: time flies, and ext keeps little in
+    /// memory.
+    pub fn mount_threaded(kind: Kind) -> Check<Self> {
+        let host = SimHost::new(1);
+        host.set_param("RUMP_THREADS", "1");
+        host.set_tick(Duration::from_micros(20));
+        let options = if matches!(kind, Kind::Tmpfs) { "" } else { "dirty=1" };
+        Self::mount_on(host, kind, options)
+    }
+
+    fn mount_on(host: Arc<SimHost>, kind: Kind, options: &str) -> Check<Self> {
+        let mut builder = Kernel::builder(host.clone());
         for component in rumpkit::components() {
             builder = builder.component(component);
         }
@@ -89,14 +107,23 @@ impl Rig {
         if let Some(device) = device {
             context(kernel.attach_block(DEVICE, device), "attach")?;
         }
-        context(process.mount(fs_type, POINT, MountArgs { source, flags, options: String::new() }), "mount")?;
+        context(
+            process.mount(fs_type, POINT, MountArgs { source, flags, options: options.into() }),
+            "mount",
+        )?;
         context(process.chdir(POINT), "chdir")?;
-        Ok(Self { _kernel: kernel, process })
+        Ok(Self { host, kernel, process })
     }
 
     /// A process whose working directory is the root of the file system.
     pub fn process(&self) -> &Process {
         &self.process
+    }
+
+    /// Lets time pass, until what is in memory is old, and the kernel write it out as its threads would.
+    pub fn write_behind(&self) {
+        self.host.advance(LONG);
+        self.kernel.write_behind();
     }
 
     /// Unmounts, which has to go well.
@@ -117,6 +144,12 @@ impl ExtRig {
     pub fn make(format: &Format, kibibytes: u64) -> Check<Self> {
         let device = MemDevice::new(format.image(kibibytes)?);
         Ok(Self { rig: Rig::mount(Kind::Ext2fs(device.clone()))?, device })
+    }
+
+    /// The same, with threads of the kernel's.
+    pub fn make_threaded(format: &Format, kibibytes: u64) -> Check<Self> {
+        let device = MemDevice::new(format.image(kibibytes)?);
+        Ok(Self { rig: Rig::mount_threaded(Kind::Ext2fs(device.clone()))?, device })
     }
 
     /// A process whose working directory is the root of the file system.

@@ -56,6 +56,7 @@ struct File {
 }
 
 struct Workload {
+    rig: Rig,
     process: Process,
     device: Arc<Recorder>,
     random: Random,
@@ -75,6 +76,7 @@ pub fn run(before: Vec<u8>, seed: u64, operations: u64) -> Check<Record> {
     let rig = Rig::mount(Kind::Ext2fs(device.clone()))?;
     let mut workload = Workload {
         process: rig.process().fork(),
+        rig,
         device: device.clone(),
         random: Random::new(seed),
         files: BTreeMap::new(),
@@ -93,7 +95,7 @@ pub fn run(before: Vec<u8>, seed: u64, operations: u64) -> Check<Record> {
     for number in 0..operations {
         workload.step().map_err(|error| format!("seed {seed}, operation {number}: {error}"))?;
     }
-    let Workload { process, durable, .. } = workload;
+    let Workload { rig, process, durable, .. } = workload;
     process.exit();
     rig.unmount()?;
     Ok(Record { before, device, durable })
@@ -109,7 +111,11 @@ impl Workload {
             62..72 => self.rename(&path),
             72..80 => self.note(&path),
             80..84 => self.folder(),
-            84..97 => self.fsync(&path),
+            84..86 => {
+                self.rig.write_behind();
+                Ok(())
+            }
+            86..97 => self.fsync(&path),
             _ => self.sync(),
         }
     }

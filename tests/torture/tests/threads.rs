@@ -13,7 +13,7 @@ fn main() {
     let seed = number("RUMP_SEED", 1);
     let mut suite = Suite::default();
     suite.add("tmpfs", None, move || {
-        let rig = Rig::mount(Kind::Tmpfs)?;
+        let rig = Rig::mount_threaded(Kind::Tmpfs)?;
         let count = threads::run(rig.process(), THREADS, duration, seed)?;
         println!("tmpfs: {count} operations");
         threads::clear(rig.process())?;
@@ -21,7 +21,7 @@ fn main() {
     });
     for format in FORMATS {
         suite.add(format.name, lacking, move || {
-            let rig = ExtRig::make(format, 96 << 10)?;
+            let rig = ExtRig::make_threaded(format, 96 << 10)?;
             let count = threads::run(rig.process(), THREADS, duration, seed)?;
             println!("{}: {count} operations", format.name);
             let rig = rig.remount()?;

@@ -21,10 +21,12 @@
 //! Lock order: a cell's `content`; the commit lock; the running transaction; then leaves (cache shards, a cell's
 //! inode, the table of cells).
 
+mod behind;
 mod commit;
 mod data;
 mod seal;
 
+use self::behind::Behind;
 use crate::allocation::Space;
 use crate::cell::Cell;
 use crate::error::{Error, Place};
@@ -42,6 +44,7 @@ use rump_kpi::cache::{Block, BlockCache};
 use rump_kpi::sync::{Mutex, MutexGuard};
 use rump_kpi::{Environment, Errno, TimeSpec};
 
+pub use behind::{When, write_behind};
 pub use commit::Log;
 pub use data::DataMode;
 pub use seal::{Kind, Sealed};
@@ -64,6 +67,7 @@ pub struct Writer {
     data_mode: DataMode,
     environment: Environment,
     dirty: DirtyFiles,
+    behind: Behind,
 }
 
 /// The transaction that finished operations gather in.
@@ -137,6 +141,7 @@ impl Writer {
             data_mode,
             environment,
             dirty: DirtyFiles::new(),
+            behind: Behind::default(),
         }
     }
 
@@ -213,6 +218,7 @@ impl Volume {
             if running.is_empty() {
                 running.since = writer.now();
             }
+            writer.ask(if room < writer.most_blocks / 2 { When::Now } else { When::Later });
             return Ok(Handle::new(self, writer, running));
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! What a block holds behind the end of the file is zeros.
 
+use super::runs::Runs;
 use crate::error::Error;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use rump_kpi::sync::Mutex;
 
@@ -35,17 +35,19 @@ impl Buffers {
         self.short.lock().pop().unwrap_or_default()
     }
 
-    /// Takes a buffer that nobody needs any more.
-    pub fn give(&self, mut run: Vec<u8>) {
-        let (kept, most) = match run.capacity() {
-            MOST_RUN_BYTES => (&self.long, MOST_LONG),
-            1..=SHORT_BYTES => (&self.short, MOST_SHORT),
-            _ => return,
-        };
-        let mut kept = kept.lock();
-        if kept.len() < most {
-            run.clear();
-            kept.push(run);
+    /// Takes buffers that nobody needs any more.
+    pub fn give(&self, runs: impl IntoIterator<Item = Vec<u8>>) {
+        let (mut long, mut short) = (self.long.lock(), self.short.lock());
+        for mut run in runs {
+            let (kept, most) = match run.capacity() {
+                MOST_RUN_BYTES => (&mut *long, MOST_LONG),
+                1..=SHORT_BYTES => (&mut *short, MOST_SHORT),
+                _ => continue,
+            };
+            if kept.len() < most {
+                run.clear();
+                kept.push(run);
+            }
         }
     }
 }
@@ -54,7 +56,7 @@ impl Buffers {
 #[derive(Default)]
 pub struct Content {
     /// By first block.
-    runs: BTreeMap<u64, Vec<u8>>,
+    runs: Runs,
     bytes: usize,
     /// The block behind the last full run. What goes on there will make another.
     stream: Option<u64>,
@@ -85,9 +87,8 @@ impl Content {
 
     /// The first run with a block at or behind `block`.
     pub fn next_run(&self, block: u64, bits: u32) -> Option<(u64, &[u8])> {
-        let before =
-            self.runs.range(..=block).next_back().filter(|(start, run)| *start + blocks(run, bits) > block);
-        before.or_else(|| self.runs.range(block..).next()).map(|(start, run)| (*start, run.as_slice()))
+        let before = self.runs.at_or_before(block).filter(|(start, run)| *start + blocks(run, bits) > block);
+        before.or_else(|| self.runs.at_or_behind(block))
     }
 
     /// Whether a block of `start..end` is here.
@@ -97,7 +98,7 @@ impl Content {
 
     /// All runs in order.
     pub fn runs(&self) -> impl Iterator<Item = (u64, &[u8])> {
-        self.runs.iter().map(|(start, run)| (*start, run.as_slice()))
+        self.runs.iter()
     }
 
     /// Lays `buf` at byte `offset` over what is here. What is not here of the first and the last block becomes
@@ -119,22 +120,20 @@ impl Content {
     }
 
     fn run_with(&mut self, block: u64, bits: u32) -> Option<(u64, &mut Vec<u8>)> {
-        let (start, run) = self.runs.range_mut(..=block).next_back()?;
-        (*start + blocks(run, bits) > block).then_some((*start, run))
+        let found = self.runs.at_or_before_mut(block);
+        found.filter(|(start, run)| *start + blocks(run, bits) > block)
     }
 
     /// Adds blocks from `block` on, none of which is here, up to the next run or the end of one; answers how many
     /// bytes of `buf` they took.
     fn add(&mut self, block: u64, within: usize, buf: &[u8], bits: u32, buffers: &Buffers) -> usize {
-        let gap = self.runs.range(block..).next().map_or(u64::MAX, |(next, _)| next - block);
-        let before = self.runs.range_mut(..block).next_back();
-        let before = before.filter(|(start, run)| **start + blocks(run, bits) == block);
+        let gap = self.runs.at_or_behind(block).map_or(u64::MAX, |(next, _)| next - block);
+        let before = self.runs.at_or_before_mut(block);
+        let before = before.filter(|(start, run)| *start + blocks(run, bits) == block);
         let run = match before.filter(|(_, run)| run.len() < MOST_RUN_BYTES) {
             Some((_, run)) => run,
-            None if self.stream == Some(block) => {
-                self.runs.entry(block).or_insert_with(|| buffers.take_long())
-            }
-            None => self.runs.entry(block).or_insert_with(|| buffers.take_short()),
+            None if self.stream == Some(block) => self.runs.insert(block, buffers.take_long()),
+            None => self.runs.insert(block, buffers.take_short()),
         };
         let room = (MOST_RUN_BYTES - run.len())
             .min(usize::try_from(gap.saturating_mul(1 << bits)).unwrap_or(usize::MAX));
@@ -157,7 +156,7 @@ impl Content {
         while let Some(first) =
             self.next_run(start, bits).map(|(first, _)| first).filter(|first| *first < end)
         {
-            let Some(mut run) = self.runs.remove(&first) else { break };
+            let Some(mut run) = self.runs.remove(first) else { break };
             self.bytes -= run.len();
             let behind = first + blocks(&run, bits);
             if behind > end {
@@ -180,7 +179,7 @@ impl Content {
     pub fn zero(&mut self, from: u64, to: u64, bits: u32) {
         let mut at = from;
         while let Some(start) = self.next_run(at >> bits, bits).map(|(start, _)| start) {
-            let Some(run) = self.runs.get_mut(&start) else { break };
+            let Some((_, run)) = self.runs.at_or_before_mut(start) else { break };
             let (first, behind) = (start << bits, (start << bits) + run.len() as u64);
             let (zero_from, zero_to) = (at.max(first), to.min(behind));
             if zero_from >= zero_to {
@@ -191,11 +190,11 @@ impl Content {
         }
     }
 
-    /// Drops everything but the error and the ticket.
-    pub fn clear(&mut self, buffers: &Buffers) {
-        core::mem::take(&mut self.runs).into_values().for_each(|run| buffers.give(run));
+    /// Empties it, but for what is said of it: the error, the ticket, the promise.
+    pub fn take_runs(&mut self) -> impl Iterator<Item = Vec<u8>> + use<> {
         self.bytes = 0;
         self.need = Need::default();
+        core::mem::take(&mut self.runs).into_values()
     }
 }
 
@@ -230,7 +229,7 @@ mod tests {
         let all = read(&content, content.bytes());
         assert!((0..3000).all(|index| all[index * 1000..(index + 1) * 1000] == [index as u8; 1000]));
         assert_eq!(all[3_000_000..], [0; 320]);
-        content.clear(&buffers);
+        buffers.give(content.take_runs());
         assert_eq!((content.bytes(), content.runs().count()), (0, 0));
         assert!(!buffers.long.lock().is_empty(), "the memory of full runs is kept");
     }

@@ -16,8 +16,17 @@ use rump_kpi::sync::Mutex;
 
 /// Content in memory that is too much, unless a mount says otherwise.
 const DEFAULT_LIMIT: usize = 64 << 20;
-/// Seconds after which content leaves memory when other content is written.
+/// Seconds after which content leaves memory: by the thread that writes behind, else when other content is written.
 const MOST_SECONDS: i64 = 30;
+
+/// How much content in memory is enough, and how old it becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enough {
+    /// For the thread that writes behind.
+    ForThread,
+    /// For whoever writes: the thread does not keep up, or there is none.
+    ForCaller,
+}
 
 /// See the module.
 pub struct DirtyFiles {
@@ -54,14 +63,22 @@ impl DirtyFiles {
     }
 
     /// Whether there is so much that some has to go, or some that is too old.
-    pub fn is_over(&self, now: TimeSpec) -> bool {
-        self.bytes.load(Ordering::Relaxed) > self.limit.load(Ordering::Relaxed)
-            || self
-                .list
-                .lock()
-                .files
-                .first_key_value()
-                .is_some_and(|(_, (_, since))| now.sec - since.sec > MOST_SECONDS)
+    pub fn is_over(&self, enough: Enough, now: TimeSpec) -> bool {
+        let most_late = if enough == Enough::ForThread { 0 } else { 1 };
+        self.is_much(enough) || self.oldest_due(now).is_some_and(|seconds| seconds + most_late <= 0)
+    }
+
+    /// Whether there is more than enough in memory.
+    pub fn is_much(&self, enough: Enough) -> bool {
+        let limit = self.limit.load(Ordering::Relaxed);
+        let limit = if enough == Enough::ForThread { limit / 4 } else { limit };
+        self.bytes.load(Ordering::Relaxed) > limit
+    }
+
+    /// In how many seconds the oldest content will be too old.
+    pub fn oldest_due(&self, now: TimeSpec) -> Option<i64> {
+        let list = self.list.lock();
+        list.files.first_key_value().map(|(_, (_, since))| since.sec + MOST_SECONDS - now.sec)
     }
 
     /// Counts bytes that came to memory.
@@ -83,10 +100,12 @@ impl DirtyFiles {
         ticket
     }
 
-    /// Takes a file off the list.
-    pub fn remove(&self, ticket: u64) {
-        // What is dropped may be the last use of the cell.
-        let removed = self.list.lock().files.remove(&ticket);
+    /// Takes files off the list.
+    pub fn remove(&self, tickets: &[u64]) {
+        let mut list = self.list.lock();
+        let removed: Vec<_> = tickets.iter().map(|ticket| list.files.remove(ticket)).collect();
+        drop(list);
+        // This may be the last use of a cell.
         drop(removed);
     }
 

@@ -4,6 +4,7 @@
 //! another's.
 
 use super::content::Content;
+use super::dirty::Enough;
 use super::store::{Job, store};
 use crate::cell::Cell;
 use crate::error::Error;
@@ -55,10 +56,10 @@ pub fn flush_all(volume: &Volume) -> Result<(), Error> {
     result.and(writer.dirty().take_lost().map_or(Ok(()), Err))
 }
 
-/// Flushes the oldest files while there is too much content in memory. Errors are kept for those who ask.
-pub fn balance(volume: &Volume, writer: &Writer) {
+/// Flushes the oldest files while there is more than enough content in memory. Errors are kept for those who ask.
+pub fn balance(volume: &Volume, writer: &Writer, enough: Enough) {
     let mut last = None;
-    while writer.dirty().is_over(writer.now()) {
+    while writer.dirty().is_over(enough, writer.now()) {
         let files = writer.dirty().behind(last, BATCH_FILES);
         let Some((ticket, _)) = files.last() else { break };
         last = Some(*ticket);
@@ -133,7 +134,9 @@ fn flush_together<G: DerefMut<Target = Content>>(
         store(volume, &jobs)
     };
     if stored.is_ok() {
-        batch.iter_mut().for_each(|(cell, content)| done(writer, cell, content));
+        let mut left = Left::default();
+        batch.iter_mut().for_each(|(cell, content)| done(&mut left, cell, content));
+        left.give_back(writer);
         return Ok(());
     }
     let mut result = Ok(());
@@ -156,7 +159,9 @@ pub fn flush_content(
     }
     match store(volume, &[job(cell, content)]) {
         Ok(()) => {
-            done(writer, cell, content);
+            let mut left = Left::default();
+            done(&mut left, cell, content);
+            left.give_back(writer);
             Ok(())
         }
         Err(Error::Refused(Errno::ENOSPC)) => Err(Error::Refused(Errno::ENOSPC)),
@@ -174,8 +179,8 @@ fn job<'a>(cell: &'a Arc<Cell>, content: &'a Content) -> Job<'a> {
     Job { cell, pieces: content.runs().collect(), size: cell.size() }
 }
 
-fn done(writer: &Writer, cell: &Cell, content: &mut Content) {
-    forget(writer, content);
+fn done(left: &mut Left, cell: &Cell, content: &mut Content) {
+    left.empty(content);
     cell.set_ahead(|ahead| {
         ahead.size = None;
         ahead.blocks = 0;
@@ -184,13 +189,34 @@ fn done(writer: &Writer, cell: &Cell, content: &mut Content) {
 
 /// Empties the memory of a file.
 fn forget(writer: &Writer, content: &mut Content) {
-    writer.dirty().remove_bytes(content.bytes());
-    content.clear(&writer.dirty().buffers);
-    let promised = core::mem::take(&mut content.promised);
-    if promised > 0 {
-        writer.with_space(|space| space.redeem(promised));
+    let mut left = Left::default();
+    left.empty(content);
+    left.give_back(writer);
+}
+
+/// What files had in memory, to be given back at once: whoever creates files meanwhile takes the same locks.
+#[derive(Default)]
+struct Left {
+    bytes: usize,
+    promised: u64,
+    tickets: Vec<u64>,
+    runs: Vec<Vec<u8>>,
+}
+
+impl Left {
+    fn empty(&mut self, content: &mut Content) {
+        self.bytes += content.bytes();
+        self.promised += core::mem::take(&mut content.promised);
+        self.tickets.extend(content.ticket.take());
+        self.runs.extend(content.take_runs());
     }
-    if let Some(ticket) = content.ticket.take() {
-        writer.dirty().remove(ticket);
+
+    fn give_back(self, writer: &Writer) {
+        writer.dirty().remove_bytes(self.bytes);
+        writer.dirty().buffers.give(self.runs);
+        if self.promised > 0 {
+            writer.with_space(|space| space.redeem(self.promised));
+        }
+        writer.dirty().remove(&self.tickets);
     }
 }

@@ -9,6 +9,7 @@ mod inline;
 mod limits;
 mod plan;
 mod promise;
+mod runs;
 mod size;
 mod store;
 pub mod write;

@@ -93,7 +93,7 @@ impl Change<'_> {
     /// Nothing is in memory any more that space was promised for.
     fn redeem(&self, content: &mut Content) {
         let promised = core::mem::take(&mut content.promised);
-        content.clear(&self.writer.dirty().buffers);
+        self.writer.dirty().buffers.give(content.take_runs());
         self.writer.with_space(|space| space.redeem(promised));
         self.cell.set_ahead(|ahead| ahead.blocks = 0);
     }

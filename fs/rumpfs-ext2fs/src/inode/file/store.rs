@@ -88,7 +88,7 @@ fn write_out(volume: &Volume, segments: &[Segment<'_>]) -> Result<(), Error> {
         volume.device().write_at(start << bits, &piece)?;
     }
     if let Some(buffers) = buffers {
-        buffers.give(piece);
+        buffers.give([piece]);
     }
     Ok(())
 }

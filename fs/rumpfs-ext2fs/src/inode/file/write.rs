@@ -5,11 +5,12 @@
 //! operation on metadata but for the time, which waits with the content.
 
 pub use super::allocate::allocate;
-pub use super::flush::{discard, flush, flush_ahead, flush_all};
+pub use super::dirty::Enough;
+pub use super::flush::{balance, discard, flush, flush_ahead, flush_all};
 pub use super::size::set_size;
 
 use super::content::Content;
-use super::flush::{balance, flush_content};
+use super::flush::flush_content;
 use super::promise::nodes_for;
 use super::store::{Job, store};
 use super::{check_plain, limits};
@@ -17,7 +18,7 @@ use crate::cell::Cell;
 use crate::error::Error;
 use crate::inode::map::{Mapping, find_run};
 use crate::inode::{FLAG_VERITY, Inode};
-use crate::transaction::{Kind, Writer};
+use crate::transaction::{Kind, When, Writer};
 use crate::units::FileBlock;
 use crate::volume::Volume;
 use alloc::sync::Arc;
@@ -50,7 +51,8 @@ pub fn write_at(volume: &Volume, cell: &Arc<Cell>, offset: u64, buf: &[u8]) -> R
         Ok(())
     };
     retrying(volume, write)?;
-    balance(volume, writer);
+    writer.ask(if writer.dirty().is_much(Enough::ForThread) { When::Now } else { When::Later });
+    balance(volume, writer, Enough::ForCaller);
     Ok(buf.len())
 }
 
