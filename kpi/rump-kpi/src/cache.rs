@@ -22,12 +22,18 @@ const MOST_SPARE: usize = 64;
 pub struct Block {
     bytes: Arc<[u8]>,
     checked: bool,
+    mark: u32,
 }
 
 impl Block {
     /// Whether its checksum was verified, or is not yet written because the block is being changed.
     pub fn is_checked(&self) -> bool {
         self.checked
+    }
+
+    /// What the driver noted of this content; zero for nothing.
+    pub fn mark(&self) -> u32 {
+        self.mark
     }
 
     /// The bytes, shared.
@@ -101,7 +107,7 @@ impl BlockCache {
         if shard.epoch != epoch {
             return None;
         }
-        let fresh = Block { bytes, checked: false };
+        let fresh = Block { bytes, checked: false, mark: 0 };
         shard.blocks.insert(block, Slot { block: fresh.clone(), used: false, queued: true, pins: 0 });
         shard.order.push_back(block);
         self.shrink(&mut shard);
@@ -115,6 +121,13 @@ impl BlockCache {
             if Arc::ptr_eq(&slot.block.bytes, &seen.bytes) {
                 slot.block.checked = true;
             }
+        }
+    }
+
+    /// Notes something of the content of a block, for those who find it until it changes.
+    pub fn set_mark(&self, block: u64, mark: u32) {
+        if let Some(slot) = self.shard(block).lock().blocks.get_mut(&block) {
+            slot.block.mark = mark;
         }
     }
 
@@ -143,7 +156,7 @@ impl BlockCache {
     pub fn change<R>(&self, block: u64, change: impl FnOnce(&mut [u8]) -> R) -> Option<R> {
         let mut shard = self.shard(block).lock();
         let slot = shard.blocks.get_mut(&block)?;
-        slot.block.checked = true;
+        (slot.block.checked, slot.block.mark) = (true, 0);
         if Arc::get_mut(&mut slot.block.bytes).is_none() {
             slot.block.bytes = self.copy(&slot.block.bytes);
         }
@@ -172,7 +185,7 @@ impl BlockCache {
         let mut shard = self.shard(block).lock();
         shard.epoch += 1;
         let (queued, pins) = shard.blocks.get(&block).map_or((false, 0), |slot| (slot.queued, slot.pins));
-        let fresh = Block { bytes, checked: true };
+        let fresh = Block { bytes, checked: true, mark: 0 };
         shard.blocks.insert(block, Slot { block: fresh, used: true, queued, pins: pins + 1 });
     }
 
@@ -304,10 +317,12 @@ mod tests {
     fn a_change_is_not_seen_by_earlier_readers_and_can_be_taken_back() {
         let cache = cache();
         let reader = insert(&cache, 5).unwrap();
+        cache.set_mark(5, 9);
         let before = cache.begin_change(5).unwrap();
         cache.change(5, |bytes| bytes[0] = 1).unwrap();
         assert_eq!((reader[0], cache.find(5).unwrap()[0]), (0, 1));
+        assert_eq!(cache.find(5).unwrap().mark(), 0, "a mark is of one content");
         cache.restore(5, before);
-        assert_eq!(cache.find(5).unwrap()[0], 0);
+        assert_eq!((cache.find(5).unwrap()[0], cache.find(5).unwrap().mark()), (0, 9));
     }
 }

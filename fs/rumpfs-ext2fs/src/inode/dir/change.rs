@@ -135,13 +135,20 @@ pub fn put(
     let volume = handle.volume();
     let form = Form::of(volume);
     let Some((at, bytes)) = linear::read_leaf(volume, inode, block)? else { return Ok(false) };
-    let room = record::find_room(&bytes[..form.chain()], new.name.len(), form, Place::Block(at))?;
+    let find = |from| record::find_room(&bytes[..form.chain()], from, new.name.len(), form, Place::Block(at));
+    // The mark is the record that gave room last: before it there is little.
+    let mut room = find(bytes.mark() as usize)?;
+    if room.is_none() && bytes.mark() > 0 {
+        room = find(0)?;
+    }
     let Some(room) = room else { return Ok(false) };
     // Who still looks at a block while it changes makes that a copy.
     drop(bytes);
+    let mark = room.start as u32;
     handle.modify_part(at, Kind::DirLeaf(inode.checksum_seed(volume)), room, |record| {
         record::insert(record, new, form);
     })?;
+    volume.cache().set_mark(at.0, mark);
     Ok(true)
 }
 

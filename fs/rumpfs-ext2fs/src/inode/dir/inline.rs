@@ -117,7 +117,7 @@ pub fn insert(handle: &mut Handle<'_>, dir: &Arc<Cell>, new: &NewEntry<'_>) -> R
     let place = Place::Inode(inode.number());
     let mut content = file::inline_content(volume, &inode)?;
     let insert = |chain: &mut [u8]| {
-        let at = record::find_room(chain, new.name.len(), form, place)?;
+        let at = record::find_room(chain, 0, new.name.len(), form, place)?;
         Ok::<_, Error>(at.map(|at| record::insert(&mut chain[at], new, form)).is_some())
     };
     if !insert(&mut content[4..HEAD_BYTES])? && !insert(&mut content[HEAD_BYTES..])? {

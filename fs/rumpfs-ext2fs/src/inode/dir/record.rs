@@ -196,14 +196,15 @@ pub fn find<'a>(
     Ok(None)
 }
 
-/// The first record that has room for a name of this length.
+/// The first record, of those that begin at `from` or behind it, that has room for a name of this length.
 pub fn find_room(
     chain: &[u8],
+    from: usize,
     name_len: usize,
     form: Form,
     place: Place,
 ) -> Result<Option<Range<usize>>, Error> {
-    let (wanted, mut offset) = (needed(name_len), 0);
+    let (wanted, mut offset) = (needed(name_len), from);
     while offset < chain.len() {
         let Some(head) = Head::read(chain, offset, form) else {
             return Err(broken(chain, offset, form, place));
@@ -390,9 +391,9 @@ mod tests {
         let mut block = vec![0; 1 << 16];
         fill_block(&mut block, core::iter::empty(), form);
         assert_eq!(parse(&block, form).unwrap().length, 1 << 16);
-        let at = find_room(&block, 5, form, Place::Volume).unwrap().unwrap();
+        let at = find_room(&block, 0, 5, form, Place::Volume).unwrap().unwrap();
         insert(&mut block[at], &new(b"first", 12), form);
-        let at = find_room(&block, 6, form, Place::Volume).unwrap().unwrap();
+        let at = find_room(&block, 0, 6, form, Place::Volume).unwrap().unwrap();
         insert(&mut block[at], &new(b"second", 13), form);
         assert_eq!(list(&block, form).len(), 2);
         assert!(remove(&mut block, b"second", form) && remove(&mut block, b"first", form));
@@ -405,7 +406,7 @@ mod tests {
         let mut block = vec![0; 1024];
         fill_block(&mut block, core::iter::empty(), form);
         let mut count = 0;
-        while let Some(at) = find_room(&block[..form.chain()], 1, form, Place::Volume).unwrap() {
+        while let Some(at) = find_room(&block[..form.chain()], 0, 1, form, Place::Volume).unwrap() {
             insert(&mut block[at], &new(b"x", 12), form);
             count += 1;
         }
@@ -426,7 +427,7 @@ mod tests {
             name.resize(name.len() + (name[0] % 7) as usize * 9, b'.');
             let known = model.contains_key(&name);
             match (state >> 60, known) {
-                (0..=9, false) => match find_room(&chain, name.len(), FORM, Place::Volume).unwrap() {
+                (0..=9, false) => match find_room(&chain, 0, name.len(), FORM, Place::Volume).unwrap() {
                     Some(at) => {
                         insert(&mut chain[at], &new(&name, step + 1), FORM);
                         model.insert(name, step + 1);
