@@ -143,7 +143,10 @@ fn lose_name(handle: &mut Handle<'_>, cell: &Arc<Cell>) -> Result<(), Error> {
         _ => inode.base().i_links_count.get().saturating_sub(1),
     };
     set_links(handle, cell, left)?;
-    if left == 0 { orphan::add(handle, cell) } else { Ok(()) }
+    if left == 0 {
+        orphan::add(handle, cell);
+    }
+    Ok(())
 }
 
 fn set_links(handle: &mut Handle<'_>, cell: &Arc<Cell>, links: u16) -> Result<(), Error> {

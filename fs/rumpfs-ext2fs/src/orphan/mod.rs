@@ -3,7 +3,7 @@
 //!
 //! On the device they are a list: the superblock names the first, and each names the next where others have the time
 //! of their deletion. In memory the running transaction knows both neighbours of each, so that any can be taken off
-//! at once.
+//! at once. What becomes an orphan is listed by the commit, since most are freed before that.
 
 mod recovery;
 
@@ -30,11 +30,24 @@ const ROOM_TO_END: usize = 32;
 /// No file has a block behind this one.
 const END_OF_FILE: u64 = 1 << 32;
 
-/// Puts an inode on the list: it lost its last name, or is being cut. Errors: EFTYPE, EIO.
-pub fn add(handle: &mut Handle<'_>, cell: &Arc<Cell>) -> Result<(), Error> {
-    if handle.orphan(cell.number()).is_some() {
-        return Ok(());
+/// Makes an inode an orphan: it lost its last name, or is being cut.
+pub fn add(handle: &mut Handle<'_>, cell: &Arc<Cell>) {
+    if !handle.is_orphan(cell.number()) {
+        handle.add_new_orphan(cell);
     }
+}
+
+/// Puts those on the list that became orphans since the last commit. They and the superblock are part of the
+/// transaction. Errors: EFTYPE, EIO.
+pub fn list(handle: &mut Handle<'_>) -> Result<(), Error> {
+    for cell in handle.new_orphans() {
+        handle.forget_new_orphan(cell.number());
+        put_first(handle, &cell)?;
+    }
+    Ok(())
+}
+
+fn put_first(handle: &mut Handle<'_>, cell: &Arc<Cell>) -> Result<(), Error> {
     let after = first(handle)?;
     set_next(handle, cell, after)?;
     set_first(handle, Some(cell.number()))?;
@@ -45,8 +58,11 @@ pub fn add(handle: &mut Handle<'_>, cell: &Arc<Cell>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Takes an inode off the list, if it is on it. Errors: EFTYPE, EIO.
+/// An inode is no orphan, or no longer. Errors: EFTYPE, EIO.
 pub fn remove(handle: &mut Handle<'_>, cell: &Arc<Cell>) -> Result<(), Error> {
+    if handle.forget_new_orphan(cell.number()) {
+        return Ok(());
+    }
     let Some(Orphan { before, after, .. }) = handle.orphan(cell.number()) else { return Ok(()) };
     match before.and_then(|before| Some((before, handle.orphan(before)?))) {
         Some((number, orphan)) => {

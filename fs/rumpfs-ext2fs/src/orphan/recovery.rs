@@ -151,9 +151,9 @@ fn move_from_block(
             Err(error) => {
                 volume.writer().into_iter().for_each(|writer| writer.note(&format!("ext2fs: {error}")));
             }
-            Ok(_) if handle.orphan(number).is_some() => {}
+            Ok(_) if handle.is_orphan(number) => {}
             Ok(cell) => {
-                add(&mut handle, &cell)?;
+                add(&mut handle, &cell);
                 orphans.push(cell);
             }
         }

@@ -1,8 +1,10 @@
 //! Making transactions durable.
 
-use super::seal::{Kind, Sealed, seal};
+use super::seal::{Kind, Sealed};
+use super::{Handle, Writer};
 use crate::error::Error;
 use crate::journal::Journal;
+use crate::orphan;
 use crate::volume::Volume;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
@@ -130,12 +132,14 @@ impl Volume {
         if writer.is_stopped() {
             return Err(Error::Refused(Errno::EIO));
         }
-        let sealed = seal(self, &mut writer.running.lock());
-        if let Err(error) = log.commit(self, &sealed, writer.now()) {
+        let sealed = self.seal(writer).and_then(|sealed| {
+            log.commit(self, &sealed, writer.now())?;
+            Ok(sealed)
+        });
+        let sealed = sealed.inspect_err(|error| {
             writer.stop();
             writer.note(&alloc::format!("ext2fs: a commit failed, nothing more is written: {error}"));
-            return Err(error);
-        }
+        })?;
         let mut running = writer.running.lock();
         for extent in &sealed.freed {
             running.space.give_back(extent.start.0, extent.len);
@@ -143,6 +147,13 @@ impl Volume {
         drop(running);
         writer.durable.store(sealed.number, Ordering::Release);
         Ok(())
+    }
+
+    /// Ends the running transaction and begins the next. Errors: EFTYPE, EIO.
+    fn seal(&self, writer: &Writer) -> Result<Sealed, Error> {
+        let mut handle = Handle::new(self, writer, writer.running.lock());
+        orphan::list(&mut handle)?;
+        Ok(handle.seal())
     }
 
     /// Makes every finished operation durable. Errors: EIO.

@@ -82,6 +82,8 @@ pub struct Running {
     space: Space,
     /// Who is on the list of orphans.
     orphans: HashMap<Ino, Orphan>,
+    /// Who will be, unless this transaction frees them too.
+    new_orphans: HashMap<Ino, Arc<Cell>>,
     /// Makes generations of inodes differ.
     births: u32,
     /// Empty, for the next handle.
@@ -187,6 +189,7 @@ impl Running {
             since: TimeSpec::default(),
             space,
             orphans: HashMap::new(),
+            new_orphans: HashMap::new(),
             births: 0,
             memory: Memory::default(),
         }
@@ -272,6 +275,7 @@ enum Undo {
     Inode(Arc<Cell>, Arc<Inode>),
     WriteTime(Arc<Cell>, TimeSpec),
     Orphan(Ino, Option<Orphan>),
+    NewOrphan(Ino, Option<Arc<Cell>>),
     Reserved(Extent),
     Unreserved(Extent),
 }
@@ -463,6 +467,31 @@ impl<'v> Handle<'v> {
         self.running.orphans.get(&ino).cloned()
     }
 
+    /// Whether an inode is on the list of orphans, or will be with the commit.
+    pub fn is_orphan(&self, ino: Ino) -> bool {
+        self.running.orphans.contains_key(&ino) || self.running.new_orphans.contains_key(&ino)
+    }
+
+    /// Notes an inode that goes onto the list of orphans with the commit.
+    pub fn add_new_orphan(&mut self, cell: &Arc<Cell>) {
+        let before = self.running.new_orphans.insert(cell.number(), cell.clone());
+        self.memory.undo.push(Undo::NewOrphan(cell.number(), before));
+    }
+
+    /// Forgets such an inode; answers whether it was one.
+    pub fn forget_new_orphan(&mut self, ino: Ino) -> bool {
+        let Some(before) = self.running.new_orphans.remove(&ino) else { return false };
+        self.memory.undo.push(Undo::NewOrphan(ino, Some(before)));
+        true
+    }
+
+    /// Such inodes, in order of number.
+    pub fn new_orphans(&self) -> Vec<Arc<Cell>> {
+        let mut cells: Vec<_> = self.running.new_orphans.values().cloned().collect();
+        cells.sort_unstable_by_key(|cell| cell.number());
+        cells
+    }
+
     /// Sets or forgets what is known of an inode on the list of orphans.
     pub fn set_orphan(&mut self, ino: Ino, orphan: Option<Orphan>) {
         let before = match orphan {
@@ -500,6 +529,16 @@ impl<'v> Handle<'v> {
 
     /// Keeps the changes.
     pub fn finish(mut self) {
+        self.keep();
+    }
+
+    /// Keeps the changes, and ends the transaction with them.
+    fn seal(mut self) -> Sealed {
+        self.keep();
+        seal::seal(self.volume, &mut self.running)
+    }
+
+    fn keep(&mut self) {
         self.finished = true;
         let running = &mut *self.running;
         running.groups.extend(self.groups.drain(..));
@@ -543,6 +582,12 @@ impl<'v> Handle<'v> {
                 }
                 Undo::Orphan(ino, None) => {
                     self.running.orphans.remove(&ino);
+                }
+                Undo::NewOrphan(ino, Some(before)) => {
+                    self.running.new_orphans.insert(ino, before);
+                }
+                Undo::NewOrphan(ino, None) => {
+                    self.running.new_orphans.remove(&ino);
                 }
                 Undo::Reserved(extent) => self.running.space.give_back(extent.start.0, extent.len),
                 Undo::Unreserved(extent) => self.running.space.set_aside(extent.start.0, extent.len),

@@ -75,9 +75,9 @@ impl Change<'_> {
                 remove_from(handle, inode, FileBlock(first), end)
             })?;
             if end > first && !listed {
-                orphan::add(&mut handle, self.cell)?;
+                orphan::add(&mut handle, self.cell);
                 listed = true;
-            } else if end <= first && listed {
+            } else if end <= first && listed && self.cell.inode().base().i_links_count.get() > 0 {
                 orphan::remove(&mut handle, self.cell)?;
             }
             handle.finish();

@@ -100,7 +100,7 @@ pub fn refer(handle: &mut Handle<'_>, differences: Vec<(Ino, i64)>) -> Result<Ve
             }
         })?;
         if left == 0 {
-            orphan::add(handle, &cell)?;
+            orphan::add(handle, &cell);
             orphans.push(cell);
         }
     }
