@@ -31,10 +31,37 @@ pub struct Cell {
 pub struct Ahead {
     /// The length, if it is another.
     pub size: Option<u64>,
-    /// The time of the last write, if the inode does not have it yet.
-    pub write_time: Option<TimeSpec>,
+    /// Times that were set since.
+    pub times: Times,
     /// Blocks that the content will take.
     pub blocks: u64,
+}
+
+/// Times, where there is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// Of the last access.
+    pub access: Option<TimeSpec>,
+    /// Of the last change of content.
+    pub modification: Option<TimeSpec>,
+    /// Of the last change of attributes.
+    pub change: Option<TimeSpec>,
+}
+
+impl Times {
+    /// These, and those of `before` where there is none.
+    pub fn or(self, before: Self) -> Self {
+        Self {
+            access: self.access.or(before.access),
+            modification: self.modification.or(before.modification),
+            change: self.change.or(before.change),
+        }
+    }
+
+    /// The times that a write changes.
+    pub fn set_written(&mut self, now: TimeSpec) {
+        (self.modification, self.change) = (Some(now), Some(now));
+    }
 }
 
 impl Cell {
@@ -80,13 +107,14 @@ impl Cell {
         *self.inode.write() = inode;
     }
 
-    /// Called by transactions only: the time of the last write goes into the inode now.
-    pub(crate) fn take_write_time(&self) -> Option<TimeSpec> {
-        self.ahead.lock().write_time.take()
+    /// Called by transactions only: the times go into the inode now.
+    pub(crate) fn take_times(&self) -> Times {
+        core::mem::take(&mut self.ahead.lock().times)
     }
 
-    /// Called by transactions only: it did not go there.
-    pub(crate) fn restore_write_time(&self, time: TimeSpec) {
-        self.ahead.lock().write_time.get_or_insert(time);
+    /// Called by transactions only: they did not go there. What was set since stands over them.
+    pub(crate) fn restore_times(&self, before: Times) {
+        let times = &mut self.ahead.lock().times;
+        *times = times.or(before);
     }
 }

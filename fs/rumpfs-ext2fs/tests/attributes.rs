@@ -272,6 +272,42 @@ fn owners_modes_and_times_are_what_the_kernel_reads() {
     }
 }
 
+#[test]
+fn times_that_wait_with_content_are_kept_and_give_way_to_later_ones() {
+    let to = |sec| TimeSpec { sec, nsec: 987_654_321 };
+    let times = |atime, mtime| SetAttr { atime, mtime, ..SetAttr::default() };
+    for options in [&["-t", "ext4"][..], &["-t", "ext4", "-I", "128", "-O", "^metadata_csum"]] {
+        let image = Image::make("waiting-times", 16, options);
+        let mount = image.mount();
+        let set = mount.create("set", FileType::Regular).unwrap();
+        set.write_at(0, b"content").unwrap();
+        set.set_attr(times(Some(SetTime::To(to(1_000_000))), Some(SetTime::To(to(2_000_000_000))))).unwrap();
+        let written = mount.create("written", FileType::Regular).unwrap();
+        written.write_at(0, b"content").unwrap();
+        written.set_attr(times(Some(SetTime::To(to(3_000_000))), Some(SetTime::To(to(4))))).unwrap();
+        written.write_at(7, b", more").unwrap();
+        let cut = mount.create("cut", FileType::Regular).unwrap();
+        cut.write_at(0, &[7; 9000]).unwrap();
+        cut.set_attr(SetAttr { size: Some(10), ..SetAttr::default() }).unwrap();
+        cut.set_attr(times(None, Some(SetTime::To(to(5))))).unwrap();
+        let files = ["set", "written", "cut"];
+        let see = |mount: &Mount| files.map(|name| mount.find(name).unwrap().attr().unwrap());
+        let before = see(&mount);
+        assert_eq!([before[0].atime.sec, before[0].mtime.sec], [1_000_000, 2_000_000_000]);
+        assert_eq!(before[1].atime.sec, 3_000_000);
+        assert_ne!(before[1].mtime.sec, 4, "a write comes after the time that was set");
+        assert_eq!(before[2].mtime.sec, 5);
+        mount.unmount();
+        let mount = image.mount();
+        for (before, after) in before.into_iter().zip(see(&mount)) {
+            let times = |attr: &rump_kpi::Attr| [attr.atime, attr.mtime, attr.ctime];
+            assert_eq!(times(&before), times(&after), "{options:?}");
+        }
+        mount.unmount();
+        image.check();
+    }
+}
+
 fn entry(tag: u16, permissions: u16, id: u32) -> Vec<u8> {
     [&tag.to_le_bytes()[..], &permissions.to_le_bytes(), &id.to_le_bytes()].concat()
 }

@@ -2,6 +2,7 @@
 
 use super::map::space;
 use super::{Fields, Inode};
+use crate::cell::Times;
 use crate::error::{Error, Place};
 use crate::volume::Volume;
 use alloc::format;
@@ -71,15 +72,21 @@ pub enum Clock {
     Birth,
 }
 
+impl Clock {
+    /// Where the field that continues it is, among those behind the base.
+    fn extra_offset(self) -> u16 {
+        match self {
+            Self::Change => 4,
+            Self::Modification => 8,
+            Self::Access => 12,
+            Self::Birth => 20,
+        }
+    }
+}
+
 /// Sets a time; one that the inode cannot hold becomes the nearest that it can.
 pub fn set_time(volume: &Volume, inode: &mut Inode, clock: Clock, time: TimeSpec) {
-    let offset = match clock {
-        Clock::Change => 4,
-        Clock::Modification => 8,
-        Clock::Access => 12,
-        Clock::Birth => 20,
-    };
-    let has_extra = inode.extra_field(offset).is_some();
+    let has_extra = inode.extra_field(clock.extra_offset()).is_some();
     let (seconds, more) = stored_time(time, has_extra);
     inode.edit(volume, |base, extra| {
         let (low, high) = match clock {
@@ -95,6 +102,25 @@ pub fn set_time(volume: &Volume, inode: &mut Inode, clock: Clock, time: TimeSpec
             high.set(more);
         }
     });
+}
+
+/// Sets those times that there are.
+pub fn set_times(volume: &Volume, inode: &mut Inode, times: Times) {
+    let all = [
+        (Clock::Access, times.access),
+        (Clock::Modification, times.modification),
+        (Clock::Change, times.change),
+    ];
+    for (clock, time) in all.into_iter().filter_map(|(clock, time)| Some((clock, time?))) {
+        set_time(volume, inode, clock, time);
+    }
+}
+
+/// A time as an inode gives it back that it was set in.
+pub fn kept_time(inode: &Inode, clock: Clock, set: TimeSpec) -> TimeSpec {
+    let has_extra = inode.extra_field(clock.extra_offset()).is_some();
+    let (seconds, extra) = stored_time(set, has_extra);
+    time(seconds, has_extra.then_some(extra))
 }
 
 /// Sets the times that a write changes, of content and of attributes.

@@ -28,7 +28,7 @@ mod seal;
 
 use self::behind::Behind;
 use crate::allocation::Space;
-use crate::cell::Cell;
+use crate::cell::{Cell, Times};
 use crate::error::{Error, Place};
 use crate::inode::file::DirtyFiles;
 use crate::inode::{Inode, attr};
@@ -273,7 +273,7 @@ enum Undo {
     /// A block that was not part of the running transaction before, or was of another kind.
     Joined(u64, Option<Kind>),
     Inode(Arc<Cell>, Arc<Inode>),
-    WriteTime(Arc<Cell>, TimeSpec),
+    Times(Arc<Cell>, Times),
     Orphan(Ino, Option<Orphan>),
     NewOrphan(Ino, Option<Arc<Cell>>),
     Reserved(Extent),
@@ -431,13 +431,14 @@ impl<'v> Handle<'v> {
         Ok(answer)
     }
 
-    /// A copy of an inode to be changed, and then [stored](Self::store). The times of writes whose content is still
-    /// in memory are in it, so that times that are set later stand over them.
+    /// A copy of an inode to be changed, and then [stored](Self::store). Times that wait
+    /// with content in memory are in it, so that those that are set later stand over them.
     pub fn working_copy(&mut self, cell: &Arc<Cell>) -> Inode {
         let mut inode = Inode::clone(&cell.inode());
-        if let Some(time) = cell.take_write_time() {
-            self.memory.undo.push(Undo::WriteTime(cell.clone(), time));
-            attr::set_write_time(self.volume, &mut inode, time);
+        let times = cell.take_times();
+        if times != Times::default() {
+            self.memory.undo.push(Undo::Times(cell.clone(), times));
+            attr::set_times(self.volume, &mut inode, times);
         }
         inode
     }
@@ -595,7 +596,7 @@ impl<'v> Handle<'v> {
                     before.map().clear();
                     cell.replace(before);
                 }
-                Undo::WriteTime(cell, time) => cell.restore_write_time(time),
+                Undo::Times(cell, times) => cell.restore_times(times),
             }
         }
     }

@@ -17,6 +17,7 @@ pub mod write;
 pub use content::Content;
 pub use dirty::DirtyFiles;
 
+use super::attr::Clock;
 use super::map::{self, Mapping};
 use super::{FLAG_COMPRESSED, FLAG_ENCRYPTED, Inode, attr, xattr};
 use crate::cell::Cell;
@@ -25,7 +26,7 @@ use crate::units::{DiskBlock, FileBlock};
 use crate::volume::Volume;
 use alloc::format;
 use alloc::vec::Vec;
-use rump_kpi::Attr;
+use rump_kpi::{Attr, TimeSpec};
 
 /// Reads up to `buf.len()` bytes from `offset` on; fewer only at the end of the file.
 pub fn read_at(volume: &Volume, inode: &Inode, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
@@ -82,12 +83,14 @@ pub fn read(volume: &Volume, cell: &Cell, offset: u64, buf: &mut [u8]) -> Result
 /// The attributes of a file in use, content in memory included. Errors: EFTYPE.
 pub fn attr(volume: &Volume, cell: &Cell) -> Result<Attr, Error> {
     let ahead = cell.ahead();
-    let mut attr = attr::attr(volume, &cell.inode())?;
+    let inode = cell.inode();
+    let mut attr = attr::attr(volume, &inode)?;
     attr.size = ahead.size.unwrap_or(attr.size);
     attr.blocks += ahead.blocks << (volume.superblock().block_bits - 9);
-    if let Some(time) = ahead.write_time {
-        (attr.mtime, attr.ctime) = (time, time);
-    }
+    let kept = |clock, set: Option<TimeSpec>| set.map(|set| attr::kept_time(&inode, clock, set));
+    attr.atime = kept(Clock::Access, ahead.times.access).unwrap_or(attr.atime);
+    attr.mtime = kept(Clock::Modification, ahead.times.modification).unwrap_or(attr.mtime);
+    attr.ctime = kept(Clock::Change, ahead.times.change).unwrap_or(attr.ctime);
     Ok(attr)
 }
 

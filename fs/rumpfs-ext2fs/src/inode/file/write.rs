@@ -153,7 +153,7 @@ impl Change<'_> {
         let need = self.need(content, &inode, first, behind)?;
         let clusters = need.clusters + nodes_for(self.volume, &inode, need.records);
         self.writer.with_space(|space| space.promise(clusters))?;
-        self.cell.set_ahead(|ahead| ahead.write_time = Some(self.writer.now()));
+        self.cell.set_ahead(|ahead| ahead.times.set_written(self.writer.now()));
         let stored = store(self.volume, &[Job { cell: self.cell, pieces: vec![(first, buf)], size: end }]);
         self.writer.with_space(|space| space.redeem(clusters));
         stored?;
@@ -171,7 +171,7 @@ impl Change<'_> {
         let (size, stored) = (self.cell.size().max(end), self.cell.inode().size());
         self.cell.set_ahead(|ahead| {
             ahead.size = (size != stored).then_some(size);
-            ahead.write_time = Some(now);
+            ahead.times.set_written(now);
         });
         if content.ticket.is_none() {
             content.ticket = Some(self.writer.dirty().add(self.cell, now));
