@@ -124,10 +124,13 @@ impl BlockCache {
         }
     }
 
-    /// Notes something of the content of a block, for those who find it until it changes.
-    pub fn set_mark(&self, block: u64, mark: u32) {
-        if let Some(slot) = self.shard(block).lock().blocks.get_mut(&block) {
-            slot.block.mark = mark;
+    /// Notes something of the content `seen` of a block, for those who find it until it changes.
+    pub fn set_mark(&self, block: u64, seen: &Block, mark: u32) {
+        let mut shard = self.shard(block).lock();
+        if let Some(slot) = shard.blocks.get_mut(&block) {
+            if Arc::ptr_eq(&slot.block.bytes, &seen.bytes) {
+                slot.block.mark = mark;
+            }
         }
     }
 
@@ -317,10 +320,11 @@ mod tests {
     fn a_change_is_not_seen_by_earlier_readers_and_can_be_taken_back() {
         let cache = cache();
         let reader = insert(&cache, 5).unwrap();
-        cache.set_mark(5, 9);
+        cache.set_mark(5, &cache.find(5).unwrap(), 9);
         let before = cache.begin_change(5).unwrap();
         cache.change(5, |bytes| bytes[0] = 1).unwrap();
         assert_eq!((reader[0], cache.find(5).unwrap()[0]), (0, 1));
+        cache.set_mark(5, &reader, 7);
         assert_eq!(cache.find(5).unwrap().mark(), 0, "a mark is of one content");
         cache.restore(5, before);
         assert_eq!((cache.find(5).unwrap()[0], cache.find(5).unwrap().mark()), (0, 9));

@@ -40,18 +40,14 @@ impl Header {
 
     /// Whether its checksum is right; some programs added the bytes up as signed ones.
     pub fn is_valid(&self) -> bool {
-        let Some(stored) = self.number(CHECKSUM) else { return false };
-        let signed: i64 = self.with_blank_checksum().map(|byte| i64::from(byte as i8)).sum();
-        stored == self.sum() || stored == signed
+        let stored = self.number(CHECKSUM);
+        stored == Some(self.sum(i32::from)) || stored == Some(self.sum(|byte| (byte as i8).into()))
     }
 
-    fn with_blank_checksum(&self) -> impl Iterator<Item = u8> + '_ {
-        let range = CHECKSUM.0..CHECKSUM.0 + CHECKSUM.1;
-        self.0.iter().enumerate().map(move |(at, &byte)| if range.contains(&at) { b' ' } else { byte })
-    }
-
-    fn sum(&self) -> i64 {
-        self.with_blank_checksum().map(i64::from).sum()
+    /// The sum of all bytes, where those of the checksum count as blanks.
+    fn sum(&self, value: impl Fn(u8) -> i32) -> i64 {
+        let sum = |bytes: &[u8]| bytes.iter().map(|&byte| value(byte)).sum::<i32>();
+        (sum(&self.0) - sum(self.field(CHECKSUM)) + sum(&[b' '; CHECKSUM.1])).into()
     }
 
     /// The type of the member.
@@ -131,7 +127,7 @@ impl Header {
 
     /// Sets the checksum, last of all.
     pub fn seal(&mut self) {
-        let text = format!("{:06o}\0 ", self.sum());
+        let text = format!("{:06o}\0 ", self.sum(i32::from));
         self.0[CHECKSUM.0..CHECKSUM.0 + CHECKSUM.1].copy_from_slice(text.as_bytes());
     }
 

@@ -53,6 +53,11 @@ impl<'a> Wanted<'a> {
         Self { name, folded }
     }
 
+    /// Whether only the same bytes are the same name.
+    pub fn is_exact(&self) -> bool {
+        self.folded.is_none()
+    }
+
     /// Whether this is the name of an entry.
     pub fn is(&self, stored: &[u8]) -> bool {
         if stored == self.name {

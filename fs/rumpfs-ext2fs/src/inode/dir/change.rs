@@ -4,6 +4,7 @@
 //! before they change, so that damage is not sealed with a fresh checksum.
 
 use super::htree::ROOT_RECORDS;
+use super::linear::Mark;
 use super::record::{self, Form, NewEntry};
 use super::{inline, is_indexed, linear, tree};
 use crate::cell::Cell;
@@ -136,19 +137,22 @@ pub fn put(
     let form = Form::of(volume);
     let Some((at, bytes)) = linear::read_leaf(volume, inode, block)? else { return Ok(false) };
     let find = |from| record::find_room(&bytes[..form.chain()], from, new.name.len(), form, Place::Block(at));
-    // The mark is the record that gave room last: before it there is little.
-    let mut room = find(bytes.mark() as usize)?;
-    if room.is_none() && bytes.mark() > 0 {
+    let mark = Mark::of(&bytes);
+    // Before the record that gave room last there is little.
+    let mut room = find(mark.last_room)?;
+    if room.is_none() && mark.last_room > 0 {
         room = find(0)?;
     }
     let Some(room) = room else { return Ok(false) };
     // Who still looks at a block while it changes makes that a copy.
     drop(bytes);
-    let mark = room.start as u32;
+    let mark = Mark { last_room: room.start, ..mark };
     handle.modify_part(at, Kind::DirLeaf(inode.checksum_seed(volume)), room, |record| {
         record::insert(record, new, form);
     })?;
-    volume.cache().set_mark(at.0, mark);
+    if let Some(changed) = volume.cache().find(at.0) {
+        mark.set(volume, at, &changed);
+    }
     Ok(true)
 }
 

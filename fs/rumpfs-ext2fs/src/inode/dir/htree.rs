@@ -4,7 +4,6 @@
 //! those whose hash goes on from the last; both bound the work.
 
 use super::change::Slot;
-use super::record::{self, Form};
 use super::{check_node, linear};
 use crate::error::{Error, Place};
 use crate::features::Incompat;
@@ -201,9 +200,8 @@ fn find_in_leaf(
     name: &[u8],
 ) -> Result<Option<(Ino, Slot)>, Error> {
     let Some((at, bytes)) = linear::read_leaf(volume, inode, block)? else { return Err(hole(inode, block)) };
-    let form = Form::of(volume);
-    let found = record::find(&bytes, name, form, Place::Block(at))?;
-    Ok(found.map(|(_, record)| (Ino(record.ino), Slot::Block(block, at))))
+    let found = linear::find(volume, at, &bytes, name)?;
+    Ok(found.map(|ino| (ino, Slot::Block(block, at))))
 }
 
 fn read_block(volume: &Volume, inode: &Inode, block: FileBlock) -> Result<(DiskBlock, Block), Error> {

@@ -72,12 +72,11 @@ fn each_block(
 /// Finds a name and the place of its entry. A damaged block is an error only if no other has the name. Errors:
 /// EFTYPE, EIO.
 pub fn locate(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Option<(Ino, Slot)>, Error> {
-    let form = Form::of(volume);
     let (mut found, mut first_error) = (None, Ok(()));
     let each = each_block(volume, inode, FileBlock(0), &mut |block, at, bytes| {
         let sound = volume.verify(at, bytes, |bytes| check_leaf(volume, inode, block, at, bytes));
-        match sound.and_then(|()| record::find(bytes, name, form, Place::Block(at))) {
-            Ok(record) => found = record.map(|(_, record)| (Ino(record.ino), Slot::Block(block, at))),
+        match sound.and_then(|()| find(volume, at, bytes, name)) {
+            Ok(ino) => found = ino.map(|ino| (ino, Slot::Block(block, at))),
             Err(error) => {
                 let earlier = core::mem::replace(&mut first_error, Ok(()));
                 first_error = earlier.and(Err(error));
@@ -86,6 +85,40 @@ pub fn locate(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Option<(Ino
         found.is_none()
     });
     if found.is_some() { Ok(found) } else { first_error.and(each).map(|()| None) }
+}
+
+/// What is noted of a block of entries in the cache.
+#[derive(Clone, Copy)]
+pub struct Mark {
+    /// The record that gave room to the last name that was added.
+    pub last_room: usize,
+    /// The records are known to be a chain to the end of the block.
+    pub is_whole: bool,
+}
+
+impl Mark {
+    /// The mark of a block.
+    pub fn of(block: &Block) -> Self {
+        Self { last_room: (block.mark() & !3) as usize, is_whole: block.mark() & 1 != 0 }
+    }
+
+    /// Marks a block.
+    pub fn set(self, volume: &Volume, at: DiskBlock, block: &Block) {
+        volume.cache().set_mark(at.0, block, self.last_room as u32 | u32::from(self.is_whole));
+    }
+}
+
+/// Finds a name in a block of entries. Errors: EFTYPE (the chain is broken before the name).
+pub fn find(volume: &Volume, at: DiskBlock, block: &Block, name: &[u8]) -> Result<Option<Ino>, Error> {
+    let mark = Mark::of(block);
+    if mark.is_whole && !record::may_hold(block, name) {
+        return Ok(None);
+    }
+    let found = record::find(block, name, Form::of(volume), Place::Block(at))?;
+    if found.is_none() && !mark.is_whole {
+        Mark { is_whole: true, ..mark }.set(volume, at, block);
+    }
+    Ok(found.map(|(_, record)| Ino(record.ino)))
 }
 
 /// Reads a block with entries whose checksum is right; `None` for a hole.

@@ -183,17 +183,28 @@ pub fn find<'a>(
         let Some(head) = Head::read(chain, offset, form) else {
             return Err(broken(chain, offset, form, place));
         };
-        if head.name_len() == name.len() && head.ino() != 0 {
-            let start = offset + HEAD;
-            // Names of one directory often differ in their last byte.
-            let of = chain.get(start..start + name.len());
-            if of.is_some_and(|of| of.last() == name.last() && of == name) {
-                return Ok(parse(&chain[offset..], form).ok().map(|record| (offset, record)));
-            }
+        // Names of one directory often differ in their last byte.
+        if head.name_len() == name.len()
+            && chain.get(offset + HEAD + name.len() - 1) == name.last()
+            && head.ino() != 0
+            && chain[offset + HEAD..].starts_with(name)
+        {
+            return Ok(parse(&chain[offset..], form).ok().map(|record| (offset, record)));
         }
         offset += head.length(form);
     }
     Ok(None)
+}
+
+/// Whether a chain that is whole can hold a name: its last bytes are at one of the places where they would be. To follow
+/// the chain is to wait for each record to say where the next begins; this is one look at all of it.
+pub fn may_hold(chain: &[u8], name: &[u8]) -> bool {
+    let Some(last) = name.last_chunk() else { return true };
+    let last = u32::from_ne_bytes(*last);
+    // Records, and so names, begin at multiples of four.
+    let places = chain.get(name.len() % 4..).unwrap_or_default().chunks_exact(4);
+    let words = places.map(|place| u32::from_ne_bytes([place[0], place[1], place[2], place[3]]));
+    words.fold(false, |found, word| found | (word == last))
 }
 
 /// The first record, of those that begin at `from` or behind it, that has room for a name of this length.
@@ -444,7 +455,9 @@ mod tests {
                 }
             }
             assert_eq!(list(&chain, FORM), model);
+            assert!(model.keys().all(|name| may_hold(&chain, name)));
         }
         assert!(full > 100 && removed > 100);
+        assert!(!may_hold(&chain, b"absent") && may_hold(&chain, b"abc"));
     }
 }
