@@ -4,13 +4,18 @@
 //! What was written but is not yet on the device is in `content`; what that means for the attributes is at hand
 //! without waiting for `content`.
 //!
-//! Locks, outer first: `content`, then the transaction, then the leaves.
+//! A table has the cells that there are; one that nobody uses any more takes itself off.
+//!
+//! Locks, outer first: `content`, then the transaction, then the leaves: the inode, `ahead`, the table. A cell is never
+//! dropped while the table is locked.
 
 use crate::inode::Inode;
 use crate::inode::file::Content;
 use crate::units::Ino;
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use core::sync::atomic::AtomicU64;
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use rump_kpi::TimeSpec;
 use rump_kpi::sync::{Mutex, RwLock};
 
@@ -24,6 +29,51 @@ pub struct Cell {
     ahead: Mutex<Ahead>,
     /// Of a directory without a hash tree: the blocks before this one were found full.
     pub(crate) first_with_room: AtomicU64,
+    table: Arc<CellTable>,
+}
+
+/// The cells of a volume, by their numbers.
+#[derive(Default)]
+pub struct CellTable {
+    cells: Mutex<HashMap<Ino, Weak<Cell>>>,
+}
+
+impl CellTable {
+    /// The cell of an inode, if it is in use.
+    pub fn find(&self, number: Ino) -> Option<Arc<Cell>> {
+        self.cells.lock().get(&number).and_then(Weak::upgrade)
+    }
+
+    /// Takes a cell in, unless there is one of its inode; answers the one that is there now.
+    pub fn find_or_add(&self, cell: Arc<Cell>) -> Arc<Cell> {
+        let mut cells = self.cells.lock();
+        let there = cells.get(&cell.number).and_then(Weak::upgrade);
+        if there.is_none() {
+            cells.insert(cell.number, Arc::downgrade(&cell));
+        }
+        drop(cells);
+        there.unwrap_or(cell)
+    }
+
+    /// Takes in the cell of an inode that was just made.
+    pub fn add(&self, cell: &Arc<Cell>) {
+        self.cells.lock().insert(cell.number, Arc::downgrade(cell));
+    }
+
+    fn remove(&self, cell: &Cell) {
+        if let Entry::Occupied(place) = self.cells.lock().entry(cell.number) {
+            // There may be a newer one of the same inode.
+            if core::ptr::eq(place.get().as_ptr(), cell) {
+                place.remove();
+            }
+        }
+    }
+}
+
+impl Drop for Cell {
+    fn drop(&mut self) {
+        self.table.remove(self);
+    }
 }
 
 /// What the attributes are ahead of the inode by, because of content that is still in memory.
@@ -65,14 +115,15 @@ impl Times {
 }
 
 impl Cell {
-    /// A cell for an inode as it was loaded.
-    pub fn new(inode: Inode) -> Arc<Self> {
+    /// A cell for an inode as it was loaded, not yet in the table.
+    pub fn new(table: &Arc<CellTable>, inode: Inode) -> Arc<Self> {
         Arc::new(Self {
             number: inode.number(),
             inode: RwLock::new(Arc::new(inode)),
             content: RwLock::new(Content::default()),
             ahead: Mutex::new(Ahead::default()),
             first_with_room: AtomicU64::new(0),
+            table: table.clone(),
         })
     }
 

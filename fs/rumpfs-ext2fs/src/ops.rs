@@ -172,8 +172,7 @@ impl FileSystem for Mounted {
                 writer.note(&alloc::format!("ext2fs: {} stays an orphan: {error}", cell.number()));
             }
         }
-        // The node, which is on its way out, has the other use of it.
-        self.volume.forget_cell(cell);
+        self.volume.forget_cell(&cell);
     }
 }
 

@@ -1,9 +1,10 @@
 //! A mounted volume: the one place through which every byte of metadata and data is read.
 //!
 //! Reads see the journal's overlay, if there is one. Block numbers are checked against the volume here, so
-//! that no caller has to. Locks: the shards of the cache and the table of cells, leaves both, never held during I/O.
+//! that no caller has to. Locks: the shards of the cache, the table of cells and `newest`, all leaves and never held
+//! during I/O.
 
-use crate::cell::Cell;
+use crate::cell::{Cell, CellTable};
 use crate::error::{Error, Place};
 use crate::features::Features;
 use crate::group;
@@ -12,17 +13,17 @@ use crate::journal::Overlay;
 use crate::superblock::Superblock;
 use crate::transaction::Writer;
 use crate::units::{DiskBlock, GroupNo, Ino};
+use alloc::boxed::Box;
 use alloc::format;
-use alloc::sync::{Arc, Weak};
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
-use hashbrown::HashMap;
+use core::sync::atomic::{AtomicU64, Ordering};
 use rump_kpi::BlockDevice;
 use rump_kpi::cache::{Block, BlockCache};
-use rump_kpi::sync::{Mutex, RwLock};
+use rump_kpi::sync::Mutex;
 
 const READ_AHEAD_BYTES: u32 = 32 << 10;
-const MAX_GROUPS_KEPT: usize = 1 << 16;
 const CACHE_BYTES: usize = 4 << 20;
 /// With writing, the tables of inodes and directories that change are asked for again and again.
 const CACHE_BYTES_WRITING: usize = 32 << 20;
@@ -36,21 +37,49 @@ pub struct Volume {
     /// Blocks that both superblock and device have.
     readable_blocks: u64,
     cache: BlockCache,
-    inode_tables: RwLock<HashMap<GroupNo, DiskBlock>>,
+    inode_tables: InodeTables,
     overlay: Option<Overlay>,
-    cells: Mutex<Cells>,
+    cells: Arc<CellTable>,
+    /// The latest cell that was made: its first user comes after it.
+    newest: Mutex<Option<Arc<Cell>>>,
     writer: Option<Writer>,
     log: Log,
 }
 
-/// The cells in use, and some that no longer are.
-#[derive(Default)]
-struct Cells {
-    by_number: HashMap<Ino, Weak<Cell>>,
-    /// At this many, those that nobody uses are dropped.
-    purge_at: usize,
-    /// The latest that was made: its first user comes after it.
-    newest: Option<Arc<Cell>>,
+/// Where the inode tables of groups begin, as far as it is known. Groups whose numbers differ by a multiple of the
+/// length share a place.
+struct InodeTables {
+    /// A block with the high bits of the group below it; zero where nothing is known.
+    places: Box<[AtomicU64]>,
+}
+
+impl InodeTables {
+    const MOST: u64 = 1 << 16;
+    /// Numbers of inodes have 32 bits, so have those of groups: 16 are those of the place.
+    const GROUP_BITS: u32 = 16;
+
+    fn new(groups: u64) -> Self {
+        Self { places: (0..groups.clamp(1, Self::MOST)).map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    fn place(&self, group: GroupNo) -> (&AtomicU64, u64) {
+        (&self.places[(group.0 % self.places.len() as u64) as usize], group.0 >> Self::GROUP_BITS)
+    }
+
+    fn find(&self, group: GroupNo) -> Option<DiskBlock> {
+        let (place, high) = self.place(group);
+        let word = place.load(Ordering::Relaxed);
+        let is_it = word != 0 && word & ((1 << Self::GROUP_BITS) - 1) == high;
+        is_it.then_some(DiskBlock(word >> Self::GROUP_BITS))
+    }
+
+    /// Answers whether it was known. A table that no device is large enough for is not noted.
+    fn set(&self, group: GroupNo, start: DiskBlock) -> bool {
+        let (place, high) = self.place(group);
+        let word = start.0 << Self::GROUP_BITS | high;
+        let fits = start.0 >> (64 - Self::GROUP_BITS) == 0;
+        fits && place.swap(word, Ordering::Relaxed) == word
+    }
 }
 
 /// Takes one line for the log.
@@ -66,7 +95,7 @@ impl Volume {
     ) -> Self {
         let readable_blocks = superblock.blocks.min(device.size_bytes() >> superblock.block_bits);
         let cache = BlockCache::new(superblock.block_size(), CACHE_BYTES);
-        let inode_tables = RwLock::new(HashMap::new());
+        let inode_tables = InodeTables::new(superblock.groups);
         Self {
             device,
             superblock,
@@ -75,7 +104,8 @@ impl Volume {
             cache,
             inode_tables,
             overlay: None,
-            cells: Mutex::new(Cells::default()),
+            cells: Arc::default(),
+            newest: Mutex::new(None),
             writer: None,
             log,
         }
@@ -282,43 +312,35 @@ impl Volume {
 
     /// The inode in use, shared by all who ask for it. Errors: those of [`Volume::inode`].
     pub fn cell(&self, ino: Ino) -> Result<Arc<Cell>, Error> {
-        if let Some(cell) = self.cells.lock().by_number.get(&ino).and_then(Weak::upgrade) {
+        if let Some(cell) = self.cells.find(ino) {
             return Ok(cell);
         }
-        let loaded = Cell::new(self.inode(ino)?);
-        let mut cells = self.cells.lock();
+        let loaded = self.new_cell(self.inode(ino)?);
         // Another caller may have been faster; what it may have changed since counts.
-        if let Some(cell) = cells.by_number.get(&ino).and_then(Weak::upgrade) {
-            return Ok(cell);
-        }
-        cells.insert(&loaded);
-        Ok(loaded)
+        Ok(self.cells.find_or_add(loaded))
     }
 
     /// The cell of an inode, if it is in use.
     pub fn find_cell(&self, ino: Ino) -> Option<Arc<Cell>> {
-        self.cells.lock().by_number.get(&ino).and_then(Weak::upgrade)
+        self.cells.find(ino)
     }
 
-    /// Forgets a cell that the caller is the last but one to use: who asks for the inode later makes another. A cell
-    /// with content in memory has one more user.
-    pub fn forget_cell(&self, cell: Arc<Cell>) {
-        let mut cells = self.cells.lock();
-        if cells.newest.as_ref().is_some_and(|newest| Arc::ptr_eq(newest, &cell)) {
-            cells.newest = None;
-        }
-        if Arc::strong_count(&cell) <= 2 {
-            cells.by_number.remove(&cell.number());
-        }
+    /// A cell for an inode that is being made, to be [taken in](Self::add_cell).
+    pub fn new_cell(&self, inode: Inode) -> Arc<Cell> {
+        Cell::new(&self.cells, inode)
     }
 
     /// Takes in the cell of an inode that was just made.
     pub fn add_cell(&self, cell: &Arc<Cell>) {
-        let mut cells = self.cells.lock();
-        cells.insert(cell);
-        let before = cells.newest.replace(cell.clone());
-        drop(cells);
+        self.cells.add(cell);
+        let before = self.newest.lock().replace(cell.clone());
         drop(before);
+    }
+
+    /// Keeps a cell no longer for a first user.
+    pub fn forget_cell(&self, cell: &Arc<Cell>) {
+        let newest = self.newest.lock().take_if(|newest| Arc::ptr_eq(newest, cell));
+        drop(newest);
     }
 
     /// Reads an inode; its checksum is verified.
@@ -361,16 +383,11 @@ impl Volume {
     }
 
     fn inode_table(&self, group: GroupNo) -> Result<DiskBlock, Error> {
-        if let Some(table) = self.inode_tables.read().get(&group) {
-            return Ok(*table);
+        if let Some(start) = self.inode_tables.find(group) {
+            return Ok(start);
         }
         let table = group::read_inode_table(self, group)?;
-        let mut tables = self.inode_tables.write();
-        if tables.len() >= MAX_GROUPS_KEPT {
-            tables.clear();
-        }
-        let known = tables.insert(group, table.start).is_some();
-        drop(tables);
+        let known = self.inode_tables.set(group, table.start);
         if !table.sound && !known {
             let start = table.start;
             (self.log)(&format!(
@@ -378,16 +395,6 @@ impl Volume {
             ));
         }
         Ok(table.start)
-    }
-}
-
-impl Cells {
-    fn insert(&mut self, cell: &Arc<Cell>) {
-        if self.by_number.len() >= self.purge_at {
-            self.by_number.retain(|_, cell| cell.strong_count() > 0);
-            self.purge_at = (self.by_number.len() * 2).max(1024);
-        }
-        self.by_number.insert(cell.number(), Arc::downgrade(cell));
     }
 }
 
