@@ -325,6 +325,11 @@ impl Volume {
         self.cells.find(ino)
     }
 
+    /// The cell of an inode, if what it holds in memory is ahead of the table of inodes.
+    pub fn find_cell_ahead(&self, ino: Ino) -> Option<Arc<Cell>> {
+        self.cells.find_ahead(ino)
+    }
+
     /// A cell for an inode that is being made, to be [taken in](Self::add_cell).
     pub fn new_cell(&self, inode: Inode) -> Arc<Cell> {
         Cell::new(&self.cells, inode)

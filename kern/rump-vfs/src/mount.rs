@@ -208,16 +208,19 @@ impl Mount {
         if self.is_dead() {
             return Err(unmounted());
         }
-        let used = match self.shard(ino).lock().vnodes.get(&ino) {
-            Some(Slot::Kept { vnode, .. }) => Some(vnode.clone()),
-            Some(Slot::Used(vnode)) => vnode.upgrade(),
-            None => None,
-        };
+        let used = if self.can(Capabilities::ATTR_BY_NUMBER) { None } else { self.used_vnode(ino) };
         let attr = match used {
             Some(vnode) => vnode.node()?.attr()?,
             None => self.fs.attr(ino)?,
         };
         Ok(self.stat_of(ino, attr))
+    }
+
+    fn used_vnode(&self, ino: Ino) -> Option<Arc<Vnode>> {
+        match self.shard(ino).lock().vnodes.get(&ino)? {
+            Slot::Kept { vnode, .. } => Some(vnode.clone()),
+            Slot::Used(vnode) => vnode.upgrade(),
+        }
     }
 
     pub(crate) fn stat_of(&self, ino: Ino, attr: Attr) -> Stat {
