@@ -20,7 +20,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 use rump_kpi::BlockDevice;
-use rump_kpi::cache::{Block, BlockCache};
+use rump_kpi::cache::{Block, BlockCache, Records};
 use rump_kpi::sync::Mutex;
 
 const READ_AHEAD_BYTES: u32 = 32 << 10;
@@ -225,9 +225,14 @@ impl Volume {
         self.read_window(block, run.min(self.window_blocks()), block)
     }
 
-    /// Like [`read_block`](Self::read_block) for block `index` of a table: its blocks are read some at once,
+    /// Like [`read_block`](Self::read_block) for block `index` of a table of inodes: its blocks are read some at once,
     /// always the same ones together, since they are asked for in any order.
-    fn read_table_block(&self, table: DiskBlock, blocks: u64, index: u64) -> Result<Block, Error> {
+    fn read_table_block(&self, table: DiskBlock, index: u64) -> Result<Block, Error> {
+        if let Some(found) = self.cache.find(table.0 + index) {
+            return Ok(found);
+        }
+        let inodes = u64::from(self.superblock.raw.s_inodes_per_group.get());
+        let blocks = (inodes * u64::from(self.superblock.inode_size)).div_ceil(u64::from(self.block_size()));
         let first = index - index % self.window_blocks();
         let count = blocks.saturating_sub(first).min(self.window_blocks());
         self.read_window(DiskBlock(table.0 + first), count, DiskBlock(table.0 + index))
@@ -356,26 +361,50 @@ impl Volume {
     /// Gives `make` the fields of an inode and all its bytes; its checksum is verified.
     pub fn with_inode<T>(&self, ino: Ino, make: impl FnOnce(Fields, &[u8]) -> T) -> Result<T, Error> {
         let Some((group, index)) = self.superblock.locate_inode(ino) else {
-            return Err(Error::corrupt("inode number", Place::Inode(ino), 0, "no such inode on this volume"));
+            return Err(no_such_inode(ino));
         };
         if let Some(raw) = self.overlay.as_ref().and_then(|overlay| overlay.inode(ino.0)) {
             return Ok(make(Fields::from_journal(self, ino, raw)?, raw));
         }
-        let table = self.inode_table(group)?;
-        let (block, at) = self.place_in_table(index);
-        let table_blocks = (u64::from(self.superblock.raw.s_inodes_per_group.get())
-            * u64::from(self.superblock.inode_size))
-        .div_ceil(u64::from(self.block_size()));
-        let bytes = self.read_table_block(table, table_blocks, block)?;
-        let raw = bytes.get(at..at + usize::from(self.superblock.inode_size));
+        let (block, at) = self.table_block(ino, group, index)?;
+        let raw = block.get(at..at + usize::from(self.superblock.inode_size));
         let raw = raw.ok_or_else(|| Error::corrupt("inode", Place::Inode(ino), 0, "cut short"))?;
-        Ok(make(Fields::from_table(self, ino, raw)?, raw))
+        let fields = match block.records() {
+            Records::Right => Fields::from_journal(self, ino, raw)?,
+            _ => Fields::from_table(self, ino, raw)?,
+        };
+        Ok(make(fields, raw))
+    }
+
+    /// Reads the block of the table that an inode will be stored in, before it is; what is there is verified, so that
+    /// the inode need not be when it is asked for. Errors: EFTYPE (no such inode), EIO.
+    pub fn prepare_inode(&self, ino: Ino) -> Result<(), Error> {
+        let Some((group, index)) = self.superblock.locate_inode(ino) else { return Err(no_such_inode(ino)) };
+        self.table_block(ino, group, index).map(drop)
+    }
+
+    /// The block of the table with an inode, and the byte in it where that begins. The inodes in it are verified once,
+    /// unless one of them is wrong: then each is by those who ask for it.
+    fn table_block(&self, ino: Ino, group: GroupNo, index: u32) -> Result<(Block, usize), Error> {
+        let table = self.inode_table(group)?;
+        let (number, at) = self.place_in_table(index);
+        let block = self.read_table_block(table, number)?;
+        if block.records() == Records::Unknown && self.features().has_metadata_checksums() {
+            let size = usize::from(self.superblock.inode_size);
+            let before = (at / size) as u32;
+            let behind = self.superblock.raw.s_inodes_per_group.get() - index;
+            let inodes = (ino.0 - before..ino.0.saturating_add(behind)).zip(block.chunks_exact(size));
+            let right = inodes.into_iter().all(|(ino, raw)| Fields::from_table(self, Ino(ino), raw).is_ok());
+            let records = if right { Records::Right } else { Records::Doubtful };
+            self.cache.set_records(table.0 + number, &block, records);
+        }
+        Ok((block, at))
     }
 
     /// The block and the byte in it where an inode is stored. Errors: EFTYPE (no such inode), EIO.
     pub fn inode_place(&self, ino: Ino) -> Result<(DiskBlock, usize), Error> {
         let Some((group, index)) = self.superblock.locate_inode(ino) else {
-            return Err(Error::corrupt("inode number", Place::Inode(ino), 0, "no such inode on this volume"));
+            return Err(no_such_inode(ino));
         };
         let (block, at) = self.place_in_table(index);
         Ok((DiskBlock(self.inode_table(group)?.0 + block), at))
@@ -401,6 +430,10 @@ impl Volume {
         }
         Ok(table.start)
     }
+}
+
+fn no_such_inode(ino: Ino) -> Error {
+    Error::corrupt("inode number", Place::Inode(ino), 0, "no such inode on this volume")
 }
 
 /// Lays the overlay's blocks over `buf`, which was read from byte `offset` on.
