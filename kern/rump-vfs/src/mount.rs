@@ -300,3 +300,33 @@ impl Mount {
 fn unmounted() -> KError {
     KError::new(Errno::ENXIO, "the file system was unmounted")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::EmptyFileSystem;
+    use rump_abi::FileType;
+
+    #[test]
+    fn what_is_asked_for_is_kept_and_what_is_kept_is_bounded() {
+        let info = MountInfo {
+            fs_type: "empty",
+            source: Vec::new(),
+            target: Vec::new(),
+            flags: MountFlags::empty(),
+        };
+        let mount = Mount::new(1, Arc::new(EmptyFileSystem), None, info, None);
+        let node = mount.fs.node(mount.root).unwrap();
+        let mut shard = Shard::default();
+        for number in 0..4 * MOST_KEPT as u64 {
+            let vnode = Vnode::new(mount.clone(), Ino(number), node.clone(), FileType::Regular);
+            shard.keep(&Arc::new(vnode));
+            if let Some(Slot::Kept { asked_for, .. }) = shard.vnodes.get_mut(&Ino(7)) {
+                *asked_for = true;
+            }
+        }
+        let kept = shard.vnodes.values().filter(|slot| matches!(slot, Slot::Kept { .. })).count();
+        assert_eq!((kept, shard.queue.len()), (MOST_KEPT, MOST_KEPT));
+        assert!(shard.let_go(Ino(7)).is_some() && shard.let_go(Ino(8)).is_none());
+    }
+}

@@ -373,3 +373,37 @@ fn check_no_loop(cred: &Credentials, source: &Arc<Vnode>, from: &Arc<Vnode>, to:
 pub fn is_special(file_type: FileType) -> bool {
     matches!(file_type, FileType::Fifo | FileType::CharDevice | FileType::BlockDevice | FileType::Socket)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{EmptyFileSystem, Mount, MountInfo};
+    use alloc::vec::Vec;
+    use rump_abi::MountFlags;
+
+    #[test]
+    fn what_is_found_counts_unless_the_directory_changes() {
+        let info = MountInfo {
+            fs_type: "empty",
+            source: Vec::new(),
+            target: Vec::new(),
+            flags: MountFlags::empty(),
+        };
+        let mount = Mount::new(1, Arc::new(EmptyFileSystem), None, info, None);
+        let dir = mount.root().unwrap();
+        let find = |name| unlocked(&dir, name, Ok).map(Result::unwrap);
+        assert_eq!(find(b"unknown"), None);
+        mount.names.set(dir.ino, b"name", Some(Ino(7)));
+        mount.names.set(dir.ino, b"gone", None);
+        assert_eq!((find(b"name"), find(b"gone")), (Some(Some(Ino(7))), Some(None)));
+        let meanwhile = unlocked(&dir, b"name", |ino| {
+            drop(dir.change_entries());
+            Ok(ino)
+        });
+        assert_eq!(meanwhile, None);
+        let change = dir.change_entries();
+        assert_eq!(find(b"name"), None);
+        drop(change);
+        assert_eq!(find(b"name"), Some(Some(Ino(7))));
+    }
+}
