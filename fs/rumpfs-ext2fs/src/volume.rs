@@ -1,9 +1,10 @@
 //! A mounted volume: the one place through which every byte of metadata and data is read.
 //!
 //! Reads see the journal's overlay, if there is one. Block numbers are checked against the volume here, so
-//! that no caller has to. Locks: the shards of the cache and the table of cells, leaves both, never held during I/O.
+//! that no caller has to. Locks: the shards of the cache, the table of cells and `newest`, all leaves and never held
+//! during I/O.
 
-use crate::cell::Cell;
+use crate::cell::{Cell, CellTable};
 use crate::error::{Error, Place};
 use crate::features::Features;
 use crate::group;
@@ -12,17 +13,17 @@ use crate::journal::Overlay;
 use crate::superblock::Superblock;
 use crate::transaction::Writer;
 use crate::units::{DiskBlock, GroupNo, Ino};
+use alloc::boxed::Box;
 use alloc::format;
-use alloc::sync::{Arc, Weak};
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
-use hashbrown::HashMap;
+use core::sync::atomic::{AtomicU64, Ordering};
 use rump_kpi::BlockDevice;
-use rump_kpi::cache::{Block, BlockCache};
-use rump_kpi::sync::{Mutex, RwLock};
+use rump_kpi::cache::{Block, BlockCache, Records};
+use rump_kpi::sync::Mutex;
 
 const READ_AHEAD_BYTES: u32 = 32 << 10;
-const MAX_GROUPS_KEPT: usize = 1 << 16;
 const CACHE_BYTES: usize = 4 << 20;
 /// With writing, the tables of inodes and directories that change are asked for again and again.
 const CACHE_BYTES_WRITING: usize = 32 << 20;
@@ -36,21 +37,49 @@ pub struct Volume {
     /// Blocks that both superblock and device have.
     readable_blocks: u64,
     cache: BlockCache,
-    inode_tables: RwLock<HashMap<GroupNo, DiskBlock>>,
+    inode_tables: InodeTables,
     overlay: Option<Overlay>,
-    cells: Mutex<Cells>,
+    cells: Arc<CellTable>,
+    /// The latest cell that was made: its first user comes after it.
+    newest: Mutex<Option<Arc<Cell>>>,
     writer: Option<Writer>,
     log: Log,
 }
 
-/// The cells in use, and some that no longer are.
-#[derive(Default)]
-struct Cells {
-    by_number: HashMap<Ino, Weak<Cell>>,
-    /// At this many, those that nobody uses are dropped.
-    purge_at: usize,
-    /// The latest that was made: its first user comes after it.
-    newest: Option<Arc<Cell>>,
+/// Where the inode tables of groups begin, as far as it is known. Groups whose numbers differ by a multiple of the
+/// length share a place.
+struct InodeTables {
+    /// A block with the high bits of the group below it; zero where nothing is known.
+    places: Box<[AtomicU64]>,
+}
+
+impl InodeTables {
+    const MOST: u64 = 1 << 16;
+    /// Numbers of inodes have 32 bits, so have those of groups: 16 are those of the place.
+    const GROUP_BITS: u32 = 16;
+
+    fn new(groups: u64) -> Self {
+        Self { places: (0..groups.clamp(1, Self::MOST)).map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    fn place(&self, group: GroupNo) -> (&AtomicU64, u64) {
+        (&self.places[(group.0 % self.places.len() as u64) as usize], group.0 >> Self::GROUP_BITS)
+    }
+
+    fn find(&self, group: GroupNo) -> Option<DiskBlock> {
+        let (place, high) = self.place(group);
+        let word = place.load(Ordering::Relaxed);
+        let is_it = word != 0 && word & ((1 << Self::GROUP_BITS) - 1) == high;
+        is_it.then_some(DiskBlock(word >> Self::GROUP_BITS))
+    }
+
+    /// Answers whether it was known. A table that no device is large enough for is not noted.
+    fn set(&self, group: GroupNo, start: DiskBlock) -> bool {
+        let (place, high) = self.place(group);
+        let word = start.0 << Self::GROUP_BITS | high;
+        let fits = start.0 >> (64 - Self::GROUP_BITS) == 0;
+        fits && place.swap(word, Ordering::Relaxed) == word
+    }
 }
 
 /// Takes one line for the log.
@@ -66,7 +95,7 @@ impl Volume {
     ) -> Self {
         let readable_blocks = superblock.blocks.min(device.size_bytes() >> superblock.block_bits);
         let cache = BlockCache::new(superblock.block_size(), CACHE_BYTES);
-        let inode_tables = RwLock::new(HashMap::new());
+        let inode_tables = InodeTables::new(superblock.groups);
         Self {
             device,
             superblock,
@@ -75,7 +104,8 @@ impl Volume {
             cache,
             inode_tables,
             overlay: None,
-            cells: Mutex::new(Cells::default()),
+            cells: Arc::default(),
+            newest: Mutex::new(None),
             writer: None,
             log,
         }
@@ -195,9 +225,14 @@ impl Volume {
         self.read_window(block, run.min(self.window_blocks()), block)
     }
 
-    /// Like [`read_block`](Self::read_block) for block `index` of a table: its blocks are read some at once,
+    /// Like [`read_block`](Self::read_block) for block `index` of a table of inodes: its blocks are read some at once,
     /// always the same ones together, since they are asked for in any order.
-    fn read_table_block(&self, table: DiskBlock, blocks: u64, index: u64) -> Result<Block, Error> {
+    fn read_table_block(&self, table: DiskBlock, index: u64) -> Result<Block, Error> {
+        if let Some(found) = self.cache.find(table.0 + index) {
+            return Ok(found);
+        }
+        let inodes = u64::from(self.superblock.raw.s_inodes_per_group.get());
+        let blocks = (inodes * u64::from(self.superblock.inode_size)).div_ceil(u64::from(self.block_size()));
         let first = index - index % self.window_blocks();
         let count = blocks.saturating_sub(first).min(self.window_blocks());
         self.read_window(DiskBlock(table.0 + first), count, DiskBlock(table.0 + index))
@@ -282,43 +317,40 @@ impl Volume {
 
     /// The inode in use, shared by all who ask for it. Errors: those of [`Volume::inode`].
     pub fn cell(&self, ino: Ino) -> Result<Arc<Cell>, Error> {
-        if let Some(cell) = self.cells.lock().by_number.get(&ino).and_then(Weak::upgrade) {
+        if let Some(cell) = self.cells.find(ino) {
             return Ok(cell);
         }
-        let loaded = Cell::new(self.inode(ino)?);
-        let mut cells = self.cells.lock();
+        let loaded = self.new_cell(self.inode(ino)?);
         // Another caller may have been faster; what it may have changed since counts.
-        if let Some(cell) = cells.by_number.get(&ino).and_then(Weak::upgrade) {
-            return Ok(cell);
-        }
-        cells.insert(&loaded);
-        Ok(loaded)
+        Ok(self.cells.find_or_add(loaded))
     }
 
     /// The cell of an inode, if it is in use.
     pub fn find_cell(&self, ino: Ino) -> Option<Arc<Cell>> {
-        self.cells.lock().by_number.get(&ino).and_then(Weak::upgrade)
+        self.cells.find(ino)
     }
 
-    /// Forgets a cell that the caller is the last but one to use: who asks for the inode later makes another. A cell
-    /// with content in memory has one more user.
-    pub fn forget_cell(&self, cell: Arc<Cell>) {
-        let mut cells = self.cells.lock();
-        if cells.newest.as_ref().is_some_and(|newest| Arc::ptr_eq(newest, &cell)) {
-            cells.newest = None;
-        }
-        if Arc::strong_count(&cell) <= 2 {
-            cells.by_number.remove(&cell.number());
-        }
+    /// The cell of an inode, if what it holds in memory is ahead of the table of inodes.
+    pub fn find_cell_ahead(&self, ino: Ino) -> Option<Arc<Cell>> {
+        self.cells.find_ahead(ino)
+    }
+
+    /// A cell for an inode that is being made, to be [taken in](Self::add_cell).
+    pub fn new_cell(&self, inode: Inode) -> Arc<Cell> {
+        Cell::new(&self.cells, inode)
     }
 
     /// Takes in the cell of an inode that was just made.
     pub fn add_cell(&self, cell: &Arc<Cell>) {
-        let mut cells = self.cells.lock();
-        cells.insert(cell);
-        let before = cells.newest.replace(cell.clone());
-        drop(cells);
+        self.cells.add(cell);
+        let before = self.newest.lock().replace(cell.clone());
         drop(before);
+    }
+
+    /// Keeps a cell no longer for a first user.
+    pub fn forget_cell(&self, cell: &Arc<Cell>) {
+        let newest = self.newest.lock().take_if(|newest| Arc::ptr_eq(newest, cell));
+        drop(newest);
     }
 
     /// Reads an inode; its checksum is verified.
@@ -329,26 +361,50 @@ impl Volume {
     /// Gives `make` the fields of an inode and all its bytes; its checksum is verified.
     pub fn with_inode<T>(&self, ino: Ino, make: impl FnOnce(Fields, &[u8]) -> T) -> Result<T, Error> {
         let Some((group, index)) = self.superblock.locate_inode(ino) else {
-            return Err(Error::corrupt("inode number", Place::Inode(ino), 0, "no such inode on this volume"));
+            return Err(no_such_inode(ino));
         };
         if let Some(raw) = self.overlay.as_ref().and_then(|overlay| overlay.inode(ino.0)) {
             return Ok(make(Fields::from_journal(self, ino, raw)?, raw));
         }
-        let table = self.inode_table(group)?;
-        let (block, at) = self.place_in_table(index);
-        let table_blocks = (u64::from(self.superblock.raw.s_inodes_per_group.get())
-            * u64::from(self.superblock.inode_size))
-        .div_ceil(u64::from(self.block_size()));
-        let bytes = self.read_table_block(table, table_blocks, block)?;
-        let raw = bytes.get(at..at + usize::from(self.superblock.inode_size));
+        let (block, at) = self.table_block(ino, group, index)?;
+        let raw = block.get(at..at + usize::from(self.superblock.inode_size));
         let raw = raw.ok_or_else(|| Error::corrupt("inode", Place::Inode(ino), 0, "cut short"))?;
-        Ok(make(Fields::from_table(self, ino, raw)?, raw))
+        let fields = match block.records() {
+            Records::Right => Fields::from_journal(self, ino, raw)?,
+            _ => Fields::from_table(self, ino, raw)?,
+        };
+        Ok(make(fields, raw))
+    }
+
+    /// Reads the block of the table that an inode will be stored in, before it is; what is there is verified, so that
+    /// the inode need not be when it is asked for. Errors: EFTYPE (no such inode), EIO.
+    pub fn prepare_inode(&self, ino: Ino) -> Result<(), Error> {
+        let Some((group, index)) = self.superblock.locate_inode(ino) else { return Err(no_such_inode(ino)) };
+        self.table_block(ino, group, index).map(drop)
+    }
+
+    /// The block of the table with an inode, and the byte in it where that begins. The inodes in it are verified once,
+    /// unless one of them is wrong: then each is by those who ask for it.
+    fn table_block(&self, ino: Ino, group: GroupNo, index: u32) -> Result<(Block, usize), Error> {
+        let table = self.inode_table(group)?;
+        let (number, at) = self.place_in_table(index);
+        let block = self.read_table_block(table, number)?;
+        if block.records() == Records::Unknown && self.features().has_metadata_checksums() {
+            let size = usize::from(self.superblock.inode_size);
+            let before = (at / size) as u32;
+            let behind = self.superblock.raw.s_inodes_per_group.get() - index;
+            let inodes = (ino.0 - before..ino.0.saturating_add(behind)).zip(block.chunks_exact(size));
+            let right = inodes.into_iter().all(|(ino, raw)| Fields::from_table(self, Ino(ino), raw).is_ok());
+            let records = if right { Records::Right } else { Records::Doubtful };
+            self.cache.set_records(table.0 + number, &block, records);
+        }
+        Ok((block, at))
     }
 
     /// The block and the byte in it where an inode is stored. Errors: EFTYPE (no such inode), EIO.
     pub fn inode_place(&self, ino: Ino) -> Result<(DiskBlock, usize), Error> {
         let Some((group, index)) = self.superblock.locate_inode(ino) else {
-            return Err(Error::corrupt("inode number", Place::Inode(ino), 0, "no such inode on this volume"));
+            return Err(no_such_inode(ino));
         };
         let (block, at) = self.place_in_table(index);
         Ok((DiskBlock(self.inode_table(group)?.0 + block), at))
@@ -361,16 +417,11 @@ impl Volume {
     }
 
     fn inode_table(&self, group: GroupNo) -> Result<DiskBlock, Error> {
-        if let Some(table) = self.inode_tables.read().get(&group) {
-            return Ok(*table);
+        if let Some(start) = self.inode_tables.find(group) {
+            return Ok(start);
         }
         let table = group::read_inode_table(self, group)?;
-        let mut tables = self.inode_tables.write();
-        if tables.len() >= MAX_GROUPS_KEPT {
-            tables.clear();
-        }
-        let known = tables.insert(group, table.start).is_some();
-        drop(tables);
+        let known = self.inode_tables.set(group, table.start);
         if !table.sound && !known {
             let start = table.start;
             (self.log)(&format!(
@@ -381,14 +432,8 @@ impl Volume {
     }
 }
 
-impl Cells {
-    fn insert(&mut self, cell: &Arc<Cell>) {
-        if self.by_number.len() >= self.purge_at {
-            self.by_number.retain(|_, cell| cell.strong_count() > 0);
-            self.purge_at = (self.by_number.len() * 2).max(1024);
-        }
-        self.by_number.insert(cell.number(), Arc::downgrade(cell));
-    }
+fn no_such_inode(ino: Ino) -> Error {
+    Error::corrupt("inode number", Place::Inode(ino), 0, "no such inode on this volume")
 }
 
 /// Lays the overlay's blocks over `buf`, which was read from byte `offset` on.

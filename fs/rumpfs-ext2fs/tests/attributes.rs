@@ -308,6 +308,66 @@ fn times_that_wait_with_content_are_kept_and_give_way_to_later_ones() {
     }
 }
 
+#[test]
+fn attributes_by_number_are_those_of_the_node() {
+    let image = Image::make("by-number", 16, &["-t", "ext4"]);
+    let mount = image.mount();
+    let node = mount.create("f", FileType::Regular).unwrap();
+    let ino = mount.ino("f").unwrap();
+    let same = |size| {
+        let attr = mount.fs.attr(ino).unwrap();
+        assert_eq!((attr, attr.size), (node.attr().unwrap(), size));
+    };
+    same(0);
+    node.write_at(0, &[1; 5000]).unwrap();
+    same(5000);
+    node.set_attr(SetAttr { mode: Some(Mode::new(0o600)), ..SetAttr::default() }).unwrap();
+    node.write_at(5000, &[1; 5000]).unwrap();
+    same(10_000);
+    mount.fs.sync().unwrap();
+    same(10_000);
+    node.write_at(0, &[2; 100]).unwrap();
+    same(10_000);
+    node.set_attr(SetAttr { size: Some(7), ..SetAttr::default() }).unwrap();
+    same(7);
+}
+
+/// The byte of the image where an inode begins, as `debugfs` tells it.
+fn place_of_inode(image: &Image, file: &str, block_size: u64) -> u64 {
+    let said = image.debugfs(&format!("imap {file}"));
+    let (block, offset) = said
+        .split_once("located at block ")
+        .and_then(|(_, place)| place.trim().split_once(", offset 0x"))
+        .expect("a block and an offset");
+    block.parse::<u64>().unwrap() * block_size + u64::from_str_radix(offset, 16).unwrap()
+}
+
+#[test]
+fn a_wrong_inode_stays_wrong_while_its_neighbours_change() {
+    use std::os::unix::fs::FileExt;
+    let files: &[(&str, &[u8])] = &[("a", b"1"), ("b", b"2"), ("c", b"3")];
+    let image =
+        Image::make_with("neighbours", 16, &["-t", "ext4", "-b", "4096", "-O", "metadata_csum"], files);
+    let (a, b) = (place_of_inode(&image, "/a", 4096), place_of_inode(&image, "/b", 4096));
+    assert_eq!(a / 4096, b / 4096, "not in one block");
+    let file = std::fs::File::options().write(true).open(image.path()).unwrap();
+    // The owner of `b`.
+    file.write_all_at(&[0xaa, 0xaa], b + 2).unwrap();
+    let mount = image.mount();
+    let (a, b, c) = (mount.find("a").unwrap(), mount.ino("b").unwrap(), mount.ino("c").unwrap());
+    let is_wrong = || {
+        assert_eq!(mount.fs.attr(b).unwrap_err().errno, Errno::EFTYPE);
+        assert_eq!(mount.find("b").err().unwrap().errno, Errno::EFTYPE);
+        assert_eq!((a.attr().unwrap().size, mount.fs.attr(c).unwrap().size), (1, 1));
+    };
+    is_wrong();
+    a.set_attr(SetAttr { mode: Some(Mode::new(0o600)), ..SetAttr::default() }).unwrap();
+    is_wrong();
+    mount.create("d", FileType::Regular).unwrap();
+    mount.fs.sync().unwrap();
+    is_wrong();
+}
+
 fn entry(tag: u16, permissions: u16, id: u32) -> Vec<u8> {
     [&tag.to_le_bytes()[..], &permissions.to_le_bytes(), &id.to_le_bytes()].concat()
 }

@@ -18,13 +18,19 @@ pub(crate) struct Places {
     pub(crate) cwd: Arc<Vnode>,
 }
 
+/// For whom a process acts and where its paths begin: one thing to take hold of for a walk, which asks for all.
+#[derive(Clone)]
+struct Standing {
+    credentials: Arc<Credentials>,
+    /// None after `exit`.
+    places: Option<Places>,
+}
+
 struct Inner {
     shared: Arc<Shared>,
     pid: u32,
-    credentials: RwLock<Arc<Credentials>>,
+    standing: RwLock<Arc<Standing>>,
     umask: AtomicU32,
-    /// None after `exit`.
-    places: RwLock<Option<Places>>,
     descriptors: RwLock<Table>,
 }
 
@@ -56,13 +62,13 @@ impl Process {
 
     fn new(shared: Arc<Shared>, credentials: Credentials, umask: Mode, places: Option<Places>) -> Self {
         let pid = shared.new_pid();
+        let standing = Standing { credentials: Arc::new(credentials), places };
         Self {
             inner: Arc::new(Inner {
                 shared,
                 pid,
-                credentials: RwLock::new(Arc::new(credentials)),
+                standing: RwLock::new(Arc::new(standing)),
                 umask: AtomicU32::new(umask.bits()),
-                places: RwLock::new(places),
                 descriptors: RwLock::default(),
             }),
         }
@@ -82,28 +88,29 @@ impl Process {
 
     /// A copy of this process: descriptors are shared as `fork` shares them.
     pub fn fork(&self) -> Process {
-        let places = self.inner.places.read().clone();
+        let standing = self.standing();
         let umask = Mode::new(self.inner.umask.load(Ordering::Relaxed));
-        let child = Self::new(self.inner.shared.clone(), self.credentials(), umask, places);
+        let credentials = (*standing.credentials).clone();
+        let child = Self::new(self.inner.shared.clone(), credentials, umask, standing.places.clone());
         *child.inner.descriptors.write() = self.inner.descriptors.read().clone();
         child
     }
 
     /// Ends the process: its descriptors are closed, later calls answer ESRCH or EBADF.
     pub fn exit(&self) {
-        let places = self.inner.places.write().take();
+        self.change_standing(|standing| standing.places = None);
         let table = core::mem::take(&mut *self.inner.descriptors.write());
-        drop((places, table));
+        drop(table);
     }
 
     /// For whom the process acts.
     pub fn credentials(&self) -> Credentials {
-        (**self.inner.credentials.read()).clone()
+        (*self.cred()).clone()
     }
 
     /// Changes for whom the process acts. There is no check: this is the embedder's call.
     pub fn set_credentials(&self, credentials: Credentials) {
-        *self.inner.credentials.write() = Arc::new(credentials);
+        self.change_standing(|standing| standing.credentials = Arc::new(credentials));
     }
 
     /// Sets the file creation mask; answers the previous one.
@@ -125,11 +132,7 @@ impl Process {
 
     fn enter(&self, dir: Arc<Vnode>) -> KResult<()> {
         access::check_search(&self.cred(), &dir)?;
-        let mut places = self.inner.places.write();
-        let places = places.as_mut().ok_or(Errno::ESRCH)?;
-        let before = core::mem::replace(&mut places.cwd, dir);
-        drop(before);
-        Ok(())
+        self.change_places(|places| places.cwd = dir)
     }
 
     /// Changes what `/` means; the working directory moves there if it would be outside. Errors: EPERM (not the
@@ -141,13 +144,12 @@ impl Process {
         let root = self.lookup(None, path.as_ref(), Follow::Yes)?;
         access::check_search(&self.cred(), &root)?;
         let inside = self.path_of(&root, &self.places()?.cwd).is_ok();
-        let mut places = self.inner.places.write();
-        let places = places.as_mut().ok_or(Errno::ESRCH)?;
-        if !inside {
-            places.cwd = root.clone();
-        }
-        places.root = root;
-        Ok(())
+        self.change_places(|places| {
+            if !inside {
+                places.cwd = root.clone();
+            }
+            places.root = root;
+        })
     }
 
     /// The path of the working directory. Errors: ESRCH, ENOENT (it was removed), those of the drivers.
@@ -234,7 +236,28 @@ impl Process {
     }
 
     pub(crate) fn cred(&self) -> Arc<Credentials> {
-        self.inner.credentials.read().clone()
+        self.inner.standing.read().credentials.clone()
+    }
+
+    fn standing(&self) -> Arc<Standing> {
+        self.inner.standing.read().clone()
+    }
+
+    /// What it was before is dropped without the lock.
+    fn change_standing<R>(&self, change: impl FnOnce(&mut Standing) -> R) -> R {
+        let mut standing = self.inner.standing.write();
+        let mut next = (**standing).clone();
+        let answer = change(&mut next);
+        let before = core::mem::replace(&mut *standing, Arc::new(next));
+        drop(standing);
+        drop(before);
+        answer
+    }
+
+    /// Errors: ESRCH (the process ended).
+    fn change_places(&self, change: impl FnOnce(&mut Places)) -> KResult<()> {
+        self.change_standing(|standing| standing.places.as_mut().map(change))
+            .ok_or_else(|| Errno::ESRCH.into())
     }
 
     pub(crate) fn masked(&self, mode: Mode) -> Mode {
@@ -243,7 +266,7 @@ impl Process {
 
     /// Errors: ESRCH (the process ended).
     pub(crate) fn places(&self) -> KResult<Places> {
-        self.inner.places.read().clone().ok_or_else(|| Errno::ESRCH.into())
+        self.inner.standing.read().places.clone().ok_or_else(|| Errno::ESRCH.into())
     }
 
     /// Errors: ENXIO (halted), EBADF.
@@ -270,16 +293,14 @@ impl Process {
         walk: impl FnOnce(&Walker<'_>) -> KResult<R>,
     ) -> KResult<R> {
         self.shared().check_running()?;
-        let mut places = self.places()?;
-        if let Some(fd) = dir.filter(|_| path.first() != Some(&b'/')) {
-            let vnode = self.file(fd)?.vnode.clone();
-            if !vnode.is_dir() {
-                return Err(Errno::ENOTDIR.into());
-            }
-            places.cwd = vnode;
+        let standing = self.standing();
+        let Places { root, cwd } = standing.places.as_ref().ok_or(Errno::ESRCH)?;
+        let file = dir.filter(|_| path.first() != Some(&b'/')).map(|fd| self.file(fd)).transpose()?;
+        let start = file.as_ref().map_or(cwd, |file| &file.vnode);
+        if file.is_some() && !start.is_dir() {
+            return Err(Errno::ENOTDIR.into());
         }
-        let cred = self.cred();
-        walk(&Walker { vfs: &self.shared().vfs, cred: &cred, root: &places.root, start: &places.cwd })
+        walk(&Walker { vfs: &self.shared().vfs, cred: &standing.credentials, root, start })
     }
 
     /// Walks to what exists. Errors: those of [`Process::walk`], ENOENT, ENOTDIR.

@@ -11,7 +11,8 @@
 //! 1. the mount table's change lock (mount, unmount);
 //! 2. `Mount::tree`: whoever locks more than one directory (rename, rmdir) holds it, so that the order of the
 //!    directories among themselves does not matter;
-//! 3. `Vnode::entries`, the lock of a directory: shared for lookups, exclusive for changes;
+//! 3. `Vnode::entries`, the lock of a directory: shared for lookups, exclusive for changes; what the name cache has is
+//!    looked up without it, and counts if the version of the directory is the same before and after;
 //! 4. `Vnode::append`: writes at the end of a file;
 //! 5. the mount table itself, a shard of the vnode cache, a shard of the name cache: never two of a kind, but
 //!    for unmount, which takes all shards in order;

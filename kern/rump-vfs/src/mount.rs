@@ -1,21 +1,23 @@
 //! A mounted file system and the cache of its vnodes.
 //!
-//! `known` has every vnode in existence, weakly. Two generations hold some strongly, so that files which are
-//! asked for again are there: a full young generation becomes the old one, and the previous old one is let go.
+//! A table has every vnode in existence. Some of them it keeps, so that files which are asked for again are there: as
+//! many as wait in a queue, from whose front the next is let go, unless it was asked for since it came there.
 
 use crate::names::NameCache;
 use crate::{Vnode, WriteBehind};
+use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use rump_abi::{Errno, Ino, MountFlags, Stat};
 use rump_kpi::sync::Mutex;
 use rump_kpi::{Attr, Capabilities, FileSystem, KError, KResult};
 
 const SHARDS: usize = 8;
-/// Vnodes in one generation of a shard: 2 * 8 * 1024 unused vnodes per mount, of less than a kilobyte each.
-const GENERATION: usize = 1024;
+/// Vnodes that a shard keeps: 8 * 2048 unused vnodes per mount, of less than a kilobyte each.
+const MOST_KEPT: usize = 2048;
 
 /// What is mounted where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,34 +41,59 @@ pub enum Unmount {
     Force,
 }
 
-/// Vnodes that are held for later.
-type Kept = HashMap<Ino, Arc<Vnode>>;
+/// A vnode in the cache.
+enum Slot {
+    /// Kept, also when nobody uses it.
+    Kept {
+        vnode: Arc<Vnode>,
+        /// Since it came to the end of the queue.
+        asked_for: bool,
+    },
+    /// There as long as somebody uses it.
+    Used(Weak<Vnode>),
+}
 
 #[derive(Default)]
 struct Shard {
-    known: HashMap<Ino, Weak<Vnode>>,
-    young: Kept,
-    old: Kept,
+    vnodes: HashMap<Ino, Slot>,
+    /// All that is kept, and maybe some that no longer is.
+    queue: VecDeque<Ino>,
 }
 
 impl Shard {
-    /// Keeps a vnode for later; answers what fell out, to be dropped without the lock.
-    fn keep(&mut self, vnode: Arc<Vnode>) -> Kept {
-        let fallen = if self.young.len() >= GENERATION {
-            let young = core::mem::take(&mut self.young);
-            core::mem::replace(&mut self.old, young)
-        } else {
-            HashMap::new()
-        };
-        self.young.insert(vnode.ino, vnode);
+    /// Keeps a vnode, which was not kept; answers one that no longer is, to be dropped without the lock.
+    fn keep(&mut self, vnode: &Arc<Vnode>) -> Option<Arc<Vnode>> {
+        let fallen = if self.queue.len() >= MOST_KEPT { self.let_go_of_oldest() } else { None };
+        self.queue.push_back(vnode.ino);
+        self.vnodes.insert(vnode.ino, Slot::Kept { vnode: vnode.clone(), asked_for: false });
         fallen
+    }
+
+    fn let_go_of_oldest(&mut self) -> Option<Arc<Vnode>> {
+        while let Some(ino) = self.queue.pop_front() {
+            match self.vnodes.get_mut(&ino) {
+                Some(Slot::Kept { asked_for, .. }) if *asked_for => *asked_for = false,
+                _ => return self.let_go(ino),
+            }
+            self.queue.push_back(ino);
+        }
+        None
+    }
+
+    /// Keeps a vnode no longer, if it was kept; answers it, to be dropped without the lock.
+    fn let_go(&mut self, ino: Ino) -> Option<Arc<Vnode>> {
+        let slot = self.vnodes.get_mut(&ino)?;
+        let Slot::Kept { vnode, .. } = slot else { return None };
+        let vnode = vnode.clone();
+        *slot = Slot::Used(Arc::downgrade(&vnode));
+        Some(vnode)
     }
 
     /// Whether someone besides the cache uses a vnode. No new user can come while the shard is locked.
     fn is_busy(&self) -> bool {
-        self.known.iter().any(|(ino, weak)| {
-            let kept = usize::from(self.young.contains_key(ino)) + usize::from(self.old.contains_key(ino));
-            weak.strong_count() > kept
+        self.vnodes.values().any(|slot| match slot {
+            Slot::Kept { vnode, .. } => Arc::strong_count(vnode) > 1,
+            Slot::Used(vnode) => vnode.strong_count() > 0,
         })
     }
 }
@@ -156,30 +183,23 @@ impl Mount {
 
     /// The vnode of an inode, loaded if needed. Errors: ENXIO (unmounted), ESTALE, EFTYPE, EIO.
     pub fn vnode(self: &Arc<Self>, ino: Ino) -> KResult<Arc<Vnode>> {
-        let (vnode, fallen) = self.find_or_load(ino)?;
-        drop(fallen);
-        Ok(vnode)
-    }
-
-    fn find_or_load(self: &Arc<Self>, ino: Ino) -> KResult<(Arc<Vnode>, Kept)> {
         let mut shard = self.shard(ino).lock();
         if self.is_dead() {
             return Err(unmounted());
         }
-        if let Some(vnode) = shard.young.get(&ino) {
-            return Ok((vnode.clone(), HashMap::new()));
-        }
-        let found = shard.old.remove(&ino).or_else(|| shard.known.get(&ino).and_then(Weak::upgrade));
-        let vnode = match found {
-            Some(vnode) => vnode,
-            None => {
-                let vnode = self.load(ino)?;
-                shard.known.insert(ino, Arc::downgrade(&vnode));
-                vnode
+        let used = match shard.vnodes.get_mut(&ino) {
+            Some(Slot::Kept { vnode, asked_for }) => {
+                *asked_for = true;
+                return Ok(vnode.clone());
             }
+            Some(Slot::Used(vnode)) => vnode.upgrade(),
+            None => None,
         };
-        let fallen = if vnode.is_removed() { HashMap::new() } else { shard.keep(vnode.clone()) };
-        Ok((vnode, fallen))
+        let vnode = used.map_or_else(|| self.load(ino), Ok)?;
+        let fallen = if vnode.is_removed() { None } else { shard.keep(&vnode) };
+        drop(shard);
+        drop(fallen);
+        Ok(vnode)
     }
 
     /// Attributes of an inode, for which no vnode is made. Whoever asks makes sure that the inode stays in use.
@@ -188,12 +208,19 @@ impl Mount {
         if self.is_dead() {
             return Err(unmounted());
         }
-        let known = self.shard(ino).lock().known.get(&ino).and_then(Weak::upgrade);
-        let attr = match known {
+        let used = if self.can(Capabilities::ATTR_BY_NUMBER) { None } else { self.used_vnode(ino) };
+        let attr = match used {
             Some(vnode) => vnode.node()?.attr()?,
             None => self.fs.attr(ino)?,
         };
         Ok(self.stat_of(ino, attr))
+    }
+
+    fn used_vnode(&self, ino: Ino) -> Option<Arc<Vnode>> {
+        match self.shard(ino).lock().vnodes.get(&ino)? {
+            Slot::Kept { vnode, .. } => Some(vnode.clone()),
+            Slot::Used(vnode) => vnode.upgrade(),
+        }
     }
 
     pub(crate) fn stat_of(&self, ino: Ino, attr: Attr) -> Stat {
@@ -225,22 +252,18 @@ impl Mount {
     /// Called by the last user of a vnode.
     pub(crate) fn forget(&self, vnode: &Vnode) {
         let mut shard = self.shard(vnode.ino).lock();
-        let is_known = shard.known.get(&vnode.ino).is_some_and(|weak| core::ptr::eq(weak.as_ptr(), vnode));
+        let Entry::Occupied(slot) = shard.vnodes.entry(vnode.ino) else { return };
         // A newer vnode of the same inode may be there already: then the inode is still in use.
-        if is_known {
-            shard.known.remove(&vnode.ino);
-            if !self.is_dead() {
-                self.fs.forget(vnode.ino);
-            }
+        if matches!(slot.get(), Slot::Used(weak) if core::ptr::eq(weak.as_ptr(), vnode)) {
+            slot.remove();
+            self.fs.forget(vnode.ino);
         }
     }
 
     /// Called when the last name of `vnode` is gone: it lives only as long as it is in use.
     pub(crate) fn discard(&self, vnode: &Vnode) {
         vnode.set_removed();
-        let mut shard = self.shard(vnode.ino).lock();
-        let kept = (shard.young.remove(&vnode.ino), shard.old.remove(&vnode.ino));
-        drop(shard);
+        let kept = self.shard(vnode.ino).lock().let_go(vnode.ino);
         drop(kept);
     }
 
@@ -250,17 +273,13 @@ impl Mount {
         if how == Unmount::Normal && shards.iter().any(|shard| shard.is_busy()) {
             return Err(KError::new(Errno::EBUSY, "files of the mount are in use"));
         }
-        let kept: Vec<_> = shards
-            .iter_mut()
-            .flat_map(|shard| [core::mem::take(&mut shard.young), core::mem::take(&mut shard.old)])
-            .collect();
-        let used: Vec<Ino> = shards.iter().flat_map(|shard| shard.known.keys().copied()).collect();
+        let tables: Vec<Shard> = shards.iter_mut().map(|shard| core::mem::take(&mut **shard)).collect();
         self.dead.store(true, Ordering::Release);
         drop(shards);
-        for ino in used {
-            self.fs.forget(ino);
+        for ino in tables.iter().flat_map(|shard| shard.vnodes.keys()) {
+            self.fs.forget(*ino);
         }
-        drop(kept);
+        drop(tables);
         self.names.clear();
         Ok(())
     }
@@ -280,4 +299,34 @@ impl Mount {
 
 fn unmounted() -> KError {
     KError::new(Errno::ENXIO, "the file system was unmounted")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::EmptyFileSystem;
+    use rump_abi::FileType;
+
+    #[test]
+    fn what_is_asked_for_is_kept_and_what_is_kept_is_bounded() {
+        let info = MountInfo {
+            fs_type: "empty",
+            source: Vec::new(),
+            target: Vec::new(),
+            flags: MountFlags::empty(),
+        };
+        let mount = Mount::new(1, Arc::new(EmptyFileSystem), None, info, None);
+        let node = mount.fs.node(mount.root).unwrap();
+        let mut shard = Shard::default();
+        for number in 0..4 * MOST_KEPT as u64 {
+            let vnode = Vnode::new(mount.clone(), Ino(number), node.clone(), FileType::Regular);
+            shard.keep(&Arc::new(vnode));
+            if let Some(Slot::Kept { asked_for, .. }) = shard.vnodes.get_mut(&Ino(7)) {
+                *asked_for = true;
+            }
+        }
+        let kept = shard.vnodes.values().filter(|slot| matches!(slot, Slot::Kept { .. })).count();
+        assert_eq!((kept, shard.queue.len()), (MOST_KEPT, MOST_KEPT));
+        assert!(shard.let_go(Ino(7)).is_some() && shard.let_go(Ino(8)).is_none());
+    }
 }

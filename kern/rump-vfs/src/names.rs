@@ -15,7 +15,7 @@ use rump_abi::Ino;
 use rump_kpi::sync::Mutex;
 
 const SHARDS: usize = 8;
-/// Entries in one generation of a shard: a directory of 100,000 names still fits, at about 60 bytes a name.
+/// Entries in one generation of a shard: a directory of 100,000 names still fits, at about 70 bytes a name.
 const GENERATION: usize = 16 * 1024;
 /// Counters of epochs.
 const EPOCHS: usize = 64;
@@ -38,49 +38,97 @@ struct Query<'a> {
     name: &'a [u8],
 }
 
+/// All that a look-up reads of a name that is not long: one line of the processor's cache.
+#[repr(align(64))]
 struct Entry {
-    hash: u64,
     dir: Ino,
     known: Known,
-    /// Where the name is among those of the generation.
-    start: u32,
-    length: u16,
+    hash: u32,
+    name: Name,
 }
 
-/// Entries that are forgotten together. Their names are in one piece of memory, so that noting a directory of many
-/// allocates, and forgetting it frees, next to nothing.
+const _: () = assert!(size_of::<Entry>() == 64);
+
+/// Most names are short.
+const SHORT: usize = 26;
+
+enum Name {
+    Short {
+        length: u8,
+        bytes: [u8; SHORT],
+    },
+    /// Where it is among those of the generation.
+    Long {
+        start: u32,
+        length: u16,
+    },
+}
+
+/// Entries that are forgotten together, in the order in which they came: whoever asks for the names of a directory
+/// in the order in which they were made or listed goes through memory from front to back. Noting many allocates, and
+/// forgetting them frees, next to nothing.
 #[derive(Default)]
 struct Generation {
-    entries: HashTable<Entry>,
-    names: Vec<u8>,
+    /// Places in `entries`, by hash.
+    places: HashTable<u16>,
+    entries: Vec<Entry>,
+    long_names: Vec<u8>,
 }
+
+const _: () = assert!(GENERATION <= 1 << 16);
 
 impl Generation {
     fn find(&mut self, query: Query<'_>) -> Option<&mut Known> {
-        let names = &self.names;
-        let found = self.entries.find_mut(query.hash, |entry| is_entry(names, entry, query))?;
-        Some(&mut found.known)
+        let Self { places, entries, long_names } = self;
+        let place =
+            *places.find(query.hash, |place| is_entry(&entries[usize::from(*place)], long_names, query))?;
+        Some(&mut entries[usize::from(place)].known)
     }
 
+    /// The entry stays, but nothing leads there any more.
     fn take(&mut self, query: Query<'_>) -> Option<Known> {
-        let names = &self.names;
-        let found = self.entries.find_entry(query.hash, |entry| is_entry(names, entry, query)).ok()?;
-        Some(found.remove().0.known)
+        let Self { places, entries, long_names } = self;
+        let is_it = |place: &u16| is_entry(&entries[usize::from(*place)], long_names, query);
+        let (place, _) = places.find_entry(query.hash, is_it).ok()?.remove();
+        Some(entries[usize::from(place)].known)
     }
 
-    /// The name is not there yet.
+    fn is_full(&self) -> bool {
+        self.entries.len() >= GENERATION
+    }
+
+    /// The name is not there yet, and there is room.
     fn insert(&mut self, query: Query<'_>, known: Known) {
-        let Query { hash, dir, name } = query;
-        let (start, length) = (self.names.len() as u32, name.len() as u16);
-        self.names.extend_from_slice(name);
-        self.entries.insert_unique(hash, Entry { hash, dir, known, start, length }, |entry| entry.hash);
+        let name = match query.name.len() {
+            length @ 0..=SHORT => {
+                let mut bytes = [0; SHORT];
+                bytes[..length].copy_from_slice(query.name);
+                Name::Short { length: length as u8, bytes }
+            }
+            length => {
+                let start = self.long_names.len() as u32;
+                self.long_names.extend_from_slice(query.name);
+                Name::Long { start, length: length as u16 }
+            }
+        };
+        let entries = &mut self.entries;
+        let place = entries.len() as u16;
+        entries.push(Entry { dir: query.dir, known, hash: query.hash as u32, name });
+        self.places.insert_unique(query.hash, place, |place| spread(entries[usize::from(*place)].hash));
     }
 }
 
-fn is_entry(names: &[u8], entry: &Entry, query: Query<'_>) -> bool {
-    let start = entry.start as usize;
-    let name = &names[start..start + usize::from(entry.length)];
-    entry.hash == query.hash && entry.dir == query.dir && name == query.name
+/// The hash that the tables see: they use the lowest and the highest bits, and an entry keeps half of them.
+fn spread(half: u32) -> u64 {
+    u64::from(half) << 32 | u64::from(half)
+}
+
+fn is_entry(entry: &Entry, long_names: &[u8], query: Query<'_>) -> bool {
+    let name = match &entry.name {
+        Name::Short { length, bytes } => &bytes[..usize::from(*length)],
+        Name::Long { start, length } => &long_names[*start as usize..][..usize::from(*length)],
+    };
+    entry.hash == query.hash as u32 && entry.dir == query.dir && name == query.name
 }
 
 #[derive(Default)]
@@ -110,7 +158,7 @@ impl Shard {
 
     /// The name is in neither generation.
     fn keep(&mut self, query: Query<'_>, known: Known) {
-        if self.young.entries.len() >= GENERATION {
+        if self.young.is_full() {
             self.old = core::mem::take(&mut self.young);
         }
         self.young.insert(query, known);
@@ -175,22 +223,23 @@ impl NameCache {
         let mut hasher = self.hasher.build_hasher();
         hasher.write_u64(dir.0);
         hasher.write(name);
-        Query { hash: hasher.finish(), dir, name }
+        Query { hash: spread(hasher.finish() as u32), dir, name }
     }
 
     fn epoch(&self, dir: Ino) -> &AtomicU64 {
         &self.epochs[(dir.0 % EPOCHS as u64) as usize]
     }
 
-    /// The tables use the low and the highest bits of the hash.
+    /// The tables use the lowest bits of the hash and the highest seven.
     fn shard(&self, query: Query<'_>) -> &Mutex<Shard> {
-        &self.shards[(query.hash >> 40) as usize % SHARDS]
+        &self.shards[(query.hash >> 20) as usize % SHARDS]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec;
 
     #[test]
     fn a_name_is_found_until_it_changes() {
@@ -201,6 +250,21 @@ mod tests {
         cache.set(Ino(1), b"a", None);
         assert_eq!(cache.find(Ino(1), b"a"), Some(None));
         assert_eq!(cache.find(Ino(2), b"a"), None);
+    }
+
+    #[test]
+    fn names_of_all_lengths_are_told_apart() {
+        let cache = NameCache::default();
+        let name = |length: u64| vec![b'n'; length as usize];
+        for length in 1..=255 {
+            cache.set(Ino(1), &name(length), Some(Ino(length)));
+        }
+        for length in 1..=255 {
+            assert_eq!(cache.find(Ino(1), &name(length)), Some(Some(Ino(length))));
+        }
+        let mut other = name(100);
+        other[99] = b'm';
+        assert_eq!(cache.find(Ino(1), &other), None);
     }
 
     #[test]
@@ -253,7 +317,7 @@ mod tests {
             .iter()
             .map(|s| {
                 let s = s.lock();
-                s.young.entries.len() + s.old.entries.len()
+                s.young.entries.len().max(s.young.places.len()) + s.old.entries.len()
             })
             .sum();
         assert!(kept <= 2 * SHARDS * GENERATION);

@@ -20,21 +20,23 @@ pub fn lookup(dir: &Arc<Vnode>, name: &[u8]) -> KResult<Option<Arc<Vnode>>> {
     if dir.is_etfs() {
         return Ok(None);
     }
-    match dir.mount.names.find(dir.ino, name) {
-        Some(None) => return Ok(None),
-        Some(Some(ino)) => {
-            // The name may have changed before the vnode was held; only an unchanged answer counts.
-            let vnode = dir.mount.vnode(ino);
-            if let Ok(vnode) = vnode {
-                if dir.mount.names.find(dir.ino, name) == Some(Some(ino)) {
-                    return Ok(Some(vnode));
-                }
-            }
-        }
-        None => {}
+    if let Some(answer) = unlocked(dir, name, |ino| dir.mount.vnode(ino)) {
+        return answer;
     }
     let _shared = dir.entries.read();
     lookup_locked(dir, name)
+}
+
+/// What `read` answers for the inode that the name cache has for `name`, without the lock of `dir`: the way of almost
+/// all look-ups. `None` if nothing is known of the name, or if the directory changed before `read` was done.
+fn unlocked<T>(dir: &Vnode, name: &[u8], read: impl FnOnce(Ino) -> KResult<T>) -> Option<KResult<Option<T>>> {
+    let version = dir.version()?;
+    let answer = match dir.mount.names.find(dir.ino, name)? {
+        Some(ino) => read(ino).map(Some),
+        None => Ok(None),
+    };
+    // Until here the name may have got another inode, and its inode another file.
+    dir.is_version(version).then_some(answer)
 }
 
 /// As [`lookup`] for a caller who holds the lock of `dir`, so that what is known of a name stays true.
@@ -61,6 +63,9 @@ fn find(dir: &Arc<Vnode>, name: &[u8]) -> KResult<Option<Ino>> {
 pub fn stat(dir: &Arc<Vnode>, name: &[u8]) -> KResult<Option<Stat>> {
     if name.len() > NAME_MAX {
         return Err(Errno::ENAMETOOLONG.into());
+    }
+    if let Some(answer) = unlocked(dir, name, |ino| dir.mount.stat(ino)) {
+        return answer;
     }
     // With the lock, what is named stays in use.
     let _shared = dir.entries.read();
@@ -130,7 +135,7 @@ fn note_change(dir: &Vnode, name: &[u8], answer: Option<Ino>) {
 /// those of the driver.
 pub fn create(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8], new: NewNode<'_>) -> KResult<Arc<Vnode>> {
     check_change(cred, dir, name)?;
-    let _alone = dir.entries.write();
+    let _alone = dir.change_entries();
     if dir.is_removed() {
         return Err(Errno::ENOENT.into());
     }
@@ -152,7 +157,7 @@ pub fn link(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8], target: &Arc<Vnod
         return Err(KError::new(Errno::EPERM, "hard links to directories are not made"));
     }
     check_change(cred, dir, name)?;
-    let _alone = dir.entries.write();
+    let _alone = dir.change_entries();
     if dir.is_removed() || target.is_removed() {
         return Err(Errno::ENOENT.into());
     }
@@ -168,7 +173,7 @@ pub fn link(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8], target: &Arc<Vnod
 /// or not the owner in a sticky one), those of the driver.
 pub fn unlink(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8]) -> KResult<()> {
     check_change(cred, dir, name)?;
-    let _alone = dir.entries.write();
+    let _alone = dir.change_entries();
     let victim = lookup_locked(dir, name)?.ok_or(Errno::ENOENT)?;
     if victim.is_dir() {
         return Err(KError::new(Errno::EPERM, "unlink of a directory"));
@@ -192,7 +197,7 @@ fn discard_if_nameless(victim: &Arc<Vnode>) -> KResult<()> {
 pub fn rmdir(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8]) -> KResult<()> {
     check_change(cred, dir, name)?;
     let _tree = dir.mount.tree.lock();
-    let _alone = dir.entries.write();
+    let _alone = dir.change_entries();
     let victim = lookup_locked(dir, name)?.ok_or(Errno::ENOENT)?;
     if !victim.is_dir() {
         return Err(Errno::ENOTDIR.into());
@@ -204,7 +209,7 @@ pub fn rmdir(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8]) -> KResult<()> {
     if victim.is(dir) {
         return Err(KError::new(Errno::EFTYPE, "a directory that contains itself"));
     }
-    let _alone_in_victim = victim.entries.write();
+    let _alone_in_victim = victim.change_entries();
     dir.node()?.rmdir(name)?;
     note_change(dir, name, None);
     discard_if_nameless(&victim)
@@ -237,8 +242,8 @@ pub fn rename(
     check_change(cred, from, name)?;
     check_change(cred, to, to_name)?;
     let _tree = from.mount.tree.lock();
-    let _alone_from = from.entries.write();
-    let _alone_to = if from.is(to) { None } else { Some(to.entries.write()) };
+    let _alone_from = from.change_entries();
+    let _alone_to = if from.is(to) { None } else { Some(to.change_entries()) };
     let source = lookup_locked(from, name)?.ok_or(Errno::ENOENT)?;
     let mut victim = lookup_locked(to, to_name)?;
     access::check_sticky(cred, from, &source)?;
@@ -265,7 +270,7 @@ pub fn rename(
         check_no_loop(cred, &source, from, to)?;
     }
     let lock_victim = victim.as_ref().filter(|victim| victim.is_dir() && !victim.is(from) && !victim.is(to));
-    let _alone_in_victim = lock_victim.map(|victim| victim.entries.write());
+    let _alone_in_victim = lock_victim.map(|victim| victim.change_entries());
     from.node()?.rename(name, to.ino, to_name)?;
     note_change(from, name, None);
     note_change(to, to_name, Some(source.ino));
@@ -289,8 +294,8 @@ pub fn exchange(
     check_change(cred, from, name)?;
     check_change(cred, to, to_name)?;
     let _tree = from.mount.tree.lock();
-    let _alone_from = from.entries.write();
-    let _alone_to = if from.is(to) { None } else { Some(to.entries.write()) };
+    let _alone_from = from.change_entries();
+    let _alone_to = if from.is(to) { None } else { Some(to.change_entries()) };
     let source = lookup_locked(from, name)?.ok_or(Errno::ENOENT)?;
     let other = lookup_locked(to, to_name)?.ok_or(Errno::ENOENT)?;
     access::check_sticky(cred, from, &source)?;
@@ -367,4 +372,38 @@ fn check_no_loop(cred: &Credentials, source: &Arc<Vnode>, from: &Arc<Vnode>, to:
 /// Whether `file_type` can be made with `mknod`.
 pub fn is_special(file_type: FileType) -> bool {
     matches!(file_type, FileType::Fifo | FileType::CharDevice | FileType::BlockDevice | FileType::Socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{EmptyFileSystem, Mount, MountInfo};
+    use alloc::vec::Vec;
+    use rump_abi::MountFlags;
+
+    #[test]
+    fn what_is_found_counts_unless_the_directory_changes() {
+        let info = MountInfo {
+            fs_type: "empty",
+            source: Vec::new(),
+            target: Vec::new(),
+            flags: MountFlags::empty(),
+        };
+        let mount = Mount::new(1, Arc::new(EmptyFileSystem), None, info, None);
+        let dir = mount.root().unwrap();
+        let find = |name| unlocked(&dir, name, Ok).map(Result::unwrap);
+        assert_eq!(find(b"unknown"), None);
+        mount.names.set(dir.ino, b"name", Some(Ino(7)));
+        mount.names.set(dir.ino, b"gone", None);
+        assert_eq!((find(b"name"), find(b"gone")), (Some(Some(Ino(7))), Some(None)));
+        let meanwhile = unlocked(&dir, b"name", |ino| {
+            drop(dir.change_entries());
+            Ok(ino)
+        });
+        assert_eq!(meanwhile, None);
+        let change = dir.change_entries();
+        assert_eq!(find(b"name"), None);
+        drop(change);
+        assert_eq!(find(b"name"), Some(Some(Ino(7))));
+    }
 }

@@ -6,9 +6,9 @@
 use crate::Mount;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use rump_abi::{Errno, FileType, Ino, Stat};
-use rump_kpi::sync::{Mutex, RwLock};
+use rump_kpi::sync::{Mutex, RwLock, RwLockWriteGuard};
 use rump_kpi::{KResult, Node};
 
 /// A file of a mounted file system while someone uses it.
@@ -17,8 +17,10 @@ pub struct Vnode {
     pub(crate) ino: Ino,
     node: Arc<dyn Node>,
     file_type: FileType,
-    /// The lock of a directory's entries.
+    /// The lock of a directory's entries, for changes taken by [`Vnode::change_entries`].
     pub(crate) entries: RwLock<()>,
+    /// Odd while the entries change; another number after each change.
+    version: AtomicU64,
     append: Mutex<()>,
     pub(crate) covered: AtomicBool,
     removed: AtomicBool,
@@ -34,6 +36,7 @@ impl Vnode {
             node,
             file_type,
             entries: RwLock::new(()),
+            version: AtomicU64::new(0),
             append: Mutex::new(()),
             covered: AtomicBool::new(false),
             removed: AtomicBool::new(false),
@@ -79,6 +82,27 @@ impl Vnode {
         Ok(&*self.node)
     }
 
+    /// Takes the lock of a directory's entries to change them.
+    pub(crate) fn change_entries(&self) -> EntriesChange<'_> {
+        let alone = self.entries.write();
+        self.version.fetch_add(1, Ordering::AcqRel);
+        EntriesChange { version: &self.version, _alone: alone }
+    }
+
+    /// The version of the entries, for a reader without the lock; `None` while they change. What is read then
+    /// counts if the version [is the same](Self::is_version) afterwards.
+    pub(crate) fn version(&self) -> Option<u64> {
+        let version = self.version.load(Ordering::Acquire);
+        (version % 2 == 0).then_some(version)
+    }
+
+    /// Whether nothing changed since `version` was read.
+    pub(crate) fn is_version(&self, version: u64) -> bool {
+        // What was read in between was read before this.
+        fence(Ordering::Acquire);
+        self.version.load(Ordering::Relaxed) == version
+    }
+
     /// Runs `write` while no other append to this file runs.
     pub fn appending<T>(&self, write: impl FnOnce(&dyn Node) -> KResult<T>) -> KResult<T> {
         let _alone = self.append.lock();
@@ -111,6 +135,18 @@ impl Vnode {
     /// Whether both are the same file.
     pub fn is(&self, other: &Vnode) -> bool {
         core::ptr::eq(self, other) || (self.ino == other.ino && Arc::ptr_eq(&self.mount, &other.mount))
+    }
+}
+
+/// The lock of a directory's entries, held for a change.
+pub(crate) struct EntriesChange<'a> {
+    version: &'a AtomicU64,
+    _alone: RwLockWriteGuard<'a, ()>,
+}
+
+impl Drop for EntriesChange<'_> {
+    fn drop(&mut self) {
+        self.version.fetch_add(1, Ordering::AcqRel);
     }
 }
 

@@ -146,10 +146,7 @@ impl Walker<'_> {
             return Ok(None);
         }
         check_path(path)?;
-        let dir = if above.is_empty() { self.start.clone() } else { self.lookup(above, Follow::Yes)? };
-        if dir.is_etfs() {
-            return Ok(None);
-        }
+        let Some(dir) = self.plain_dir(above)? else { return Ok(None) };
         access::check(self.cred, &dir, access::EXEC)?;
         let stat = ops::stat(&dir, name)?.ok_or(Errno::ENOENT)?;
         let is_end = match stat.file_type {
@@ -158,6 +155,27 @@ impl Walker<'_> {
             _ => true,
         };
         Ok(is_end.then_some(stat))
+    }
+
+    /// The directory that a path leads to if it is all names of directories, and no key of etfs is met: the way of
+    /// almost all paths, without what [`Walker::walk`] keeps for the rest. Errors: as there.
+    fn plain_dir(&self, path: &[u8]) -> KResult<Option<Cow<'_, Arc<Vnode>>>> {
+        let mut at = Cow::Borrowed(if path.first() == Some(&b'/') { self.root } else { self.start });
+        if at.is_etfs() {
+            return Ok(None);
+        }
+        for name in path.split(|&byte| byte == b'/').filter(|name| !name.is_empty()) {
+            if matches!(name, b"." | b"..") {
+                return Ok(None);
+            }
+            access::check(self.cred, &at, access::EXEC)?;
+            let found = self.vfs.cross(ops::lookup(&at, name)?.ok_or(Errno::ENOENT)?)?;
+            if !found.is_dir() {
+                return Ok(None);
+            }
+            at = Cow::Owned(found);
+        }
+        Ok(Some(at))
     }
 
     /// Walks up to the last component, which may be missing.

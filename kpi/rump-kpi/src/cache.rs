@@ -17,12 +17,26 @@ const SHARDS: usize = 16;
 /// Blocks of memory that are kept for the next copies.
 const MOST_SPARE: usize = 64;
 
+/// What is known of the records of a block that have a checksum each, such as inodes. Whoever changes one makes its
+/// checksum at once, so a change leaves this as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Records {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// All checksums were right.
+    Right,
+    /// Some were not.
+    Doubtful,
+}
+
 /// The content of a block at one moment.
 #[derive(Clone)]
 pub struct Block {
     bytes: Arc<[u8]>,
     checked: bool,
     mark: u32,
+    records: Records,
 }
 
 impl Block {
@@ -34,6 +48,11 @@ impl Block {
     /// What the driver noted of this content; zero for nothing.
     pub fn mark(&self) -> u32 {
         self.mark
+    }
+
+    /// What is known of its records.
+    pub fn records(&self) -> Records {
+        self.records
     }
 
     /// The bytes, shared.
@@ -107,7 +126,7 @@ impl BlockCache {
         if shard.epoch != epoch {
             return None;
         }
-        let fresh = Block { bytes, checked: false, mark: 0 };
+        let fresh = Block { bytes, checked: false, mark: 0, records: Records::Unknown };
         shard.blocks.insert(block, Slot { block: fresh.clone(), used: false, queued: true, pins: 0 });
         shard.order.push_back(block);
         self.shrink(&mut shard);
@@ -130,6 +149,16 @@ impl BlockCache {
         if let Some(slot) = shard.blocks.get_mut(&block) {
             if Arc::ptr_eq(&slot.block.bytes, &seen.bytes) {
                 slot.block.mark = mark;
+            }
+        }
+    }
+
+    /// Notes what is known of the records of `seen`.
+    pub fn set_records(&self, block: u64, seen: &Block, records: Records) {
+        let mut shard = self.shard(block).lock();
+        if let Some(slot) = shard.blocks.get_mut(&block) {
+            if Arc::ptr_eq(&slot.block.bytes, &seen.bytes) {
+                slot.block.records = records;
             }
         }
     }
@@ -188,7 +217,7 @@ impl BlockCache {
         let mut shard = self.shard(block).lock();
         shard.epoch += 1;
         let (queued, pins) = shard.blocks.get(&block).map_or((false, 0), |slot| (slot.queued, slot.pins));
-        let fresh = Block { bytes, checked: true, mark: 0 };
+        let fresh = Block { bytes, checked: true, mark: 0, records: Records::Unknown };
         shard.blocks.insert(block, Slot { block: fresh, used: true, queued, pins: pins + 1 });
     }
 

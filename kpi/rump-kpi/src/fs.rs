@@ -116,6 +116,8 @@ bitflags! {
         const ALLOCATE = 512;
         /// [`Node::exchange`].
         const EXCHANGE = 1024;
+        /// [`FileSystem::attr`] also answers for an inode that the kernel holds a node of, with less than the node.
+        const ATTR_BY_NUMBER = 2048;
     }
 }
 
@@ -127,7 +129,7 @@ pub trait FileSystem: Send + Sync {
     /// use), EFTYPE (damaged), EIO.
     fn node(&self, ino: Ino) -> KResult<Arc<dyn Node>>;
     /// Attributes of an inode that the kernel holds no node of, for long listings: drivers that can tell them with
-    /// less than a node should. Errors: as [`FileSystem::node`] and [`Node::attr`].
+    /// less than a node should. With [`Capabilities::ATTR_BY_NUMBER`], of any inode in use. Errors: as [`FileSystem::node`] and [`Node::attr`].
     fn attr(&self, ino: Ino) -> KResult<Attr> {
         self.node(ino)?.attr()
     }

@@ -200,8 +200,10 @@ impl Inode {
         &self.map
     }
 
-    /// An inode that is not in use yet: zeros, with room for the fields that this volume wants.
+    /// An inode that is not in use yet: zeros, with room for the fields that this volume wants. Errors: EIO, EFTYPE (the
+    /// volume has no place for it).
     pub fn blank(volume: &Volume, number: Ino) -> Result<Self, Error> {
+        volume.prepare_inode(number)?;
         let size = usize::from(volume.superblock().inode_size);
         let raw = vec![0; size];
         let mut inode = Self::new(Fields::from_journal(volume, number, &raw)?, &raw);

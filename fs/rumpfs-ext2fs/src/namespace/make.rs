@@ -69,7 +69,7 @@ pub fn make(
     if matches!(new.file_type, FileType::Regular | FileType::Directory) {
         inline::begin(volume, &mut inode)?;
     }
-    let cell = Cell::new(inode);
+    let cell = volume.new_cell(inode);
     handle.update(&cell, |_| ())?;
     acl::inherit(handle, dir, &cell)?;
     match new.file_type {

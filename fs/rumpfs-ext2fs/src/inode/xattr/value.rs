@@ -61,7 +61,7 @@ pub fn make(handle: &mut Handle<'_>, owner: &Arc<Cell>, value: &[u8]) -> Result<
         base.i_atime.set(hash);
     });
     set_references(volume, &mut inode, 1);
-    let cell = Cell::new(inode);
+    let cell = volume.new_cell(inode);
     handle.update(&cell, |_| ())?;
     journaled::write(handle, &cell, value)?;
     volume.add_cell(&cell);
