@@ -200,7 +200,12 @@ pub fn remove(handle: &mut Handle<'_>, dir: &Arc<Cell>, name: &[u8], slot: Slot)
         Slot::Block(block, at) => {
             dir.first_with_room.fetch_min(block.0, Ordering::Relaxed);
             let kind = Kind::DirLeaf(dir.inode().checksum_seed(volume));
-            handle.modify(at, kind, |bytes| record::remove(&mut bytes[..form.chain()], name, form))?
+            let part =
+                record::part_of(&volume.read_block(at)?[..form.chain()], name, form, Place::Block(at))?;
+            match part {
+                Some(part) => handle.modify_part(at, kind, part, |part| record::remove(part, name, form))?,
+                None => false,
+            }
         }
     };
     if done { Ok(()) } else { Err(lost(dir)) }

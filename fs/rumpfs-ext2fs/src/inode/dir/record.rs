@@ -253,6 +253,13 @@ pub fn remove(chain: &mut [u8], name: &[u8], form: Form) -> bool {
     true
 }
 
+/// The bytes that removing a name changes: its record, and the one before.
+pub fn part_of(chain: &[u8], name: &[u8], form: Form, place: Place) -> Result<Option<Range<usize>>, Error> {
+    let Some((offset, record)) = find(chain, name, form, place)? else { return Ok(None) };
+    let from = before(chain, offset, form).map_or(offset, |(before, _)| before);
+    Ok(Some(from..offset + record.length))
+}
+
 /// The record that ends at `offset`, with its length.
 fn before(chain: &[u8], offset: usize, form: Form) -> Option<(usize, usize)> {
     let (mut at, mut found) = (0, None);
@@ -450,7 +457,9 @@ mod tests {
                     model.insert(name, step + 1);
                 }
                 _ => {
-                    assert_eq!(remove(&mut chain, &name, FORM), model.remove(&name).is_some());
+                    let part = part_of(&chain, &name, FORM, Place::Volume).unwrap();
+                    let done = part.is_some_and(|part| remove(&mut chain[part], &name, FORM));
+                    assert_eq!(done, model.remove(&name).is_some());
                     removed += usize::from(known);
                 }
             }

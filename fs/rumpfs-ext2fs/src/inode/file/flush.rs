@@ -73,7 +73,10 @@ pub fn balance(volume: &Volume, writer: &Writer, enough: Enough) {
 /// Drops what is in memory of a file that nobody will read again. Not to be called with a handle.
 pub fn discard(volume: &Volume, cell: &Arc<Cell>) {
     let Some(writer) = volume.writer() else { return };
-    forget(writer, &mut cell.content.write());
+    let mut content = cell.content.write();
+    if content.ticket.is_some() {
+        forget(writer, &mut content);
+    }
     cell.set_ahead(|ahead| *ahead = Default::default());
 }
 
