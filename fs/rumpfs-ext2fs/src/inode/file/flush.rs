@@ -74,7 +74,8 @@ pub fn balance(volume: &Volume, writer: &Writer, enough: Enough) {
 pub fn discard(volume: &Volume, cell: &Arc<Cell>) {
     let Some(writer) = volume.writer() else { return };
     let mut content = cell.content.write();
-    if content.ticket.is_some() {
+    // A write that failed may have left a promise.
+    if content.ticket.is_some() || content.promised > 0 {
         forget(writer, &mut content);
     }
     cell.set_ahead(|ahead| *ahead = Default::default());
