@@ -65,10 +65,9 @@ impl Fields {
     pub fn from_table(volume: &Volume, number: Ino, raw: &[u8]) -> Result<Self, Error> {
         let fields = Self::from_journal(volume, number, raw)?;
         // An inode that was never written is all zeros and has no checksum.
-        if volume.features().has_metadata_checksums() && !fields.checksum_is_right(volume, raw) {
-            if raw.iter().all(|byte| *byte == 0) {
-                return Ok(fields);
-            }
+        let is_written = raw.iter().fold(0, |bits, byte| bits | byte) != 0;
+        if is_written && volume.features().has_metadata_checksums() && !fields.checksum_is_right(volume, raw)
+        {
             return Err(Error::corrupt(
                 "inode",
                 Place::Inode(number),
