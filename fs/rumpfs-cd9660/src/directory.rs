@@ -1,0 +1,201 @@
+//! Directories: records one after another, none across the end of a sector (6.8.1).
+//!
+//! A sector without records ends a directory, whatever length it claims: the standard puts one at the beginning of
+//! each. A file of several extents has a record for each, one after the other, with the same identifier.
+
+use crate::error::Error;
+use crate::inode::Directory;
+use crate::layout::{SECTOR, flag};
+use crate::name::{Name, Naming};
+use crate::record::{MOST, Record, Role};
+use crate::rock_ridge::RockRidge;
+use crate::volume::{Metadata, Volume};
+use alloc::format;
+use rump_kpi::{FileType, Ino};
+
+/// Cursors of the two entries that every directory has; behind them, a cursor is the offset of a record.
+const DOT: u64 = 0;
+const DOT_DOT: u64 = 1;
+const FIRST: u64 = 2;
+
+/// An entry.
+pub struct Entry<'a> {
+    /// Its name.
+    pub name: &'a [u8],
+    /// Number of what it names.
+    pub ino: Ino,
+    /// Type of what it names.
+    pub file_type: FileType,
+    /// Where the next call goes on after it.
+    pub next: u64,
+}
+
+/// The records of a range of the device.
+pub struct Records<'a> {
+    metadata: Metadata<'a>,
+    block_size: u64,
+    at: u64,
+    end: u64,
+    /// Bytes of blocks without a record that were passed in a row.
+    empty: u64,
+}
+
+impl<'a> Records<'a> {
+    /// Records from byte `at` to byte `end`.
+    pub fn new(volume: &'a Volume, at: u64, end: u64) -> Self {
+        let block_size = volume.block_size().into();
+        Self { metadata: volume.metadata(), block_size, at, end, empty: 0 }
+    }
+
+    /// The next record, stored in `bytes`. Errors: EFTYPE, EIO.
+    pub fn next<'b>(&mut self, bytes: &'b mut [u8; MOST]) -> Result<Option<Record<'b>>, Error> {
+        while self.at < self.end {
+            let (at, left) = (self.at, self.end - self.at);
+            self.metadata.read(at, &mut bytes[..1])?;
+            let length = usize::from(bytes[0]);
+            if length == 0 {
+                self.empty += if at % self.block_size == 0 { self.block_size } else { 0 };
+                if self.empty >= SECTOR {
+                    break;
+                }
+                self.at = (at / self.block_size + 1) * self.block_size;
+                continue;
+            }
+            if length as u64 > left {
+                return Err(Error::corrupt("directory record", at, format!("length {length}, {left} left")));
+            }
+            self.metadata.read(at, &mut bytes[..length])?;
+            (self.at, self.empty) = (at + length as u64, 0);
+            return Record::parse(at, &bytes[..length]).map(Some);
+        }
+        Ok(None)
+    }
+
+    /// Shows the further records of the file that `first`, the one before, begins. Answers whether the last was
+    /// there. Errors: EFTYPE, EIO.
+    pub fn parts(
+        &mut self,
+        first: &Record<'_>,
+        visit: &mut dyn FnMut(&Record<'_>) -> Result<(), Error>,
+    ) -> Result<bool, Error> {
+        let mut bytes = [0; MOST];
+        let mut goes_on = first.has(flag::MULTI_EXTENT);
+        while goes_on {
+            let before = self.at;
+            match self.next(&mut bytes)? {
+                Some(part) if is_part(first, &part) => {
+                    goes_on = part.has(flag::MULTI_EXTENT);
+                    visit(&part)?;
+                }
+                _ => {
+                    self.at = before;
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn is_part(first: &Record<'_>, other: &Record<'_>) -> bool {
+    first.identifier == other.identifier && first.has(flag::ASSOCIATED) == other.has(flag::ASSOCIATED)
+}
+
+/// Gives the entries from `cursor` on to `sink` until it answers false. Errors: EFTYPE, EIO.
+pub fn read(
+    volume: &Volume,
+    directory: &Directory,
+    cursor: u64,
+    sink: &mut dyn FnMut(Entry<'_>) -> bool,
+) -> Result<(), Error> {
+    let file_type = FileType::Directory;
+    if cursor == DOT && !sink(Entry { name: b".", ino: directory.ino(), file_type, next: DOT_DOT }) {
+        return Ok(());
+    }
+    if cursor <= DOT_DOT {
+        let ino = parent(volume, directory)?;
+        if !sink(Entry { name: b"..", ino, file_type, next: FIRST }) {
+            return Ok(());
+        }
+    }
+    let offset = if cursor <= FIRST { 0 } else { cursor };
+    let mut records = Records::new(volume, directory.start.saturating_add(offset), directory.end());
+    let mut bytes = [0; MOST];
+    while let Some(record) = records.next(&mut bytes)? {
+        records.parts(&record, &mut |_| Ok(()))?;
+        let next = records.at - directory.start;
+        if let Some((name, ino, file_type)) = entry(volume, &record) {
+            if !sink(Entry { name: name.bytes(), ino, file_type, next }) {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a record shows, if anything.
+fn entry(volume: &Volume, record: &Record<'_>) -> Option<(Name, Ino, FileType)> {
+    let options = volume.options();
+    let is_left_out = record.role() != Role::Entry
+        || (record.has(flag::ASSOCIATED) && !options.shows_associated)
+        || (record.has(flag::EXISTENCE) && options.hides);
+    if is_left_out {
+        return None;
+    }
+    let mut said = match volume.naming() {
+        // Damage is told when the attributes are asked for: the entry is there.
+        Naming::RockRidge => RockRidge::read(volume, record).unwrap_or_default(),
+        _ => RockRidge::default(),
+    };
+    if said.is_relocated {
+        return None;
+    }
+    let name = match volume.naming() {
+        Naming::RockRidge => said.name.take().unwrap_or_else(|| Name::plain(record.identifier, options.map)),
+        Naming::Joliet => Name::joliet(record.identifier),
+        Naming::Enhanced => Name::enhanced(record.identifier),
+        Naming::Plain => Name::plain(record.identifier, options.map),
+    };
+    let directory = match said.child {
+        Some(block) => Some(block.into()),
+        None => record.is_directory().then(|| record.block()),
+    };
+    let (ino, file_type) = match directory {
+        Some(block) => (Ino(volume.byte_of(block)), FileType::Directory),
+        None => (volume.links.number(record, said.posix.as_ref()), said.file_type()),
+    };
+    Some((name.usable(), ino, file_type))
+}
+
+/// The inode that `name` names. Errors: EFTYPE, EIO.
+pub fn lookup(volume: &Volume, directory: &Directory, name: &[u8]) -> Result<Option<Ino>, Error> {
+    if name == b".." {
+        return parent(volume, directory).map(Some);
+    }
+    let mut found = None;
+    read(volume, directory, FIRST, &mut |entry| {
+        if entry.name == name {
+            found = Some(entry.ino);
+        }
+        found.is_none()
+    })?;
+    Ok(found)
+}
+
+/// The parent: what Rock Ridge says for a directory that was relocated, else what the second record names.
+fn parent(volume: &Volume, directory: &Directory) -> Result<Ino, Error> {
+    if directory.ino() == volume.root() {
+        return Ok(volume.root());
+    }
+    let mut records = Records::new(volume, directory.start, directory.end());
+    let mut bytes = [0; MOST];
+    records.next(&mut bytes)?;
+    let Some(record) = records.next(&mut bytes)?.filter(|record| record.role() == Role::Parent) else {
+        return Err(Error::corrupt("directory", directory.start, "no record of the parent"));
+    };
+    let relocated = match volume.naming() {
+        Naming::RockRidge => RockRidge::read(volume, &record)?.parent,
+        _ => None,
+    };
+    Ok(Ino(volume.byte_of(relocated.map_or(record.block(), u64::from))))
+}
