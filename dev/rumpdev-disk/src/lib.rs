@@ -1,4 +1,4 @@
-//! Partition tables: MBR with logical partitions, GPT, BSD disklabel.
+//! Partition tables: MBR with logical partitions, GPT, BSD disklabel; and the boot images of El Torito.
 //!
 //! Each scheme answers for its own signature and checks, and describes what lies within the device; none mounts
 //! anything. Tables are outside data: chains are bounded, ranges are checked against the device once, here.
@@ -8,20 +8,27 @@
 extern crate alloc;
 
 mod disklabel;
+mod el_torito;
 mod gpt;
 mod mbr;
 #[cfg(test)]
 mod testing;
 
 pub use disklabel::Disklabel;
+pub use el_torito::ElTorito;
 pub use gpt::Gpt;
 pub use mbr::Mbr;
 
 use rump_kpi::{BlockDevice, Component, KResult};
 
 /// Every scheme, as components of a kernel.
-pub fn components() -> [Component; 3] {
-    [Component::Partitions(&Gpt), Component::Partitions(&Mbr), Component::Partitions(&Disklabel)]
+pub fn components() -> [Component; 4] {
+    [
+        Component::Partitions(&Gpt),
+        Component::Partitions(&Mbr),
+        Component::Partitions(&Disklabel),
+        Component::Partitions(&ElTorito),
+    ]
 }
 
 /// `N` bytes at `offset`, or `None` where the device is shorter. Errors: EIO.

@@ -15,6 +15,8 @@ use rump_kpi::{BlockDevice, KResult, Partition, PartitionScheme, PartitionTable}
 const SECTOR: u64 = 512;
 /// Bound on the chain of extended boot records.
 const LOGICAL_MAX: u32 = 256;
+/// Where ISO 9660 has its signature.
+const CD_SIGNATURE: u64 = 0x8001;
 /// The entry of a disk that GPT divides.
 const PROTECTIVE: u8 = 0xee;
 
@@ -73,6 +75,14 @@ fn is_plausible(device: &dyn BlockDevice, entries: &[Entry; 4]) -> bool {
         && !used.iter().enumerate().any(overlap)
 }
 
+/// Whether the table is one of a CD that is a disk as well: its partitions may lie over each other, and begin where
+/// the disk does.
+fn is_hybrid(device: &dyn BlockDevice, entries: &[Entry; 4]) -> KResult<bool> {
+    let has_part = entries.iter().any(|entry| !entry.is_empty() && entry.start < device.size_bytes());
+    let is_sound = entries.iter().all(|entry| matches!(entry.status, 0x00 | 0x80));
+    Ok(has_part && is_sound && read_array(device, CD_SIGNATURE)? == Some(*b"CD001"))
+}
+
 impl PartitionScheme for Mbr {
     fn name(&self) -> &'static str {
         "mbr"
@@ -83,7 +93,7 @@ impl PartitionScheme for Mbr {
             return Ok(None);
         };
         let protective = entries.iter().any(|entry| entry.kind == PROTECTIVE);
-        if protective || !is_plausible(&**device, &entries) {
+        if protective || !(is_plausible(&**device, &entries) || is_hybrid(&**device, &entries)?) {
             return Ok(None);
         }
         let mut table = PartitionTable { scheme: self.name(), partitions: Vec::new(), warnings: Vec::new() };
@@ -223,6 +233,18 @@ mod tests {
         put_entry(&mut disk, 0, 0, 0x83, 10, 10);
         put_entry(&mut disk, 0, 1, 0x83, 15, 10);
         assert_eq!(Mbr.probe(&Disk::new(disk)).unwrap(), None);
+    }
+
+    #[test]
+    fn partitions_of_a_hybrid_cd_may_overlap() {
+        let mut disk = vec![0; 100 * 512];
+        put_entry(&mut disk, 0, 0, 0x17, 0, 100);
+        put_entry(&mut disk, 0, 1, 0xef, 15, 10);
+        assert_eq!(Mbr.probe(&Disk::new(disk.clone())).unwrap(), None);
+        disk[0x8001..][..5].copy_from_slice(b"CD001");
+        let table = Mbr.probe(&Disk::new(disk)).unwrap().unwrap();
+        let found: Vec<_> = table.partitions.iter().map(|p| (p.number, p.start_bytes / 512)).collect();
+        assert_eq!(found, [(1, 0), (2, 15)]);
     }
 
     #[test]
