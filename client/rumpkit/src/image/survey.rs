@@ -7,6 +7,9 @@ use rump_hyper::{Access, HostError, Hypervisor, Lock};
 use rump_kpi::{BlockDevice, Errno, FileSystemInfo, KError, PartitionTable};
 use std::sync::Arc;
 
+/// The file system that leaves room for partition tables before it, and so may be the whole of a divided image.
+const BEHIND_TABLES: &str = "cd9660";
+
 /// What was found in a part of an image.
 #[derive(Clone, Debug)]
 pub enum Content {
@@ -21,7 +24,7 @@ pub enum Content {
 /// A part of an image: a partition, or all of it.
 #[derive(Clone, Debug)]
 pub struct Volume {
-    /// How it is chosen: `@2`, `@a`, or `+0` for the whole image.
+    /// How it is chosen: `@2`, `@a`, `@eltorito1`, or `+0` for the whole image.
     pub selector: String,
     /// Scheme of the table it is in; `None` for the whole image.
     pub scheme: Option<&'static str>,
@@ -117,13 +120,8 @@ impl Survey {
         let mut found = Vec::new();
         for table in &self.tables {
             for part in &table.partitions {
-                let letter =
-                    u8::try_from(part.number).ok().filter(|n| table.scheme == "disklabel" && *n <= 26);
                 found.push(Volume {
-                    selector: match letter {
-                        Some(number) => format!("@{}", char::from(b'a' + number.saturating_sub(1))),
-                        None => format!("@{}", part.number),
-                    },
+                    selector: selector(table.scheme, part.number),
                     scheme: Some(table.scheme),
                     number: part.number,
                     label: part.label.clone(),
@@ -173,7 +171,7 @@ impl Survey {
             Selector::Only => self.choose_only(image),
             Selector::Offset(offset) => self.choose_offset(image, *offset),
             Selector::Number(number) => self.choose_where(image, format!("partition {number}"), &|volume| {
-                volume.scheme.is_some_and(|scheme| scheme != "disklabel") && volume.number == *number
+                volume.scheme.is_some_and(is_numbered) && volume.number == *number
             }),
             Selector::Name(name) => {
                 let wanted = format!("partition {}", String::from_utf8_lossy(name));
@@ -187,6 +185,11 @@ impl Survey {
     }
 
     fn choose_only(&self, image: &[u8]) -> Result<Volume, OpenError> {
+        // What a hybrid image has besides is part of its file system, or made to boot it.
+        let has_room = |volume: &&Volume| matches!(volume.content, Content::FileSystem(BEHIND_TABLES, _));
+        if let Some(whole) = self.volumes.first().filter(|volume| volume.scheme.is_none()).filter(has_room) {
+            return Ok(whole.clone());
+        }
         let mut good: Vec<&Volume> = Vec::new();
         for volume in self.volumes.iter().filter(|v| matches!(v.content, Content::FileSystem(..))) {
             // A disklabel and an MBR may name the same range.
@@ -250,6 +253,19 @@ impl Survey {
         let good = self.volumes.iter().filter(|volume| matches!(volume.content, Content::FileSystem(..)));
         good.map(|volume| describe(image, volume)).collect()
     }
+}
+
+/// How a part is chosen: by number, but for disklabels, which have letters, and boot images.
+fn selector(scheme: &str, number: u32) -> String {
+    match (scheme, u8::try_from(number)) {
+        ("disklabel", Ok(number @ 1..=26)) => format!("@{}", char::from(b'a' + number - 1)),
+        ("el-torito", _) => format!("@eltorito{number}"),
+        _ => format!("@{number}"),
+    }
+}
+
+fn is_numbered(scheme: &str) -> bool {
+    !matches!(scheme, "disklabel" | "el-torito")
 }
 
 /// Opens the host file `path` as a device, with its lock. Not one byte can be written with [`Access::Read`].
