@@ -56,15 +56,20 @@ pub fn run(arguments: &[&str], limit: Duration) -> Check<Finished> {
 
 /// Our whole view of the file system at `place` (an image, `IMAGE@N` or `IMAGE+OFFSET`).
 pub fn view(place: &str, contents: Contents) -> Check<Tree> {
-    let root = format!("{place}:/");
-    let mut tree = parse_listing(&run_whole(&["find", &root, "--json", "--xattrs"])?)?;
-    let mut listed = parse_listing(&run_whole(&["ls", "-laR", "--json", "--xattrs", &root])?)?;
+    view_with("", place, contents)
+}
+
+/// As [`view`], with options of the mount.
+pub fn view_with(options: &str, place: &str, contents: Contents) -> Check<Tree> {
+    let (root, options) = (format!("{place}:/"), format!("--mount-options={options}"));
+    let mut tree = parse_listing(&run_whole(&["find", &options, &root, "--json", "--xattrs"])?)?;
+    let mut listed = parse_listing(&run_whole(&["ls", &options, "-laR", "--json", "--xattrs", &root])?)?;
     if let Some(entry) = tree.get("/") {
         listed.insert("/".to_string(), entry.clone());
     }
     compare(&tree, &listed).map_err(|what| format!("find and ls do not agree: {what}"))?;
     if contents == Contents::Hashed {
-        add_sums(&mut tree, &run_whole(&["sum", &root])?)?;
+        add_sums(&mut tree, &run_whole(&["sum", &options, &root])?)?;
     }
     Ok(tree)
 }

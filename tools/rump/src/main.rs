@@ -84,6 +84,9 @@ struct Cli {
     /// Do not lock the image: what is read may change underneath
     #[arg(long, global = true)]
     no_lock: bool,
+    /// Options of the mount, as the driver takes them, e.g. session=1
+    #[arg(long, global = true, value_name = "KEY[=VALUE],...", default_value = "")]
+    mount_options: String,
     /// No progress and no notes: only what failed is told
     #[arg(short, long, global = true)]
     quiet: bool,
@@ -153,6 +156,7 @@ fn main() -> ExitCode {
     let lock = if cli.no_lock { LockPolicy::NoLock } else { LockPolicy::Lock };
     let chatter = if cli.quiet { Chatter::Quiet } else { Chatter::Usual };
     let mut session = Session::new(lock, chatter);
+    session.mount_options = cli.mount_options;
     let mut output = Output::new();
     let work = || run(cli.command, &mut session, &mut output).and_then(|()| Ok(output.flush()?));
     // A panic takes back the operation that it broke; what was done before is still worth writing out.

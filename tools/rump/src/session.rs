@@ -123,6 +123,8 @@ pub struct Session {
     host: Arc<PosixHost>,
     lock: LockPolicy,
     chatter: Chatter,
+    /// Options of every mount.
+    pub mount_options: String,
     /// Whether the user wants to stop; watched once an image is open for writing.
     pub stop: Stop,
     /// What long work counts, and shows.
@@ -135,7 +137,8 @@ impl Session {
     /// A session without images.
     pub fn new(lock: LockPolicy, chatter: Chatter) -> Self {
         let (host, progress) = (PosixHost::new(), Progress::hidden());
-        Self { host, lock, chatter, stop: Stop::default(), progress, opened: Vec::new(), failures: 0 }
+        let (stop, mount_options, opened) = (Stop::default(), String::new(), Vec::new());
+        Self { host, lock, chatter, mount_options, stop, progress, opened, failures: 0 }
     }
 
     /// Shows progress from now on, if somebody can see it and wants to.
@@ -218,14 +221,14 @@ impl Session {
         // A lock that this session holds on the whole image keeps everybody else away already.
         let is_locked = self.opened.iter().any(is_held);
         let lock = if is_locked { LockPolicy::NoLock } else { self.lock };
-        let image = match access {
-            Access::Read => Image::open(self.host.clone(), &address, lock),
-            Access::ReadWrite => {
-                self.stop.watch()?;
-                Image::open_for_writing(self.host.clone(), &address, lock)
-                    .map_err(|error| explain_read_only(&name, error))
-            }
-        };
+        if access == Access::ReadWrite {
+            self.stop.watch()?;
+        }
+        let image = Image::open_as(self.host.clone(), &address, access, lock, &self.mount_options);
+        let image = image.map_err(|error| match access {
+            Access::Read => error,
+            Access::ReadWrite => explain_read_only(&name, error),
+        });
         let image = image.map_err(|error| Failure::Open(name, error))?;
         if let Some(warning) = image.warning() {
             self.failures += 1;

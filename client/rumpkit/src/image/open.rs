@@ -26,7 +26,7 @@ impl Image {
     /// # Errors
     /// See [`OpenError`]; [`OpenError::is_locked`] tells when another program holds the image.
     pub fn open(host: Arc<dyn Hypervisor>, address: &Address, lock: LockPolicy) -> Result<Self, OpenError> {
-        Self::open_as(host, address, Access::Read, lock)
+        Self::open_as(host, address, Access::Read, lock, "")
     }
 
     /// Opens what `address` names, for reading and writing: a dirty journal is recovered first.
@@ -38,20 +38,25 @@ impl Image {
         address: &Address,
         lock: LockPolicy,
     ) -> Result<Self, OpenError> {
-        Self::open_as(host, address, Access::ReadWrite, lock)
+        Self::open_as(host, address, Access::ReadWrite, lock, "")
     }
 
-    fn open_as(
+    /// Opens what `address` names, with options of the mount: `key[=value],...`, as the driver takes them.
+    ///
+    /// # Errors
+    /// As [`Image::open`] and [`Image::open_for_writing`]; EINVAL (the driver does not know an option).
+    pub fn open_as(
         host: Arc<dyn Hypervisor>,
         address: &Address,
         access: Access,
         lock: LockPolicy,
+        options: &str,
     ) -> Result<Self, OpenError> {
         let survey = Survey::open(host, address.image(), access, lock)?;
         let volume = survey.choose(address.image(), address.selector())?;
         let (fs_type, info) = file_system(&volume)?;
         let device = survey.slice(volume.start_bytes, volume.size_bytes)?;
-        Self::mounted(survey.kernel, device, volume, fs_type, info, access)
+        Self::mounted(survey.kernel, device, volume, (fs_type, info), access, options)
     }
 
     /// Mounts the file system that begins with `device` for reading and writing. Partition tables play no part.
@@ -62,24 +67,24 @@ impl Image {
         let survey = Survey::boot(host, device.clone())?;
         let volume = survey.choose(b"", &Selector::Offset(0))?;
         let (fs_type, info) = file_system(&volume)?;
-        Self::mounted(survey.kernel, device, volume, fs_type, info, Access::ReadWrite)
+        Self::mounted(survey.kernel, device, volume, (fs_type, info), Access::ReadWrite, "")
     }
 
     fn mounted(
         kernel: Kernel,
         device: Arc<dyn BlockDevice>,
         volume: Volume,
-        fs_type: &'static str,
-        info: FileSystemInfo,
+        (fs_type, info): (&'static str, FileSystemInfo),
         access: Access,
+        options: &str,
     ) -> Result<Self, OpenError> {
         let process = kernel.process();
         kernel.attach_block(DEVICE, device)?;
         process.mkdir(MOUNT_POINT, Mode::new(0o755))?;
         let warning = match access {
-            Access::Read => mount_for_reading(&process, fs_type)?,
+            Access::Read => mount_for_reading(&process, fs_type, options)?,
             Access::ReadWrite => {
-                mount(&process, fs_type, MountFlags::NOATIME, "")?;
+                mount(&process, fs_type, MountFlags::NOATIME, options)?;
                 None
             }
         };
@@ -143,10 +148,10 @@ fn mount(process: &Process, fs_type: &str, flags: MountFlags, options: &str) -> 
 }
 
 /// Mounts read-only. A journal that cannot be replayed does not hide the files: the answer then is a warning.
-fn mount_for_reading(process: &Process, fs_type: &str) -> KResult<Option<String>> {
-    let attempt = |options| mount(process, fs_type, MountFlags::RDONLY | MountFlags::NOATIME, options);
-    let Err(refused) = attempt("") else { return Ok(None) };
-    if refused.errno == Errno::EFTYPE && attempt("noload").is_ok() {
+fn mount_for_reading(process: &Process, fs_type: &str, options: &str) -> KResult<Option<String>> {
+    let attempt = |options: &str| mount(process, fs_type, MountFlags::RDONLY | MountFlags::NOATIME, options);
+    let Err(refused) = attempt(options) else { return Ok(None) };
+    if refused.errno == Errno::EFTYPE && attempt(&format!("{options},noload")).is_ok() {
         return Ok(Some(format!("the journal is not replayed: {refused}")));
     }
     Err(refused)
