@@ -120,11 +120,11 @@ pub fn read(
     }
     let offset = if cursor <= FIRST { 0 } else { cursor };
     let mut records = Records::new(volume, directory.start.saturating_add(offset), directory.end());
-    let mut bytes = [0; MOST];
+    let (mut bytes, mut name) = ([0; MOST], Name::new());
     while let Some(record) = records.next(&mut bytes)? {
         records.parts(&record, &mut |_| Ok(()))?;
         let next = records.at - directory.start;
-        if let Some((name, ino, file_type)) = entry(volume, &record) {
+        if let Some((ino, file_type)) = entry(volume, &record, &mut name) {
             if !sink(Entry { name: name.bytes(), ino, file_type, next }) {
                 break;
             }
@@ -133,8 +133,8 @@ pub fn read(
     Ok(())
 }
 
-/// What a record shows, if anything.
-fn entry(volume: &Volume, record: &Record<'_>) -> Option<(Name, Ino, FileType)> {
+/// What a record shows, if anything; its name goes into `name`.
+fn entry(volume: &Volume, record: &Record<'_>, name: &mut Name) -> Option<(Ino, FileType)> {
     let options = volume.options();
     let is_left_out = record.role() != Role::Entry
         || (record.has(flag::ASSOCIATED) && !options.shows_associated)
@@ -142,29 +142,31 @@ fn entry(volume: &Volume, record: &Record<'_>) -> Option<(Name, Ino, FileType)> 
     if is_left_out {
         return None;
     }
-    let mut said = match volume.naming() {
-        // Damage is told when the attributes are asked for: the entry is there.
-        Naming::RockRidge => RockRidge::read(volume, record).unwrap_or_default(),
-        _ => RockRidge::default(),
-    };
+    let mut said = RockRidge::default();
+    match volume.naming() {
+        Naming::RockRidge => {
+            // Damage is told when the attributes are asked for: the entry is there.
+            said = RockRidge::read_entry(volume, record, name).unwrap_or_default();
+            if name.is_empty() {
+                name.set_plain(record.identifier, options.map);
+            }
+        }
+        Naming::Joliet => name.set_joliet(record.identifier),
+        Naming::Enhanced => name.set_enhanced(record.identifier),
+        Naming::Plain => name.set_plain(record.identifier, options.map),
+    }
     if said.is_relocated {
         return None;
     }
-    let name = match volume.naming() {
-        Naming::RockRidge => said.name.take().unwrap_or_else(|| Name::plain(record.identifier, options.map)),
-        Naming::Joliet => Name::joliet(record.identifier),
-        Naming::Enhanced => Name::enhanced(record.identifier),
-        Naming::Plain => Name::plain(record.identifier, options.map),
-    };
+    name.make_usable();
     let directory = match said.child {
         Some(block) => Some(block.into()),
         None => record.is_directory().then(|| record.block()),
     };
-    let (ino, file_type) = match directory {
+    Some(match directory {
         Some(block) => (Ino(volume.byte_of(block)), FileType::Directory),
         None => (volume.links.number(record, said.posix.as_ref()), said.file_type()),
-    };
-    Some((name.usable(), ino, file_type))
+    })
 }
 
 /// The inode that `name` names. Errors: EFTYPE, EIO.

@@ -42,8 +42,6 @@ pub struct RockRidge {
     pub accessed: Option<TimeSpec>,
     /// Last change of attributes.
     pub changed: Option<TimeSpec>,
-    /// The name, where there is one.
-    pub name: Option<Name>,
     /// Target of a symbolic link.
     pub target: Option<Target>,
     /// The block of the directory that this record stands for, which lies elsewhere for the sake of its depth.
@@ -59,35 +57,48 @@ pub struct RockRidge {
 }
 
 impl RockRidge {
-    /// Reads what is said in and behind a record. Errors: EFTYPE, EIO.
+    /// Reads all that is said in and behind a record, but for the name. Errors: EFTYPE, EIO.
     pub fn read(volume: &Volume, record: &Record<'_>) -> Result<Self, Error> {
         let mut found = Self::default();
-        susp::each(volume, record, &mut |entry| found.take(&entry))?;
+        susp::each(volume, record, &mut |entry| {
+            found.take_identity(&entry);
+            found.take_attributes(&entry);
+        })?;
+        Ok(found)
+    }
+
+    /// Reads what a listing tells: where the file is and what it is, and its name into `name`, which stays empty
+    /// where there is none. Errors: EFTYPE, EIO.
+    pub fn read_entry(volume: &Volume, record: &Record<'_>, name: &mut Name) -> Result<Self, Error> {
+        let mut found = Self::default();
+        name.clear();
+        susp::each(volume, record, &mut |entry| match &entry.signature {
+            b"NM" => add_name(name, entry.data),
+            _ => found.take_identity(&entry),
+        })?;
         Ok(found)
     }
 
     /// Takes what an entry says; one that is too short says nothing.
-    fn take(&mut self, entry: &Entry<'_>) {
-        let data = entry.data;
+    fn take_identity(&mut self, entry: &Entry<'_>) {
         match &entry.signature {
-            b"PX" => self.posix = posix(data).or(self.posix),
-            b"PN" => self.device = device(data).or(self.device),
-            b"NM" => self.add_name(data),
-            b"SL" => self.target.get_or_insert_default().extend(data),
-            b"TF" => self.take_times(data),
-            b"CL" => self.child = block(data),
-            b"PL" => self.parent = block(data),
+            b"PX" => self.posix = posix(entry.data).or(self.posix),
+            b"CL" => self.child = block(entry.data),
+            b"PL" => self.parent = block(entry.data),
             b"RE" => self.is_relocated = true,
-            b"SF" => self.is_sparse = true,
-            b"ZF" | b"Z2" => self.packing = Packing::parse(entry.version, data).or(self.packing),
             _ => {}
         }
     }
 
-    fn add_name(&mut self, data: &[u8]) {
-        let Some((flags, bytes)) = data.split_first() else { return };
-        if flags & (name_flag::CURRENT | name_flag::PARENT) == 0 {
-            self.name.get_or_insert_with(Name::new).extend(bytes);
+    fn take_attributes(&mut self, entry: &Entry<'_>) {
+        let data = entry.data;
+        match &entry.signature {
+            b"PN" => self.device = device(data).or(self.device),
+            b"SL" => self.target.get_or_insert_default().extend(data),
+            b"TF" => self.take_times(data),
+            b"SF" => self.is_sparse = true,
+            b"ZF" | b"Z2" => self.packing = Packing::parse(entry.version, data).or(self.packing),
+            _ => {}
         }
     }
 
@@ -108,6 +119,13 @@ impl RockRidge {
             *field = time.or(*field);
             stamps = rest;
         }
+    }
+}
+
+fn add_name(name: &mut Name, data: &[u8]) {
+    let Some((flags, bytes)) = data.split_first() else { return };
+    if flags & (name_flag::CURRENT | name_flag::PARENT) == 0 {
+        name.extend(bytes);
     }
 }
 
@@ -204,10 +222,12 @@ mod tests {
     #[test]
     fn short_entries_say_nothing() {
         let mut found = RockRidge::default();
-        for signature in [b"PX", b"PN", b"NM", b"SL", b"TF", b"CL", b"PL", b"ZF"] {
+        for signature in [b"PX", b"PN", b"SL", b"TF", b"CL", b"PL", b"ZF"] {
             for length in 0..3 {
                 let data = &[0xff; 3][..length];
-                found.take(&Entry { signature: *signature, version: 1, data });
+                let entry = Entry { signature: *signature, version: 1, data };
+                found.take_identity(&entry);
+                found.take_attributes(&entry);
             }
         }
         assert!(found.posix.is_none() && found.device.is_none() && found.child.is_none());

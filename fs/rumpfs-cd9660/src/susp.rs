@@ -29,11 +29,13 @@ pub fn each(volume: &Volume, record: &Record<'_>, visit: &mut dyn FnMut(Entry<'_
     let skipped = volume.skipped();
     let skipped = if record.at == volume.root().0 { skipped.root } else { skipped.others };
     let mut next = each_in(record.system_use.get(skipped..).unwrap_or_default(), visit);
+    if next.is_none() {
+        return Ok(());
+    }
     let mut area = [0; AREA];
     for _ in 0..MOST_AREAS {
-        let Some((at, length)) = next.map(|next| place(volume, record, &next)).transpose()? else {
-            return Ok(());
-        };
+        let Some(found) = next else { return Ok(()) };
+        let (at, length) = place(volume, record, &found)?;
         let bytes = &mut area[..length];
         volume.read_metadata(at, bytes)?;
         next = each_in(bytes, visit);
