@@ -1,12 +1,10 @@
 //! Reading ext images: each figure beside a peer in the same run, the median of five. See README.md.
 #![forbid(unsafe_code)]
 
-mod image;
-mod reading;
-
-use image::{Bench, FOLDERS, LARGE};
 use rump_benches::Outcome;
+use rump_benches::image::{Bench, FOLDERS, LARGE};
 use rump_benches::program::{Mounted, debugfs, debugfs_listing, is_installed, rump, timed};
+use rump_benches::reading;
 use rump_benches::table::{Format, Table, Target};
 use std::path::Path;
 use std::process::Command;

@@ -1,7 +1,7 @@
 //! The images that are read, and the folder they are in.
 
-use rump_benches::Outcome;
-use rump_benches::program::succeed;
+use crate::Outcome;
+use crate::program::succeed;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -27,15 +27,30 @@ impl Drop for Bench {
 }
 
 impl Bench {
-    /// Makes the folder and the image.
+    /// Makes the folder and an image of ext4.
     pub fn prepare() -> Outcome<Self> {
+        Self::prepare_by(&|source, image| make(source, image, LARGE + (512 << 20), 120_000))
+    }
+
+    /// Makes the folder and an image of ISO 9660 with Rock Ridge and Joliet.
+    pub fn prepare_iso() -> Outcome<Self> {
+        Self::prepare_by(&|source, image| {
+            let mut make = Command::new("xorriso");
+            make.args(["-as", "mkisofs", "-quiet", "-R", "-J", "-iso-level", "3", "-o"])
+                .arg(image)
+                .arg(source);
+            succeed(&mut make)
+        })
+    }
+
+    fn prepare_by(make: &dyn Fn(&Path, &Path) -> Outcome) -> Outcome<Self> {
         let folder = std::env::temp_dir().join(format!("rump-bench-{}", std::process::id()));
         fs::create_dir_all(&folder)?;
         let bench = Self { image: folder.join("image"), folder };
         let source = bench.path("source");
         write_large(&source)?;
         write_tree(&source.join("tree"), FOLDERS, 1000, Content::Line)?;
-        make(&source, &bench.image, LARGE + (512 << 20), 120_000)?;
+        make(&source, &bench.image)?;
         Ok(bench)
     }
 

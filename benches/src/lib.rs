@@ -1,7 +1,9 @@
 //! What the benchmarks share: the table, and programs that are measured.
 #![forbid(unsafe_code)]
 
+pub mod image;
 pub mod program;
+pub mod reading;
 pub mod table;
 
 /// What a benchmark comes to.

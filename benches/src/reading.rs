@@ -1,7 +1,7 @@
 //! Reading within this process: through a kernel, and from host files.
 
+use crate::Outcome;
 use crate::image::{LARGE, next};
-use rump_benches::Outcome;
 use rumpkit::image::{Address, Image, LockPolicy};
 use rumpkit::{Mode, OpenFlags, PosixHost};
 use std::fs::File;

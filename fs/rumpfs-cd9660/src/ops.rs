@@ -16,8 +16,9 @@ use rump_kpi::{
     FileSystemType, Ino, KError, KResult, Node, StatVfs,
 };
 
-/// Size of a directory that is read through in a few microseconds.
-const SCANNED_IN_NO_TIME: u64 = 16 << 10;
+/// Size of a directory of some 2000 files, which is read through in a fifth of a millisecond: for the names of more, a
+/// listing had better be remembered.
+const SCANNED_SOON: u64 = 256 << 10;
 
 /// The type `cd9660`.
 pub struct Cd9660;
@@ -114,7 +115,7 @@ impl Node for IsoNode {
     }
 
     fn lookup_scans(&self) -> bool {
-        self.directory().is_ok_and(|directory| directory.length > SCANNED_IN_NO_TIME)
+        self.directory().is_ok_and(|directory| directory.length > SCANNED_SOON)
     }
 
     fn read_dir(&self, cursor: u64, sink: &mut dyn FnMut(DirEntry<'_>) -> bool) -> KResult<()> {

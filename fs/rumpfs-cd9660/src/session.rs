@@ -18,8 +18,8 @@ use zerocopy::FromBytes;
 const BEHIND_FRONT: u64 = 32;
 /// How far behind the end of a session the next one may begin, in sectors: what lies between the first two of a CD.
 const GAP: u64 = 11_400 + BEHIND_FRONT;
-/// Sessions that are looked for.
-const MOST: usize = 256;
+/// Sessions that are looked for: as many as a CD may have.
+const MOST: usize = 99;
 /// Sectors that are read at once.
 const STEP: u64 = 32;
 

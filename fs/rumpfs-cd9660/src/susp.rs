@@ -10,7 +10,7 @@ use crate::volume::Volume;
 use alloc::format;
 use zerocopy::FromBytes;
 
-const MOST_AREAS: usize = 128;
+const MOST_AREAS: usize = 32;
 /// An area lies within a sector.
 const AREA: usize = SECTOR as usize;
 

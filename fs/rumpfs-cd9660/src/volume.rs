@@ -6,13 +6,12 @@ use crate::name::Naming;
 use crate::options::Options;
 use crate::zisofs::Unpacked;
 use alloc::sync::Arc;
-use alloc::vec;
 use rump_kpi::cache::{Block, BlockCache};
 use rump_kpi::{BlockDevice, Ino};
 
 /// Metadata is read in pieces of this size, since directories lie beside each other.
 const PIECE: u64 = 64 << 10;
-const CACHE_BYTES: usize = 8 << 20;
+const CACHE_BYTES: usize = 4 << 20;
 
 /// The volume.
 pub struct Volume {
@@ -145,10 +144,12 @@ impl Volume {
             if length == 0 {
                 return Err(Error::Missing { at: number * PIECE, size });
             }
-            let mut bytes = vec![0; length as usize];
-            self.device.read_at(number * PIECE, &mut bytes)?;
+            let mut bytes: Arc<[u8]> = core::iter::repeat_n(0, length as usize).collect();
+            if let Some(buf) = Arc::get_mut(&mut bytes) {
+                self.device.read_at(number * PIECE, buf)?;
+            }
             // Nothing is ever changed, so that it is kept at once.
-            if let Some(kept) = self.cache.insert(number, bytes.into(), epoch) {
+            if let Some(kept) = self.cache.insert(number, bytes, epoch) {
                 return Ok(kept);
             }
         }
