@@ -15,12 +15,12 @@ const LOOKUPS: usize = 24;
 /// Bytes read from each file at its begin and at its end.
 const SAMPLE: usize = 16 << 10;
 
-/// Mounts `device` with the driver and looks at everything; without the journal if the mount refuses it.
-pub fn mount_and_walk(component: Component, device: Arc<dyn BlockDevice>) {
+/// Mounts `device` with the driver and the first of `options` that it takes, and looks at everything.
+pub fn mount_and_walk(component: Component, device: &Arc<dyn BlockDevice>, options: &[&str]) {
     let Component::FileSystem(driver) = component else { return };
     let environment = Environment::new(TimeSpec::default, |_| {});
-    let _ = driver.probe(&device);
-    for options in ["", "noload"] {
+    let _ = driver.probe(device);
+    for options in options {
         if let Ok(volume) = driver.mount(Some(device.clone()), true, options, &environment) {
             let _ = volume.statvfs();
             walk(&*volume);

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// Each target with the longest input that it is given.
-const TARGETS: &[(&str, u32)] = &[("ext2fs_walk", 400_000), ("partitions", 40_000)];
+const TARGETS: &[(&str, u32)] = &[("ext2fs_walk", 400_000), ("cd9660_walk", 200_000), ("partitions", 40_000)];
 
 /// What instruments a target for libFuzzer.
 const RUSTFLAGS: &str = "--cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module \
@@ -51,7 +51,10 @@ impl Options {
         }
         let known = |name: &String| TARGETS.iter().any(|(target, _)| target == name);
         match options.target.as_ref().filter(|name| !known(name)) {
-            Some(name) => Err(format!("no target {name}; there are ext2fs_walk and partitions")),
+            Some(name) => {
+                let known: Vec<&str> = TARGETS.iter().map(|(target, _)| *target).collect();
+                Err(format!("no target {name}; there are {}", known.join(", ")))
+            }
             None => Ok(options),
         }
     }
@@ -186,7 +189,7 @@ mod tests {
         let options = parse("--seconds 5 --target partitions --planted").unwrap();
         assert_eq!(options, Options { seconds: 5, target: Some("partitions".into()), planted: true });
         assert_eq!(options.targets().count(), 1);
-        assert_eq!(parse("").unwrap().targets().count(), 2);
+        assert_eq!(parse("").unwrap().targets().count(), TARGETS.len());
     }
 
     #[test]

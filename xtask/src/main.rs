@@ -35,7 +35,7 @@ options of test, ci and msrv:
 
 options of fuzz:
   --seconds N    for each target (60)
-  --target NAME  ext2fs_walk or partitions (both)
+  --target NAME  ext2fs_walk, cd9660_walk or partitions (all)
   --planted      find the defects that are planted in a copy of the sources, each within N seconds
 ";
 

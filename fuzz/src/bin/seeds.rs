@@ -1,7 +1,7 @@
-//! Makes the seeds: `seeds FOLDER` fills `FOLDER/ext2fs_walk` and `FOLDER/partitions`.
+//! Makes the seeds: `seeds FOLDER` fills `FOLDER/ext2fs_walk`, `FOLDER/cd9660_walk` and `FOLDER/partitions`.
 //!
-//! Images are as small as `mke2fs` lets them be, one for each way of storing things. Needs e2fsprogs, sfdisk, fdisk
-//! and sgdisk; a seed with fast commits needs a loop mount, and is left out with a word where that is not allowed.
+//! Images are as small as `mke2fs` lets them be, one for each way of storing things. Needs e2fsprogs, sfdisk, fdisk,
+//! sgdisk, xorriso and genisoimage; a seed with fast commits needs a loop mount, and is left out with a word where that is not allowed.
 #![forbid(unsafe_code)]
 
 use rump_fuzz::image::Image;
@@ -54,6 +54,20 @@ const TABLES: &[(&str, u64, &str, &str)] = &[
     ("gpt-hybrid", 1024, "sgdisk -a 1 -n 1:64:200 -n 2:300:400 -h 1:2", ""),
 ];
 
+/// Images of ISO 9660: name and command.
+const DISCS: &[(&str, &str)] = &[
+    ("rock-ridge", "xorriso -outdev IMAGE -padding 0 -hardlinks on -map TREE /"),
+    ("joliet", "genisoimage -quiet -no-pad -J -joliet-long -o IMAGE TREE"),
+    ("enhanced", "genisoimage -quiet -no-pad -iso-level 4 -o IMAGE TREE"),
+    ("relocated", "genisoimage -quiet -no-pad -R -o IMAGE TREE"),
+    ("zisofs", "xorriso -outdev IMAGE -padding 0 -map TREE / -find / -type f -exec set_filter --zisofs --"),
+    (
+        "zisofs-2",
+        "xorriso -outdev IMAGE -padding 0 -zisofs version_2=on -map TREE / -find / -type f -exec set_filter --zisofs --",
+    ),
+    ("boot", "genisoimage -quiet -no-pad -R -b large -c catalogue -no-emul-boot -o IMAGE TREE"),
+];
+
 type Check<T = ()> = Result<T, String>;
 
 fn main() -> ExitCode {
@@ -99,8 +113,24 @@ fn make_all(folder: &Path) -> Check<usize> {
         }
         Err(why) => println!("no seed with fast commits: {why}"),
     }
-    let tables = folder.join("partitions");
+    let (discs, tables) = (folder.join("cd9660_walk"), folder.join("partitions"));
+    told(fs::create_dir_all(&discs), &discs)?;
     told(fs::create_dir_all(&tables), &tables)?;
+    let deep = tree.join("1/2/3/4/5/6/7/8/9");
+    told(fs::create_dir_all(&deep), &deep)?;
+    for (name, command) in DISCS {
+        let image = make_disc(&scratch, &tree, command)?;
+        keep(&image, &discs.join(name))?;
+        if *name == "boot" {
+            keep(&image, &tables.join("el-torito"))?;
+        }
+        count += 1;
+    }
+    let twice = make_disc(&scratch, &tree, DISCS[0].1)?;
+    told(fs::write(tree.join("second"), "second session\n"), &tree)?;
+    disc(&twice, &tree, "xorriso -dev IMAGE -padding 0 -map TREE /")?;
+    keep(&twice, &discs.join("sessions"))?;
+    count += 1;
     keep(&make_disklabel(&scratch)?, &tables.join("disklabel"))?;
     count += 1;
     for (name, kib, command, input) in TABLES {
@@ -138,6 +168,23 @@ fn empty(scratch: &Path, kib: u64) -> Check<PathBuf> {
     let image = scratch.join("image");
     told(File::create(&image).and_then(|file| file.set_len(kib << 10)), &image)?;
     Ok(image)
+}
+
+fn make_disc(scratch: &Path, tree: &Path, command: &str) -> Check<PathBuf> {
+    let image = scratch.join("disc");
+    let _ = fs::remove_file(&image);
+    disc(&image, tree, command)?;
+    Ok(image)
+}
+
+fn disc(image: &Path, tree: &Path, command: &str) -> Check {
+    let words: Vec<&str> = command.split(' ').collect();
+    let paths = words[1..].iter().map(|word| match *word {
+        "IMAGE" => image.as_os_str(),
+        "TREE" => tree.as_os_str(),
+        word => word.as_ref(),
+    });
+    run(Command::new(words[0]).args(paths), "", &[0])
 }
 
 fn make_volume(scratch: &Path, tree: &Path, kib: u64, options: &str) -> Check<PathBuf> {
