@@ -10,7 +10,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Bound;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use rump_kpi::TimeSpec;
 use rump_kpi::sync::Mutex;
 
@@ -18,6 +18,10 @@ use rump_kpi::sync::Mutex;
 const DEFAULT_LIMIT: usize = 64 << 20;
 /// Seconds after which content leaves memory: by the thread that writes behind, else when other content is written.
 const MOST_SECONDS: i64 = 30;
+
+const NEVER: i64 = i64::MAX;
+/// Files that leave the list under one lock.
+const REMOVED_AT_ONCE: usize = 32;
 
 /// How much content in memory is enough, and how old it becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub enum Enough {
 /// See the module.
 pub struct DirtyFiles {
     list: Mutex<List>,
+    /// The second in which the oldest content was written; [`NEVER`] if there is none.
+    oldest: AtomicI64,
     bytes: AtomicUsize,
     limit: AtomicUsize,
     lost: Mutex<Option<Error>>,
@@ -50,6 +56,7 @@ impl DirtyFiles {
     pub fn new() -> Self {
         Self {
             list: Mutex::new(List::default()),
+            oldest: AtomicI64::new(NEVER),
             bytes: AtomicUsize::new(0),
             limit: AtomicUsize::new(DEFAULT_LIMIT),
             lost: Mutex::new(None),
@@ -77,8 +84,8 @@ impl DirtyFiles {
 
     /// In how many seconds the oldest content will be too old.
     pub fn oldest_due(&self, now: TimeSpec) -> Option<i64> {
-        let list = self.list.lock();
-        list.files.first_key_value().map(|(_, (_, since))| since.sec + MOST_SECONDS - now.sec)
+        let oldest = self.oldest.load(Ordering::Relaxed);
+        (oldest != NEVER).then(|| oldest.saturating_add(MOST_SECONDS).saturating_sub(now.sec))
     }
 
     /// Counts bytes that came to memory.
@@ -97,16 +104,25 @@ impl DirtyFiles {
         let ticket = list.next;
         list.next += 1;
         list.files.insert(ticket, (cell.clone(), now));
+        self.note_oldest(&list);
         ticket
     }
 
     /// Takes files off the list.
     pub fn remove(&self, tickets: &[u64]) {
-        let mut list = self.list.lock();
-        let removed: Vec<_> = tickets.iter().map(|ticket| list.files.remove(ticket)).collect();
-        drop(list);
-        // This may be the last use of a cell.
-        drop(removed);
+        // Some at a time: whoever writes to a new file waits for the list, and this may be the last use of a cell.
+        for tickets in tickets.chunks(REMOVED_AT_ONCE) {
+            let mut list = self.list.lock();
+            let removed: Vec<_> = tickets.iter().map(|ticket| list.files.remove(ticket)).collect();
+            self.note_oldest(&list);
+            drop(list);
+            drop(removed);
+        }
+    }
+
+    fn note_oldest(&self, list: &List) {
+        let oldest = list.files.first_key_value().map_or(NEVER, |(_, (_, since))| since.sec);
+        self.oldest.store(oldest, Ordering::Relaxed);
     }
 
     /// The ticket that the next file on the list will get.
