@@ -5,6 +5,7 @@
 use rump_kpi::{BlockDevice, Errno, KError, KResult, TimeSpec};
 use rumpfs_ext2fs::mkfs as ext;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use ext::{Inodes, Owner, Summary, Zeroed};
 
@@ -138,15 +139,21 @@ impl BlockDevice for Forgetful {
 }
 
 /// A device on which nothing has to be durable before [`Unflushed::finish`]: for an image that is worth nothing until
-/// it is complete.
+/// it is complete. Who writes much brings that to the disk all the same, so that not all is left to the end: with
+/// threads of the kernel's that is beside those who fill the image.
 pub struct Unflushed {
     device: Arc<dyn BlockDevice>,
+    /// Bytes that were written since.
+    unflushed: AtomicUsize,
 }
+
+/// What is worth a flush.
+const MUCH: usize = 64 << 20;
 
 impl Unflushed {
     /// Wraps `device`.
     pub fn new(device: Arc<dyn BlockDevice>) -> Arc<Self> {
-        Arc::new(Self { device })
+        Arc::new(Self { device, unflushed: AtomicUsize::new(0) })
     }
 
     /// Makes everything durable. Errors: EIO.
@@ -169,7 +176,13 @@ impl BlockDevice for Unflushed {
     }
 
     fn write_at(&self, offset: u64, buf: &[u8]) -> KResult<()> {
-        self.device.write_at(offset, buf)
+        self.device.write_at(offset, buf)?;
+        let before = self.unflushed.fetch_add(buf.len(), Ordering::Relaxed);
+        if before + buf.len() < MUCH {
+            return Ok(());
+        }
+        self.unflushed.store(0, Ordering::Relaxed);
+        self.device.flush()
     }
 
     fn flush(&self) -> KResult<()> {
