@@ -69,8 +69,7 @@ pub fn make(
     if matches!(new.file_type, FileType::Regular | FileType::Directory) {
         inline::begin(volume, &mut inode)?;
     }
-    let cell = volume.new_cell(inode);
-    handle.update(&cell, |_| ())?;
+    let cell = handle.store_new(inode)?;
     acl::inherit(handle, dir, &cell)?;
     match new.file_type {
         FileType::Directory => change::start(handle, &cell, dir.number())?,

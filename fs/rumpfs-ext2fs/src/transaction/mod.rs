@@ -423,6 +423,23 @@ impl<'v> Handle<'v> {
         }
     }
 
+    /// Stores an inode that is not in use yet; answers its cell, to be [taken in](Volume::add_cell) at the end of the
+    /// operation. Errors: EIO, EFTYPE.
+    pub fn store_new(&mut self, mut inode: Inode) -> Result<Arc<Cell>, Error> {
+        self.write_inode(&mut inode)?;
+        Ok(self.volume.new_cell(inode))
+    }
+
+    fn write_inode(&mut self, inode: &mut Inode) -> Result<(), Error> {
+        inode.seal(self.volume);
+        let (block, at) = self.volume.inode_place(inode.number())?;
+        self.modify_part(block, Kind::Plain, at..at + inode.raw().len(), |place| {
+            if place.len() == inode.raw().len() {
+                place.copy_from_slice(inode.raw());
+            }
+        })
+    }
+
     /// Changes an inode: in its cell, and in the table with its checksum. Errors: EIO, EFTYPE.
     pub fn update<R>(&mut self, cell: &Arc<Cell>, change: impl FnOnce(&mut Inode) -> R) -> Result<R, Error> {
         let mut inode = self.working_copy(cell);
@@ -445,13 +462,7 @@ impl<'v> Handle<'v> {
 
     /// Stores an inode: in its cell, and in the table with its checksum. Errors: EIO, EFTYPE.
     pub fn store(&mut self, cell: &Arc<Cell>, mut inode: Inode) -> Result<(), Error> {
-        inode.seal(self.volume);
-        let (block, at) = self.volume.inode_place(cell.number())?;
-        self.modify_part(block, Kind::Plain, at..at + inode.raw().len(), |place| {
-            if place.len() == inode.raw().len() {
-                place.copy_from_slice(inode.raw());
-            }
-        })?;
+        self.write_inode(&mut inode)?;
         self.memory.undo.push(Undo::Inode(cell.clone(), cell.inode()));
         cell.replace(Arc::new(inode));
         Ok(())

@@ -6,10 +6,9 @@
 use super::content::Buffers;
 use crate::cell::Cell;
 use crate::error::Error;
-use alloc::collections::BTreeMap;
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::ops::Bound;
 use core::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use rump_kpi::TimeSpec;
 use rump_kpi::sync::Mutex;
@@ -19,6 +18,8 @@ const DEFAULT_LIMIT: usize = 64 << 20;
 /// Seconds after which content leaves memory: by the thread that writes behind, else when other content is written.
 const MOST_SECONDS: i64 = 30;
 
+/// Places of files that left the list, beside as many as there are files.
+const MOST_GONE: usize = 64;
 const NEVER: i64 = i64::MAX;
 /// Files that leave the list under one lock.
 const REMOVED_AT_ONCE: usize = 32;
@@ -44,11 +45,42 @@ pub struct DirtyFiles {
     pub buffers: Buffers,
 }
 
+/// Files in order of their tickets, some of which are gone; the first is not.
 #[derive(Default)]
 struct List {
     next: u64,
-    /// With the time of the first write.
-    files: BTreeMap<u64, (Arc<Cell>, TimeSpec)>,
+    files: VecDeque<Listed>,
+    /// How many are not gone.
+    count: usize,
+}
+
+struct Listed {
+    ticket: u64,
+    /// None once it left the list.
+    cell: Option<Arc<Cell>>,
+    /// The time of the first write.
+    since: TimeSpec,
+}
+
+impl List {
+    fn remove(&mut self, ticket: u64) -> Option<Arc<Cell>> {
+        let at = self.files.binary_search_by_key(&ticket, |listed| listed.ticket).ok()?;
+        let removed = self.files[at].cell.take()?;
+        self.count -= 1;
+        while self.files.front().is_some_and(|listed| listed.cell.is_none()) {
+            self.files.pop_front();
+        }
+        if self.files.len() > 2 * self.count + MOST_GONE {
+            self.files.retain(|listed| listed.cell.is_some());
+        }
+        Some(removed)
+    }
+
+    /// Those behind a ticket.
+    fn behind(&self, ticket: Option<u64>) -> impl Iterator<Item = (u64, &Arc<Cell>)> {
+        let from = ticket.map_or(0, |ticket| self.files.partition_point(|listed| listed.ticket <= ticket));
+        self.files.range(from..).filter_map(|listed| Some((listed.ticket, listed.cell.as_ref()?)))
+    }
 }
 
 impl DirtyFiles {
@@ -103,7 +135,8 @@ impl DirtyFiles {
         let mut list = self.list.lock();
         let ticket = list.next;
         list.next += 1;
-        list.files.insert(ticket, (cell.clone(), now));
+        list.files.push_back(Listed { ticket, cell: Some(cell.clone()), since: now });
+        list.count += 1;
         self.note_oldest(&list);
         ticket
     }
@@ -113,7 +146,7 @@ impl DirtyFiles {
         // Some at a time: whoever writes to a new file waits for the list, and this may be the last use of a cell.
         for tickets in tickets.chunks(REMOVED_AT_ONCE) {
             let mut list = self.list.lock();
-            let removed: Vec<_> = tickets.iter().map(|ticket| list.files.remove(ticket)).collect();
+            let removed: Vec<_> = tickets.iter().map(|ticket| list.remove(*ticket)).collect();
             self.note_oldest(&list);
             drop(list);
             drop(removed);
@@ -121,7 +154,7 @@ impl DirtyFiles {
     }
 
     fn note_oldest(&self, list: &List) {
-        let oldest = list.files.first_key_value().map_or(NEVER, |(_, (_, since))| since.sec);
+        let oldest = list.files.front().map_or(NEVER, |listed| listed.since.sec);
         self.oldest.store(oldest, Ordering::Relaxed);
     }
 
@@ -133,9 +166,7 @@ impl DirtyFiles {
     /// Up to `most` files behind a ticket, the oldest first.
     pub fn behind(&self, ticket: Option<u64>, most: usize) -> Vec<(u64, Arc<Cell>)> {
         let list = self.list.lock();
-        let from = ticket.map_or(Bound::Unbounded, Bound::Excluded);
-        let files = list.files.range((from, Bound::Unbounded)).take(most);
-        files.map(|(ticket, (cell, _))| (*ticket, cell.clone())).collect()
+        list.behind(ticket).take(most).map(|(ticket, cell)| (ticket, cell.clone())).collect()
     }
 
     /// Notes that content was lost which nobody waits for.

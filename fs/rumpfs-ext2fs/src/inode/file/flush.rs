@@ -5,7 +5,7 @@
 
 use super::content::Content;
 use super::dirty::Enough;
-use super::store::{Job, store};
+use super::store::{Job, Pieces, store};
 use crate::cell::Cell;
 use crate::error::Error;
 use crate::transaction::Writer;
@@ -180,7 +180,7 @@ pub fn flush_content(
 }
 
 fn job<'a>(cell: &'a Arc<Cell>, content: &'a Content) -> Job<'a> {
-    Job { cell, pieces: content.runs().collect(), size: cell.size() }
+    Job { cell, pieces: Pieces::Content(content), size: cell.size() }
 }
 
 fn done(left: &mut Left, cell: &Cell, content: &mut Content) {

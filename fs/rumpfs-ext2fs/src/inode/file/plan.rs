@@ -65,8 +65,7 @@ impl<'a> Plan<'a> {
         for (job, work) in jobs.iter().enumerate() {
             let inode = work.cell.inode();
             let journaled = volume.writer().is_some_and(|writer| writer.journals(&inode));
-            for (start, piece) in &work.pieces {
-                let (mut at, mut bytes) = (*start, *piece);
+            for (mut at, mut bytes) in work.pieces.iter() {
                 while !bytes.is_empty() {
                     let run = find_run(volume, &inode, FileBlock(at))?;
                     let len = run.len.min((bytes.len() >> bits) as u64);

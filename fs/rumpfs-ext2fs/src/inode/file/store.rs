@@ -11,7 +11,7 @@
 //! into the map, also what is mapped already; and then it is brought home, before anyone reads it there. What fits in
 //! one operation is there after a crash as a whole or not at all; more than that is cut at borders of blocks.
 
-use super::content::{Buffers, MOST_RUN_BYTES};
+use super::content::{Buffers, Content, MOST_RUN_BYTES};
 use super::limits;
 use super::plan::{Plan, Segment, Target};
 use crate::allocation::{RangeSet, blocks};
@@ -33,9 +33,28 @@ pub struct Job<'a> {
     /// The file.
     pub cell: &'a Arc<Cell>,
     /// Whole blocks, by their first, in order.
-    pub pieces: Vec<(u64, &'a [u8])>,
+    pub pieces: Pieces<'a>,
     /// The length of the file when all is stored, if that is more than the inode's.
     pub size: u64,
+}
+
+/// Where the bytes of a job are.
+pub enum Pieces<'a> {
+    /// In memory.
+    Content(&'a Content),
+    /// In the buffer of whoever writes: all, from a block on.
+    Buffer(u64, &'a [u8]),
+}
+
+impl<'a> Pieces<'a> {
+    /// All in order, by their first block.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &'a [u8])> + use<'a> {
+        let (content, buffer) = match *self {
+            Self::Content(content) => (Some(content), None),
+            Self::Buffer(start, bytes) => (None, Some((start, bytes))),
+        };
+        content.into_iter().flat_map(Content::runs).chain(buffer)
+    }
 }
 
 /// Stores all jobs. After an error some may be stored, and some in part. Errors: ENOSPC, EFBIG, EFTYPE, EIO.

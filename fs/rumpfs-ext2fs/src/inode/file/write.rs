@@ -12,7 +12,7 @@ pub use super::size::set_size;
 use super::content::Content;
 use super::flush::flush_content;
 use super::promise::nodes_for;
-use super::store::{Job, store};
+use super::store::{Job, Pieces, store};
 use super::{check_plain, limits};
 use crate::cell::Cell;
 use crate::error::Error;
@@ -154,7 +154,8 @@ impl Change<'_> {
         let clusters = need.clusters + nodes_for(self.volume, &inode, need.records);
         self.writer.with_space(|space| space.promise(clusters))?;
         self.cell.set_ahead(|ahead| ahead.times.set_written(self.writer.now()));
-        let stored = store(self.volume, &[Job { cell: self.cell, pieces: vec![(first, buf)], size: end }]);
+        let pieces = Pieces::Buffer(first, buf);
+        let stored = store(self.volume, &[Job { cell: self.cell, pieces, size: end }]);
         self.writer.with_space(|space| space.redeem(clusters));
         stored?;
         // What was in memory of these blocks is older.

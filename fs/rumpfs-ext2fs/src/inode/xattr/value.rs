@@ -61,8 +61,7 @@ pub fn make(handle: &mut Handle<'_>, owner: &Arc<Cell>, value: &[u8]) -> Result<
         base.i_atime.set(hash);
     });
     set_references(volume, &mut inode, 1);
-    let cell = volume.new_cell(inode);
-    handle.update(&cell, |_| ())?;
+    let cell = handle.store_new(inode)?;
     journaled::write(handle, &cell, value)?;
     volume.add_cell(&cell);
     Ok((number, hash))
