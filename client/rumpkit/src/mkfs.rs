@@ -148,7 +148,7 @@ pub struct Unflushed {
 }
 
 /// What is worth a flush.
-const MUCH: usize = 64 << 20;
+const MUCH: usize = 32 << 20;
 
 impl Unflushed {
     /// Wraps `device`.

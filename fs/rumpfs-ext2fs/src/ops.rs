@@ -217,6 +217,10 @@ impl Node for Ext2Node {
         Ok(file::attr(&self.volume, &self.cell)?)
     }
 
+    fn file_type(&self) -> KResult<FileType> {
+        Ok(self.file_type)
+    }
+
     fn lookup(&self, name: &[u8]) -> KResult<Ino> {
         self.require(FileType::Directory, Errno::ENOTDIR)?;
         let found = dir::lookup(&self.volume, &self.inode(), name)?.ok_or(Errno::ENOENT)?;

@@ -245,7 +245,7 @@ impl Mount {
 
     fn load(self: &Arc<Self>, ino: Ino) -> KResult<Arc<Vnode>> {
         let node = self.fs.node(ino)?;
-        let file_type = node.attr()?.file_type;
+        let file_type = node.file_type()?;
         Ok(Arc::new(Vnode::new(self.clone(), ino, node, file_type)))
     }
 

@@ -72,7 +72,7 @@ impl Vfs {
     /// What etfs has at an absolute path. Errors: the host's.
     pub(crate) fn find_in_etfs(&self, path: Vec<u8>) -> KResult<Option<Arc<Vnode>>> {
         let Some(node) = self.etfs.find(&path)? else { return Ok(None) };
-        let file_type = node.attr()?.file_type;
+        let file_type = node.file_type()?;
         let mut vnode = Vnode::new(self.etfs_mount.clone(), ino_of(&path), node, file_type);
         vnode.etfs_path = Some(path.into_boxed_slice());
         Ok(Some(Arc::new(vnode)))

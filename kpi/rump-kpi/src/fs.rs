@@ -267,6 +267,10 @@ pub struct DirEntry<'a> {
 pub trait Node: Send + Sync {
     /// Attributes. Errors: EIO, EFTYPE.
     fn attr(&self) -> KResult<Attr>;
+    /// The type, which stays as it is; for drivers that can tell it with less than all attributes. Errors: as there.
+    fn file_type(&self) -> KResult<FileType> {
+        Ok(self.attr()?.file_type)
+    }
 
     /// The inode that `name` names in this directory; `..` gives the parent. Errors: ENOTDIR, ENOENT, EFTYPE, EIO.
     fn lookup(&self, _name: &[u8]) -> KResult<Ino> {

@@ -171,10 +171,10 @@ pub fn number(field: &[u8]) -> Option<i64> {
         }
         _ => {
             let text = field.split(|&byte| byte == 0).next()?.trim_ascii();
-            if text.is_empty() {
-                return Some(0);
-            }
-            i64::from_str_radix(std::str::from_utf8(text).ok()?, 8).ok()
+            text.iter().try_fold(0i64, |value, &byte| match byte {
+                b'0'..=b'7' => value.checked_mul(8)?.checked_add((byte - b'0').into()),
+                _ => None,
+            })
         }
     }
 }
