@@ -188,6 +188,33 @@ pub fn e2fsck(image: &[u8], how: &str, accepted: &[i32], scratch: &Scratch) -> C
     Err(format!("e2fsck {how}: {}\n{}", finished.verdict(), String::from_utf8_lossy(&finished.stdout)))
 }
 
+/// Runs fsck.fat, which has to end with one of the `accepted` statuses; answers the image afterwards, and what it said.
+pub fn fsck_fat(image: &[u8], how: &str, accepted: &[i32], scratch: &Scratch) -> Check<(Vec<u8>, String)> {
+    let path = scratch.path("image");
+    context(std::fs::write(&path, image), path.display())?;
+    let finished = run_within(Command::new("fsck.fat").arg(how).arg(&path), PATIENCE)?;
+    let said = String::from_utf8_lossy(&finished.stdout).into_owned();
+    // It answers 0 where it corrects a sum, or would.
+    let is_clean = !accepted.contains(&1) && said.contains("correcting");
+    if finished.status.is_some_and(|status| accepted.contains(&status)) && !is_clean {
+        return Ok((context(std::fs::read(&path), path.display())?, said));
+    }
+    Err(format!("fsck.fat {how}: {}\n{said}", finished.verdict()))
+}
+
+/// Makes an image of this size with mkfs.fat; answers its bytes.
+pub fn make_fat(kibibytes: u64, arguments: &[&str]) -> Check<Vec<u8>> {
+    let scratch = Scratch::new("torture")?;
+    let path = scratch.path("image");
+    let file = context(std::fs::File::create(&path), path.display())?;
+    context(file.set_len(kibibytes << 10), path.display())?;
+    let finished = run_within(Command::new("mkfs.fat").args(arguments).arg(&path), PATIENCE)?;
+    if finished.status != Some(0) {
+        return Err(format!("mkfs.fat: {}", finished.verdict()));
+    }
+    context(std::fs::read(&path), path.display())
+}
+
 /// Makes an image of this size with mke2fs; answers its bytes.
 pub fn make_image(kibibytes: u64, arguments: &[&str]) -> Check<Vec<u8>> {
     make(kibibytes, arguments, "")
