@@ -118,6 +118,8 @@ bitflags! {
         const EXCHANGE = 1024;
         /// [`FileSystem::attr`] also answers for an inode that the kernel holds a node of, with less than the node.
         const ATTR_BY_NUMBER = 2048;
+        /// Times are stored to the second at least, from 1970 on, and the change of attributes has one of its own.
+        const TIMES = 4096;
     }
 }
 

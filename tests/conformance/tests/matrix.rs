@@ -38,7 +38,7 @@ const EXT_ROWS: &[Row] = &[
 
 /// Those that are made and judged by dosfstools.
 const FAT_ROWS: &[Row] = &[
-    Row { name: "fat12", make: || on_fat(&["-F", "12", "-s", "8"]) },
+    Row { name: "fat12", make: || on_fat(&["-F", "12", "-s", "16"]) },
     Row { name: "fat16", make: || on_fat(&["-F", "16", "-s", "1"]) },
     Row { name: "fat32", make: || on_fat(&["-F", "32", "-s", "1"]) },
     Row { name: "fat32-4k", make: || on_fat(&["-F", "32", "-S", "4096", "-s", "1"]) },
