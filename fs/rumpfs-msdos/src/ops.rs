@@ -16,6 +16,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
 use rump_kpi::sync::Mutex;
 use rump_kpi::{
     Attr, BlockDevice, Capabilities, DirEntry, Environment, Errno, FileSystem, FileSystemInfo,
@@ -113,6 +114,10 @@ impl FileSystem for Mounted {
             Ok(_) => Ok(self.volume.commit()?),
             Err(_) => Ok(()),
         }
+    }
+
+    fn write_behind(&self) -> Option<Duration> {
+        self.volume.write_behind()
     }
 
     fn unmount(&self) -> KResult<()> {

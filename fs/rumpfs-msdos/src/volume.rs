@@ -73,6 +73,11 @@ impl Volume {
         (self.environment.now)()
     }
 
+    /// Asks the kernel for a call of [`write_behind`](Self::write_behind).
+    pub fn ask_for_write_behind(&self) {
+        (self.environment.write_behind)();
+    }
+
     /// Writes a line to the log.
     pub fn note(&self, text: &str) {
         (self.environment.log)(&format!("msdos: {text}"));

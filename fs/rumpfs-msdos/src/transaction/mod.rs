@@ -35,6 +35,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
 use hashbrown::HashSet;
 use rump_kpi::cache::Block;
 use rump_kpi::sync::Mutex;
@@ -42,8 +43,8 @@ use rump_kpi::{Errno, TimeSpec};
 
 /// As many bytes of changed sectors make a commit due.
 const MOST_DIRTY_BYTES: usize = 8 << 20;
-/// As many seconds after the first change a commit is due, when the next change comes.
-const MOST_SECONDS: i64 = 5;
+/// So long after the first change of an epoch its commit is due.
+const MOST_AGE: Duration = Duration::from_secs(5);
 
 /// Which of the two kinds of metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,15 +177,38 @@ impl Volume {
             Ok(_) => operation.finish(),
             Err(_) => operation.undo(),
         }
-        let now = self.now();
-        let since = *state.epoch.since.get_or_insert(now);
+        let began = state.epoch.since.is_none();
+        let age = self.age(&mut state);
         let bytes = state.epoch.dirty.len() * self.geometry().sector_size as usize;
-        let is_due = bytes > MOST_DIRTY_BYTES || now.sec.saturating_sub(since.sec) >= MOST_SECONDS;
         drop(state);
-        if is_due {
+        if bytes > MOST_DIRTY_BYTES || age.is_some_and(|age| age >= MOST_AGE) {
             self.commit()?;
+        } else if began && age.is_some() {
+            self.ask_for_write_behind();
         }
         result
+    }
+
+    /// How long ago the epoch began, if anything was changed.
+    fn age(&self, state: &mut State) -> Option<Duration> {
+        if state.epoch.dirty.is_empty() && state.epoch.freed.is_empty() {
+            return None;
+        }
+        let now = self.now();
+        let since = *state.epoch.since.get_or_insert(now);
+        Some(Duration::from_secs(now.sec.saturating_sub(since.sec).try_into().unwrap_or(0)))
+    }
+
+    /// Commits what is old. Answers when to look again, if there is anything.
+    pub fn write_behind(&self) -> Option<Duration> {
+        let writer = self.writer().ok()?;
+        let age = self.age(&mut writer.state.lock())?;
+        if age < MOST_AGE {
+            return Some(MOST_AGE - age);
+        }
+        // What goes wrong, the next change and the next sync tell.
+        self.commit().ok()?;
+        self.age(&mut writer.state.lock()).map(|_| MOST_AGE)
     }
 
     /// As [`change`](Self::change); where there is no space, what was freed before is made free first.
