@@ -32,7 +32,7 @@ pub fn lookup(volume: &Volume, directory: &Cell, name: &[u8]) -> Result<u64, Err
 }
 
 fn find(slots: &Slots<'_>, name: &[u8]) -> Result<Found, Error> {
-    let name = names::sought(name).ok_or(Errno::ENOENT)?;
+    let name = names::sought(name)?;
     dir::find(slots, &name)?.ok_or(Errno::ENOENT.into())
 }
 

@@ -6,7 +6,7 @@ use crate::fat;
 use crate::file;
 use crate::layout::{Attributes, SLOT_BYTES};
 use crate::mount::{self, Access};
-use crate::names::utf16;
+use crate::names::{MOST_UNITS, utf16};
 use crate::namespace;
 use crate::nodes::{Cell, ROOT};
 use crate::options::Options;
@@ -107,6 +107,11 @@ impl FileSystem for Mounted {
     fn capabilities(&self) -> Capabilities {
         let write = if self.volume.writer().is_ok() { Capabilities::WRITE } else { Capabilities::empty() };
         write | Capabilities::CASE_FOLDING
+    }
+
+    fn name_max(&self) -> usize {
+        // A unit of UTF-16 takes up to three bytes.
+        MOST_UNITS * 3
     }
 
     fn sync(&self) -> KResult<()> {

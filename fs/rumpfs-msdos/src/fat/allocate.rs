@@ -8,7 +8,7 @@ use super::entry::{self, END, FREE};
 use super::write::{When, link_tail, set_run};
 use crate::chain::Run;
 use crate::error::Error;
-use crate::geometry::FIRST_CLUSTER;
+use crate::geometry::{FIRST_CLUSTER, Width};
 use crate::transaction::Operation;
 use crate::volume::Volume;
 use alloc::vec::Vec;
@@ -93,10 +93,24 @@ fn free_run(cursor: &mut Cursor<'_>, start: u32, most: u32) -> Result<Run, Error
 
 /// Counts the free clusters of the whole table. Errors: EFTYPE, EIO.
 pub fn count_free(volume: &Volume) -> Result<u32, Error> {
-    let mut cursor = Cursor::new(volume);
+    let geometry = volume.geometry();
+    if geometry.width == Width::Fat12 {
+        let mut cursor = Cursor::new(volume);
+        let clusters = FIRST_CLUSTER..geometry.end_cluster();
+        return clusters.map(|cluster| Ok(u32::from(cursor.value(cluster)? == FREE))).sum();
+    }
+    let (_, length) = entry::place(geometry.width, 0);
+    let per_sector = geometry.sector_size / length as u32;
+    let first_sector = geometry.active_start() / u64::from(geometry.sector_size);
     let mut free = 0;
-    for cluster in FIRST_CLUSTER..volume.geometry().end_cluster() {
-        free += u32::from(cursor.value(cluster)? == entry::FREE);
+    for index in 0..geometry.end_cluster().div_ceil(per_sector) {
+        let block = volume.sector(first_sector + u64::from(index))?;
+        let clusters = index * per_sector..geometry.end_cluster().min((index + 1) * per_sector);
+        for (cluster, bytes) in clusters.zip(block.chunks_exact(length)) {
+            let value = bytes.iter().rev().fold(0, |value, byte| value << 8 | u32::from(*byte));
+            let is_free = entry::value(geometry.width, cluster, value) == FREE;
+            free += u32::from(is_free && cluster >= FIRST_CLUSTER);
+        }
     }
     Ok(free)
 }

@@ -12,14 +12,18 @@ use rump_kpi::Errno;
 /// Units of the longest name.
 pub const MOST_UNITS: usize = 255;
 
-/// The units of a name that is looked for. Dots at its end do not count, as on Windows and with Linux' vfat. `None`
-/// for what cannot be a name.
-pub fn sought(name: &[u8]) -> Option<Vec<u16>> {
-    let mut units = utf16::from_bytes(name)?;
+/// The units of a name that is looked for. Dots at its end do not count, as on Windows and with Linux' vfat.
+///
+/// Errors: ENAMETOOLONG, ENOENT (what cannot be a name).
+pub fn sought(name: &[u8]) -> Result<Vec<u16>, Errno> {
+    let mut units = utf16::from_bytes(name).ok_or(Errno::ENOENT)?;
+    if units.len() > MOST_UNITS {
+        return Err(Errno::ENAMETOOLONG);
+    }
     while units.last() == Some(&u16::from(b'.')) {
         units.pop();
     }
-    (!units.is_empty() && units.len() <= MOST_UNITS).then_some(units)
+    if units.is_empty() { Err(Errno::ENOENT) } else { Ok(units) }
 }
 
 /// The units of a name that is to be made.
@@ -41,7 +45,7 @@ pub fn checked(name: &[u8]) -> Result<Vec<u16>, Error> {
         ));
     }
     match sought(name) {
-        Some(units) if units.last() != Some(&u16::from(b' ')) => Ok(units),
+        Ok(units) if units.last() != Some(&u16::from(b' ')) => Ok(units),
         _ => Err(Error::Explained(Errno::EINVAL, "a name cannot end with a space or be dots alone")),
     }
 }
