@@ -32,6 +32,7 @@ const ON_EACH_SHAPE: &[Test] = &[
 ];
 
 const ON_ONE: &[(&str, fn() -> Check)] = &[
+    ("the_command_copies_there_and_back", trees::copied),
     ("attributes_are_those_of_mattrib", named::attributes),
     ("times_are_those_of_mtools", named::times),
     ("short_names_are_found_by_mtools", named::aliases),

@@ -6,6 +6,7 @@ use rumpkit::{Mode, Process};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 /// Paths with their content; `None` for directories. Parents come before what is in them.
 type Tree = BTreeMap<String, Option<Vec<u8>>>;
@@ -177,4 +178,26 @@ pub fn written_for_mtools(shape: &Shape) -> Check {
     // mtools shows an underscore for each half of a character beyond 16 bits.
     let shown = tree.into_iter().map(|(path, content)| (path.replace("😀🎉", "____"), content)).collect();
     compare(&found, &shown)
+}
+
+/// By the command: what it copies into an image it copies out again, and owners are missed by those alone who ask for them.
+pub fn copied() -> Check {
+    let volume = Volume::make_with(36 << 10, &["-F", "32", "-s", "1"])?;
+    let mut tree = tree();
+    tree.retain(|path, _| !path.contains(LONGEST));
+    let (source, target) = (volume.beside("source"), volume.beside("target"));
+    to_host(&tree, Path::new(&source))?;
+    let image = volume.path().to_string_lossy().into_owned();
+    let rump = |arguments: &[&str]| interop::rump::run(arguments, Duration::from_secs(60));
+    let into = rump(&["cp", "-r", &source, &format!("{image}:/tree")])?;
+    let out_of = rump(&["cp", "-r", &format!("{image}:/tree"), &target])?;
+    let asked = rump(&["cp", "--owner", "7:7", &format!("{source}/lower.txt"), &format!("{image}:/owned")])?;
+    let statuses = [&into, &out_of, &asked].map(|finished| finished.status);
+    if statuses != [Some(0), Some(0), Some(1)] {
+        return Err(format!("{}; {}; {}", into.verdict(), out_of.verdict(), asked.verdict()));
+    }
+    volume.check()?;
+    let mut found = Tree::new();
+    from_host(Path::new(&target), "", &mut found)?;
+    compare(&found, &tree)
 }
