@@ -59,7 +59,7 @@ impl Zone {
         }
         let (year, month, day) = date_of(days);
         let date = (year - 1980) << 9 | month << 5 | day;
-        let time = (second / 3600) << 11 | (second / 60 % 60) << 5 | second % 60 / 2;
+        let time = (second / 3600) << 11 | (second / 60 % 60) << 5 | (second % 60 / 2);
         let hundredths = second % 2 * 100 + i64::from(moment.nsec / NANOSECONDS_PER_HUNDREDTH).min(99);
         Stamp { date: date as u16, time: time as u16, hundredths: hundredths as u8 }
     }

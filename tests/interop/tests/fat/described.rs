@@ -37,10 +37,8 @@ pub fn geometry(shape: &Shape) -> Check {
         return Err(format!("{found:?} where minfo says {said}"));
     }
     let free = volume.fsck()?;
-    let used = format!("/{} clusters", {
-        let blocks = volume.read("", |process| Ok(context(process.statvfs("."), "statvfs")?.blocks))?;
-        blocks
-    });
+    let blocks = volume.read("", |process| Ok(context(process.statvfs("."), "statvfs")?.blocks))?;
+    let used = format!("/{blocks} clusters");
     if !free.contains(&used) || info.notes.iter().any(|note| !note.is_empty()) {
         return Err(format!("not {used} but {free}; notes {:?}", info.notes));
     }

@@ -13,10 +13,12 @@ use interop::Check;
 use interop::suite::Suite;
 use volume::{SHAPES, Shape};
 
-type Test = (&'static str, fn(&Shape) -> Check);
+type Test<Run> = (&'static str, Run);
+type OnShape = fn(&Shape) -> Check;
+type Alone = fn() -> Check;
 
 /// Each is run on every shape of a volume that mtools knows.
-const WITH_MTOOLS: &[Test] = &[
+const WITH_MTOOLS: &[Test<OnShape>] = &[
     ("what_mtools_wrote_is_read", trees::read_from_mtools),
     ("mtools_reads_what_was_written", trees::written_for_mtools),
     ("a_fragmented_file_is_read_and_grows", space::fragmented),
@@ -24,14 +26,14 @@ const WITH_MTOOLS: &[Test] = &[
 ];
 
 /// Each is run on every shape of a volume.
-const ON_EACH_SHAPE: &[Test] = &[
+const ON_EACH_SHAPE: &[Test<OnShape>] = &[
     ("what_was_written_is_read", trees::written_and_read),
     ("a_full_volume_refuses_and_stays_sound", space::full),
     ("directories_grow", space::directories),
     ("the_marks_of_a_volume_in_use", described::marks),
 ];
 
-const ON_ONE: &[(&str, fn() -> Check)] = &[
+const ON_ONE: &[Test<Alone>] = &[
     ("the_command_copies_there_and_back", trees::copied),
     ("attributes_are_those_of_mattrib", named::attributes),
     ("times_are_those_of_mtools", named::times),
