@@ -111,7 +111,9 @@ mod tests {
 
     fn gather(slots: &[[u8; SLOT_BYTES]], short: &[u8; 11]) -> Option<Vec<u16>> {
         let mut gatherer = Gatherer::default();
-        slots.iter().filter_map(parse).for_each(|slot| drop(gatherer.take(slot)));
+        for slot in slots.iter().filter_map(parse) {
+            gatherer.take(slot);
+        }
         gatherer.finish(short).map(<[u16]>::to_vec)
     }
 

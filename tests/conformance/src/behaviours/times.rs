@@ -200,6 +200,6 @@ fn birth_stays(p: &Process) {
     let born = stat(p, "f").birthtime;
     put(p, "f", b"written");
     p.rename("f", "g").unwrap();
-    p.chmod("g", mode(0o444)).unwrap();
+    p.chmod("g", mode(0o555)).unwrap();
     assert_eq!(stat(p, "g").birthtime, born);
 }
