@@ -7,11 +7,13 @@ use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 use rump_fuzz::image::Image;
 use rump_fuzz::mutate::mutate;
 use rump_fuzz::walk;
+use rump_kpi::BlockDevice;
 use std::sync::Arc;
 
 fuzz_target!(|data: &[u8]| {
     let image = Image::decode(data);
-    walk::mount_and_walk(rumpfs_msdos::component(), Arc::new(image.clone()));
+    let device: Arc<dyn BlockDevice> = Arc::new(image.clone());
+    walk::mount_and_walk(rumpfs_msdos::component(), &device, &[""]);
     walk::mount_and_change(rumpfs_msdos::component(), image);
 });
 
