@@ -6,6 +6,7 @@
 
 pub mod image;
 pub mod mutate;
+pub mod overlay;
 pub mod repair;
 pub mod tables;
 pub mod walk;

@@ -3,7 +3,12 @@
 //! The budget keeps one execution short; it is no bound that the driver may count on. A single call of the
 //! driver is not limited: one that does not return is what the time limit of the fuzzer is for.
 
-use rump_kpi::{BlockDevice, Component, Environment, FileSystem, FileType, Ino, Node, TimeSpec};
+use crate::image::Image;
+use crate::overlay::Overlay;
+use rump_kpi::{
+    BlockDevice, Component, DevNumber, Environment, FileSystem, FileType, Ino, KResult, Mode, NewNode, Node,
+    SetAttr, TimeSpec,
+};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -14,6 +19,18 @@ const ENTRIES: usize = 500;
 const LOOKUPS: usize = 24;
 /// Bytes read from each file at its begin and at its end.
 const SAMPLE: usize = 16 << 10;
+/// Names that are changed, and where a listing goes on behind the two that every directory has.
+const CHANGED: usize = 24;
+const FIRST_CURSOR: u64 = 2;
+/// What is made.
+const NEW: NewNode<'_> = NewNode {
+    file_type: FileType::Regular,
+    mode: Mode::new(0o644),
+    uid: 0,
+    gid: 0,
+    rdev: DevNumber { major: 0, minor: 0 },
+    target: &[],
+};
 
 /// Mounts `device` with the driver and the first of `options` that it takes, and looks at everything.
 pub fn mount_and_walk(component: Component, device: &Arc<dyn BlockDevice>, options: &[&str]) {
@@ -27,6 +44,43 @@ pub fn mount_and_walk(component: Component, device: &Arc<dyn BlockDevice>, optio
             return;
         }
     }
+}
+
+/// Mounts `image` with the driver for writing, and changes what is in its root, whatever comes of it.
+pub fn mount_and_change(component: Component, image: Image) {
+    let Component::FileSystem(driver) = component else { return };
+    let environment = Environment::new(TimeSpec::default, |_| {});
+    if let Ok(volume) = driver.mount(Some(Arc::new(Overlay::new(image))), false, "", &environment) {
+        let _ = change(&*volume);
+        let _ = volume.sync();
+        let _ = volume.unmount();
+    }
+}
+
+fn change(volume: &dyn FileSystem) -> KResult<()> {
+    let root = volume.node(volume.root())?;
+    let mut names = Vec::new();
+    let _ = root.read_dir(FIRST_CURSOR, &mut |entry| {
+        names.push(entry.name.to_vec());
+        names.len() < CHANGED
+    });
+    let new = |file_type| NewNode { file_type, ..NEW };
+    let _ = root.create(b"a new file of a long name", new(FileType::Regular));
+    let folder = root.create(b"FOLDER", new(FileType::Directory));
+    for (number, name) in names.iter().enumerate() {
+        let Ok(ino) = root.lookup(name) else { continue };
+        let Ok(node) = volume.node(ino) else { continue };
+        let _ = node.write_at(number as u64 * 700, &[b'w'; 3000]);
+        let _ = node.set_attr(SetAttr { size: Some(number as u64 * 300), ..SetAttr::default() });
+        match (number % 3, &folder) {
+            (0, Ok(folder)) => drop(root.rename(name, *folder, b"another name for it")),
+            (1, _) => drop(root.unlink(name).or_else(|_| root.rmdir(name))),
+            _ => drop(volume.sync()),
+        }
+        drop(node);
+        volume.forget(ino);
+    }
+    Ok(())
 }
 
 fn walk(volume: &dyn FileSystem) {

@@ -130,7 +130,8 @@ impl FileSystem for Mounted {
             | Capabilities::SPECIAL
             | Capabilities::OWNERS
             | Capabilities::ATTR_BY_NUMBER
-            | Capabilities::ACLS;
+            | Capabilities::ACLS
+            | Capabilities::TIMES;
         if self.volume.features().incompat.contains(Incompat::CASEFOLD) {
             all |= Capabilities::CASE_FOLDING;
         }

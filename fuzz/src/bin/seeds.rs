@@ -1,7 +1,8 @@
-//! Makes the seeds: `seeds FOLDER` fills `FOLDER/ext2fs_walk`, `FOLDER/cd9660_walk` and `FOLDER/partitions`.
+//! Makes the seeds: `seeds FOLDER` fills `ext2fs_walk`, `cd9660_walk`, `msdos_walk` and `partitions` in `FOLDER`.
 //!
 //! Images are as small as `mke2fs` lets them be, one for each way of storing things. Needs e2fsprogs, sfdisk, fdisk,
-//! sgdisk, xorriso and genisoimage; a seed with fast commits needs a loop mount, and is left out with a word where that is not allowed.
+//! sgdisk, xorriso, genisoimage, dosfstools and mtools; a seed with fast commits needs a loop mount, and is left out
+//! with a word where that is not allowed.
 #![forbid(unsafe_code)]
 
 use rump_fuzz::image::Image;
@@ -43,6 +44,14 @@ const DIRTY: &[(&str, &str, &str)] = &[
     ("ext4-dirty-v1", "-t ext4 -b 1024 -O ^metadata_csum", "jo -c -v 1"),
     ("ext4-dirty-v2", "-t ext4 -b 1024", "jo -c -v 2"),
     ("ext4-dirty-v3", "-t ext4 -b 1024", "jo -c -v 3"),
+];
+
+/// Name, size in KiB, options of `mkfs.fat`.
+const FAT: &[(&str, u64, &str)] = &[
+    ("fat12", 128, "-F 12 -s 1 -r 112"),
+    ("fat12-sectors-4k", 1024, "-F 12 -S 4096 -s 1"),
+    ("fat16", 2400, "-F 16 -s 1 -n LABEL"),
+    ("fat32", 36 << 10, "-F 32 -s 1"),
 ];
 
 /// Partition tables: name, size in KiB, program with its options, and what it reads.
@@ -113,6 +122,13 @@ fn make_all(folder: &Path) -> Check<usize> {
         }
         Err(why) => println!("no seed with fast commits: {why}"),
     }
+    let volumes = folder.join("msdos_walk");
+    told(fs::create_dir_all(&volumes), &volumes)?;
+    for (name, kib, options) in FAT {
+        let image = make_fat(&scratch, &tree, *kib, options)?;
+        keep(&image, &volumes.join(name))?;
+        count += 1;
+    }
     let (discs, tables) = (folder.join("cd9660_walk"), folder.join("partitions"));
     told(fs::create_dir_all(&discs), &discs)?;
     told(fs::create_dir_all(&tables), &tables)?;
@@ -162,6 +178,16 @@ fn fill(root: &Path) -> Check {
         told(File::create(root.join(format!("names/a name of some length {number}"))).map(drop), root)?;
     }
     run(Command::new("mkfifo").arg(root.join("fifo")), "", &[0])
+}
+
+/// A FAT volume with those files of the tree that FAT can have.
+fn make_fat(scratch: &Path, tree: &Path, kib: u64, options: &str) -> Check<PathBuf> {
+    let image = empty(scratch, kib)?;
+    run(Command::new("mkfs.fat").args(options.split(' ')).arg(&image), "", &[0])?;
+    let mut copy = Command::new("mcopy");
+    copy.env("MTOOLS_SKIP_CHECK", "1").arg("-s").arg("-i").arg(&image);
+    run(copy.args(["small", "large", "names"].map(|name| tree.join(name))).arg("::/"), "", &[0])?;
+    Ok(image)
 }
 
 fn empty(scratch: &Path, kib: u64) -> Check<PathBuf> {

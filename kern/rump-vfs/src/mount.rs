@@ -98,12 +98,16 @@ impl Shard {
     }
 }
 
+/// No name is longer, whatever a driver says: 255 characters of four bytes each.
+const NAME_MAX_OF_ALL: usize = 1020;
+
 /// A mounted file system.
 pub struct Mount {
     id: u64,
     fs: Arc<dyn FileSystem>,
     pub(crate) behind: Option<Arc<WriteBehind>>,
     capabilities: Capabilities,
+    name_max: usize,
     root: Ino,
     info: MountInfo,
     covers: Mutex<Option<Arc<Vnode>>>,
@@ -126,6 +130,7 @@ impl Mount {
             id,
             root: fs.root(),
             capabilities: fs.capabilities(),
+            name_max: fs.name_max().min(NAME_MAX_OF_ALL),
             fs,
             behind,
             info,
@@ -150,6 +155,11 @@ impl Mount {
     /// Whether the file system can do all of `what`.
     pub fn can(&self, what: Capabilities) -> bool {
         self.capabilities.contains(what)
+    }
+
+    /// Bytes of the longest name.
+    pub fn name_max(&self) -> usize {
+        self.name_max
     }
 
     /// What is mounted where.

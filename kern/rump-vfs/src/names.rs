@@ -165,7 +165,7 @@ impl Shard {
     }
 }
 
-/// The name cache of one mount. Names are no longer than 255 bytes.
+/// The name cache of one mount. Names are shorter than 64 KiB.
 pub(crate) struct NameCache {
     hasher: DefaultHashBuilder,
     shards: [Mutex<Shard>; SHARDS],

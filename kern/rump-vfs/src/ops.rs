@@ -1,10 +1,10 @@
 //! Looking names up in directories, and changing directories: with the locks, checks and caches around the
 //! driver's calls.
 //!
-//! Names are 1 to 255 bytes without `/` and NUL, and neither `.` nor `..`: the path walk took care of the rest,
+//! Names are 1 to as many bytes as the file system takes, without `/` and NUL, and neither `.` nor `..`: the path walk took care of the rest,
 //! these functions check the length.
 
-use crate::{Credentials, NAME_MAX, Vnode, access};
+use crate::{Credentials, Vnode, access};
 use alloc::sync::Arc;
 use rump_abi::{Errno, FileType, Ino, Stat};
 use rump_kpi::{Capabilities, DirEntry, KError, KResult, NewNode};
@@ -14,7 +14,7 @@ const DEPTH_MAX: u32 = 1 << 16;
 
 /// What `name` names in `dir`, not crossing mounts. Errors: ENAMETOOLONG, those of the driver.
 pub fn lookup(dir: &Arc<Vnode>, name: &[u8]) -> KResult<Option<Arc<Vnode>>> {
-    if name.len() > NAME_MAX {
+    if name.len() > dir.mount.name_max() {
         return Err(Errno::ENAMETOOLONG.into());
     }
     if dir.is_etfs() {
@@ -61,7 +61,7 @@ fn find(dir: &Arc<Vnode>, name: &[u8]) -> KResult<Option<Ino>> {
 /// Attributes of what `name` names in `dir`, not crossing mounts. No vnode is made for it: whoever only looks at
 /// many files does not push out those in use. Errors: as [`lookup`].
 pub fn stat(dir: &Arc<Vnode>, name: &[u8]) -> KResult<Option<Stat>> {
-    if name.len() > NAME_MAX {
+    if name.len() > dir.mount.name_max() {
         return Err(Errno::ENAMETOOLONG.into());
     }
     if let Some(answer) = unlocked(dir, name, |ino| dir.mount.stat(ino)) {
@@ -95,7 +95,7 @@ pub(crate) fn read_dir(
     let all = remember == Remember::All || node.lookup_scans();
     let remembers = |entry: &DirEntry<'_>| {
         let is_entered = all || entry.file_type != Some(FileType::Regular);
-        is_entered && !matches!(entry.name, b"." | b"..") && entry.name.len() <= NAME_MAX
+        is_entered && !matches!(entry.name, b"." | b"..") && entry.name.len() <= dir.mount.name_max()
     };
     node.read_dir(cursor, &mut |entry| {
         if remembers(&entry) && !dir.is_etfs() {
@@ -114,7 +114,7 @@ pub fn parent(dir: &Arc<Vnode>) -> KResult<Arc<Vnode>> {
 
 /// Checks that entries of `dir` may be added or removed. Errors: ENAMETOOLONG, EROFS, EACCES.
 fn check_change(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8]) -> KResult<()> {
-    if name.len() > NAME_MAX {
+    if name.len() > dir.mount.name_max() {
         return Err(Errno::ENAMETOOLONG.into());
     }
     if dir.is_etfs() {

@@ -1,7 +1,7 @@
 //! File systems: what a driver answers, one component of a path at a time.
 //!
 //! Path walk, name and vnode caches, permission checks, mount points, symbolic links and the locking of the
-//! tree are the kernel's (`rump-vfs`). A driver may trust: names are 1 to 255 bytes, hold neither `/` nor NUL,
+//! tree are the kernel's (`rump-vfs`). A driver may trust: names are 1 to [`FileSystem::name_max`] bytes, hold neither `/` nor NUL,
 //! and are neither `.` nor `..` (but for [`Node::lookup`] of `..`, see there); permissions were checked; two calls
 //! that change the same directory never run at once.
 
@@ -118,6 +118,8 @@ bitflags! {
         const EXCHANGE = 1024;
         /// [`FileSystem::attr`] also answers for an inode that the kernel holds a node of, with less than the node.
         const ATTR_BY_NUMBER = 2048;
+        /// Times are stored to the second at least, from 1970 on, and the change of attributes has one of its own.
+        const TIMES = 4096;
     }
 }
 
@@ -137,6 +139,11 @@ pub trait FileSystem: Send + Sync {
     fn statvfs(&self) -> KResult<StatVfs>;
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
+    /// Bytes of the longest name that can be looked up, up to 1,020. More than 255 where names are counted in units
+    /// of another size.
+    fn name_max(&self) -> usize {
+        255
+    }
     /// Returns once everything is durable. Errors: EIO, ENOSPC.
     fn sync(&self) -> KResult<()> {
         Ok(())

@@ -5,8 +5,8 @@
 //! ([`Capabilities`]) is listed as ignored in its row.
 //!
 //! Behaviours are sentences of POSIX.1-2017 (and of Linux's manual where that goes further); they make no
-//! assumption on block sizes, on what the root holds besides, or on the resolution of times below a second. The
-//! clock of a row has to move by a second at least with each look at it.
+//! assumption on block sizes, on what the root holds besides, or on the resolution of times. The clock of a row
+//! has to move by that resolution, and by a second at least, with each look at it.
 #![forbid(unsafe_code)]
 
 pub mod behaviours;

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use torture::rig::{bytes_of, e2fsck, make_image};
+use torture::rig::{bytes_of, e2fsck, fsck_fat, make_fat, make_image};
 
 const DEVICE: &str = "/dev/disk0";
 const KIBIBYTES: u64 = 16 << 10;
@@ -36,7 +36,24 @@ const EXT_ROWS: &[Row] = &[
     Row { name: "ext2-old-inodes", make: || on_disk(&["-t", "ext2", "-I", "128", "-O", "^dir_index"]) },
 ];
 
+/// Those that are made and judged by dosfstools.
+const FAT_ROWS: &[Row] = &[
+    Row { name: "fat12", make: || on_fat(&["-F", "12", "-s", "16"]) },
+    Row { name: "fat16", make: || on_fat(&["-F", "16", "-s", "1"]) },
+    Row { name: "fat32", make: || on_fat(&["-F", "32", "-s", "1"]) },
+    Row { name: "fat32-4k", make: || on_fat(&["-F", "32", "-S", "4096", "-s", "1"]) },
+];
+
 fn rows() -> Vec<Row> {
+    let mut rows = ext_rows();
+    match interop::program::lacks(&["mkfs.fat", "fsck.fat"]) {
+        None => rows.extend(FAT_ROWS),
+        Some(missing) => interop::suite::note_absence("conformance of FAT", missing),
+    }
+    rows
+}
+
+fn ext_rows() -> Vec<Row> {
     match interop::program::lacks(&["mke2fs", "e2fsck"]) {
         None => [ROWS, EXT_ROWS].concat(),
         Some(missing) => {
@@ -79,13 +96,22 @@ fn on_disk(arguments: &'static [&'static str]) -> Result<Mounted, String> {
     })
 }
 
+/// A FAT file system by mkfs.fat, with fsck.fat's word at the end.
+fn on_fat(arguments: &[&str]) -> Result<Mounted, String> {
+    let device = MemDevice::new(make_fat(KIBIBYTES, arguments)?);
+    mounted("msdos", Some(device.clone()), move || {
+        fsck_fat(&bytes_of(&*device)?, "-n", &[0], &Scratch::new("conformance")?).map(drop)
+    })
+}
+
 fn mounted(
     fs_type: &str,
     device: Option<Arc<dyn BlockDevice>>,
     judge: impl FnOnce() -> Result<(), String> + 'static,
 ) -> Result<Mounted, String> {
     let host = SimHost::new(1);
-    host.set_tick(Duration::from_secs(1));
+    // FAT has even seconds alone.
+    host.set_tick(Duration::from_secs(if fs_type == "msdos" { 3 } else { 1 }));
     let mut builder = Kernel::builder(host).component(folding::component());
     for component in rumpkit::components() {
         builder = builder.component(component);

@@ -1,11 +1,11 @@
 //! Recovery by ours and by e2fsck, and what has to be there afterwards.
 
 use crate::random::Random;
-use crate::rig::{Kind, Rig, bytes_of, e2fsck};
+use crate::rig::{Family, Kind, Rig, bytes_of, e2fsck, fsck_fat};
 use crate::states::Player;
 use crate::workload::{Durable, Record, check_units};
-use interop::Check;
 use interop::image::Scratch;
+use interop::{Check, context};
 use rumpkit::dev::MemDevice;
 use rumpkit::{FileType, Mode, OpenFlags, Process};
 
@@ -37,6 +37,11 @@ pub fn judge(record: &Record, seed: u64, cuts: usize) -> Check<Account> {
         account.compared += durable.len() as u64;
         let place =
             |what| format!("seed {seed}, cut {index} (after {cut} of {} events): {what}", player.count());
+        if record.family == Family::Fat {
+            let moving = record.moves.iter().any(|(begin, end)| (*begin..=*end).contains(&cut));
+            by_fsck_fat(&image, &durable, moving, &scratch).map_err(place)?;
+            continue;
+        }
         by_ours(&image, &durable, &scratch).map_err(|what| place(format!("our recovery: {what}")))?;
         by_e2fsck(&image, &durable, &scratch).map_err(|what| place(format!("e2fsck's recovery: {what}")))?;
     }
@@ -53,7 +58,7 @@ fn hash(image: &[u8]) -> u64 {
 /// A mount for writing recovers; what it leaves has to be clean.
 fn by_ours(image: &[u8], durable: &[&Durable], scratch: &Scratch) -> Check {
     let device = MemDevice::new(image.to_vec());
-    let rig = Rig::mount(Kind::Ext2fs(device.clone()))?;
+    let rig = Rig::mount(Kind::Writing(Family::Ext, device.clone()))?;
     check_tree(rig.process(), durable)?;
     rig.unmount()?;
     e2fsck(&bytes_of(&*device)?, "-fn", &[0], scratch).map(drop)
@@ -62,8 +67,56 @@ fn by_ours(image: &[u8], durable: &[&Durable], scratch: &Scratch) -> Check {
 /// e2fsck recovers; a mount for reading has to show the same.
 fn by_e2fsck(image: &[u8], durable: &[&Durable], scratch: &Scratch) -> Check {
     let repaired = e2fsck(image, "-fy", &[0, 1], scratch)?;
-    let rig = Rig::mount(Kind::Ext2fsReading(MemDevice::new(repaired)))?;
+    let rig = Rig::mount(Kind::Reading(Family::Ext, MemDevice::new(repaired)))?;
     check_tree(rig.process(), durable)
+}
+
+/// FAT has nothing to recover by: what is there has to be sound as it is, but for clusters that nobody has. fsck.fat
+/// finds nothing worse, and leaves it as it was. Only while a rename is on its way may a file have two names.
+fn by_fsck_fat(image: &[u8], durable: &[&Durable], moving: bool, scratch: &Scratch) -> Check {
+    let as_it_is = Rig::mount(Kind::Reading(Family::Fat, MemDevice::new(image.to_vec())))?;
+    check_tree(as_it_is.process(), durable).map_err(|what| format!("before fsck.fat: {what}"))?;
+    let (repaired, said) = fsck_fat(image, "-a", &[0, 1], scratch)?;
+    let harm = [
+        "shares clusters",
+        "free cluster",
+        "bad cluster",
+        "invalid",
+        "Bad ",
+        "Circular",
+        "chain length is <",
+    ];
+    let is_harm =
+        |line: &&str| harm.iter().any(|harm| line.contains(harm)) && !line.contains("Free cluster summary");
+    if let Some(line) = said.lines().find(is_harm).filter(|_| !moving) {
+        return Err(format!("fsck.fat found worse than lost clusters: {line}\n{said}"));
+    }
+    // A folder that had two names it repairs in two steps.
+    let repaired = if moving { fsck_fat(&repaired, "-a", &[0, 1], scratch)?.0 } else { repaired };
+    fsck_fat(&repaired, "-n", &[0], scratch)?;
+    let after = Rig::mount(Kind::Reading(Family::Fat, MemDevice::new(repaired)))?;
+    check_tree(after.process(), durable).map_err(|what| format!("after fsck.fat: {what}\n{said}"))?;
+    if moving { Ok(()) } else { goes_on(image, durable, scratch) }
+}
+
+/// Whoever writes to such a volume without asking fsck.fat does no harm either.
+fn goes_on(image: &[u8], durable: &[&Durable], scratch: &Scratch) -> Check {
+    let device = MemDevice::new(image.to_vec());
+    let rig = Rig::mount(Kind::Writing(Family::Fat, device.clone()))?;
+    for number in 0..8 {
+        let flags = OpenFlags::CREAT | OpenFlags::RDWR;
+        let fd = context(rig.process().open(format!("new {number}"), flags, Mode::new(0o644)), "a new file")?;
+        context(rig.process().pwrite(fd, &[0; 20_000], 0), "a new file")?;
+        context(rig.process().close(fd), "a new file")?;
+    }
+    rig.unmount()?;
+    let (repaired, said) = fsck_fat(&bytes_of(&*device)?, "-a", &[0, 1], scratch)?;
+    if said.contains("shares clusters") {
+        return Err(format!("new files take clusters of others\n{said}"));
+    }
+    let after = Rig::mount(Kind::Reading(Family::Fat, MemDevice::new(repaired)))?;
+    check_tree(after.process(), durable)
+        .map_err(|what| format!("after new files and fsck.fat: {what}\n{said}"))
 }
 
 fn check_tree(process: &Process, durable: &[&Durable]) -> Check {
@@ -105,7 +158,9 @@ fn check_folder(process: &Process, path: &str, depth: usize) -> Check {
         })
         .map_err(fail)?;
     process.close(fd).map_err(fail)?;
-    for name in names.iter().filter(|name| *name != "." && *name != "..") {
+    // Where fsck.fat puts clusters that nobody had, whatever they hold.
+    let is_found = |name: &str| depth == 0 && name.starts_with("FSCK") && name.ends_with(".REC");
+    for name in names.iter().filter(|name| *name != "." && *name != ".." && !is_found(name)) {
         let path = format!("{path}/{name}");
         let stat = process.lstat(&path).map_err(|error| format!("{path}: {error}"))?;
         match stat.file_type {

@@ -14,32 +14,88 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(60);
 const DEVICE: &str = "/dev/disk0";
 const POINT: &str = "/img";
+const ROOMY_KIBIBYTES: u64 = 96 << 10;
 
-/// A format of ext.
+/// Who makes and judges a format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// ext2, ext3 and ext4: e2fsprogs.
+    Ext,
+    /// FAT: dosfstools.
+    Fat,
+}
+
+impl Family {
+    /// The type that is mounted.
+    fn fs_type(self) -> &'static str {
+        match self {
+            Self::Ext => "ext2fs",
+            Self::Fat => "msdos",
+        }
+    }
+
+    /// The judge, which has nothing to complain of.
+    pub fn check_clean(self, image: &[u8], scratch: &Scratch) -> Check {
+        match self {
+            Self::Ext => e2fsck(image, "-fn", &[0], scratch).map(drop),
+            Self::Fat => fsck_fat(image, "-n", &[0], scratch).map(drop),
+        }
+    }
+
+    /// What this machine lacks of it.
+    pub fn lacks(self) -> Option<&'static str> {
+        interop::program::lacks(match self {
+            Self::Ext => &["mke2fs", "tune2fs", "e2fsck"],
+            Self::Fat => &["mkfs.fat", "fsck.fat"],
+        })
+    }
+}
+
+/// A format.
 pub struct Format {
     /// Its name.
     pub name: &'static str,
+    /// Who makes it.
+    pub family: Family,
     /// Size of a small volume, in KiB.
-    pub kibibytes: u64,
-    /// What mke2fs is told.
+    kibibytes: u64,
+    /// What the maker is told.
     arguments: &'static [&'static str],
+    /// What it is told for a volume with room for many.
+    roomy: &'static [&'static str],
     /// Which default mount options tune2fs sets; none if empty.
     defaults: &'static str,
 }
 
 impl Format {
-    /// An image of this size; answers its bytes.
-    pub fn image(&self, kibibytes: u64) -> Check<Vec<u8>> {
-        make(kibibytes, self.arguments, self.defaults)
+    /// A small image; answers its bytes.
+    pub fn image(&self) -> Check<Vec<u8>> {
+        self.make(self.kibibytes, self.arguments)
+    }
+
+    /// An image with room for many; answers its bytes.
+    pub fn roomy_image(&self) -> Check<Vec<u8>> {
+        self.make(ROOMY_KIBIBYTES, self.roomy)
+    }
+
+    fn make(&self, kibibytes: u64, arguments: &[&str]) -> Check<Vec<u8>> {
+        match self.family {
+            Family::Ext => make(kibibytes, arguments, self.defaults),
+            Family::Fat => make_fat(kibibytes, arguments),
+        }
     }
 }
 
 const fn format(name: &'static str, kibibytes: u64, arguments: &'static [&'static str]) -> Format {
-    Format { name, kibibytes, arguments, defaults: "" }
+    Format { name, family: Family::Ext, kibibytes, arguments, roomy: arguments, defaults: "" }
 }
 
 const fn journaling(format: Format) -> Format {
     Format { defaults: "journal_data", ..format }
+}
+
+const fn fat(name: &'static str, kibibytes: u64, arguments: &'static [&'static str]) -> Format {
+    Format { family: Family::Fat, ..format(name, kibibytes, arguments) }
 }
 
 /// The formats.
@@ -52,16 +108,20 @@ pub const FORMATS: &[Format] = &[
     format("ext4-no-checksums", 16 << 10, &["-t", "ext4", "-O", "^metadata_csum,^64bit"]),
     format("ext3", 12 << 10, &["-t", "ext3", "-b", "1024"]),
     journaling(format("ext4-data-journal", 12 << 10, &["-t", "ext4", "-b", "1024"])),
+    Format { roomy: &["-F", "12", "-s", "64"], ..fat("fat12", 12 << 10, &["-F", "12", "-s", "8"]) },
+    Format { roomy: &["-F", "16", "-s", "4"], ..fat("fat16", 12 << 10, &["-F", "16", "-s", "1"]) },
+    fat("fat32", 12 << 10, &["-F", "32", "-s", "1"]),
+    fat("fat32-4k", 12 << 10, &["-F", "32", "-S", "4096", "-s", "1"]),
 ];
 
 /// What to mount.
 pub enum Kind {
     /// A file system in memory.
     Tmpfs,
-    /// ext2, ext3 or ext4 on this device.
-    Ext2fs(Arc<dyn BlockDevice>),
+    /// A format on this device.
+    Writing(Family, Arc<dyn BlockDevice>),
     /// The same, for reading.
-    Ext2fsReading(Arc<dyn BlockDevice>),
+    Reading(Family, Arc<dyn BlockDevice>),
 }
 
 /// How long content may stay in memory.
@@ -86,7 +146,7 @@ impl Rig {
         let host = SimHost::new(1);
         host.set_param("RUMP_THREADS", "1");
         host.set_tick(Duration::from_micros(20));
-        let options = if matches!(kind, Kind::Tmpfs) { "" } else { "dirty=1" };
+        let options = if matches!(kind, Kind::Writing(Family::Ext, _)) { "dirty=1" } else { "" };
         Self::mount_on(host, kind, options)
     }
 
@@ -100,8 +160,8 @@ impl Rig {
         context(process.mkdir(POINT, Mode::new(0o755)), "mkdir")?;
         let (fs_type, device, flags) = match kind {
             Kind::Tmpfs => ("tmpfs", None, MountFlags::empty()),
-            Kind::Ext2fs(device) => ("ext2fs", Some(device), MountFlags::empty()),
-            Kind::Ext2fsReading(device) => ("ext2fs", Some(device), MountFlags::RDONLY),
+            Kind::Writing(family, device) => (family.fs_type(), Some(device), MountFlags::empty()),
+            Kind::Reading(family, device) => (family.fs_type(), Some(device), MountFlags::RDONLY),
         };
         let source = device.is_some().then(|| DEVICE.into());
         if let Some(device) = device {
@@ -133,23 +193,26 @@ impl Rig {
     }
 }
 
-/// A rig on an empty ext image, and what judges it at the end.
-pub struct ExtRig {
+/// A rig on an empty image, and what judges it at the end.
+pub struct DiskRig {
     rig: Rig,
+    family: Family,
     device: Arc<dyn BlockDevice>,
 }
 
-impl ExtRig {
-    /// Makes an image of this size and mounts it.
-    pub fn make(format: &Format, kibibytes: u64) -> Check<Self> {
-        let device = MemDevice::new(format.image(kibibytes)?);
-        Ok(Self { rig: Rig::mount(Kind::Ext2fs(device.clone()))?, device })
+impl DiskRig {
+    /// Makes a small image and mounts it.
+    pub fn make(format: &Format) -> Check<Self> {
+        let device = MemDevice::new(format.image()?);
+        let family = format.family;
+        Ok(Self { rig: Rig::mount(Kind::Writing(family, device.clone()))?, family, device })
     }
 
-    /// The same, with threads of the kernel's.
-    pub fn make_threaded(format: &Format, kibibytes: u64) -> Check<Self> {
-        let device = MemDevice::new(format.image(kibibytes)?);
-        Ok(Self { rig: Rig::mount_threaded(Kind::Ext2fs(device.clone()))?, device })
+    /// The same with room for many, and with threads of the kernel's.
+    pub fn make_threaded(format: &Format) -> Check<Self> {
+        let device = MemDevice::new(format.roomy_image()?);
+        let family = format.family;
+        Ok(Self { rig: Rig::mount_threaded(Kind::Writing(family, device.clone()))?, family, device })
     }
 
     /// A process whose working directory is the root of the file system.
@@ -160,13 +223,14 @@ impl ExtRig {
     /// Unmounts and mounts again.
     pub fn remount(self) -> Check<Self> {
         self.rig.unmount()?;
-        Ok(Self { rig: Rig::mount(Kind::Ext2fs(self.device.clone()))?, device: self.device })
+        let Self { family, device, .. } = self;
+        Ok(Self { rig: Rig::mount(Kind::Writing(family, device.clone()))?, family, device })
     }
 
-    /// Unmounts; e2fsck has nothing to complain of.
+    /// Unmounts; the judge has nothing to complain of.
     pub fn finish(self) -> Check {
         self.rig.unmount()?;
-        e2fsck(&bytes_of(&*self.device)?, "-fn", &[0], &Scratch::new("rig")?).map(drop)
+        self.family.check_clean(&bytes_of(&*self.device)?, &Scratch::new("rig")?)
     }
 }
 
@@ -186,6 +250,33 @@ pub fn e2fsck(image: &[u8], how: &str, accepted: &[i32], scratch: &Scratch) -> C
         return context(std::fs::read(&path), path.display());
     }
     Err(format!("e2fsck {how}: {}\n{}", finished.verdict(), String::from_utf8_lossy(&finished.stdout)))
+}
+
+/// Runs fsck.fat, which has to end with one of the `accepted` statuses; answers the image afterwards, and what it said.
+pub fn fsck_fat(image: &[u8], how: &str, accepted: &[i32], scratch: &Scratch) -> Check<(Vec<u8>, String)> {
+    let path = scratch.path("image");
+    context(std::fs::write(&path, image), path.display())?;
+    let finished = run_within(Command::new("fsck.fat").arg(how).arg(&path), PATIENCE)?;
+    let said = String::from_utf8_lossy(&finished.stdout).into_owned();
+    // It answers 0 where it corrects a sum, or would.
+    let is_clean = !accepted.contains(&1) && said.contains("correcting");
+    if finished.status.is_some_and(|status| accepted.contains(&status)) && !is_clean {
+        return Ok((context(std::fs::read(&path), path.display())?, said));
+    }
+    Err(format!("fsck.fat {how}: {}\n{said}", finished.verdict()))
+}
+
+/// Makes an image of this size with mkfs.fat; answers its bytes.
+pub fn make_fat(kibibytes: u64, arguments: &[&str]) -> Check<Vec<u8>> {
+    let scratch = Scratch::new("torture")?;
+    let path = scratch.path("image");
+    let file = context(std::fs::File::create(&path), path.display())?;
+    context(file.set_len(kibibytes << 10), path.display())?;
+    let finished = run_within(Command::new("mkfs.fat").args(arguments).arg(&path), PATIENCE)?;
+    if finished.status != Some(0) {
+        return Err(format!("mkfs.fat: {}", finished.verdict()));
+    }
+    context(std::fs::read(&path), path.display())
 }
 
 /// Makes an image of this size with mke2fs; answers its bytes.

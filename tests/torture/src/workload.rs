@@ -4,9 +4,10 @@
 //! there; so a block that turns up in another file gives itself away.
 
 use crate::random::Random;
-use crate::rig::{Kind, Rig};
-use interop::Check;
+use crate::rig::{Family, Kind, Rig};
+use interop::{Check, context};
 use rumpkit::dev::{MemDevice, Recorder};
+use rumpkit::kpi::Capabilities;
 use rumpkit::{AtFlags, Fd, KResult, Mode, OpenFlags, Process, XattrFlags};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -48,6 +49,10 @@ pub struct Record {
     pub device: Arc<Recorder>,
     /// What was durable when.
     pub durable: Vec<Durable>,
+    /// Who judges.
+    pub family: Family,
+    /// Renames that were not durable yet: events that had happened when each began, and when it was.
+    pub moves: Vec<(usize, usize)>,
 }
 
 struct File {
@@ -68,12 +73,15 @@ struct Workload {
     changed: BTreeMap<String, ()>,
     /// Open files that lost their name, the oldest first: a crash has to free them.
     held: VecDeque<Fd>,
+    has_xattrs: bool,
+    moves: Vec<(usize, usize)>,
 }
 
 /// Runs `operations` on the file system in `before`.
-pub fn run(before: Vec<u8>, seed: u64, operations: u64) -> Check<Record> {
+pub fn run(family: Family, before: Vec<u8>, seed: u64, operations: u64) -> Check<Record> {
     let device = Recorder::new(MemDevice::new(before.clone()));
-    let rig = Rig::mount(Kind::Ext2fs(device.clone()))?;
+    let rig = Rig::mount(Kind::Writing(family, device.clone()))?;
+    let can = context(rig.process().capabilities("."), "capabilities")?;
     let mut workload = Workload {
         process: rig.process().fork(),
         rig,
@@ -85,6 +93,8 @@ pub fn run(before: Vec<u8>, seed: u64, operations: u64) -> Check<Record> {
         durable: Vec::new(),
         changed: BTreeMap::new(),
         held: VecDeque::new(),
+        has_xattrs: can.contains(Capabilities::XATTRS),
+        moves: Vec::new(),
     };
     for folder in 0..FOLDERS {
         workload
@@ -95,10 +105,10 @@ pub fn run(before: Vec<u8>, seed: u64, operations: u64) -> Check<Record> {
     for number in 0..operations {
         workload.step().map_err(|error| format!("seed {seed}, operation {number}: {error}"))?;
     }
-    let Workload { rig, process, durable, .. } = workload;
+    let Workload { rig, process, durable, moves, .. } = workload;
     process.exit();
     rig.unmount()?;
-    Ok(Record { before, device, durable })
+    Ok(Record { before, device, durable, family, moves })
 }
 
 impl Workload {
@@ -190,6 +200,7 @@ impl Workload {
         }
         self.touch(path);
         self.touch(&to);
+        self.begin_move();
         self.process.rename(path, &to)?;
         if let Some(file) = self.files.remove(path) {
             self.files.insert(to, file);
@@ -198,7 +209,7 @@ impl Workload {
     }
 
     fn note(&mut self, path: &str) -> KResult<()> {
-        if !self.files.contains_key(path) {
+        if !self.has_xattrs || !self.files.contains_key(path) {
             return Ok(());
         }
         self.touch(path);
@@ -219,6 +230,7 @@ impl Workload {
             return Ok(());
         }
         if self.random.chance(50) && old != new && self.process.lstat(&new).is_err() {
+            self.begin_move();
             return self.process.rename(&old, &new);
         }
         self.process.unlinkat(None, &old, AtFlags::REMOVEDIR)
@@ -229,6 +241,7 @@ impl Workload {
         let expected = file.expected.clone();
         let fd = self.process.open(path, OpenFlags::empty(), Mode::new(0))?;
         self.process.fsync(fd)?;
+        self.end_moves();
         self.process.close(fd)?;
         self.settle(path.to_string(), Some(expected));
         Ok(())
@@ -236,11 +249,23 @@ impl Workload {
 
     fn sync(&mut self) -> KResult<()> {
         self.process.sync()?;
+        self.end_moves();
         for (path, ()) in std::mem::take(&mut self.changed) {
             let expected = self.files.get(&path).map(|file| file.expected.clone());
             self.settle(path, expected);
         }
         Ok(())
+    }
+
+    fn begin_move(&mut self) {
+        self.moves.push((self.device.count(), usize::MAX));
+    }
+
+    fn end_moves(&mut self) {
+        let now = self.device.count();
+        for (_, end) in &mut self.moves {
+            *end = now.min(*end);
+        }
     }
 
     fn settle(&mut self, path: String, expected: Option<Expected>) {

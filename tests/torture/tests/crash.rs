@@ -8,15 +8,14 @@ use torture::{judge, workload};
 const OPERATIONS: u64 = 400;
 
 fn main() {
-    let lacking = interop::program::lacks(&["mke2fs", "tune2fs", "e2fsck"]);
     let seeds = number("RUMP_CRASH_SEEDS", 1);
     let cuts = number("RUMP_CRASH_CUTS", 320) as usize;
     let mut suite = Suite::default();
     for format in FORMATS {
         for seed in 1..=seeds {
-            suite.add(format!("{}-seed-{seed}", format.name), lacking, move || {
-                let image = format.image(format.kibibytes)?;
-                let record = workload::run(image, seed, OPERATIONS)?;
+            suite.add(format!("{}-seed-{seed}", format.name), format.family.lacks(), move || {
+                let image = format.image()?;
+                let record = workload::run(format.family, image, seed, OPERATIONS)?;
                 let account = judge::judge(&record, seed, cuts)?;
                 println!("{}, seed {seed}: {account:?}", format.name);
                 Ok(())

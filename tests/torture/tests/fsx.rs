@@ -2,10 +2,9 @@
 
 use interop::suite::Suite;
 use torture::fsx;
-use torture::rig::{ExtRig, FORMATS, Kind, Rig, number};
+use torture::rig::{DiskRig, FORMATS, Kind, Rig, number};
 
 fn main() {
-    let lacking = interop::program::lacks(&["mke2fs", "tune2fs", "e2fsck"]);
     let operations = number("RUMP_FSX_OPERATIONS", 20_000);
     let seed = number("RUMP_SEED", 1);
     let mut suite = Suite::default();
@@ -15,8 +14,8 @@ fn main() {
         rig.unmount()
     });
     for format in FORMATS {
-        suite.add(format.name, lacking, move || {
-            let rig = ExtRig::make(format, format.kibibytes)?;
+        suite.add(format.name, format.family.lacks(), move || {
+            let rig = DiskRig::make(format)?;
             fsx::run(rig.process(), "file", seed, operations)?;
             rig.finish()
         });

@@ -4,7 +4,7 @@ use interop::Check;
 use interop::suite::Suite;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use torture::model::{Model, Operation, apply, compare, operations};
-use torture::rig::{ExtRig, FORMATS, Kind, Rig, number};
+use torture::rig::{DiskRig, FORMATS, Kind, Rig, number};
 
 const MOST_OPERATIONS: usize = 60;
 
@@ -18,7 +18,6 @@ fn try_all(case: impl Fn(&[Operation]) -> Check) -> Check {
 }
 
 fn main() {
-    let lacking = interop::program::lacks(&["mke2fs", "tune2fs", "e2fsck"]);
     let mut suite = Suite::default();
     suite.add("tmpfs", None, || {
         try_all(|operations| {
@@ -29,9 +28,9 @@ fn main() {
         })
     });
     for format in FORMATS {
-        suite.add(format.name, lacking, move || {
+        suite.add(format.name, format.family.lacks(), move || {
             try_all(|operations| {
-                let rig = ExtRig::make(format, format.kibibytes)?;
+                let rig = DiskRig::make(format)?;
                 let mut model = Model::default();
                 operations.iter().try_for_each(|operation| apply(&mut model, rig.process(), operation))?;
                 compare(&model, rig.process())?;

@@ -2,13 +2,12 @@
 
 use interop::suite::Suite;
 use std::time::Duration;
-use torture::rig::{ExtRig, FORMATS, Kind, Rig, number};
+use torture::rig::{DiskRig, FORMATS, Kind, Rig, number};
 use torture::threads;
 
 const THREADS: u64 = 8;
 
 fn main() {
-    let lacking = interop::program::lacks(&["mke2fs", "tune2fs", "e2fsck"]);
     let duration = Duration::from_secs(number("RUMP_THREAD_SECONDS", 2));
     let seed = number("RUMP_SEED", 1);
     let mut suite = Suite::default();
@@ -20,8 +19,8 @@ fn main() {
         rig.unmount()
     });
     for format in FORMATS {
-        suite.add(format.name, lacking, move || {
-            let rig = ExtRig::make_threaded(format, 96 << 10)?;
+        suite.add(format.name, format.family.lacks(), move || {
+            let rig = DiskRig::make_threaded(format)?;
             let count = threads::run(rig.process(), THREADS, duration, seed)?;
             println!("{}: {count} operations", format.name);
             let rig = rig.remount()?;

@@ -4,8 +4,8 @@ use super::sink::Sink;
 use super::{Facts, Keep, Trouble};
 use crate::change::ends_all;
 use crate::owner::Owner;
-use rumpkit::kpi::SetTime;
-use rumpkit::{Fd, FileType, KError, KResult, Mode, Stat, XattrFlags};
+use rumpkit::kpi::{Capabilities, SetTime};
+use rumpkit::{Errno, Fd, FileType, KError, KResult, Mode, Stat, XattrFlags};
 
 /// Bits that lend rights of an owner.
 const SET_ID: u32 = 0o6000;
@@ -33,13 +33,24 @@ impl Sink<'_, '_> {
     /// Sets everything of an open copy, in the order in which none undoes another.
     pub(super) fn set_attributes(&self, facts: &Facts, fd: Fd, owner: Owner) -> Result<(), Trouble> {
         let process = self.process();
-        process.fchown(fd, owner.uid, owner.gid)?;
+        self.or_not_stored(process.fchown(fd, owner.uid, owner.gid))?;
         drop_lists(facts, &process.flistxattr(fd)?, |list| process.fremovexattr(fd, list))?;
-        process.fchmod(fd, Mode::new(self.mode(facts, owner)))?;
+        self.or_not_stored(process.fchmod(fd, Mode::new(self.mode(facts, owner))))?;
         let kept =
             self.set_xattrs(facts, &|key, value| process.fsetxattr(fd, key, value, XattrFlags::empty()));
         process.futimens(fd, times(facts))?;
         kept
+    }
+
+    /// A file system without owners and modes refuses them; that matters to those alone who asked for them.
+    pub(super) fn or_not_stored(&self, set: KResult<()>) -> KResult<()> {
+        let was_asked = self.rules.keep == Keep::All || self.rules.owner.is_some();
+        let is_stored =
+            || self.process().capabilities("/").is_ok_and(|can| can.contains(Capabilities::OWNERS));
+        match set {
+            Err(error) if error.errno == Errno::EPERM && !was_asked && !is_stored() => Ok(()),
+            set => set,
+        }
     }
 
     /// Sets what is to be kept; each is tried, whatever became of the one before.

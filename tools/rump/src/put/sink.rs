@@ -169,7 +169,7 @@ impl<'a, 'b> Sink<'a, 'b> {
         let stat = process.fstat(opened.fd())?;
         if !is_old {
             let owner = self.owner(facts, &process.fstat(above)?);
-            process.fchown(opened.fd(), owner.uid, owner.gid)?;
+            self.or_not_stored(process.fchown(opened.fd(), owner.uid, owner.gid))?;
         }
         self.chain.push(name, stat.ino, opened);
         let mark = self.mark(!is_old)?;

@@ -1,0 +1,58 @@
+//! An image that takes writes, for as long as one input lasts.
+
+use crate::image::{BLOCK, Image};
+use rump_kpi::{BlockDevice, Errno, KResult};
+use std::sync::{Mutex, PoisonError};
+
+/// See the module.
+pub struct Overlay {
+    size: u64,
+    image: Mutex<Image>,
+}
+
+impl Overlay {
+    /// Over this image.
+    pub fn new(image: Image) -> Self {
+        Self { size: image.size(), image: Mutex::new(image) }
+    }
+
+    fn check(&self, offset: u64, len: usize) -> KResult<()> {
+        match offset.checked_add(len as u64) {
+            Some(end) if end <= self.size => Ok(()),
+            _ => Err(Errno::EINVAL.into()),
+        }
+    }
+}
+
+impl BlockDevice for Overlay {
+    fn size_bytes(&self) -> u64 {
+        self.size
+    }
+
+    fn is_read_only(&self) -> bool {
+        false
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> KResult<()> {
+        self.check(offset, buf.len())?;
+        self.image.lock().unwrap_or_else(PoisonError::into_inner).read(offset, buf);
+        Ok(())
+    }
+
+    fn write_at(&self, offset: u64, buf: &[u8]) -> KResult<()> {
+        self.check(offset, buf.len())?;
+        if buf.is_empty() {
+            return Ok(());
+        }
+        let mut image = self.image.lock().unwrap_or_else(PoisonError::into_inner);
+        for block in offset / BLOCK as u64..=(offset + buf.len() as u64 - 1) / BLOCK as u64 {
+            image.block_mut(u32::try_from(block).map_err(|_| Errno::EIO)?);
+        }
+        image.write(offset, buf);
+        Ok(())
+    }
+
+    fn flush(&self) -> KResult<()> {
+        Ok(())
+    }
+}
