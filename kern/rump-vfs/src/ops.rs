@@ -1,8 +1,8 @@
 //! Looking names up in directories, and changing directories: with the locks, checks and caches around the
 //! driver's calls.
 //!
-//! Names are 1 to as many bytes as the file system takes, without `/` and NUL, and neither `.` nor `..`: the path walk took care of the rest,
-//! these functions check the length.
+//! Names are of one byte to as many as the file system takes, without `/` and NUL, and neither `.` nor `..`: the path
+//! walk took care of the rest, these functions check the length.
 
 use crate::{Credentials, Vnode, access};
 use alloc::sync::Arc;

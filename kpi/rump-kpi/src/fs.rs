@@ -1,9 +1,9 @@
 //! File systems: what a driver answers, one component of a path at a time.
 //!
 //! Path walk, name and vnode caches, permission checks, mount points, symbolic links and the locking of the
-//! tree are the kernel's (`rump-vfs`). A driver may trust: names are 1 to [`FileSystem::name_max`] bytes, hold neither `/` nor NUL,
-//! and are neither `.` nor `..` (but for [`Node::lookup`] of `..`, see there); permissions were checked; two calls
-//! that change the same directory never run at once.
+//! tree are the kernel's (`rump-vfs`). A driver may trust: names are 1 to [`FileSystem::name_max`] bytes, hold neither
+//! `/` nor NUL, and are neither `.` nor `..` (but for [`Node::lookup`] of `..`, see there); permissions were checked;
+//! two calls that change the same directory never run at once.
 
 use crate::acl::Acl;
 use crate::{BlockDevice, KError, KResult};
