@@ -183,11 +183,7 @@ fn lose_subdirectory(handle: &mut Handle<'_>, dir: &Arc<Cell>) -> Result<(), Err
     })
 }
 
-/// The content of a directory changed.
+/// The content of a directory changed. Its times are stored with the commit, for all that happens in it until then.
 fn touch(handle: &mut Handle<'_>, dir: &Arc<Cell>) -> Result<(), Error> {
-    let (volume, now) = (handle.volume(), handle.now());
-    handle.update(dir, |inode| {
-        attr::set_time(volume, inode, Clock::Modification, now);
-        attr::set_time(volume, inode, Clock::Change, now);
-    })
+    handle.store_times_later(dir)
 }

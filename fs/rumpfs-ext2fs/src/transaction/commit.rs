@@ -153,6 +153,7 @@ impl Volume {
     fn seal(&self, writer: &Writer) -> Result<Sealed, Error> {
         let mut handle = Handle::new(self, writer, writer.running.lock());
         orphan::list(&mut handle)?;
+        handle.store_times()?;
         Ok(handle.seal())
     }
 

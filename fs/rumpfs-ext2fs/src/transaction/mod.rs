@@ -84,6 +84,8 @@ pub struct Running {
     orphans: HashMap<Ino, Orphan>,
     /// Who will be, unless this transaction frees them too.
     new_orphans: HashMap<Ino, Arc<Cell>>,
+    /// Inodes whose times the commit stores, if no operation did so meanwhile.
+    touched: HashMap<Ino, Arc<Cell>>,
     /// Makes generations of inodes differ.
     births: u32,
     /// Empty, for the next handle.
@@ -190,6 +192,7 @@ impl Running {
             space,
             orphans: HashMap::new(),
             new_orphans: HashMap::new(),
+            touched: HashMap::new(),
             births: 0,
             memory: Memory::default(),
         }
@@ -274,6 +277,8 @@ enum Undo {
     Joined(u64, Option<Kind>),
     Inode(Arc<Cell>, Arc<Inode>),
     Times(Arc<Cell>, Times),
+    /// What was ahead of an inode that is touched, and whether it was before.
+    Touched(Arc<Cell>, Times, bool),
     Orphan(Ino, Option<Orphan>),
     NewOrphan(Ino, Option<Arc<Cell>>),
     Reserved(Extent),
@@ -438,6 +443,34 @@ impl<'v> Handle<'v> {
                 place.copy_from_slice(inode.raw());
             }
         })
+    }
+
+    /// Gives an inode the times of a write, which are stored with the commit: cheaper than at once for what is written
+    /// to again and again. Errors: EIO, EFTYPE.
+    pub fn store_times_later(&mut self, cell: &Arc<Cell>) -> Result<(), Error> {
+        let (block, at) = self.volume.inode_place(cell.number())?;
+        // Its block is part of the transaction now: a commit needs no more room, and reads nothing.
+        self.modify_part(block, Kind::Plain, at..at, |_| ())?;
+        let now = self.now;
+        let before = cell.set_ahead(|ahead| {
+            let before = ahead.times;
+            ahead.times.set_written(now);
+            before
+        });
+        let was_touched = self.running.touched.insert(cell.number(), cell.clone()).is_some();
+        self.memory.undo.push(Undo::Touched(cell.clone(), before, was_touched));
+        Ok(())
+    }
+
+    /// Stores the times that were left for later. Errors: EIO, EFTYPE.
+    fn store_times(&mut self) -> Result<(), Error> {
+        for (_, cell) in core::mem::take(&mut self.running.touched) {
+            // Whoever changed the inode since has stored them, also who freed it.
+            if cell.ahead().times != Times::default() {
+                self.update(&cell, |_| ())?;
+            }
+        }
+        Ok(())
     }
 
     /// Changes an inode: in its cell, and in the table with its checksum. Errors: EIO, EFTYPE.
@@ -608,6 +641,12 @@ impl<'v> Handle<'v> {
                     cell.replace(before);
                 }
                 Undo::Times(cell, times) => cell.restore_times(times),
+                Undo::Touched(cell, times, was_touched) => {
+                    cell.set_ahead(|ahead| ahead.times = times);
+                    if !was_touched {
+                        self.running.touched.remove(&cell.number());
+                    }
+                }
             }
         }
     }
