@@ -20,7 +20,7 @@ use core::time::Duration;
 use rump_kpi::sync::Mutex;
 use rump_kpi::{
     Attr, BlockDevice, Capabilities, DirEntry, Environment, Errno, FileSystem, FileSystemInfo,
-    FileSystemType, FileType, Ino, KResult, NewNode, Node, SetAttr, StatVfs,
+    FileSystemType, FileType, Ino, KResult, NewNode, Node, SetAttr, StatVfs, XattrFlags,
 };
 
 /// Names that a listing reads at a time, so that no lock is held while the caller's sink runs.
@@ -284,6 +284,14 @@ impl Node for MsdosNode {
         }
         let rest = SetAttr { size: None, ..set };
         if rest == SetAttr::default() { Ok(()) } else { Ok(file::set_attr(&self.volume, &self.cell, rest)?) }
+    }
+
+    fn set_xattr(&self, _name: &[u8], _value: &[u8], _flags: XattrFlags) -> KResult<()> {
+        Err(Errno::ENOTSUP.into())
+    }
+
+    fn remove_xattr(&self, _name: &[u8]) -> KResult<()> {
+        Err(Errno::ENOTSUP.into())
     }
 
     fn fsync(&self) -> KResult<()> {

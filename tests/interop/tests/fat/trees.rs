@@ -1,11 +1,13 @@
 //! Whole trees, there and back.
 
 use crate::volume::{Shape, Volume, get, names, pattern, put};
+use interop::program::run_within;
 use interop::{Check, context};
 use rumpkit::{Mode, Process};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 /// Paths with their content; `None` for directories. Parents come before what is in them.
@@ -196,8 +198,28 @@ pub fn copied() -> Check {
     if statuses != [Some(0), Some(0), Some(1)] {
         return Err(format!("{}; {}; {}", into.verdict(), out_of.verdict(), asked.verdict()));
     }
-    volume.check()?;
     let mut found = Tree::new();
     from_host(Path::new(&target), "", &mut found)?;
+    compare(&found, &tree)?;
+    let (archive, unpacked) = (volume.beside("archive"), volume.beside("unpacked"));
+    let mut tar = Command::new("tar");
+    tar.args(["--owner=5", "--group=6", "--mode=600", "-cf", &archive, "-C", &source, "."]);
+    let packed = run_within(&mut tar, Duration::from_secs(60))?;
+    let place = format!("{image}:/unpacked");
+    let filled = [
+        rump(&["mkdir", &place])?,
+        rump(&["tar", "-x", "-f", &archive, &place])?,
+        rump(&["cp", "-r", &place, &unpacked])?,
+    ];
+    if packed.status != Some(0) || filled.iter().any(|finished| finished.status != Some(0)) {
+        return Err(format!(
+            "{}; {}",
+            packed.verdict(),
+            filled.map(|finished| finished.verdict()).join("; ")
+        ));
+    }
+    volume.check()?;
+    let mut found = Tree::new();
+    from_host(Path::new(&unpacked), "", &mut found)?;
     compare(&found, &tree)
 }

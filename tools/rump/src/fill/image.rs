@@ -11,7 +11,7 @@ use crate::chain::Chain;
 use crate::output::escaped;
 use crate::session::{Failure, Session};
 use crate::stop::Stop;
-use rumpkit::kpi::{SetTime, acl};
+use rumpkit::kpi::{Capabilities, SetTime, acl};
 use rumpkit::{AtFlags, Errno, Fd, FileType, KError, KResult, Mode, OpenFlags, Process, XattrFlags};
 use std::collections::BTreeMap;
 
@@ -166,6 +166,8 @@ pub struct Filler<'p> {
     directories: BTreeMap<Vec<u8>, Entry>,
     /// Bytes of extended attributes among that.
     kept_bytes: usize,
+    /// Whether the image has owners and modes; without, they are left out.
+    has_owners: bool,
 }
 
 impl<'p> Filler<'p> {
@@ -182,6 +184,10 @@ impl<'p> Filler<'p> {
         process.umask(Mode::new(0));
         let open = || Directory::open(process, None, top, OpenFlags::empty());
         let (way, other_way) = (Way::new(open()?), Way::new(open()?));
+        let has_owners = process.capabilities(top)?.contains(Capabilities::OWNERS);
+        if !has_owners {
+            session.note(&format!("{volume} stores no owners and modes: they are left out"));
+        }
         Ok(Self {
             process,
             session,
@@ -192,6 +198,7 @@ impl<'p> Filler<'p> {
             other_way,
             directories: BTreeMap::new(),
             kept_bytes: 0,
+            has_owners,
         })
     }
 
@@ -231,8 +238,10 @@ impl<'p> Filler<'p> {
     fn finish_directory(&mut self, entry: &Entry) -> Result<(), Trouble> {
         let process = self.process;
         let fd = self.way.go(&entry.path, &|_, _| Err(Errno::ENOENT.into()))?.fd;
-        process.fchown(fd, Some(entry.uid), Some(entry.gid))?;
-        process.fchmod(fd, Mode::new(entry.mode))?;
+        if self.has_owners {
+            process.fchown(fd, Some(entry.uid), Some(entry.gid))?;
+            process.fchmod(fd, Mode::new(entry.mode))?;
+        }
         drop_lists(entry, |list| process.fremovexattr(fd, list))?;
         self.set_xattrs(entry, |name, value| process.fsetxattr(fd, name, value, XattrFlags::empty()))?;
         Ok(process.futimens(fd, times(entry))?)
@@ -367,13 +376,13 @@ impl<'p> Filler<'p> {
                 process.ftruncate(fd, size)?;
             }
         }
-        if (entry.uid, entry.gid) != (0, place.gid) {
+        if self.has_owners && (entry.uid, entry.gid) != (0, place.gid) {
             process.fchown(fd, Some(entry.uid), Some(entry.gid))?;
         }
         if place.has_default_acl {
             drop_lists(entry, |list| process.fremovexattr(fd, list))?;
         }
-        if place.has_default_acl || entry.mode & SET_ID != 0 {
+        if self.has_owners && (place.has_default_acl || entry.mode & SET_ID != 0) {
             process.fchmod(fd, Mode::new(entry.mode))?;
         }
         self.set_xattrs(entry, |name, value| process.fsetxattr(fd, name, value, XattrFlags::empty()))?;
