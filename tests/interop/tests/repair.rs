@@ -158,8 +158,11 @@ fn another_format() -> Check {
         context(reader.read_exact_at(&mut kept, offset), "image")?;
         context(file.write_all_at(signature, offset), "image")?;
         let finished = rump::run(&["info", &place], Duration::from_secs(10))?;
-        if finished.status != Some(3) {
-            return Err(format!("{signature:?}: taken for a volume: {}", finished.verdict()));
+        let told = String::from_utf8_lossy(&finished.stdout);
+        // One that we know is named, the others are not.
+        if told.contains("ext4") || finished.status != Some(3) && !told.contains("damaged volume descriptors")
+        {
+            return Err(format!("{signature:?}: taken for a volume: {}\n{told}", finished.verdict()));
         }
         context(file.write_all_at(&kept, offset), "image")?;
     }
