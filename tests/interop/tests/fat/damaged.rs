@@ -1,6 +1,7 @@
 //! Damage is an answer, not an accident.
 
-use crate::volume::{Volume, get, mounted, names, pattern, put};
+use crate::volume::{Volume, get, mounted, names, put};
+use interop::source::pattern;
 use interop::{Check, context};
 use rumpkit::dev::MemDevice;
 use rumpkit::{FileType, Mode, MountFlags, OpenFlags, Process};

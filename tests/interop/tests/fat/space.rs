@@ -1,6 +1,7 @@
 //! Clusters: scattered, all taken, and as many as a file can have.
 
-use crate::volume::{Shape, Volume, get, mounted, names, pattern, put};
+use crate::volume::{Shape, Volume, get, mounted, names, put};
+use interop::source::pattern;
 use interop::{Check, context};
 use rumpkit::kpi::BlockDevice;
 use rumpkit::{Errno, KResult, Mode, MountFlags, OpenFlags, Process};

@@ -1,7 +1,8 @@
 //! Whole trees, there and back.
 
-use crate::volume::{Shape, Volume, get, names, pattern, put};
+use crate::volume::{Shape, Volume, get, names, put};
 use interop::program::run_within;
+use interop::source::pattern;
 use interop::{Check, context};
 use rumpkit::{Mode, Process};
 use std::collections::BTreeMap;
