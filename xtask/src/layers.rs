@@ -9,7 +9,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("lib", &[]),
     ("abi", &[]),
     ("hyper", &["abi", "lib"]),
-    ("kpi", &["abi", "lib"]),
+    ("kpi", &["abi", "lib", "kpi"]),
     ("kern", &["abi", "lib", "hyper", "kpi", "kern"]),
     ("fs", &["kpi", "lib"]),
     ("net", &["kpi", "lib"]),

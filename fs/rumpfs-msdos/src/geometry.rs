@@ -3,10 +3,10 @@
 //! Which of the three formats it is follows from the number of clusters (fatgen103, "FAT Type Determination"), but
 //! for FAT32, which is known by its zero `fatsz16`: so do Linux and mkfs.fat, which makes small ones on request.
 
-use crate::error::{Error, Place};
 use crate::layout::{Bpb, Extended16, Extended32, STATE_DIRTY};
 use alloc::format;
 use alloc::string::String;
+use rump_dosfs::{Error, Place};
 use zerocopy::FromBytes;
 
 /// Bytes of the boot sector that are looked at.

@@ -10,9 +10,6 @@
 //! Reference: Microsoft, "FAT: General Overview of On-Disk Format", version 1.03 (fatgen103); the Linux kernel's
 //! documentation, "VFAT".
 //!
-//! Parts that say nothing of FAT, for a sibling to share: `chain`, `time`, `names/utf16`, `transaction` but for the
-//! table.
-//!
 //! # Writing
 //! Content goes to the device at once; what leads to it changes in memory and is committed by `fsync`, `sync`, the
 //! unmount, or 5 seconds later, in the order that `transaction` gives. What a crash leaves: clusters that nobody has
@@ -32,9 +29,7 @@
 
 extern crate alloc;
 
-mod chain;
 mod dir;
-mod error;
 mod fat;
 mod file;
 mod geometry;
@@ -46,7 +41,6 @@ mod nodes;
 mod ops;
 mod options;
 mod probe;
-mod time;
 mod transaction;
 mod volume;
 

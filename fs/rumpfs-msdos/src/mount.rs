@@ -1,6 +1,5 @@
 //! Mounting.
 
-use crate::error::{Error, Place};
 use crate::fat;
 use crate::geometry::FIRST_CLUSTER;
 use crate::options::Options;
@@ -8,6 +7,7 @@ use crate::probe;
 use crate::transaction::{Space, Writer};
 use crate::volume::Volume;
 use alloc::sync::Arc;
+use rump_dosfs::{Error, Place};
 use rump_kpi::{BlockDevice, Environment, Errno};
 
 /// The free clusters of tables up to this size are counted at a mount for writing.

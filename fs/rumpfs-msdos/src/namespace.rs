@@ -4,7 +4,6 @@
 //! call is one operation; what the tables of [`crate::nodes`] say is changed once it succeeded.
 
 use crate::dir::{self, Found, Removal, Slots};
-use crate::error::Error;
 use crate::file::touch;
 use crate::layout::{Attributes, DirEntry};
 use crate::names;
@@ -13,6 +12,7 @@ use crate::transaction::Operation;
 use crate::volume::Volume;
 use alloc::sync::Arc;
 use core::ops::ControlFlow;
+use rump_dosfs::Error;
 use rump_kpi::{Errno, FileType};
 use zerocopy::FromZeros;
 
@@ -62,7 +62,7 @@ pub fn parent(volume: &Volume, directory: &Cell) -> Result<u64, Error> {
         _ => Ok(ControlFlow::Continue(())),
     })?;
     let place = place.ok_or_else(|| {
-        Error::corrupt("directory", crate::error::Place::Cluster(cluster), "its parent does not know it")
+        Error::corrupt("directory", rump_dosfs::Place::Cluster(cluster), "its parent does not know it")
     })?;
     let number = volume.nodes.number_at(place);
     volume.nodes.set_parent(directory.number(), number);

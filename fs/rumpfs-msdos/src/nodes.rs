@@ -6,9 +6,7 @@
 //!
 //! Locks: a cell's `chain`, then the transaction, then the leaves (a cell's slot, the tables).
 
-use crate::chain::Chain;
 use crate::dir;
-use crate::error::{Error, Place};
 use crate::geometry::Root;
 use crate::layout::{Attributes, DirEntry, SLOT_BYTES};
 use crate::names::long;
@@ -16,6 +14,8 @@ use crate::volume::Volume;
 use alloc::sync::{Arc, Weak};
 use core::sync::atomic::{AtomicBool, Ordering};
 use hashbrown::HashMap;
+use rump_dosfs::chain::Chain;
+use rump_dosfs::{Error, Place};
 use rump_kpi::Errno;
 use rump_kpi::sync::{Mutex, RwLock};
 use zerocopy::{FromBytes, FromZeros};

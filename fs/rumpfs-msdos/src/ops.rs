@@ -1,12 +1,11 @@
 //! Translation to rump-kpi, nothing else.
 
 use crate::dir::{self, Slots, Visit};
-use crate::error::Error;
 use crate::fat;
 use crate::file;
 use crate::layout::{Attributes, SLOT_BYTES};
 use crate::mount::{self, Access};
-use crate::names::{MOST_UNITS, utf16};
+use crate::names::MOST_UNITS;
 use crate::namespace;
 use crate::nodes::{Cell, ROOT};
 use crate::options::Options;
@@ -17,6 +16,7 @@ use alloc::vec::Vec;
 use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
+use rump_dosfs::{Error, utf16};
 use rump_kpi::sync::Mutex;
 use rump_kpi::{
     Attr, BlockDevice, Capabilities, DirEntry, Environment, Errno, FileSystem, FileSystemInfo,

@@ -1,8 +1,8 @@
 //! Options of `mount`: `key[=value],...`, with the names that Linux' vfat has.
 
 use crate::names::codepage::CodePage;
-use crate::time::Zone;
 use alloc::format;
+use rump_dosfs::time::Zone;
 use rump_kpi::{Errno, KError};
 
 const KNOWN: &str = "uid=N, gid=N, umask=OCTAL, dmask=OCTAL, fmask=OCTAL, tz=UTC|±HH:MM, time_offset=MINUTES, codepage=437|850|852|1252, quiet";

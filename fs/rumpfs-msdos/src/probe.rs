@@ -1,18 +1,18 @@
 //! Finding out whether this is FAT: by plausibility, since there is no signature that all of them have.
 
 use crate::dir;
-use crate::error::Error;
 use crate::fat::{Cursor, count_free};
 use crate::geometry::{BOOT_BYTES, Geometry, Width};
 use crate::layout::FsInfo;
 use crate::names::codepage::CodePage;
-use crate::names::utf16;
 use crate::options::Options;
 use crate::volume::Volume;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use rump_dosfs::Error;
+use rump_dosfs::utf16;
 use rump_kpi::{BlockDevice, Environment, FileSystemInfo, TimeSpec};
 use zerocopy::FromBytes;
 

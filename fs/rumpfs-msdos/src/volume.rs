@@ -3,7 +3,6 @@
 //! The cache holds sectors: those of the table in use and of directories. Sectors and clusters are checked against
 //! the volume here, so that no caller has to.
 
-use crate::error::{Error, Place};
 use crate::geometry::{FIRST_CLUSTER, Geometry, Root};
 use crate::nodes::Nodes;
 use crate::options::Options;
@@ -12,6 +11,7 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use rump_dosfs::{Error, Place};
 use rump_kpi::cache::{Block, BlockCache};
 use rump_kpi::{BlockDevice, Environment, Errno, TimeSpec};
 

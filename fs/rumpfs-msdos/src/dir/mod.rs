@@ -11,11 +11,11 @@ pub use scan::{Found, Visit, find, is_file, is_taken, scan};
 pub use slots::Slots;
 pub use write::{Added, Removal, add, is_empty, make, parent_cluster, remove, replace, respell, set_parent};
 
-use crate::error::Error;
 use crate::layout::Attributes;
 use crate::nodes::Cell;
 use crate::volume::Volume;
 use core::ops::ControlFlow;
+use rump_dosfs::Error;
 
 /// The volume label in the root directory, if there is one.
 pub fn label(volume: &Volume) -> Result<Option<[u8; 11]>, Error> {

@@ -1,12 +1,12 @@
 //! Reading a directory in order: each file with its name, whatever slots it takes.
 
 use super::slots::Slots;
-use crate::error::Error;
 use crate::layout::{Attributes, DirEntry, SLOT_BYTES};
 use crate::names::long::{self, Gatherer};
-use crate::names::{short, utf16};
+use crate::names::{fold, short};
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
+use rump_dosfs::Error;
 use zerocopy::FromBytes;
 
 /// First byte of a slot that nobody has.
@@ -133,13 +133,13 @@ pub fn find(slots: &Slots<'_>, name: &[u16]) -> Result<Option<Found>, Error> {
     scan(slots, 0, &mut |visit| {
         let Visit::File(file) = visit else { return Ok(ControlFlow::Continue(())) };
         let this = Found { first: file.first, last: file.last, place: file.place, entry: *file.entry };
-        if utf16::is_same(file.name, name) {
+        if fold::is_same(file.name, name) {
             found = Some(this);
             return Ok(ControlFlow::Break(()));
         }
         if file.first < file.last && name.len() <= 12 && by_alias.is_none() {
             short::shown(&file.entry.name, 0, page, &mut alias);
-            if utf16::is_same(&alias, name) {
+            if fold::is_same(&alias, name) {
                 by_alias = Some(this);
             }
         }

@@ -1,13 +1,13 @@
 //! Where the slots of a directory are.
 
-use crate::chain::{Chain, Run};
-use crate::error::{Error, Place};
 use crate::fat;
 use crate::geometry::Root;
 use crate::layout::SLOT_BYTES;
 use crate::nodes::Cell;
 use crate::volume::Volume;
 use core::cell::RefCell;
+use rump_dosfs::chain::{Chain, Run};
+use rump_dosfs::{Error, Place};
 use rump_kpi::Errno;
 use rump_kpi::cache::Block;
 

@@ -2,7 +2,6 @@
 
 use super::scan::{DELETED, Found, NOTHING_FOLLOWS, Visit, scan};
 use super::slots::{MOST_SLOTS, Slots};
-use crate::error::{Error, Place};
 use crate::fat::{self, When};
 use crate::layout::{Attributes, DirEntry, SLOT_BYTES};
 use crate::names::long;
@@ -13,6 +12,7 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
+use rump_dosfs::{Error, Place};
 use rump_kpi::Errno;
 use zerocopy::IntoBytes;
 

@@ -6,12 +6,12 @@
 use super::cursor::Cursor;
 use super::entry::{self, END, FREE};
 use super::write::{When, link_tail, set_run};
-use crate::chain::Run;
-use crate::error::Error;
 use crate::geometry::{FIRST_CLUSTER, Width};
 use crate::transaction::Operation;
 use crate::volume::Volume;
 use alloc::vec::Vec;
+use rump_dosfs::Error;
+use rump_dosfs::chain::Run;
 use rump_kpi::Errno;
 
 /// Clusters that are looked at in search of a longer run, once one was found.

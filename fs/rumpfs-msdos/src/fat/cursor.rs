@@ -1,10 +1,10 @@
 //! Reading the table: a cursor keeps the sector it is in, so that neighbours cost next to nothing.
 
 use super::entry::{self, Link};
-use crate::chain::{Chain, Run};
-use crate::error::{Error, Place};
 use crate::volume::Volume;
 use alloc::format;
+use rump_dosfs::chain::{Chain, Run};
+use rump_dosfs::{Error, Place};
 use rump_kpi::cache::Block;
 
 /// Reads entries. What it saw stays as it was: it is for one look at the table.

@@ -1,8 +1,8 @@
 //! One entry of the table: 12, 16 or 28 bits.
 
-use crate::error::{Error, Place};
 use crate::geometry::{Geometry, Width};
 use alloc::format;
+use rump_dosfs::{Error, Place};
 
 /// Entry of a cluster that nobody has.
 pub const FREE: u32 = 0;

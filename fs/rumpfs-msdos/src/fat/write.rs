@@ -1,9 +1,9 @@
 //! Changing the table, within an operation.
 
 use super::entry::{self, FREE};
-use crate::chain::Run;
-use crate::error::Error;
 use crate::transaction::{Kind, Operation};
+use rump_dosfs::Error;
+use rump_dosfs::chain::Run;
 
 /// Sets the entry of a cluster. Errors: EFTYPE, EIO.
 pub fn set(operation: &mut Operation<'_>, cluster: u32, value: u32) -> Result<(), Error> {

@@ -8,12 +8,12 @@
 //! Times: access has a date alone, modification two seconds, creation ten milliseconds. There is no time of the change
 //! of attributes: that of modification stands for it.
 
-use crate::error::Error;
 use crate::layout::{Attributes, DirEntry};
 use crate::nodes::Cell;
-use crate::time::Stamp;
 use crate::volume::Volume;
 use alloc::sync::Arc;
+use rump_dosfs::Error;
+use rump_dosfs::time::Stamp;
 use rump_kpi::{Attr, DevNumber, Errno, FileType, Mode, SetAttr, SetTime, TimeSpec};
 
 const WRITE_BITS: u16 = 0o222;

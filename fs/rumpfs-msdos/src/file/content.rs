@@ -5,8 +5,6 @@
 
 use super::attr::touch;
 use super::size;
-use crate::chain::Chain;
-use crate::error::{Error, Place};
 use crate::fat;
 use crate::layout::Attributes;
 use crate::nodes::Cell;
@@ -14,6 +12,8 @@ use crate::volume::Volume;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec;
+use rump_dosfs::chain::Chain;
+use rump_dosfs::{Error, Place};
 use rump_kpi::Errno;
 
 /// Bytes of zeros that are written at once.

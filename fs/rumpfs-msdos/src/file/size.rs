@@ -1,12 +1,12 @@
 //! Growing and cutting files.
 
 use super::content::{load, set_length, zero};
-use crate::chain::Chain;
-use crate::error::Error;
 use crate::fat::{self, Cursor, Link, When};
 use crate::nodes::Cell;
 use crate::volume::Volume;
 use alloc::sync::Arc;
+use rump_dosfs::Error;
+use rump_dosfs::chain::Chain;
 use rump_kpi::Errno;
 
 /// Clusters that one operation takes at most.

@@ -1,12 +1,12 @@
 //! Names of files: UTF-16 in long names, a code page in short ones, and bytes towards the kernel.
 
 pub mod codepage;
+pub mod fold;
 pub mod long;
 pub mod short;
-pub mod utf16;
 
-use crate::error::Error;
 use alloc::vec::Vec;
+use rump_dosfs::{Error, utf16};
 use rump_kpi::Errno;
 
 /// Units of the longest name.

@@ -2,7 +2,7 @@
 //! long name (fatgen103, "The Basis-Name Generation Algorithm", "The Numeric-Tail Generation Algorithm").
 
 use super::codepage::CodePage;
-use super::utf16::fold;
+use super::fold::fold;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use hashbrown::HashSet;

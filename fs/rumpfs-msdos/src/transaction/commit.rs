@@ -1,13 +1,13 @@
 //! Bringing an epoch to the device, in the order that [`super`] gives.
 
 use super::{Dirty, Epoch, Freed, Kind, Operation, State, flags};
-use crate::error::Error;
 use crate::fat::{self, Cursor, Link};
 use crate::volume::Volume;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
+use rump_dosfs::Error;
 
 /// What is written at once.
 const WRITE_BYTES: usize = 256 << 10;

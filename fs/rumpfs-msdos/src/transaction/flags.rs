@@ -4,11 +4,11 @@
 //! the entry of cluster 1 (of FAT16 and FAT32), which Windows knows. Both are durable before the first change.
 
 use super::Space;
-use crate::error::Error;
 use crate::fat::{self, Cursor};
 use crate::geometry::Geometry;
 use crate::layout::{FsInfo, STATE_DIRTY};
 use crate::volume::Volume;
+use rump_dosfs::Error;
 use zerocopy::{FromBytes, IntoBytes};
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -26,7 +26,6 @@ mod operation;
 
 pub use operation::Operation;
 
-use crate::error::Error;
 use crate::fat;
 use crate::nodes::Cell;
 use crate::volume::Volume;
@@ -37,6 +36,7 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use hashbrown::HashSet;
+use rump_dosfs::Error;
 use rump_kpi::cache::Block;
 use rump_kpi::sync::Mutex;
 use rump_kpi::{Errno, TimeSpec};

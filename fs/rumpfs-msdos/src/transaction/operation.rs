@@ -1,7 +1,6 @@
 //! One operation: what it changes, and how that is put back.
 
 use super::{Dirty, Epoch, Freed, Kind, Late, Space, State};
-use crate::error::{Error, Place};
 use crate::layout::{DirEntry, SLOT_BYTES};
 use crate::nodes::Cell;
 use crate::volume::Volume;
@@ -9,6 +8,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
+use rump_dosfs::{Error, Place};
 use rump_kpi::cache::Block;
 use zerocopy::IntoBytes;
 

@@ -1,7 +1,7 @@
 //! What can go wrong, with the place; and the one translation to the kernel's error.
 
 use alloc::borrow::Cow;
-use alloc::format;
+use alloc::string::ToString;
 use core::fmt;
 use rump_kpi::{Errno, KError};
 
@@ -14,7 +14,7 @@ pub enum Place {
     Cluster(u32),
 }
 
-/// An error of this driver.
+/// An error of a driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// The image breaks a rule of the format.
@@ -83,14 +83,13 @@ impl From<Error> for KError {
             Error::Refused(errno) => return (*errno).into(),
             Error::Explained(errno, _) => *errno,
         };
-        KError::new(errno, format!("msdos: {error}"))
+        KError::new(errno, error.to_string())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::ToString;
 
     #[test]
     fn damage_names_its_place() {

@@ -33,6 +33,11 @@ impl Chain {
         self.runs.last().map_or(0, |(before, run)| before + run.count)
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
     /// The first cluster.
     pub fn first(&self) -> Option<u32> {
         self.runs.first().map(|(_, run)| run.start)
