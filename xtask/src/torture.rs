@@ -44,22 +44,22 @@ pub const DEFECTS: &[Defect] = &[
     Defect {
         name: "directories that come before the table",
         target: "fat16",
-        file: "fs/rumpfs-msdos/src/transaction/commit.rs",
+        file: "kpi/rump-dosfs/src/transaction/commit.rs",
         check: "for kind in [Kind::Table, Kind::Directory] {",
         becomes: "for kind in [Kind::Directory, Kind::Table] {",
     },
     Defect {
         name: "clusters that are free before their name is gone",
         target: "fat16",
-        file: "fs/rumpfs-msdos/src/transaction/commit.rs",
-        check: "            let epoch = core::mem::take(&mut state.epoch);",
-        becomes: "            let freed = core::mem::take(&mut state.epoch.freed);\n            self.free(&mut state, freed);\n            let epoch = core::mem::take(&mut state.epoch);",
+        file: "kpi/rump-dosfs/src/transaction/commit.rs",
+        check: "        let epoch = core::mem::take(&mut state.epoch);",
+        becomes: "        let freed = core::mem::take(&mut state.epoch.freed);\n        free(volume, &mut state, freed);\n        let epoch = core::mem::take(&mut state.epoch);",
     },
     Defect {
         name: "directories that begin with what was there",
         target: "fat16",
         file: "fs/rumpfs-msdos/src/dir/write.rs",
-        check: "    volume.device().write_at(at, &bytes)?;",
+        check: "    volume.sectors().device().write_at(at, &bytes)?;",
         becomes: "",
     },
 ];

@@ -12,9 +12,9 @@
 //!
 //! # Writing
 //! Content goes to the device at once; what leads to it changes in memory and is committed by `fsync`, `sync`, the
-//! unmount, or 5 seconds later, in the order that `transaction` gives. What a crash leaves: clusters that nobody has
-//! (fsck.fat collects them), chains longer than their files, and the mark that says so. No file is longer than its
-//! chain, and none shows what another held.
+//! unmount, or 5 seconds later, in the order that [`rump_dosfs::transaction`] gives. What a crash leaves: clusters that
+//! nobody has (fsck.fat collects them), chains longer than their files, and the mark that says so. No file is longer
+//! than its chain, and none shows what another held.
 //!
 //! A rename within a sector of 512 bytes or more is done at once or not at all. Any other gives the file its new name
 //! before the old one goes, and a crash between the two leaves both: fsck.fat finds clusters that two names share, and
@@ -22,8 +22,8 @@
 //! may lead a chain that grew astray behind the end of its file.
 //!
 //! # Locks
-//! A file's `chain`, then `transaction` (`committing`, `state`), then the leaves: a cell's slot, the tables of
-//! `nodes`, the shards of the cache. A directory's `chain` is a leaf as well.
+//! A file's `chain`, then the transaction (`committing`, `state`), then the leaves: a cell's slot, the tables of
+//! numbers, the shards of the cache. A directory's `chain` is a leaf as well.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -4,9 +4,11 @@ use crate::fat;
 use crate::geometry::FIRST_CLUSTER;
 use crate::options::Options;
 use crate::probe;
-use crate::transaction::{Space, Writer};
+use crate::transaction::Writer;
 use crate::volume::Volume;
 use alloc::sync::Arc;
+use rump_dosfs::transaction::Space;
+use rump_dosfs::transaction::Transactional;
 use rump_dosfs::{Error, Place};
 use rump_kpi::{BlockDevice, Environment, Errno};
 

@@ -13,6 +13,8 @@ use crate::volume::Volume;
 use alloc::sync::Arc;
 use core::ops::ControlFlow;
 use rump_dosfs::Error;
+use rump_dosfs::nodes::Numbered;
+use rump_dosfs::transaction::Transactional;
 use rump_kpi::{Errno, FileType};
 use zerocopy::FromZeros;
 
@@ -112,7 +114,7 @@ pub fn create(
 /// The names in a directory changed. To be called last, since the cell is not put back.
 fn touch_directory(operation: &mut Operation<'_>, directory: &Cell) -> Result<(), Error> {
     let volume = operation.volume;
-    operation.update(directory, |entry| touch(volume, entry))
+    directory.update(operation, |entry| touch(volume, entry))
 }
 
 /// Removes the name of a file. Errors: EROFS, ENOENT, EPERM (a directory), EFTYPE, EIO.
@@ -134,7 +136,7 @@ pub fn rmdir(volume: &Volume, directory: &Cell, name: &[u8]) -> Result<(), Error
     if found.entry.attr & Attributes::DIRECTORY == 0 {
         return Err(Errno::ENOTDIR.into());
     }
-    let victim = volume.nodes.cell(volume, volume.nodes.number_at(found.place))?;
+    let victim = volume.cell(volume.nodes.number_at(found.place))?;
     if !dir::is_empty(&Slots::of(volume, &victim)?)? {
         return Err(Errno::ENOTEMPTY.into());
     }
@@ -142,7 +144,7 @@ pub fn rmdir(volume: &Volume, directory: &Cell, name: &[u8]) -> Result<(), Error
 }
 
 fn remove(volume: &Volume, directory: &Cell, slots: &Slots<'_>, found: &Found) -> Result<(), Error> {
-    let victim = volume.nodes.cell(volume, volume.nodes.number_at(found.place))?;
+    let victim = volume.cell(volume.nodes.number_at(found.place))?;
     volume.change(|operation| {
         dir::remove(operation, slots, found, Removal::Now)?;
         touch_directory(operation, directory)
@@ -189,11 +191,11 @@ pub fn rename(
     let to_slots = Slots::of(volume, to)?;
     let source = find(&from_slots, name)?;
     let target = dir::find(&to_slots, &new_name)?;
-    let moved = volume.nodes.cell(volume, volume.nodes.number_at(source.place))?;
+    let moved = volume.cell(volume.nodes.number_at(source.place))?;
     match &target {
         Some(target) if target.place == source.place => respell(volume, from, &moved, &source, &new_name),
         Some(target) => {
-            let victim = volume.nodes.cell(volume, volume.nodes.number_at(target.place))?;
+            let victim = volume.cell(volume.nodes.number_at(target.place))?;
             check_replace(volume, &moved, &victim)?;
             let place = move_to(volume, [from, to], &from_slots, &source, &moved, |operation| {
                 dir::replace(operation, &to_slots, target, &moved.slot().entry)

@@ -1,31 +1,25 @@
-//! Files in use, and the numbers that files have.
+//! Files in use. Their numbers: see [`rump_dosfs::nodes`].
 //!
-//! FAT has no inodes. The number of a file is the place of its slot: the byte on the volume over 32. A file that is
-//! moved keeps its number, and so does one without a name that is still in use; whoever comes to a place whose number
-//! is not free gets one from beyond all places. What differs from the rule is in tables, as long as the mount lasts.
-//!
-//! Locks: a cell's `chain`, then the transaction, then the leaves (a cell's slot, the tables).
+//! Locks: a cell's `chain`, then the transaction, then the leaves (a cell's slot, the tables of numbers).
 
 use crate::dir;
 use crate::geometry::Root;
-use crate::layout::{Attributes, DirEntry, SLOT_BYTES};
+use crate::layout::{Attributes, DirEntry};
 use crate::names::long;
+use crate::transaction::Operation;
 use crate::volume::Volume;
-use alloc::sync::{Arc, Weak};
+use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering};
-use hashbrown::HashMap;
 use rump_dosfs::chain::Chain;
-use rump_dosfs::{Error, Place};
+use rump_dosfs::nodes::Numbered;
+use rump_dosfs::transaction::Transactional;
+use rump_dosfs::{Error, Place, SLOT_BYTES};
 use rump_kpi::Errno;
 use rump_kpi::sync::{Mutex, RwLock};
 use zerocopy::{FromBytes, FromZeros};
 
 /// The number of the root directory: a place within the boot sector.
 pub const ROOT: u64 = 1;
-/// Numbers from here on are no places: a volume has at most 2^32 sectors of 4 KiB.
-const BEYOND_PLACES: u64 = 1 << 40;
-/// Parents of this many directories are remembered.
-const MOST_PARENTS: usize = 1 << 14;
 
 /// A file or directory in use.
 pub struct Cell {
@@ -59,6 +53,30 @@ impl Cell {
         })
     }
 
+    /// The file of a number, whose slot is at `place`. Errors: ESTALE, EFTYPE, EIO.
+    pub fn read(volume: &Volume, number: u64, place: u64) -> Result<Arc<Self>, Error> {
+        if number == ROOT {
+            return Ok(Self::root(volume));
+        }
+        Ok(Self::new(number, Slot { entry: read_slot(volume, place)?, place: Some(place) }))
+    }
+
+    /// Changes what the directory says of it. To be called last in an operation, since only the directory is put back
+    /// on failure. Errors: EFTYPE, EIO.
+    pub fn update(
+        &self,
+        operation: &mut Operation<'_>,
+        change: impl FnOnce(&mut DirEntry),
+    ) -> Result<(), Error> {
+        let mut slot = self.slot();
+        change(&mut slot.entry);
+        if let Some(place) = slot.place {
+            operation.put_slot(place, &zerocopy::transmute!(slot.entry))?;
+        }
+        self.set_slot(slot);
+        Ok(())
+    }
+
     /// The root directory.
     pub fn root(volume: &Volume) -> Arc<Self> {
         let mut entry = DirEntry::new_zeroed();
@@ -78,11 +96,6 @@ impl Cell {
         let mut slot = root.slot();
         slot.entry.set_first_cluster(first);
         Self::new(0, slot)
-    }
-
-    /// Its number.
-    pub fn number(&self) -> u64 {
-        self.number
     }
 
     /// What the directory says of it now.
@@ -148,6 +161,12 @@ impl Cell {
     }
 }
 
+impl Numbered for Cell {
+    fn number(&self) -> u64 {
+        self.number
+    }
+}
+
 impl DirEntry {
     /// The first cluster, zero if there is none.
     pub fn first_cluster(&self) -> u32 {
@@ -158,150 +177,6 @@ impl DirEntry {
     pub fn set_first_cluster(&mut self, cluster: u32) {
         self.fst_clus_hi.set((cluster >> 16) as u16);
         self.fst_clus_lo.set(cluster as u16);
-    }
-}
-
-/// The tables.
-#[derive(Default)]
-pub struct Nodes {
-    tables: Mutex<Tables>,
-}
-
-#[derive(Default)]
-struct Tables {
-    in_use: HashMap<u64, Weak<Cell>>,
-    /// Numbers of those that are not where their number says.
-    number_at: HashMap<u64, u64>,
-    /// The inverse.
-    place_of: HashMap<u64, u64>,
-    /// Parents of directories, as far as they are remembered.
-    parents: HashMap<u64, u64>,
-    given_beyond: u64,
-    /// At this many in use, those that nobody uses are dropped.
-    purge_at: usize,
-    /// Counts changes of names, so that a slot that was read before one is not believed after it.
-    changes: u64,
-}
-
-impl Tables {
-    fn cell(&self, number: u64) -> Option<Arc<Cell>> {
-        self.in_use.get(&number).and_then(Weak::upgrade)
-    }
-
-    fn keep(&mut self, cell: &Arc<Cell>) {
-        if self.in_use.len() >= self.purge_at {
-            self.in_use.retain(|_, cell| cell.strong_count() > 0);
-            self.purge_at = (self.in_use.len() * 2).max(64);
-        }
-        self.in_use.insert(cell.number(), Arc::downgrade(cell));
-    }
-
-    fn bind(&mut self, number: u64, place: u64) {
-        if number == place {
-            self.number_at.remove(&place);
-            self.place_of.remove(&number);
-        } else {
-            self.number_at.insert(place, number);
-            self.place_of.insert(number, place);
-        }
-    }
-}
-
-impl Nodes {
-    /// The number of the file whose slot is at `place`.
-    pub fn number_at(&self, place: u64) -> u64 {
-        self.tables.lock().number_at.get(&place).copied().unwrap_or(place)
-    }
-
-    /// A file in use, if it is.
-    pub fn find(&self, number: u64) -> Option<Arc<Cell>> {
-        self.tables.lock().cell(number)
-    }
-
-    /// The file of this number, shared by all who ask for it. Errors: ESTALE (there is none), EFTYPE, EIO.
-    pub fn cell(&self, volume: &Volume, number: u64) -> Result<Arc<Cell>, Error> {
-        loop {
-            let (place, changes) = {
-                let tables = self.tables.lock();
-                if let Some(cell) = tables.cell(number) {
-                    return Ok(cell);
-                }
-                let place = tables.place_of.get(&number).copied().unwrap_or(number);
-                if place == number && (number >= BEYOND_PLACES || tables.number_at.contains_key(&place)) {
-                    return Err(Errno::ESTALE.into());
-                }
-                (place, tables.changes)
-            };
-            let cell = if number == ROOT {
-                Cell::root(volume)
-            } else {
-                Cell::new(number, Slot { entry: read_slot(volume, place)?, place: Some(place) })
-            };
-            let mut tables = self.tables.lock();
-            if let Some(cell) = tables.cell(number) {
-                return Ok(cell);
-            }
-            if tables.changes == changes {
-                tables.keep(&cell);
-                return Ok(cell);
-            }
-        }
-    }
-
-    /// A new file got this slot. Answers its number.
-    pub fn add(&self, place: u64) -> u64 {
-        let mut tables = self.tables.lock();
-        tables.changes += 1;
-        let is_taken = tables.place_of.contains_key(&place) || tables.cell(place).is_some();
-        if !is_taken {
-            tables.bind(place, place);
-            return place;
-        }
-        let number = BEYOND_PLACES + tables.given_beyond;
-        tables.given_beyond += 1;
-        tables.bind(number, place);
-        number
-    }
-
-    /// The file at one place is at another now. Who was there has lost its name before.
-    pub fn relocate(&self, from: u64, to: u64) {
-        let mut tables = self.tables.lock();
-        tables.changes += 1;
-        let number = tables.number_at.remove(&from).unwrap_or(from);
-        tables.place_of.remove(&number);
-        tables.bind(number, to);
-    }
-
-    /// The file at a place lost its name. Answers its number.
-    pub fn remove(&self, place: u64) -> u64 {
-        let mut tables = self.tables.lock();
-        tables.changes += 1;
-        let number = tables.number_at.remove(&place).unwrap_or(place);
-        tables.place_of.remove(&number);
-        tables.parents.remove(&number);
-        number
-    }
-
-    /// Forgets a file that the caller and a node on its way out are the last to use.
-    pub fn forget(&self, cell: &Arc<Cell>) {
-        let mut tables = self.tables.lock();
-        if Arc::strong_count(cell) <= 2 {
-            tables.in_use.remove(&cell.number());
-        }
-    }
-
-    /// Remembers the parent of a directory.
-    pub fn set_parent(&self, child: u64, parent: u64) {
-        let mut tables = self.tables.lock();
-        if tables.parents.len() >= MOST_PARENTS {
-            tables.parents.clear();
-        }
-        tables.parents.insert(child, parent);
-    }
-
-    /// The parent of a directory, if it is remembered.
-    pub fn parent(&self, child: u64) -> Option<u64> {
-        self.tables.lock().parents.get(&child).copied()
     }
 }
 

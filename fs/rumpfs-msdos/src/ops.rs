@@ -3,7 +3,7 @@
 use crate::dir::{self, Slots, Visit};
 use crate::fat;
 use crate::file;
-use crate::layout::{Attributes, SLOT_BYTES};
+use crate::layout::Attributes;
 use crate::mount::{self, Access};
 use crate::names::MOST_UNITS;
 use crate::namespace;
@@ -16,6 +16,9 @@ use alloc::vec::Vec;
 use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
+use rump_dosfs::SLOT_BYTES;
+use rump_dosfs::nodes::Numbered;
+use rump_dosfs::transaction::Transactional;
 use rump_dosfs::{Error, utf16};
 use rump_kpi::sync::Mutex;
 use rump_kpi::{
@@ -67,7 +70,7 @@ struct Mounted {
 impl Mounted {
     fn free_clusters(&self) -> Result<u32, Error> {
         if let Ok(writer) = self.volume.writer() {
-            return writer.free_clusters(&self.volume);
+            return writer.free_clusters(self.volume.as_ref());
         }
         if let Some(free) = *self.counted.lock() {
             return Ok(free);
@@ -86,7 +89,7 @@ impl FileSystem for Mounted {
     }
 
     fn node(&self, ino: Ino) -> KResult<Arc<dyn Node>> {
-        let cell = self.volume.nodes.cell(&self.volume, ino.0)?;
+        let cell = self.volume.cell(ino.0)?;
         Ok(Arc::new(MsdosNode { volume: self.volume.clone(), cell }))
     }
 
@@ -267,7 +270,7 @@ impl Node for MsdosNode {
     }
 
     fn rename(&self, name: &[u8], to_dir: Ino, to_name: &[u8]) -> KResult<()> {
-        let to = self.volume.nodes.cell(&self.volume, to_dir.0)?;
+        let to = self.volume.cell(to_dir.0)?;
         Ok(namespace::rename(&self.volume, &self.cell, name, &to, to_name)?)
     }
 

@@ -12,6 +12,7 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use rump_dosfs::Error;
+use rump_dosfs::transaction::Transactional;
 use rump_dosfs::utf16;
 use rump_kpi::{BlockDevice, Environment, FileSystemInfo, TimeSpec};
 use zerocopy::FromBytes;
@@ -98,10 +99,10 @@ pub fn notes(volume: &Volume) -> Vec<String> {
     if is_dirty(volume) {
         notes.push("not cleanly unmounted: fsck.fat would find what a crash left".to_string());
     }
-    if volume.device().size_bytes() < geometry.size_bytes {
+    if volume.sectors().device().size_bytes() < geometry.size_bytes {
         notes.push(alloc::format!(
             "the device holds {} of {} bytes",
-            volume.device().size_bytes(),
+            volume.sectors().device().size_bytes(),
             geometry.size_bytes
         ));
     }
@@ -123,7 +124,7 @@ fn tables_differ(volume: &Volume) -> Result<bool, Error> {
     let geometry = volume.geometry();
     let read = |start| {
         let mut table = vec![0; geometry.fat_bytes as usize];
-        volume.read_bytes(start, &mut table).map(|()| table)
+        volume.sectors().read_bytes(start, &mut table).map(|()| table)
     };
     let mut tables = geometry.written_fats();
     let first = tables.next().map(read).transpose()?;
@@ -151,7 +152,7 @@ pub fn hint(volume: &Volume) -> Hint {
     let Some(at) = geometry.fs_info.filter(|_| geometry.width == Width::Fat32) else {
         return Hint::default();
     };
-    let read = volume.read_bytes(at, &mut bytes).is_ok();
+    let read = volume.sectors().read_bytes(at, &mut bytes).is_ok();
     match FsInfo::ref_from_bytes(&bytes) {
         Ok(info) if read && info.is_signed() => Hint {
             free: Some(info.free_count.get()).filter(|free| *free <= geometry.clusters),

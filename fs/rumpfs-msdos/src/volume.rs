@@ -4,30 +4,27 @@
 //! the volume here, so that no caller has to.
 
 use crate::geometry::{FIRST_CLUSTER, Geometry, Root};
-use crate::nodes::Nodes;
+use crate::nodes::Cell;
 use crate::options::Options;
 use crate::transaction::Writer;
 use alloc::format;
 use alloc::sync::Arc;
-use alloc::vec;
-use alloc::vec::Vec;
-use rump_dosfs::{Error, Place};
-use rump_kpi::cache::{Block, BlockCache};
-use rump_kpi::{BlockDevice, Environment, Errno, TimeSpec};
+use core::ops::Range;
+use rump_dosfs::nodes::Nodes;
+use rump_dosfs::{Error, Place, Sectors};
+use rump_kpi::{BlockDevice, Environment, TimeSpec};
 
 const READ_AHEAD_BYTES: u64 = 16 << 10;
-const CACHE_BYTES: usize = 8 << 20;
 
 /// The volume.
 pub struct Volume {
-    device: Arc<dyn BlockDevice>,
-    geometry: Geometry,
+    pub(crate) sectors: Sectors,
+    pub(crate) geometry: Geometry,
     options: Options,
-    environment: Environment,
-    cache: BlockCache,
+    pub(crate) environment: Environment,
     /// Files and directories in use.
-    pub nodes: Nodes,
-    writer: Option<Writer>,
+    pub nodes: Nodes<Cell>,
+    pub(crate) writer: Option<Writer>,
 }
 
 impl Volume {
@@ -39,8 +36,8 @@ impl Volume {
         environment: Environment,
         writer: Option<Writer>,
     ) -> Self {
-        let cache = BlockCache::new(geometry.sector_size, CACHE_BYTES);
-        Self { device, geometry, options, environment, cache, nodes: Nodes::default(), writer }
+        let sectors = Sectors::new(device, geometry.sector_size, geometry.size_bytes);
+        Self { sectors, geometry, options, environment, nodes: Nodes::default(), writer }
     }
 
     /// Where everything is.
@@ -53,80 +50,18 @@ impl Volume {
         &self.options
     }
 
-    /// The cache of sectors.
-    pub fn cache(&self) -> &BlockCache {
-        &self.cache
-    }
-
-    /// The device.
-    pub fn device(&self) -> &dyn BlockDevice {
-        self.device.as_ref()
-    }
-
-    /// What writing needs. Errors: EROFS.
-    pub fn writer(&self) -> Result<&Writer, Error> {
-        self.writer.as_ref().ok_or(Errno::EROFS.into())
-    }
-
     /// The present.
     pub fn now(&self) -> TimeSpec {
         (self.environment.now)()
     }
 
-    /// Asks the kernel for a call of [`write_behind`](Self::write_behind).
-    pub fn ask_for_write_behind(&self) {
-        (self.environment.write_behind)();
-    }
-
-    /// Writes a line to the log.
-    pub fn note(&self, text: &str) {
-        (self.environment.log)(&format!("msdos: {text}"));
-    }
-
-    /// Reads from the device. Errors: EFTYPE (beyond its end), EIO.
-    pub fn read_bytes(&self, offset: u64, buf: &mut [u8]) -> Result<(), Error> {
-        let end = offset.checked_add(buf.len() as u64);
-        if end.is_none_or(|end| end > self.geometry.size_bytes.min(self.device.size_bytes())) {
-            return Err(Error::corrupt("volume", Place::Byte(offset), "the device ends before"));
-        }
-        Ok(self.device.read_at(offset, buf)?)
-    }
-
-    /// A sector of the table or of a directory.
-    pub fn sector(&self, sector: u64) -> Result<Block, Error> {
-        let size = u64::from(self.geometry.sector_size);
-        let (mut first, mut end) = self.window(sector);
-        loop {
-            if let Some(found) = self.cache.find(sector) {
-                return Ok(found);
-            }
-            let epochs: Vec<u64> = (first..end).map(|number| self.cache.epoch(number)).collect();
-            let mut bytes = vec![0; ((end - first) * size) as usize];
-            match self.read_bytes(first * size, &mut bytes) {
-                // A fault elsewhere must not hide the sector that was asked for.
-                Err(_) if end - first > 1 => {
-                    (first, end) = (sector, sector + 1);
-                    continue;
-                }
-                result => result?,
-            }
-            let mut answer = None;
-            for ((part, epoch), number) in bytes.chunks_exact(size as usize).zip(epochs).zip(first..) {
-                let kept = self.cache.insert(number, part.into(), epoch);
-                if number == sector {
-                    answer = kept;
-                }
-            }
-            if let Some(block) = answer {
-                return Ok(block);
-            }
-            // It was changed meanwhile.
-            (first, end) = (sector, sector + 1);
-        }
+    /// The file of this number. Errors: ESTALE (there is none), EFTYPE, EIO.
+    pub fn cell(&self, number: u64) -> Result<Arc<Cell>, Error> {
+        self.nodes.cell(number, |place| Cell::read(self, number, place))
     }
 
     /// The sectors that are read together with one: none of another kind.
-    fn window(&self, sector: u64) -> (u64, u64) {
+    pub fn window(&self, sector: u64) -> Range<u64> {
         let geometry = &self.geometry;
         let size = u64::from(geometry.sector_size);
         let byte = sector * size;
@@ -142,7 +77,7 @@ impl Volume {
         let ahead = (READ_AHEAD_BYTES / size).max(1);
         let skipped = (sector - start.min(byte) / size) / ahead * ahead;
         let first = start / size + skipped;
-        (first, (first + ahead).min((start + length) / size).max(sector + 1))
+        first..(first + ahead).min((start + length) / size).max(sector + 1)
     }
 
     /// The byte where a cluster begins. Errors: EFTYPE.

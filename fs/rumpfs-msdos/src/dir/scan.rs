@@ -1,12 +1,13 @@
 //! Reading a directory in order: each file with its name, whatever slots it takes.
 
 use super::slots::Slots;
-use crate::layout::{Attributes, DirEntry, SLOT_BYTES};
+use crate::layout::{Attributes, DirEntry};
 use crate::names::long::{self, Gatherer};
 use crate::names::{fold, short};
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 use rump_dosfs::Error;
+use rump_dosfs::SLOT_BYTES;
 use zerocopy::FromBytes;
 
 /// First byte of a slot that nobody has.

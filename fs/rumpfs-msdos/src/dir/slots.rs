@@ -2,11 +2,12 @@
 
 use crate::fat;
 use crate::geometry::Root;
-use crate::layout::SLOT_BYTES;
 use crate::nodes::Cell;
 use crate::volume::Volume;
 use core::cell::RefCell;
+use rump_dosfs::SLOT_BYTES;
 use rump_dosfs::chain::{Chain, Run};
+use rump_dosfs::transaction::Transactional;
 use rump_dosfs::{Error, Place};
 use rump_kpi::Errno;
 use rump_kpi::cache::Block;

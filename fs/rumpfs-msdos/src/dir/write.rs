@@ -3,7 +3,7 @@
 use super::scan::{DELETED, Found, NOTHING_FOLLOWS, Visit, scan};
 use super::slots::{MOST_SLOTS, Slots};
 use crate::fat::{self, When};
-use crate::layout::{Attributes, DirEntry, SLOT_BYTES};
+use crate::layout::{Attributes, DirEntry};
 use crate::names::long;
 use crate::names::short::{self, Tails, Wanted};
 use crate::nodes::Cell;
@@ -12,6 +12,8 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
+use rump_dosfs::SLOT_BYTES;
+use rump_dosfs::transaction::Transactional;
 use rump_dosfs::{Error, Place};
 use rump_kpi::Errno;
 use zerocopy::IntoBytes;
@@ -146,7 +148,7 @@ fn grow(
     let geometry = operation.volume.geometry();
     let missing = u64::from(count - slots.count()) * SLOT_BYTES as u64;
     let added = fat::allocate(operation, Some(last), geometry.clusters_for(missing), When::ContentIsDurable)?;
-    operation.note_growth(directory);
+    operation.is_seen_by(directory);
     for run in added {
         for cluster in run.start..run.end() {
             put_cluster(operation, cluster, &[])?;
@@ -165,11 +167,11 @@ fn put_cluster(operation: &Operation<'_>, cluster: u32, head: &[u8]) -> Result<(
     let mut bytes = vec![0; geometry.cluster_size() as usize];
     bytes[..head.len()].copy_from_slice(head);
     let at = volume.cluster_offset(cluster)?;
-    volume.device().write_at(at, &bytes)?;
+    volume.sectors().device().write_at(at, &bytes)?;
     let size = geometry.sector_size as usize;
     for (sector, part) in (at / size as u64..).zip(bytes.chunks_exact(size)) {
-        volume.cache().put(sector, part.into());
-        volume.cache().unpin(sector);
+        volume.sectors().cache().put(sector, part.into());
+        volume.sectors().cache().unpin(sector);
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::volume::Volume;
 use alloc::vec::Vec;
 use rump_dosfs::Error;
 use rump_dosfs::chain::Run;
+use rump_dosfs::transaction::Transactional;
 use rump_kpi::Errno;
 
 /// Clusters that are looked at in search of a longer run, once one was found.
@@ -78,7 +79,8 @@ fn find(operation: &mut Operation<'_>, last: Option<u32>, most: u32) -> Result<R
     if best.count > 0 {
         return Ok(best);
     }
-    *operation.space() = crate::transaction::Space { free: Some(0), is_counted: true, ..*operation.space() };
+    *operation.space() =
+        rump_dosfs::transaction::Space { free: Some(0), is_counted: true, ..*operation.space() };
     Err(Errno::ENOSPC.into())
 }
 

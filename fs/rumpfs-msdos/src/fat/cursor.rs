@@ -4,6 +4,7 @@ use super::entry::{self, Link};
 use crate::volume::Volume;
 use alloc::format;
 use rump_dosfs::chain::{Chain, Run};
+use rump_dosfs::transaction::Transactional;
 use rump_dosfs::{Error, Place};
 use rump_kpi::cache::Block;
 

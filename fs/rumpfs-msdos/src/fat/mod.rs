@@ -3,9 +3,11 @@
 mod allocate;
 mod cursor;
 mod entry;
+mod free;
 mod write;
 
 pub use allocate::{allocate, count_free};
 pub use cursor::{Cursor, follow};
-pub use entry::{END, FREE, Link, clean_bits, put};
-pub use write::{When, set};
+pub use entry::{Link, clean_bits, put};
+pub use free::{Freed, free_chain, free_tail, release};
+pub use write::When;

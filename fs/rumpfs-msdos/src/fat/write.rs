@@ -1,9 +1,11 @@
 //! Changing the table, within an operation.
 
 use super::entry::{self, FREE};
-use crate::transaction::{Kind, Operation};
+use crate::transaction::Operation;
 use rump_dosfs::Error;
 use rump_dosfs::chain::Run;
+use rump_dosfs::transaction::Kind;
+use rump_dosfs::transaction::Transactional;
 
 /// Sets the entry of a cluster. Errors: EFTYPE, EIO.
 pub fn set(operation: &mut Operation<'_>, cluster: u32, value: u32) -> Result<(), Error> {

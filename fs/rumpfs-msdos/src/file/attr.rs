@@ -14,6 +14,7 @@ use crate::volume::Volume;
 use alloc::sync::Arc;
 use rump_dosfs::Error;
 use rump_dosfs::time::Stamp;
+use rump_dosfs::transaction::Transactional;
 use rump_kpi::{Attr, DevNumber, Errno, FileType, Mode, SetAttr, SetTime, TimeSpec};
 
 const WRITE_BITS: u16 = 0o222;
@@ -96,7 +97,7 @@ pub fn set_attr(volume: &Volume, cell: &Arc<Cell>, set: SetAttr) -> Result<(), E
         return Ok(());
     }
     volume.change(|operation| {
-        operation.update(cell, |entry| {
+        cell.update(operation, |entry| {
             if let Some(bits) = attribute {
                 entry.attr = entry.attr & !Attributes::READ_ONLY | bits;
             }

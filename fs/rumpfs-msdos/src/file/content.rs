@@ -13,6 +13,7 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec;
 use rump_dosfs::chain::Chain;
+use rump_dosfs::transaction::Transactional;
 use rump_dosfs::{Error, Place};
 use rump_kpi::Errno;
 
@@ -31,7 +32,7 @@ pub fn read(volume: &Volume, cell: &Cell, offset: u64, buf: &mut [u8]) -> Result
         }
         if chain.len() >= want {
             for_runs(volume, &chain, offset, count, |at, done, length| {
-                volume.read_bytes(at, &mut buf[done..done + length])
+                volume.sectors().read_bytes(at, &mut buf[done..done + length])
             })?;
             return Ok(count as usize);
         }
@@ -89,7 +90,7 @@ pub fn zero(volume: &Volume, chain: &Chain, from: u64, to: u64) -> Result<(), Er
     while at < to {
         let count = (to - at).min(ZEROS);
         for_runs(volume, chain, at, count, |byte, _, length| {
-            Ok(volume.device().write_at(byte, &zeros[..length])?)
+            Ok(volume.sectors().device().write_at(byte, &zeros[..length])?)
         })?;
         at += count;
     }
@@ -112,7 +113,7 @@ pub fn write(volume: &Volume, cell: &Arc<Cell>, offset: u64, buf: &[u8]) -> Resu
             zero(volume, &chain, size, offset)?;
         }
         for_runs(volume, &chain, offset, buf.len() as u64, |at, done, length| {
-            Ok(volume.device().write_at(at, &buf[done..done + length])?)
+            Ok(volume.sectors().device().write_at(at, &buf[done..done + length])?)
         })?;
         set_length(volume, cell, &chain, end.max(size) as u32)
     })();
@@ -125,7 +126,7 @@ pub fn write(volume: &Volume, cell: &Arc<Cell>, offset: u64, buf: &[u8]) -> Resu
 /// The directory gets to know how long a file is, where it begins, and that it was changed. Errors: EFTYPE, EIO.
 pub fn set_length(volume: &Volume, cell: &Cell, chain: &Chain, size: u32) -> Result<(), Error> {
     volume.change(|operation| {
-        operation.update(cell, |entry| {
+        cell.update(operation, |entry| {
             entry.set_first_cluster(chain.first().unwrap_or(0));
             entry.file_size.set(size);
             entry.attr |= Attributes::ARCHIVE;

@@ -7,6 +7,7 @@ use crate::volume::Volume;
 use alloc::sync::Arc;
 use rump_dosfs::Error;
 use rump_dosfs::chain::Chain;
+use rump_dosfs::transaction::Transactional;
 use rump_kpi::Errno;
 
 /// Clusters that one operation takes at most.
@@ -57,8 +58,8 @@ pub fn shed(volume: &Volume, cell: &Arc<Cell>, chain: &mut Chain, keep: u32) {
     }
     let freed = volume.change(|operation| {
         match (chain.last(), first) {
-            (Some(last), _) => operation.free_tail(cell, last, count),
-            (None, Some(first)) if cell.first_cluster() == 0 => operation.free_chain(first, count),
+            (Some(last), _) => fat::free_tail(operation, cell, last, count),
+            (None, Some(first)) if cell.first_cluster() == 0 => fat::free_chain(operation, first, count),
             _ => {}
         }
         Ok(())
@@ -100,8 +101,8 @@ fn cut(volume: &Volume, cell: &Arc<Cell>, chain: &mut Chain, size: u32, keep: u3
     *chain = kept;
     volume.change(|operation| {
         match tail {
-            Some(last) => operation.free_tail(cell, last, count),
-            None if keep == 0 && first != 0 => operation.free_chain(first, count),
+            Some(last) => fat::free_tail(operation, cell, last, count),
+            None if keep == 0 && first != 0 => fat::free_chain(operation, first, count),
             None => {}
         }
         Ok(())
@@ -117,8 +118,8 @@ pub fn release(volume: &Volume, cell: &Cell) -> Result<(), Error> {
     }
     let count = chain.len().max(volume.geometry().clusters_for(cell.size().into()));
     volume.change(|operation| {
-        operation.free_chain(first, count);
-        operation.update(cell, |entry| entry.set_first_cluster(0))
+        fat::free_chain(operation, first, count);
+        cell.update(operation, |entry| entry.set_first_cluster(0))
     })?;
     *chain = Chain::default();
     Ok(())

@@ -1,10 +1,8 @@
 //! Entries of directories: 32 bytes each, called slots here, since a file with a long name takes several.
 
+use rump_dosfs::SLOT_BYTES;
 use zerocopy::little_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
-
-/// Bytes of a slot.
-pub const SLOT_BYTES: usize = 32;
 
 /// Bits of `attr`.
 #[allow(missing_docs, non_snake_case)]

@@ -6,5 +6,5 @@ mod dirent;
 mod fsinfo;
 
 pub use boot::{Bpb, Extended16, Extended32, STATE_DIRTY};
-pub use dirent::{Attributes, DirEntry, LastLong, LongEntry, SLOT_BYTES};
+pub use dirent::{Attributes, DirEntry, LastLong, LongEntry};
 pub use fsinfo::FsInfo;

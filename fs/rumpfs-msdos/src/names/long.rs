@@ -1,8 +1,9 @@
 //! Long names: slots before that of the short name, the last part first, bound to it by a sum over its bytes.
 
-use crate::layout::{Attributes, LastLong, LongEntry, SLOT_BYTES};
+use crate::layout::{Attributes, LastLong, LongEntry};
 use crate::names::MOST_UNITS;
 use alloc::vec::Vec;
+use rump_dosfs::SLOT_BYTES;
 use zerocopy::little_endian::U16;
 use zerocopy::{FromBytes, IntoBytes};
 

@@ -3,12 +3,12 @@
 //! Two marks say "not left in order": a bit in the boot sector, which Linux, Windows NT and fsck.fat know, and one in
 //! the entry of cluster 1 (of FAT16 and FAT32), which Windows knows. Both are durable before the first change.
 
-use super::Space;
 use crate::fat::{self, Cursor};
 use crate::geometry::Geometry;
 use crate::layout::{FsInfo, STATE_DIRTY};
 use crate::volume::Volume;
 use rump_dosfs::Error;
+use rump_dosfs::transaction::{Space, Transactional};
 use zerocopy::{FromBytes, IntoBytes};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,16 +30,16 @@ pub fn clear(volume: &Volume) -> Result<(), Error> {
 fn put(volume: &Volume, mark: Mark) -> Result<(), Error> {
     let geometry = volume.geometry();
     let mut state = [0];
-    volume.read_bytes(geometry.state_at, &mut state)?;
+    volume.sectors().read_bytes(geometry.state_at, &mut state)?;
     let state = if mark == Mark::Set { state[0] | STATE_DIRTY } else { state[0] & !STATE_DIRTY };
-    volume.device().write_at(geometry.state_at, &[state])?;
+    volume.sectors().device().write_at(geometry.state_at, &[state])?;
     let clean = fat::clean_bits(geometry.width);
     if clean != 0 {
         let value = Cursor::new(volume).value(1)?;
         let value = if mark == Mark::Set { value & !clean } else { value | clean };
         put_entry_1(volume, geometry, value)?;
     }
-    Ok(volume.device().flush()?)
+    Ok(volume.sectors().device().flush()?)
 }
 
 /// On the device and in the cache at once; the first sector of the table is not being changed.
@@ -54,14 +54,14 @@ fn put_entry_1(volume: &Volume, geometry: &Geometry, value: u32) -> Result<(), E
         bytes = fat::put(width, 1, u32::from_le_bytes(bytes), value).to_le_bytes();
         entry.copy_from_slice(&bytes[..size]);
     };
-    let cache = volume.cache();
+    let cache = volume.sectors().cache();
     while cache.begin_change(sector).is_none() {
         volume.sector(sector)?;
     }
     cache.change(sector, change);
     cache.unpin(sector);
     for start in geometry.written_fats() {
-        volume.device().write_at(start + size as u64, &bytes[..size])?;
+        volume.sectors().device().write_at(start + size as u64, &bytes[..size])?;
     }
     Ok(())
 }
@@ -70,7 +70,7 @@ fn put_entry_1(volume: &Volume, geometry: &Geometry, value: u32) -> Result<(), E
 pub fn write_hint(volume: &Volume, space: Space) -> Result<(), Error> {
     let Some(at) = volume.geometry().fs_info else { return Ok(()) };
     let mut bytes = [0; size_of::<FsInfo>()];
-    volume.read_bytes(at, &mut bytes)?;
+    volume.sectors().read_bytes(at, &mut bytes)?;
     let Ok(info) = FsInfo::mut_from_bytes(&mut bytes) else { return Ok(()) };
     if !info.is_signed() {
         return Ok(());
@@ -78,5 +78,5 @@ pub fn write_hint(volume: &Volume, space: Space) -> Result<(), Error> {
     info.free_count.set(space.free.unwrap_or(FsInfo::UNKNOWN));
     info.nxt_free.set(if volume.geometry().is_cluster(space.hint) { space.hint } else { FsInfo::UNKNOWN });
     let changed = info.as_bytes();
-    Ok(volume.device().write_at(at, changed)?)
+    Ok(volume.sectors().device().write_at(at, changed)?)
 }
