@@ -19,7 +19,7 @@ use rump_kpi::{Errno, FileType};
 use zerocopy::FromZeros;
 
 /// What `name` names. Errors: ENOTDIR, ENOENT, EFTYPE, EIO.
-pub fn lookup(volume: &Volume, directory: &Cell, name: &[u8]) -> Result<u64, Error> {
+pub fn lookup(volume: &Volume, directory: &Arc<Cell>, name: &[u8]) -> Result<u64, Error> {
     match name {
         b"." => return Ok(directory.number()),
         b".." => return parent(volume, directory),
@@ -39,7 +39,7 @@ fn find(slots: &Slots<'_>, name: &[u8]) -> Result<Found, Error> {
 }
 
 /// The parent of a directory: remembered, or found in its own parent by its first cluster. Errors: EFTYPE, EIO.
-pub fn parent(volume: &Volume, directory: &Cell) -> Result<u64, Error> {
+pub fn parent(volume: &Volume, directory: &Arc<Cell>) -> Result<u64, Error> {
     if directory.is_root() {
         return Ok(ROOT);
     }
@@ -112,13 +112,13 @@ pub fn create(
 }
 
 /// The names in a directory changed. To be called last, since the cell is not put back.
-fn touch_directory(operation: &mut Operation<'_>, directory: &Cell) -> Result<(), Error> {
+fn touch_directory(operation: &mut Operation<'_>, directory: &Arc<Cell>) -> Result<(), Error> {
     let volume = operation.volume;
     directory.update(operation, |entry| touch(volume, entry))
 }
 
 /// Removes the name of a file. Errors: EROFS, ENOENT, EPERM (a directory), EFTYPE, EIO.
-pub fn unlink(volume: &Volume, directory: &Cell, name: &[u8]) -> Result<(), Error> {
+pub fn unlink(volume: &Volume, directory: &Arc<Cell>, name: &[u8]) -> Result<(), Error> {
     volume.writer()?;
     let slots = Slots::of(volume, directory)?;
     let found = find(&slots, name)?;
@@ -129,7 +129,7 @@ pub fn unlink(volume: &Volume, directory: &Cell, name: &[u8]) -> Result<(), Erro
 }
 
 /// Removes an empty directory. Errors: EROFS, ENOENT, ENOTDIR, ENOTEMPTY, EFTYPE, EIO.
-pub fn rmdir(volume: &Volume, directory: &Cell, name: &[u8]) -> Result<(), Error> {
+pub fn rmdir(volume: &Volume, directory: &Arc<Cell>, name: &[u8]) -> Result<(), Error> {
     volume.writer()?;
     let slots = Slots::of(volume, directory)?;
     let found = find(&slots, name)?;
@@ -143,7 +143,7 @@ pub fn rmdir(volume: &Volume, directory: &Cell, name: &[u8]) -> Result<(), Error
     remove(volume, directory, &slots, &found)
 }
 
-fn remove(volume: &Volume, directory: &Cell, slots: &Slots<'_>, found: &Found) -> Result<(), Error> {
+fn remove(volume: &Volume, directory: &Arc<Cell>, slots: &Slots<'_>, found: &Found) -> Result<(), Error> {
     let victim = volume.cell(volume.nodes.number_at(found.place))?;
     volume.change(|operation| {
         dir::remove(operation, slots, found, Removal::Now)?;
@@ -215,7 +215,7 @@ pub fn rename(
 }
 
 /// Errors: ENOTDIR, EISDIR, ENOTEMPTY, EFTYPE, EIO.
-fn check_replace(volume: &Volume, moved: &Cell, victim: &Cell) -> Result<(), Error> {
+fn check_replace(volume: &Volume, moved: &Cell, victim: &Arc<Cell>) -> Result<(), Error> {
     match (moved.is_directory(), victim.is_directory()) {
         (true, false) => Err(Errno::ENOTDIR.into()),
         (false, true) => Err(Errno::EISDIR.into()),
@@ -230,7 +230,7 @@ fn move_to(
     [from, to]: [&Arc<Cell>; 2],
     from_slots: &Slots<'_>,
     source: &Found,
-    moved: &Cell,
+    moved: &Arc<Cell>,
     mut give: impl FnMut(&mut Operation<'_>) -> Result<dir::Added, Error>,
 ) -> Result<u64, Error> {
     volume.change_with_space(|operation| {

@@ -2,7 +2,7 @@
 //!
 //! Locks: a cell's `chain`, then the transaction, then the leaves (a cell's slot, the tables of numbers).
 
-use crate::dir;
+use crate::dir::{self, Index};
 use crate::geometry::Root;
 use crate::layout::{Attributes, DirEntry};
 use crate::names::long;
@@ -27,6 +27,8 @@ pub struct Cell {
     slot: Mutex<Slot>,
     /// The clusters that are known, from the first on. Held alone by whoever adds or removes some, or writes.
     pub chain: RwLock<Chain>,
+    /// Of a directory: its names, once somebody looked for one.
+    pub index: Mutex<Option<Index>>,
     /// Of a directory: all clusters are known.
     is_whole: AtomicBool,
     /// The end of the chain was cut off, but the table does not show it before the next commit.
@@ -48,6 +50,7 @@ impl Cell {
             number,
             slot: Mutex::new(slot),
             chain: RwLock::new(Chain::default()),
+            index: Mutex::new(None),
             is_whole: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
         })
@@ -143,8 +146,9 @@ impl Cell {
         self.is_whole.store(true, Ordering::Release);
     }
 
-    /// The chain has to be read again.
-    pub fn forget_chain(&self) {
+    /// A directory has to be read again.
+    pub fn forget(&self) {
+        *self.index.lock() = None;
         let mut chain = self.chain.write();
         *chain = Chain::default();
         self.is_whole.store(false, Ordering::Release);

@@ -3,10 +3,13 @@
 //! A slot has two numbers: its index in the directory, and its place on the volume (its byte over 32), which names
 //! the file (see [`crate::nodes`]).
 
+mod gaps;
+mod index;
 mod scan;
 mod slots;
 mod write;
 
+pub use index::Index;
 pub use scan::{Found, Visit, find, is_file, is_taken, scan};
 pub use slots::Slots;
 pub use write::{Added, Removal, add, is_empty, make, parent_cluster, remove, replace, respell, set_parent};
@@ -19,7 +22,8 @@ use rump_dosfs::Error;
 
 /// The volume label in the root directory, if there is one.
 pub fn label(volume: &Volume) -> Result<Option<[u8; 11]>, Error> {
-    let slots = Slots::of(volume, &Cell::root(volume))?;
+    let root = Cell::root(volume);
+    let slots = Slots::of(volume, &root)?;
     let mut label = None;
     scan(&slots, 0, &mut |visit| match visit {
         Visit::Other(entry)

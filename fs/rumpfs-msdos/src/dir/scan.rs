@@ -3,7 +3,7 @@
 use super::slots::Slots;
 use crate::layout::{Attributes, DirEntry};
 use crate::names::long::{self, Gatherer};
-use crate::names::{fold, short};
+use crate::names::{MOST_ALIAS, fold, short};
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 use rump_dosfs::Error;
@@ -126,25 +126,28 @@ pub struct Found {
 
 /// The file of this name, long or short, in any case. Errors: EFTYPE, EIO.
 pub fn find(slots: &Slots<'_>, name: &[u16]) -> Result<Option<Found>, Error> {
-    let page = slots.volume.options().page;
     let mut alias = Vec::new();
-    let mut found = None;
     // A long name comes before a short one of another file.
-    let mut by_alias = None;
-    scan(slots, 0, &mut |visit| {
-        let Visit::File(file) = visit else { return Ok(ControlFlow::Continue(())) };
-        let this = Found { first: file.first, last: file.last, place: file.place, entry: *file.entry };
-        if fold::is_same(file.name, name) {
-            found = Some(this);
-            return Ok(ControlFlow::Break(()));
-        }
-        if file.first < file.last && name.len() <= 12 && by_alias.is_none() {
-            short::shown(&file.entry.name, 0, page, &mut alias);
-            if fold::is_same(&alias, name) {
-                by_alias = Some(this);
+    for first in slots.index(|index| index.candidates(name))? {
+        let mut found = None;
+        scan(slots, first, &mut |visit| {
+            let Visit::File(file) = visit else { return Ok(ControlFlow::Break(())) };
+            short::shown(&file.entry.name, 0, slots.volume.options().page, &mut alias);
+            let has_alias = file.first < file.last && name.len() <= MOST_ALIAS;
+            if fold::is_same(file.name, name) || (has_alias && fold::is_same(&alias, name)) {
+                found = Some(Found::from(&file));
             }
+            Ok(ControlFlow::Break(()))
+        })?;
+        if found.is_some() {
+            return Ok(found);
         }
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok(found.or(by_alias))
+    }
+    Ok(None)
+}
+
+impl From<&File<'_>> for Found {
+    fn from(file: &File<'_>) -> Self {
+        Self { first: file.first, last: file.last, place: file.place, entry: *file.entry }
+    }
 }

@@ -1,9 +1,11 @@
 //! Where the slots of a directory are.
 
+use super::index::Index;
 use crate::fat;
 use crate::geometry::Root;
 use crate::nodes::Cell;
 use crate::volume::Volume;
+use alloc::sync::Arc;
 use core::cell::RefCell;
 use rump_dosfs::SLOT_BYTES;
 use rump_dosfs::chain::{Chain, Run};
@@ -29,13 +31,15 @@ enum Area {
 pub struct Slots<'a> {
     /// The volume.
     pub volume: &'a Volume,
+    /// The directory.
+    pub cell: &'a Arc<Cell>,
     area: Area,
     held: RefCell<Option<(u64, Block)>>,
 }
 
 impl<'a> Slots<'a> {
     /// Those of a directory. Errors: ENOTDIR, EFTYPE (the chain is damaged), EIO.
-    pub fn of(volume: &'a Volume, cell: &Cell) -> Result<Self, Error> {
+    pub fn of(volume: &'a Volume, cell: &'a Arc<Cell>) -> Result<Self, Error> {
         if !cell.is_directory() {
             return Err(Errno::ENOTDIR.into());
         }
@@ -43,7 +47,17 @@ impl<'a> Slots<'a> {
             Root::Fixed { start, bytes } if cell.is_root() => Area::Fixed { start, bytes },
             _ => Area::Chain(whole_chain(volume, cell)?),
         };
-        Ok(Self { volume, area, held: RefCell::new(None) })
+        Ok(Self { volume, cell, area, held: RefCell::new(None) })
+    }
+
+    /// Looks at the index, or changes it. Errors: EFTYPE, EIO (it has to be made).
+    pub fn index<T>(&self, look: impl FnOnce(&mut Index) -> T) -> Result<T, Error> {
+        let mut held = self.cell.index.lock();
+        let index = match &mut *held {
+            Some(index) => index,
+            none => none.insert(Index::read(self)?),
+        };
+        Ok(look(index))
     }
 
     /// How many there are.

@@ -1,11 +1,12 @@
 //! Adding and removing names, within an operation.
 
-use super::scan::{DELETED, Found, NOTHING_FOLLOWS, Visit, scan};
+use super::gaps::Taken;
+use super::scan::{DELETED, File, Found, NOTHING_FOLLOWS, Visit, scan};
 use super::slots::{MOST_SLOTS, Slots};
 use crate::fat::{self, When};
 use crate::layout::{Attributes, DirEntry};
 use crate::names::long;
-use crate::names::short::{self, Tails, Wanted};
+use crate::names::short::{self, Wanted};
 use crate::nodes::Cell;
 use crate::transaction::Operation;
 use alloc::sync::Arc;
@@ -17,51 +18,6 @@ use rump_dosfs::transaction::Transactional;
 use rump_dosfs::{Error, Place};
 use rump_kpi::Errno;
 use zerocopy::IntoBytes;
-
-/// What is known of a directory before a name is added.
-struct Survey {
-    tails: Tails,
-    /// The first free run that is long enough for one slot, and for all that the name may take.
-    single: Option<u32>,
-    whole: Option<u32>,
-    /// Where the free slots at the end begin.
-    end: u32,
-}
-
-/// Looks at a directory. `leaving` is a name in it that does not count.
-fn survey(
-    operation: &Operation<'_>,
-    slots: &Slots<'_>,
-    wanted: &Wanted,
-    most: u32,
-    leaving: Option<&Found>,
-) -> Result<Survey, Error> {
-    let mut survey =
-        Survey { tails: Tails::new(wanted.basis), single: None, whole: None, end: slots.count() };
-    let (mut start, mut length) = (0, 0);
-    let mut end = None;
-    scan(slots, 0, &mut |visit| {
-        match visit {
-            Visit::Free(index) if slots.place(index).is_some_and(|place| !operation.is_resting(place)) => {
-                if index != start + length {
-                    (start, length) = (index, 0);
-                }
-                length += 1;
-                survey.single = survey.single.or(Some(index));
-                survey.whole = survey.whole.or((length >= most).then_some(start));
-            }
-            Visit::File(file) if leaving.is_none_or(|leaving| leaving.place != file.place) => {
-                survey.tails.note(&file.entry.name);
-            }
-            Visit::End(index) => end = Some(index),
-            _ => {}
-        }
-        Ok(ControlFlow::Continue(()))
-    })?;
-    let end = end.unwrap_or(slots.count());
-    survey.end = if length > 0 && start + length == end { start } else { end };
-    Ok(survey)
-}
 
 /// The slots of a name, the last one that of the short name.
 fn slots_of(name: &[u16], wanted: &Wanted, short: [u8; 11], mut entry: DirEntry) -> Vec<[u8; SLOT_BYTES]> {
@@ -87,26 +43,55 @@ pub fn add(
     leaving: Option<&Found>,
 ) -> Result<Added, Error> {
     let mut slots = Slots::of(operation.volume, directory)?;
+    operation.is_seen_by(directory);
     let wanted = short::wanted(name, operation.volume.options().page);
-    let most = long::slots_for(name) as u32 + 1;
-    let survey = survey(operation, &slots, &wanted, most, leaving)?;
-    let short = survey.tails.free(&wanted).ok_or(FULL)?;
+    let leaving = leaving.map(|found| &found.entry.name);
+    let short = slots.index(|index| index.short_name(&wanted, leaving))?.ok_or(FULL)?;
     let added = slots_of(name, &wanted, short, entry);
     let count = added.len() as u32;
-    let first = if count == 1 { survey.single } else { survey.whole }.unwrap_or(survey.end);
+    let rests = |index| slots.place(index).is_some_and(|place| operation.is_resting(place));
+    let Taken { first, is_end } = slots.index(|index| index.take(count, rests))?;
     if first + count > slots.count() {
         grow(operation, directory, &mut slots, first + count)?;
     }
-    for (index, slot) in (first..).zip(&added) {
-        let place = slots.place(index).ok_or(Errno::ENOSPC)?;
-        operation.put_slot(place, slot)?;
-    }
     let last = first + count - 1;
-    if first + count > survey.end {
+    put(operation, &slots, first, &added, name)?;
+    if is_end {
         end_behind(operation, &slots, last)?;
     }
     let place = slots.place(last).ok_or(Errno::ENOSPC)?;
     Ok(Added { place, sectors: sectors(&slots, first, last) })
+}
+
+/// Writes the slots of a name. Errors: ENOSPC, EFTYPE, EIO.
+fn put(
+    operation: &mut Operation<'_>,
+    slots: &Slots<'_>,
+    first: u32,
+    bytes: &[[u8; SLOT_BYTES]],
+    name: &[u16],
+) -> Result<(), Error> {
+    let (mut last, mut place) = (first, 0);
+    for (index, slot) in (first..).zip(bytes) {
+        (last, place) = (index, slots.place(index).ok_or(Errno::ENOSPC)?);
+        operation.put_slot(place, slot)?;
+    }
+    if let Some(slot) = bytes.last() {
+        let entry: DirEntry = zerocopy::transmute!(*slot);
+        slots.index(|index| index.add(slots, &File { first, last, place, entry: &entry, name }))?;
+    }
+    Ok(())
+}
+
+/// The index forgets a name whose slots are still as they were. Errors: EFTYPE, EIO.
+fn forget(operation: &mut Operation<'_>, slots: &Slots<'_>, name: &Found) -> Result<(), Error> {
+    operation.is_seen_by(slots.cell);
+    scan(slots, name.first, &mut |visit| {
+        if let Visit::File(file) = visit {
+            slots.index(|index| index.remove(slots, &file))?;
+        }
+        Ok(ControlFlow::Break(()))
+    })
 }
 
 /// A name that was added.
@@ -148,7 +133,6 @@ fn grow(
     let geometry = operation.volume.geometry();
     let missing = u64::from(count - slots.count()) * SLOT_BYTES as u64;
     let added = fat::allocate(operation, Some(last), geometry.clusters_for(missing), When::ContentIsDurable)?;
-    operation.is_seen_by(directory);
     for run in added {
         for cluster in run.start..run.end() {
             put_cluster(operation, cluster, &[])?;
@@ -196,7 +180,7 @@ fn cluster_as_parent(parent: &Cell) -> u32 {
 }
 
 /// Lets `..` of a directory lead to another parent. Errors: EFTYPE, EIO.
-pub fn set_parent(operation: &mut Operation<'_>, directory: &Cell, parent: &Cell) -> Result<(), Error> {
+pub fn set_parent(operation: &mut Operation<'_>, directory: &Arc<Cell>, parent: &Cell) -> Result<(), Error> {
     let slots = Slots::of(operation.volume, directory)?;
     let (Some(bytes), Some(place)) = (slots.read(1)?, slots.place(1)) else {
         return Err(no_parent(directory));
@@ -258,6 +242,8 @@ pub fn remove(
     name: &Found,
     removal: Removal,
 ) -> Result<(), Error> {
+    forget(operation, slots, name)?;
+    slots.index(|index| index.free(name.first, name.last - name.first + 1))?;
     for place in (name.first..=name.last).filter_map(|index| slots.place(index)) {
         operation.mark_slot(place, DELETED)?;
         if removal == Removal::Late {
@@ -275,12 +261,15 @@ pub fn respell(
     name: &[u16],
 ) -> Result<bool, Error> {
     let wanted = short::wanted(name, operation.volume.options().page);
-    let survey = survey(operation, slots, &wanted, MOST_SLOTS, Some(old))?;
-    let Some(short) = survey.tails.free(&wanted) else { return Ok(false) };
+    let Some(short) = slots.index(|index| index.short_name(&wanted, Some(&old.entry.name)))? else {
+        return Ok(false);
+    };
     let new = slots_of(name, &wanted, short, old.entry);
     let Some(spare) = (old.last - old.first + 1).checked_sub(new.len() as u32) else { return Ok(false) };
-    for (index, slot) in (old.first + spare..).zip(&new) {
-        operation.put_slot(slots.place(index).ok_or(Errno::ENOSPC)?, slot)?;
+    forget(operation, slots, old)?;
+    put(operation, slots, old.first + spare, &new, name)?;
+    if spare > 0 {
+        slots.index(|index| index.free(old.first, spare))?;
     }
     for place in (old.first..old.first + spare).filter_map(|index| slots.place(index)) {
         operation.mark_slot(place, DELETED)?;

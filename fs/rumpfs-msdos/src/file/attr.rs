@@ -20,7 +20,7 @@ use rump_kpi::{Attr, DevNumber, Errno, FileType, Mode, SetAttr, SetTime, TimeSpe
 const WRITE_BITS: u16 = 0o222;
 
 /// Attributes of a file in use. Errors: EFTYPE, EIO (the length of a directory is that of its chain).
-pub fn attr(volume: &Volume, cell: &Cell) -> Result<Attr, Error> {
+pub fn attr(volume: &Volume, cell: &Arc<Cell>) -> Result<Attr, Error> {
     let slot = cell.slot();
     let mut attr = attr_of(volume, &slot.entry);
     if attr.file_type == FileType::Directory {

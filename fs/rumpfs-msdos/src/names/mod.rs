@@ -11,6 +11,8 @@ use rump_kpi::Errno;
 
 /// Units of the longest name.
 pub const MOST_UNITS: usize = 255;
+/// Units of the longest short name, as it is shown.
+pub const MOST_ALIAS: usize = 12;
 
 /// The units of a name that is looked for. Dots at its end do not count, as on Windows and with Linux' vfat.
 ///

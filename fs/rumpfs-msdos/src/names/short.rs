@@ -5,7 +5,6 @@ use super::codepage::CodePage;
 use super::fold::fold;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use hashbrown::HashSet;
 
 /// Bit of `ntres`: the first part is shown in lower case.
 const LOWER_BASE: u8 = 0x08;
@@ -122,58 +121,31 @@ fn part(units: &[u16], most: usize, page: CodePage) -> Part {
     part
 }
 
-/// The numbers that short names of a directory have already, of those that could be made for one name.
-pub struct Tails {
-    basis: [u8; 11],
-    /// The basis itself is taken.
-    is_taken: bool,
-    numbers: HashSet<u32>,
+/// A short name that is free, and the number in it: the basis itself, with zero, if it says what the long name says.
+/// All numbers below `from` are taken.
+pub fn free(wanted: &Wanted, from: u32, is_taken: impl Fn(&[u8; 11]) -> bool) -> Option<([u8; 11], u32)> {
+    if wanted.is_faithful && !is_taken(&wanted.basis) {
+        return Some((wanted.basis, 0));
+    }
+    let numbered = |number| Some((with_number(&wanted.basis, number)?, number));
+    (from..=MOST_TAIL).filter_map(numbered).find(|(name, _)| !is_taken(name))
 }
 
-impl Tails {
-    /// For this basis.
-    pub fn new(basis: [u8; 11]) -> Self {
-        Self { basis, is_taken: false, numbers: HashSet::new() }
-    }
+fn with_number(basis: &[u8; 11], number: u32) -> Option<[u8; 11]> {
+    let tail = String::from("~") + &number.to_string();
+    let length = basis[..8].trim_ascii_end().len().min(8usize.checked_sub(tail.len())?);
+    let mut name = *basis;
+    name[..8].fill(SPACE);
+    name[..length].copy_from_slice(&basis[..length]);
+    name[length..length + tail.len()].copy_from_slice(tail.as_bytes());
+    Some(name)
+}
 
-    /// Notes a short name of the directory.
-    pub fn note(&mut self, name: &[u8; 11]) {
-        self.is_taken |= *name == self.basis;
-        let (base, extension) = name.split_at(8);
-        if extension != &self.basis[8..] {
-            return;
-        }
-        let base = base.trim_ascii_end();
-        let Some(at) = base.iter().rposition(|byte| *byte == b'~') else { return };
-        let digits = &base[at + 1..];
-        let number = core::str::from_utf8(digits).ok().and_then(|text| text.parse::<u32>().ok());
-        if let Some(number) = number.filter(|number| number.to_string().len() == digits.len()) {
-            if self.with_tail(number) == Some(*name) {
-                self.numbers.insert(number);
-            }
-        }
-    }
-
-    /// The name with a tail.
-    fn with_tail(&self, number: u32) -> Option<[u8; 11]> {
-        let tail = String::from("~") + &number.to_string();
-        let length = self.basis[..8].trim_ascii_end().len().min(8usize.checked_sub(tail.len())?);
-        let mut name = self.basis;
-        name[..8].fill(SPACE);
-        name[..length].copy_from_slice(&self.basis[..length]);
-        name[length..length + tail.len()].copy_from_slice(tail.as_bytes());
-        Some(name)
-    }
-
-    /// A name that is free; the basis itself if it says what the long name says.
-    pub fn free(&self, wanted: &Wanted) -> Option<[u8; 11]> {
-        if wanted.is_faithful && !self.is_taken {
-            return Some(self.basis);
-        }
-        (1..=MOST_TAIL)
-            .find(|number| !self.numbers.contains(number))
-            .and_then(|number| self.with_tail(number))
-    }
+/// The number in a short name, if there is one.
+pub fn number(name: &[u8; 11]) -> Option<u32> {
+    let base = name[..8].trim_ascii_end();
+    let at = base.iter().rposition(|byte| *byte == b'~')?;
+    core::str::from_utf8(&base[at + 1..]).ok()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -186,9 +158,7 @@ mod tests {
 
     fn short(text: &str, taken: &[&[u8; 11]]) -> (String, bool) {
         let wanted = wanted(&units(text), CodePage::default());
-        let mut tails = Tails::new(wanted.basis);
-        taken.iter().for_each(|name| tails.note(name));
-        let name = tails.free(&wanted).unwrap();
+        let (name, _) = free(&wanted, 1, |name| taken.contains(&name)).unwrap();
         (String::from_utf8_lossy(&name).into_owned(), wanted.is_exact)
     }
 
@@ -217,10 +187,10 @@ mod tests {
         let taken: [&[u8; 11]; 4] = [b"LONGNA~1TXT", b"LONGNA~2TXT", b"LONGNA~3DOC", b"LONGN~10TXT"];
         assert_eq!(short("long name.txt", &taken).0, "LONGNA~3TXT");
         assert_eq!(short("Readme.txt", &[b"README  TXT"]).0, "README~1TXT");
-        let mut tails = Tails::new(*b"LONGNAMETXT");
-        (1..10).for_each(|n| tails.note(&tails.with_tail(n).unwrap()));
         let wanted = wanted(&units("longname 2.txt"), CodePage::default());
-        assert_eq!(&tails.free(&wanted).unwrap(), b"LONGN~10TXT");
+        let first_nine = |name: &[u8; 11]| number(name).is_some_and(|number| number < 10);
+        assert_eq!(free(&wanted, 1, first_nine), Some((*b"LONGN~10TXT", 10)));
+        assert_eq!(free(&wanted, 100_000, first_nine), Some((*b"L~100000TXT", 100_000)));
     }
 
     #[test]

@@ -69,6 +69,6 @@ impl Transactional for Volume {
     }
 
     fn take_back(&self, cell: &Cell) {
-        cell.forget_chain();
+        cell.forget();
     }
 }

@@ -278,7 +278,7 @@ fn open_quietly(directory: BorrowedFd<'_>, name: &[u8], flags: OFlags) -> Result
 type Xattrs = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// The extended attributes of a file itself, in order of names.
-fn xattrs(top: &Path, path: &[u8], directory: BorrowedFd<'_>, name: &[u8]) -> Result<Xattrs, Errno> {
+pub fn xattrs(top: &Path, path: &[u8], directory: BorrowedFd<'_>, name: &[u8]) -> Result<Xattrs, Errno> {
     let place = xattr_path(top, path, directory, name);
     let mut names = [0_u8; 1024];
     let listed = match fs::llistxattr(&*place, &mut names) {

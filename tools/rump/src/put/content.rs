@@ -76,6 +76,11 @@ impl<'a> FileOfHost<'a> {
         Self { file, size, position: Position::default() }
     }
 
+    /// The same of a file that has no holes.
+    pub fn without_holes(file: BorrowedFd<'a>, size: u64) -> Self {
+        Self { file, size, position: Position { at: 0, end: size } }
+    }
+
     fn part(&self) -> Result<Option<(u64, u64)>, Errno> {
         let at = self.position.at;
         let start = match fs::seek(self.file, SeekFrom::Data(at)) {

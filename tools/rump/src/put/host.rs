@@ -6,13 +6,15 @@ use super::content::host_trouble;
 use super::{Facts, FileOfHost, Sink, Target, Trouble};
 use crate::chain::Chain;
 use crate::cp::{Identity, host_descriptors, host_text, identity_of, open_beneath, open_user_directory};
-use crate::record::Xattr;
+use crate::fill::host::xattrs;
 use crate::session::Failure;
 use crate::walk::join;
 use rumpkit::{DevNumber, FileType, TimeSpec};
 use rustix::fs::{self, AtFlags, FileType as HostType, Mode, OFlags, Stat};
 use rustix::io::Errno;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::rc::Rc;
 
 /// Copies the host's `path`, which has been given `target`.
 pub fn copy_host(sink: &mut Sink<'_, '_>, path: &[u8], target: Target) -> Result<(), Failure> {
@@ -59,7 +61,7 @@ struct Walk<'w, 'a, 'b> {
     path: Vec<u8>,
     /// As many as the levels of `chain`.
     frames: Vec<Frame>,
-    chain: Chain<OwnedFd, Identity>,
+    chain: Chain<Rc<OwnedFd>, Identity>,
 }
 
 impl Walk<'_, '_, '_> {
@@ -73,8 +75,7 @@ impl Walk<'_, '_, '_> {
             frame.next += 1;
             let opened = self.chain.last(|above, name, expected| open_again(above, name, *expected));
             let directory = match opened {
-                Some(Ok(directory)) => directory.as_fd().try_clone_to_owned(),
-                Some(Err(error)) => Err(error.into()),
+                Some(opened) => opened.cloned(),
                 None => break,
             };
             match directory {
@@ -84,7 +85,7 @@ impl Walk<'_, '_, '_> {
                 }
                 Err(error) => {
                     frame.next = frame.names.len();
-                    self.report(&error.to_string());
+                    self.report(&host_text(error));
                 }
             }
         }
@@ -136,7 +137,7 @@ impl Walk<'_, '_, '_> {
             let target = fs::readlinkat(directory, name, Vec::new()).map_err(host_trouble)?;
             facts.target = Some(target.into_bytes());
         }
-        match xattrs(directory, name) {
+        match xattrs(Path::new(""), &self.path, directory, name) {
             Ok(found) => facts.xattrs = found,
             Err(error) => self.report(&format!("its extended attributes: {}", host_text(error))),
         }
@@ -147,7 +148,7 @@ impl Walk<'_, '_, '_> {
             FileType::Directory => self.enter(directory, name, facts),
             FileType::Regular => {
                 let file = open_file(directory, name, &stat)?;
-                self.sink.file(&facts, name, &mut FileOfHost::new(file.as_fd(), facts.size))
+                self.sink.file(&facts, name, &mut content_of(&file, &stat))
             }
             _ => self.sink.special(&facts, name),
         }
@@ -159,15 +160,15 @@ impl Walk<'_, '_, '_> {
         let identity = identity_of(&fs::fstat(&opened).map_err(host_trouble)?);
         let names = list(&opened).map_err(host_trouble)?;
         self.sink.enter(&facts, name)?;
-        self.chain.push(name, identity, opened);
+        self.chain.push(name, identity, Rc::new(opened));
         self.frames.push(Frame { names, next: 0, facts, path_length: self.path.len() });
         Ok(())
     }
 }
 
-fn open_again(above: &OwnedFd, name: &[u8], expected: Identity) -> Result<OwnedFd, Errno> {
+fn open_again(above: &OwnedFd, name: &[u8], expected: Identity) -> Result<Rc<OwnedFd>, Errno> {
     let opened = open_beneath(above, name)?;
-    if identity_of(&fs::fstat(&opened)?) == expected { Ok(opened) } else { Err(Errno::STALE) }
+    if identity_of(&fs::fstat(&opened)?) == expected { Ok(Rc::new(opened)) } else { Err(Errno::STALE) }
 }
 
 fn list(directory: &OwnedFd) -> Result<Vec<Vec<u8>>, Errno> {
@@ -229,28 +230,11 @@ fn open_file(directory: BorrowedFd<'_>, name: &[u8], expected: &Stat) -> Result<
     }
 }
 
-const LIST_BYTES: usize = 64 << 10;
-
-/// The extended attributes of a file itself. By a path through the open directory (proc(5)), since these calls know
-/// nothing but paths; where the host has no such paths, there are none.
-fn xattrs(directory: BorrowedFd<'_>, name: &[u8]) -> Result<Vec<Xattr>, Errno> {
-    let mut place = format!("/proc/self/fd/{}/", directory.as_raw_fd()).into_bytes();
-    place.extend_from_slice(name);
-    let mut names = vec![0; LIST_BYTES];
-    match fs::llistxattr(&*place, &mut names) {
-        Ok(length) => names.truncate(length),
-        Err(Errno::OPNOTSUPP | Errno::NOENT) => return Ok(Vec::new()),
-        Err(error) => return Err(error),
+/// What is in a file; where as many blocks are allotted as it is long, nobody asks for holes.
+fn content_of<'a>(file: &'a OwnedFd, stat: &Stat) -> FileOfHost<'a> {
+    let size = stat.st_size as u64;
+    match (stat.st_blocks as u64).saturating_mul(512) >= size {
+        true => FileOfHost::without_holes(file.as_fd(), size),
+        false => FileOfHost::new(file.as_fd(), size),
     }
-    let (mut found, mut value) = (Vec::new(), vec![0; LIST_BYTES]);
-    for name in names.split(|&byte| byte == 0).filter(|name| !name.is_empty()) {
-        match fs::lgetxattr(&*place, name, &mut value) {
-            Ok(length) => found.push((name.to_vec(), value[..length].to_vec())),
-            // It went away since it was listed.
-            Err(Errno::NODATA) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    found.sort_unstable();
-    Ok(found)
 }
