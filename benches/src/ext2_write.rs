@@ -1,15 +1,13 @@
 //! Writing ext images: each figure beside a peer in the same run, the median of five. See README.md.
 #![forbid(unsafe_code)]
 
-mod writing;
-
 use rump_benches::Outcome;
 use rump_benches::program::{self, Mounted, succeed, timed};
 use rump_benches::table::{Format, Measure, Table, Target};
+use rump_benches::writing::{self, Scratch};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use writing::Scratch;
 
 /// Folders of the tree that becomes a root file system, with a thousand files each.
 const FOLDERS: usize = 100;
@@ -40,12 +38,12 @@ fn main() -> Outcome {
 
 fn content(table: &mut Table, scratch: &Scratch) -> Outcome {
     let title = "1 GiB sequential and fsync";
-    let ours = || writing::sequential(&scratch.fresh()?);
+    let ours = || writing::sequential(&scratch.fresh_ext4()?);
     let plain = || writing::plain_sequential(&scratch.path("plain"));
     table.beside(title, Target::Speed(0.7), ours, ("pwrite, fdatasync", plain))?;
     let by_loop = || {
         writing::plain_sequential(
-            &Mounted::by_loop_writing(&scratch.fresh()?, scratch.path("m"))?.at.join("f"),
+            &Mounted::by_loop_writing(&scratch.fresh_ext4()?, scratch.path("m"))?.at.join("f"),
         )
     };
     match by_loop() {
@@ -60,16 +58,19 @@ fn content(table: &mut Table, scratch: &Scratch) -> Outcome {
 fn names(table: &mut Table, scratch: &Scratch) -> Outcome {
     let rate = |per_second| Target::Rate { operations: writing::FILES, per_second };
     table.alone("create 50,000 files of 1 KiB", rate(100_000.0), || {
-        Ok(writing::names(&scratch.fresh()?)?.create)
+        Ok(writing::names(&scratch.fresh_ext4()?)?.create)
     })?;
     table.alone("the same, and sync", Target::Context, || {
-        let names = writing::names(&scratch.fresh()?)?;
+        let names = writing::names(&scratch.fresh_ext4()?)?;
         Ok(names.create + names.sync)
     })?;
-    table.alone("stat each of them", rate(2_000_000.0), || Ok(writing::names(&scratch.fresh()?)?.stat))?;
-    table.alone("unlink each of them", rate(150_000.0), || Ok(writing::names(&scratch.fresh()?)?.unlink))?;
+    table
+        .alone("stat each of them", rate(2_000_000.0), || Ok(writing::names(&scratch.fresh_ext4()?)?.stat))?;
+    table.alone("unlink each of them", rate(150_000.0), || {
+        Ok(writing::names(&scratch.fresh_ext4()?)?.unlink)
+    })?;
     let by_loop =
-        || writing::names_by_host(&Mounted::by_loop_writing(&scratch.fresh()?, scratch.path("m"))?.at);
+        || writing::names_by_host(&Mounted::by_loop_writing(&scratch.fresh_ext4()?, scratch.path("m"))?.at);
     if let Err(why) = by_loop() {
         table.skip("names through a loop mount", why);
         return Ok(());
@@ -77,13 +78,13 @@ fn names(table: &mut Table, scratch: &Scratch) -> Outcome {
     table.beside(
         "create 50,000 files of 1 KiB",
         Target::Context,
-        || Ok(writing::names(&scratch.fresh()?)?.create),
+        || Ok(writing::names(&scratch.fresh_ext4()?)?.create),
         ("ext4 on loop", || Ok(by_loop()?.create)),
     )?;
     table.beside(
         "unlink each of them",
         Target::Context,
-        || Ok(writing::names(&scratch.fresh()?)?.unlink),
+        || Ok(writing::names(&scratch.fresh_ext4()?)?.unlink),
         ("ext4 on loop", || Ok(by_loop()?.unlink)),
     )
 }
@@ -153,7 +154,7 @@ fn from_tar(table: &mut Table, scratch: &Scratch, title: &str, tree: &Path, size
 fn memory(table: &mut Table, scratch: &Scratch) -> Outcome {
     writing::plain_sequential(&scratch.path("plain"))?;
     table.alone("rump write of 1 GiB", Target::Memory(MOST_MEMORY), || -> Outcome<Measure> {
-        let image = scratch.fresh()?;
+        let image = scratch.fresh_ext4()?;
         let mut command = program::rump_command(&image, &["write", ":/large"]);
         command.stdin(fs::File::open(scratch.path("plain"))?);
         program::measured(&mut command)

@@ -3,17 +3,16 @@
 
 use rump_benches::Outcome;
 use rump_benches::image::LARGE;
-use rump_benches::program::{rump_command, succeed, timed};
+use rump_benches::program::{rump, rump_command, timed};
 use rump_benches::reading;
-use rump_benches::table::{Format, Table, Target};
+use rump_benches::table::{Format, Measure, Table, Target};
 use rump_benches::writing::{self, Scratch};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// Directories of the trees, and how many files they have in all.
-const SHAPES: [usize; 2] = [100, 1];
+/// How many files the trees have.
 const FILES: usize = 10_000;
 
 fn main() -> Outcome {
@@ -27,14 +26,13 @@ fn main() -> Outcome {
     let scratch = Scratch::prepare()?;
     let mut table = Table::new(format);
     content(&mut table, &scratch)?;
-    for folders in SHAPES {
-        tree(&mut table, &scratch, folders)?;
-    }
+    tree(&mut table, &scratch, 100)?;
+    one_directory(&mut table, &scratch)?;
     table.finish();
     Ok(())
 }
 
-/// An empty FAT32 of 3 GiB.
+/// An empty FAT32.
 fn fresh(scratch: &Scratch) -> Outcome<PathBuf> {
     scratch.fresh("mkfs.fat", &["-F", "32"])
 }
@@ -56,41 +54,62 @@ fn content(table: &mut Table, scratch: &Scratch) -> Outcome {
     )
 }
 
-/// A tree of small files, copied in and out.
-fn tree(table: &mut Table, scratch: &Scratch, folders: usize) -> Outcome {
-    let source = scratch.path("tree");
-    for folder in 0..folders {
-        let folder = source.join(format!("folder {folder}"));
-        fs::create_dir_all(&folder)?;
-        for file in 0..FILES / folders {
-            fs::write(folder.join(format!("a file of number {file}.text")), vec![file as u8; 1 + file * 7 % 4000])?;
-        }
-    }
-    let shape = format!("{FILES} files, {} in a directory", FILES / folders);
-    table.beside(
-        &format!("{shape}: in"),
-        Target::Speed(3.0),
-        || into(&fresh(scratch)?, |image| rump_cp(&source, &format!("{}:/", image.display()))),
-        ("mcopy -s", || into(&fresh(scratch)?, |image| mcopy(image, &source, Path::new("::/")))),
-    )?;
+/// A tree of small files in as many directories, copied in and out.
+fn tree(table: &mut Table, scratch: &Scratch, directories: usize) -> Outcome {
+    let source = make_tree(scratch, directories)?;
+    let shape = format!("{FILES} files, {} in a directory", FILES / directories);
+    let ours = || copied_in(&source, &fresh(scratch)?);
+    let theirs = || mcopy(&fresh(scratch)?, &[&source], Path::new("::/"));
+    table.beside(&format!("{shape}: in"), Target::Speed(3.0), ours, ("mcopy -s", theirs))?;
     let image = fresh(scratch)?;
-    mcopy(&image, &source, Path::new("::/"))?;
-    let out = scratch.path("out");
-    table.beside(
-        &format!("{shape}: out"),
-        Target::Speed(3.0),
-        || out_of(&out, || rump_cp(&format!("{}:/tree", image.display()), &out)),
-        ("mcopy -s", || out_of(&out, || mcopy(&image, Path::new("::/tree"), &out))),
-    )?;
+    copied_in(&source, &image)?;
+    let out = || {
+        let out = scratch.path("out");
+        let _ = fs::remove_dir_all(&out);
+        fs::create_dir(&out)?;
+        Ok::<_, Box<dyn std::error::Error>>(out)
+    };
+    let ours = || {
+        let out = out()?;
+        rump(&image, &["cp", "-r", ":/tree", &out.to_string_lossy()])
+    };
+    let theirs = || mcopy(&image, &[Path::new("::/tree")], &out()?);
+    table.beside(&format!("{shape}: out"), Target::Speed(3.0), ours, ("mcopy -s", theirs))?;
+    // What no program can do without: the files of the host.
+    let plain = || timed(Command::new("cp").arg("-r").arg(&source).arg(out()?));
+    table.beside(&format!("{shape}: out"), Target::Context, ours, ("cp -r on the host", plain))?;
     Ok(fs::remove_dir_all(&source)?)
 }
 
-fn into(image: &Path, copy: impl FnOnce(&Path) -> Outcome<Duration>) -> Outcome<Duration> {
-    copy(image)
+/// All in one directory, which takes mtools minutes: no peer.
+fn one_directory(table: &mut Table, scratch: &Scratch) -> Outcome {
+    let source = make_tree(scratch, 1)?;
+    let title = format!("{FILES} files in one directory: in");
+    table.alone(&title, Target::Context, || copied_in(&source, &fresh(scratch)?))?;
+    Ok(fs::remove_dir_all(&source)?)
 }
 
-fn out_of(target: &Path, copy: impl FnOnce() -> Outcome<Duration>) -> Outcome<Duration> {
-    let _ = fs::remove_dir_all(target);
-    fs::create_dir(target)?;
-    copy()
+fn make_tree(scratch: &Scratch, directories: usize) -> Outcome<PathBuf> {
+    let source = scratch.path("tree");
+    for directory in 0..directories {
+        let directory = source.join(format!("directory {directory}"));
+        fs::create_dir_all(&directory)?;
+        for file in 0..FILES / directories {
+            let content = vec![file as u8; 1 + file * 7 % 4000];
+            fs::write(directory.join(format!("a file of number {file}.text")), content)?;
+        }
+    }
+    Ok(source)
+}
+
+fn copied_in(source: &Path, image: &Path) -> Outcome<Measure> {
+    let mut command = rump_command(image, &["cp", "-r"]);
+    command.arg(source).arg(format!("{}:/", image.display()));
+    timed(&mut command).map(Measure::from)
+}
+
+fn mcopy(image: &Path, from: &[&Path], to: &Path) -> Outcome<Duration> {
+    let mut command = Command::new("mcopy");
+    command.env("MTOOLS_SKIP_CHECK", "1").arg("-s").arg("-i").arg(image).args(from).arg(to);
+    timed(&mut command)
 }

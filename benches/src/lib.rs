@@ -5,6 +5,7 @@ pub mod image;
 pub mod program;
 pub mod reading;
 pub mod table;
+pub mod writing;
 
 /// What a benchmark comes to.
 pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;

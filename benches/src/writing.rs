@@ -1,7 +1,7 @@
 //! What is written, by ours and by the host.
 
-use rump_benches::Outcome;
-use rump_benches::program::succeed;
+use crate::Outcome;
+use crate::program::succeed;
 use rumpkit::image::{Address, Image, LockPolicy};
 use rumpkit::{Mode, OpenFlags, PosixHost};
 use std::fs::{self, File};
@@ -40,13 +40,18 @@ impl Scratch {
         self.0.join(name)
     }
 
-    /// An empty ext4 of 3 GiB.
-    pub fn fresh(&self) -> Outcome<PathBuf> {
+    /// An empty image of 3 GiB that a program makes.
+    pub fn fresh(&self, maker: &str, arguments: &[&str]) -> Outcome<PathBuf> {
         let image = self.path("image");
         let _ = fs::remove_file(&image);
         File::create(&image)?.set_len(3 << 30)?;
-        succeed(Command::new("mke2fs").args(["-q", "-F", "-t", "ext4"]).arg(&image))?;
+        succeed(Command::new(maker).args(arguments).arg(&image))?;
         Ok(image)
+    }
+
+    /// An empty ext4 of 3 GiB.
+    pub fn fresh_ext4(&self) -> Outcome<PathBuf> {
+        self.fresh("mke2fs", &["-q", "-F", "-t", "ext4"])
     }
 }
 

@@ -9,6 +9,21 @@ use rustix::process::{Gid, Uid};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
+/// Who has a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    uid: u32,
+    gid: u32,
+}
+
+impl Owner {
+    /// Whose an open file of the host is.
+    pub fn of(file: impl AsFd) -> Result<Self, Errno> {
+        let stat = fs::fstat(file)?;
+        Ok(Self { uid: stat.st_uid, gid: stat.st_gid })
+    }
+}
+
 /// How many files lost something on the way that is no failure: not every caller may give files away, not every
 /// file system has everything.
 #[derive(Default)]
@@ -45,17 +60,19 @@ impl Lost {
         self.xattrs += u64::from(refused > 0);
     }
 
-    /// Gives the copy to its owner as far as the host allows. Answers the mode it may have: without its owner, a
+    /// Gives the copy, which is `present`'s, to its owner as far as the host allows. Answers the mode it may have: without its owner, a
     /// set-id bit would lend the wrong rights.
     fn give(
         &mut self,
         stat: &Stat,
+        present: Option<Owner>,
         chown: impl Fn(Option<Uid>, Option<Gid>) -> Result<(), Errno>,
     ) -> Result<Mode, CopyError> {
         // The highest number means "leave it" to the host.
         let uid = (stat.uid != u32::MAX).then(|| Uid::from_raw(stat.uid));
         let gid = (stat.gid != u32::MAX).then(|| Gid::from_raw(stat.gid));
-        let kept = match chown(uid, gid) {
+        let is_owner = present == Some(Owner { uid: stat.uid, gid: stat.gid });
+        let kept = match if is_owner { Ok(()) } else { chown(uid, gid) } {
             Ok(()) => uid.is_some() && gid.is_some(),
             Err(Errno::PERM | Errno::INVAL) => {
                 // The group alone may be one of the caller's.
@@ -70,9 +87,16 @@ impl Lost {
     }
 
     /// Sets owner, extended attributes, mode and times of an open copy, in the order in which none undoes another.
-    pub fn set(&mut self, stat: &Stat, xattrs: &[Xattr], to: impl AsFd) -> Result<(), CopyError> {
+    /// `present` is who has it, if that is known.
+    pub fn set(
+        &mut self,
+        stat: &Stat,
+        xattrs: &[Xattr],
+        to: impl AsFd,
+        present: Option<Owner>,
+    ) -> Result<(), CopyError> {
         let to = to.as_fd();
-        let mode = self.give(stat, |uid, gid| fs::fchown(to, uid, gid))?;
+        let mode = self.give(stat, present, |uid, gid| fs::fchown(to, uid, gid))?;
         self.note_xattrs(xattrs, |(name, value)| fs::fsetxattr(to, &**name, value, XattrFlags::empty()));
         fs::fchmod(to, mode)?;
         Ok(fs::futimens(to, &timestamps(stat))?)
@@ -87,7 +111,7 @@ impl Lost {
         name: &[u8],
     ) -> Result<(), CopyError> {
         let chown = |uid, gid| fs::chownat(dir, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW);
-        let mode = self.give(stat, chown)?;
+        let mode = self.give(stat, None, chown)?;
         let path = path_beneath(dir, name);
         self.note_xattrs(xattrs, |(name, value)| fs::lsetxattr(&path, &**name, value, XattrFlags::empty()));
         if stat.file_type != FileType::Symlink {

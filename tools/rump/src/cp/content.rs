@@ -18,7 +18,7 @@ pub fn copy_content(
     stop: &AtomicBool,
 ) -> Result<(), CopyError> {
     let size = process.fstat(from)?.size;
-    let mut offset = 0;
+    let (mut offset, mut written) = (0, 0);
     while offset < size {
         let Some((data, hole)) = next_data(process, from, offset, size)? else { break };
         offset = data;
@@ -33,10 +33,12 @@ pub fn copy_content(
             }
             write_all(to, &buffer[..count], offset)?;
             offset += count as u64;
+            written = offset;
             progress.add_bytes(count);
         }
     }
-    Ok(fs::ftruncate(to, size)?)
+    // What lies behind the last data is a hole.
+    if written < size { Ok(fs::ftruncate(to, size)?) } else { Ok(()) }
 }
 
 /// The next stretch of data at or after `offset`: always a step forward, whatever the image says.

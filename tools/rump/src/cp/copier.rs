@@ -33,6 +33,7 @@ pub struct Copier<'a> {
     pub(super) links: Links,
     pub(super) lost: Lost,
     taken: HashSet<Vec<u8>>,
+    process: u32,
     temporary: u64,
     failed: u64,
 }
@@ -57,6 +58,7 @@ impl<'a> Copier<'a> {
             links: Links::default(),
             lost: Lost::default(),
             taken: HashSet::new(),
+            process: std::process::id(),
             temporary: 0,
             failed: 0,
         })
@@ -141,6 +143,6 @@ impl<'a> Copier<'a> {
     /// A name for what is not complete yet.
     pub(super) fn next_temporary(&mut self) -> Vec<u8> {
         self.temporary += 1;
-        format!(".rump-{}-{}.part", std::process::id(), self.temporary).into_bytes()
+        format!(".rump-{}-{}.part", self.process, self.temporary).into_bytes()
     }
 }

@@ -1,6 +1,6 @@
 //! The walk that copies one source: directories of the host are gone through beside those of the image.
 
-use super::attributes::timestamps;
+use super::attributes::{Owner, timestamps};
 use super::content::{copy_content, create_new};
 use super::copier::Copier;
 use super::error::CopyError;
@@ -21,6 +21,15 @@ use std::rc::Rc;
 
 const MANY_DESCRIPTORS: usize = 1024;
 
+/// A directory of the host that copies are made in.
+struct Directory {
+    made: Made,
+    /// Nobody else has put anything there.
+    is_new: bool,
+    /// Who gets the files that are made in it, once one was.
+    owner: Option<Owner>,
+}
+
 /// One source on its way.
 pub struct Tree<'a, 'b> {
     copier: &'a mut Copier<'b>,
@@ -29,7 +38,7 @@ pub struct Tree<'a, 'b> {
     /// The host's directories: that of the target, then those that were made below it.
     open: Chain<Rc<OwnedFd>, Option<Identity>>,
     /// The same directories, for hard links.
-    made: Vec<Made>,
+    made: Vec<Directory>,
     mark: Option<Mark>,
 }
 
@@ -38,7 +47,8 @@ impl<'a, 'b> Tree<'a, 'b> {
     pub fn new(copier: &'a mut Copier<'b>, place: &'a Place, target: Target) -> Self {
         let mut open = Chain::new(host_descriptors());
         open.push(b"", None, target.directory.clone());
-        let made = vec![copier.links.add_target(target.directory.clone())];
+        let made = copier.links.add_target(target.directory.clone());
+        let made = vec![Directory { made, is_new: false, owner: None }];
         Self { copier, place, target, open, made, mark: None }
     }
 
@@ -88,8 +98,8 @@ impl<'a, 'b> Tree<'a, 'b> {
         if entry.depth == 0 && self.target.is_named && (is_new || Mark::is_set(&parent, &stat, self.place)) {
             self.mark = Some(Mark::set(&parent, &stat, self.place)?);
         }
-        let above = *self.made.last().ok_or(Errno::NOENT)?;
-        self.made.push(self.copier.links.add(above, &name));
+        let above = self.made.last().ok_or(Errno::NOENT)?.made;
+        self.made.push(Directory { made: self.copier.links.add(above, &name), is_new, owner: None });
         self.open.push(&name, Some(identity_of(&stat)), Rc::new(directory));
         Ok(())
     }
@@ -100,7 +110,7 @@ impl<'a, 'b> Tree<'a, 'b> {
             return Err(CopyError::Refused("the root is not a directory"));
         }
         let parent = self.parent()?;
-        let directory = *self.made.last().ok_or(Errno::NOENT)?;
+        let Directory { made: directory, is_new, .. } = *self.made.last().ok_or(Errno::NOENT)?;
         let key = (self.place.index, entry.stat.ino);
         let has_more_names = entry.stat.nlink > 1;
         if has_more_names {
@@ -112,7 +122,7 @@ impl<'a, 'b> Tree<'a, 'b> {
             }
         }
         let target = read_target(self.place.process(), entry.directory, entry.name, entry.stat)?;
-        if !is_there(self.copier.existing, entry.stat, target.as_deref(), &parent, &name)? {
+        if is_new || !is_there(self.copier.existing, entry.stat, target.as_deref(), &parent, &name)? {
             match entry.stat.file_type {
                 FileType::Regular => self.copy_file(entry, &parent, &name)?,
                 _ => self.copy_special(entry, target.as_deref(), &parent, &name)?,
@@ -145,9 +155,14 @@ impl<'a, 'b> Tree<'a, 'b> {
         let temporary = self.copier.next_temporary();
         let to = create_new(parent, &temporary)?;
         let Copier { session, buffer, stop, lost, .. } = &mut *self.copier;
+        let owner = &mut self.made.last_mut().ok_or(Errno::NOENT)?.owner;
         finish(parent, &temporary, name, || {
             copy_content(process, from, &to, buffer, &mut session.progress, stop)?;
-            lost.set(entry.stat, &xattrs, &to)
+            let present = match *owner {
+                Some(owner) => owner,
+                None => *owner.insert(Owner::of(&to)?),
+            };
+            lost.set(entry.stat, &xattrs, &to, Some(present))
         })
     }
 
@@ -180,7 +195,7 @@ impl<'a, 'b> Tree<'a, 'b> {
             Some(fd) => self.or_report(left.path, read_xattrs_of(self.place.process(), fd)),
             None => Vec::new(),
         };
-        match self.copier.lost.set(left.stat, &xattrs, &*directory) {
+        match self.copier.lost.set(left.stat, &xattrs, &*directory, None) {
             // The target may be a directory of somebody else's that was there before.
             Err(CopyError::Host(Errno::PERM)) if left.depth == 0 => {
                 // As much as such a directory allows.

@@ -280,13 +280,25 @@ type Xattrs = Vec<(Vec<u8>, Vec<u8>)>;
 /// The extended attributes of a file itself, in order of names.
 pub fn xattrs(top: &Path, path: &[u8], directory: BorrowedFd<'_>, name: &[u8]) -> Result<Xattrs, Errno> {
     let place = xattr_path(top, path, directory, name);
+    collect_xattrs(|names| fs::llistxattr(&*place, names), |name, value| fs::lgetxattr(&*place, name, value))
+}
+
+/// Those of an open file, in order of names.
+pub fn xattrs_of(file: impl AsFd) -> Result<Xattrs, Errno> {
+    collect_xattrs(|names| fs::flistxattr(&file, names), |name, value| fs::fgetxattr(&file, name, value))
+}
+
+fn collect_xattrs(
+    list: impl Fn(&mut [u8]) -> Result<usize, Errno>,
+    read: impl Fn(&[u8], &mut [u8]) -> Result<usize, Errno>,
+) -> Result<Xattrs, Errno> {
     let mut names = [0_u8; 1024];
-    let listed = match fs::llistxattr(&*place, &mut names) {
+    let listed = match list(&mut names) {
         Ok(0) | Err(Errno::OPNOTSUPP) => return Ok(Vec::new()),
         Ok(length) => names[..length].to_vec(),
         Err(Errno::RANGE) => {
             let mut names = vec![0; 64 << 10];
-            let length = fs::llistxattr(&*place, &mut names)?;
+            let length = list(&mut names)?;
             names.truncate(length);
             names
         }
@@ -295,7 +307,7 @@ pub fn xattrs(top: &Path, path: &[u8], directory: BorrowedFd<'_>, name: &[u8]) -
     let mut found = Vec::new();
     let mut value = vec![0; 64 << 10];
     for name in listed.split(|&byte| byte == 0).filter(|name| !name.is_empty()) {
-        match fs::lgetxattr(&*place, name, &mut value) {
+        match read(name, &mut value) {
             Ok(length) => found.push((name.to_vec(), value[..length].to_vec())),
             // It went away since it was listed.
             Err(Errno::NODATA) => {}

@@ -6,7 +6,7 @@ use super::content::host_trouble;
 use super::{Facts, FileOfHost, Sink, Target, Trouble};
 use crate::chain::Chain;
 use crate::cp::{Identity, host_descriptors, host_text, identity_of, open_beneath, open_user_directory};
-use crate::fill::host::xattrs;
+use crate::fill::host::{xattrs, xattrs_of};
 use crate::session::Failure;
 use crate::walk::join;
 use rumpkit::{DevNumber, FileType, TimeSpec};
@@ -137,19 +137,26 @@ impl Walk<'_, '_, '_> {
             let target = fs::readlinkat(directory, name, Vec::new()).map_err(host_trouble)?;
             facts.target = Some(target.into_bytes());
         }
-        match xattrs(Path::new(""), &self.path, directory, name) {
+        let file = match facts.file_type {
+            FileType::Regular => Some(open_file(directory, name, &stat)?),
+            _ => None,
+        };
+        let found = match &file {
+            Some(file) => xattrs_of(file),
+            None => xattrs(Path::new(""), &self.path, directory, name),
+        };
+        match found {
             Ok(found) => facts.xattrs = found,
             Err(error) => self.report(&format!("its extended attributes: {}", host_text(error))),
+        }
+        if let Some(file) = file {
+            return self.sink.file(&facts, name, &mut content_of(&file, &stat));
         }
         match facts.file_type {
             FileType::Directory if is_top && !self.sink.rules.recursive => {
                 Err(Trouble::Refused("is a directory: copy it with -r"))
             }
             FileType::Directory => self.enter(directory, name, facts),
-            FileType::Regular => {
-                let file = open_file(directory, name, &stat)?;
-                self.sink.file(&facts, name, &mut content_of(&file, &stat))
-            }
             _ => self.sink.special(&facts, name),
         }
     }
