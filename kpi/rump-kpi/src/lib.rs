@@ -11,7 +11,9 @@ pub mod cache;
 mod component;
 mod error;
 mod fs;
+pub mod socket;
 pub mod sync;
+mod wait;
 
 pub use block::{BlockDevice, Partition, PartitionScheme, PartitionTable};
 pub use component::Component;
@@ -21,8 +23,9 @@ pub use fs::{
     FindDevice, NewNode, Node, SetAttr, SetTime,
 };
 pub use rump_abi::{
-    AtFlags, DevNumber, Errno, FileType, Ino, Mode, MountFlags, OpenFlags, Stat, StatVfs, TimeSpec,
-    XattrFlags,
+    AddressFamily, AtFlags, DevNumber, Errno, FileType, Ino, MessageFlags, Mode, MountFlags, OpenFlags,
+    PollEvents, Shutdown, SocketAddress, SocketType, Stat, StatVfs, TimeSpec, XattrFlags,
 };
 /// Access control lists, which file systems with [`Capabilities::ACLS`] keep.
 pub use rump_acl as acl;
+pub use wait::{Registration, WaitQueue};

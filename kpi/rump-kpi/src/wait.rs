@@ -1,0 +1,93 @@
+//! Waiting for something to become ready: the one mechanism of blocking calls, `poll`, `kqueue` and futures.
+//!
+//! Whoever waits registers first, looks second, and sleeps third, so that no change between the two is missed. What
+//! changes first changes and then wakes.
+
+use crate::sync::Mutex;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::task::Waker;
+
+/// Those who wait for one thing.
+#[derive(Default)]
+pub struct WaitQueue {
+    /// How many there are, so that waking nobody takes no lock.
+    count: AtomicUsize,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    next: u64,
+    wakers: BTreeMap<u64, Waker>,
+}
+
+impl WaitQueue {
+    /// Registers `waker` until the answer is dropped: it is woken at every change.
+    pub fn register(self: &Arc<Self>, waker: &Waker) -> Registration {
+        let mut waiting = self.waiting.lock();
+        let number = waiting.next;
+        waiting.next += 1;
+        waiting.wakers.insert(number, waker.clone());
+        self.count.store(waiting.wakers.len(), Ordering::SeqCst);
+        Registration { queue: self.clone(), number }
+    }
+
+    /// Wakes all. To be called once the change can be seen, without a lock that those who wake may want.
+    pub fn wake(&self) {
+        if self.count.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        let wakers: alloc::vec::Vec<Waker> = self.waiting.lock().wakers.values().cloned().collect();
+        wakers.iter().for_each(Waker::wake_by_ref);
+    }
+}
+
+/// A place in a [`WaitQueue`].
+pub struct Registration {
+    queue: Arc<WaitQueue>,
+    number: u64,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let mut waiting = self.queue.waiting.lock();
+        let waker = waiting.wakers.remove(&self.number);
+        self.queue.count.store(waiting.wakers.len(), Ordering::SeqCst);
+        drop(waiting);
+        // A waker may do anything when it is dropped.
+        drop(waker);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::task::Wake;
+
+    #[derive(Default)]
+    struct Counted(AtomicUsize);
+
+    impl Wake for Counted {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn all_who_wait_are_woken_until_they_leave() {
+        let queue = Arc::new(WaitQueue::default());
+        let counted: [Arc<Counted>; 2] = Default::default();
+        let wakers = counted.clone().map(Waker::from);
+        queue.wake();
+        let first = queue.register(&wakers[0]);
+        let second = queue.register(&wakers[1]);
+        queue.wake();
+        drop(first);
+        queue.wake();
+        drop(second);
+        queue.wake();
+        assert_eq!(counted.map(|counted| counted.0.load(Ordering::Relaxed)), [1, 2]);
+    }
+}
