@@ -24,6 +24,9 @@ pub trait ProtocolFamily: Send + Sync {
     fn attach(&self, environment: &NetEnvironment) -> KResult<Arc<dyn Domain>>;
 }
 
+/// Fills a buffer.
+pub type Fill = dyn Fn(&mut [u8]) + Send + Sync;
+
 /// What the kernel hands to a family.
 #[derive(Clone)]
 pub struct NetEnvironment {
@@ -32,7 +35,7 @@ pub struct NetEnvironment {
     /// Time since an arbitrary point; never goes back.
     pub monotonic: Arc<dyn Fn() -> Duration + Send + Sync>,
     /// Fills a buffer with unpredictable bytes.
-    pub random: Arc<dyn Fn(&mut [u8]) + Send + Sync>,
+    pub random: Arc<Fill>,
     /// Takes one line for the log.
     pub log: Arc<dyn Fn(&str) + Send + Sync>,
     /// Asks for a call of [`Domain::poll`] soon: a deadline came nearer.
