@@ -50,7 +50,7 @@ pub struct Segmentation {
 }
 
 /// See the module.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Packet {
     /// Headers are at its end.
     head: Vec<u8>,

@@ -169,7 +169,7 @@ impl Ipv4 {
             traffic_class: self.traffic_class,
             total_length: U16::new(total.min(MOST_BYTES) as u16),
             identification: U16::new(self.identification),
-            flags_and_offset: U16::new(flags | self.fragment.offset / 8),
+            flags_and_offset: U16::new(flags | (self.fragment.offset / 8)),
             time_to_live: self.time_to_live,
             protocol: self.protocol.0,
             checksum: U16::ZERO,
