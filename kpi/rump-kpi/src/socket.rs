@@ -4,6 +4,7 @@
 //! kernel waits at [`Socket::waiters`] until [`Socket::ready`] says otherwise. Descriptors, blocking, timeouts, paths and
 //! permissions are the kernel's; sockets of the family [`AddressFamily::Local`] are told of files by [`Name::File`].
 
+use crate::device::Network;
 use crate::wait::WaitQueue;
 use crate::{KError, KResult};
 use alloc::boxed::Box;
@@ -59,6 +60,11 @@ pub trait Domain: Send + Sync {
     fn pair(&self, kind: SocketType, protocol: u8, caller: Caller) -> KResult<[Arc<dyn Socket>; 2]> {
         let _ = (kind, protocol, caller);
         Err(Errno::EOPNOTSUPP.into())
+    }
+
+    /// Its interfaces and routes, if it has such.
+    fn network(&self) -> Option<&dyn Network> {
+        None
     }
 
     /// Does what is due; answers when to be called again, by the monotonic clock.

@@ -6,7 +6,7 @@ use crate::wire::ethernet::MacAddress;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
-use rump_kpi::device::Offloads;
+use rump_kpi::device::{DeviceInfo, Medium, Offloads, Statistics};
 
 /// Number of an interface; it is given once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,23 +26,6 @@ pub enum Link {
     PointToPoint,
     /// What is sent comes back.
     Loopback,
-}
-
-/// What went through an interface.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Statistics {
-    /// Packets that came.
-    pub packets_in: u64,
-    /// Their bytes.
-    pub bytes_in: u64,
-    /// Those that were malformed.
-    pub errors_in: u64,
-    /// Packets that were sent.
-    pub packets_out: u64,
-    /// Their bytes.
-    pub bytes_out: u64,
-    /// Packets that could not be sent.
-    pub drops_out: u64,
 }
 
 /// An interface.
@@ -79,6 +62,16 @@ impl Interface {
             is_up: false,
             statistics: Statistics::default(),
         }
+    }
+
+    /// What its device is.
+    pub fn device(&self) -> DeviceInfo {
+        let medium = match &self.link {
+            Link::Ethernet { address, .. } => Medium::Ethernet { address: address.0 },
+            Link::PointToPoint => Medium::Ip,
+            Link::Loopback => Medium::Loopback,
+        };
+        DeviceInfo { medium, mtu: self.mtu, offloads: self.offloads }
     }
 
     /// Who is on its link, where that has to be known.

@@ -1,0 +1,154 @@
+//! Options of sockets, with NetBSD's numbers (setsockopt(2), ip(4)).
+
+use crate::interface::InterfaceId;
+use crate::sockets::{SocketId, SocketOptions};
+use crate::stack::Stack;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+use rump_kpi::Errno;
+use rump_kpi::socket::OptionValue;
+
+/// Which protocol an option is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// `SOL_SOCKET`.
+    Socket,
+    /// `IPPROTO_IP`.
+    Ip,
+}
+
+impl Level {
+    /// Errors: ENOPROTOOPT.
+    pub fn of(number: i32) -> Result<Self, Errno> {
+        match number {
+            0xffff => Ok(Self::Socket),
+            0 => Ok(Self::Ip),
+            _ => Err(Errno::ENOPROTOOPT),
+        }
+    }
+}
+
+const SO_REUSEADDR: i32 = 0x0004;
+const SO_DONTROUTE: i32 = 0x0010;
+const SO_BROADCAST: i32 = 0x0020;
+const SO_REUSEPORT: i32 = 0x0200;
+const SO_SNDBUF: i32 = 0x1001;
+const SO_RCVBUF: i32 = 0x1002;
+const SO_ERROR: i32 = 0x1007;
+const SO_PROTOCOL: i32 = 0x1025;
+const IP_TOS: i32 = 3;
+const IP_TTL: i32 = 4;
+const IP_MULTICAST_IF: i32 = 9;
+const IP_MULTICAST_TTL: i32 = 10;
+const IP_MULTICAST_LOOP: i32 = 11;
+const IP_ADD_MEMBERSHIP: i32 = 12;
+const IP_DROP_MEMBERSHIP: i32 = 13;
+const IP_RECVTTL: i32 = 23;
+const IP_RECVPKTINFO: i32 = 26;
+/// Not in NetBSD: FreeBSD's number.
+const IP_DONTFRAG: i32 = 67;
+/// The largest buffer.
+const MOST_BUFFER: usize = 16 << 20;
+
+/// Changes an option. Errors: ENOPROTOOPT, EINVAL, those of joining and leaving a group.
+pub fn set(
+    stack: &mut Stack,
+    id: SocketId,
+    (level, name): (Level, i32),
+    value: &OptionValue,
+) -> Result<(), Errno> {
+    match (level, name) {
+        (Level::Ip, IP_ADD_MEMBERSHIP | IP_DROP_MEMBERSHIP) => {
+            let (group, interface) = membership(stack, value)?;
+            return match name {
+                IP_ADD_MEMBERSHIP => stack.join(id, group, interface),
+                _ => stack.leave(id, group, interface),
+            };
+        }
+        (Level::Ip, IP_MULTICAST_IF) => {
+            let interface = interface_of(stack, &bytes_of(value, 4)?)?;
+            stack.sockets.find_mut(id)?.options.group_interface = interface;
+            return Ok(());
+        }
+        _ => {}
+    }
+    let OptionValue::Number(number) = *value else { return Err(Errno::EINVAL) };
+    let options = &mut stack.sockets.find_mut(id)?.options;
+    if let Some(switch) = switch(options, level, name) {
+        *switch = number != 0;
+        return Ok(());
+    }
+    let byte = || u8::try_from(number).map_err(|_| Errno::EINVAL);
+    let buffer = || {
+        usize::try_from(number).ok().filter(|bytes| (1..=MOST_BUFFER).contains(bytes)).ok_or(Errno::EINVAL)
+    };
+    match (level, name) {
+        (Level::Socket, SO_SNDBUF) => options.send_bytes = buffer()?,
+        (Level::Socket, SO_RCVBUF) => options.receive_bytes = buffer()?,
+        (Level::Ip, IP_TOS) => options.traffic_class = byte()?,
+        (Level::Ip, IP_TTL) if number == -1 => options.time_to_live = None,
+        (Level::Ip, IP_TTL) if number != 0 => options.time_to_live = Some(byte()?),
+        (Level::Ip, IP_TTL) => return Err(Errno::EINVAL),
+        (Level::Ip, IP_MULTICAST_TTL) => options.group_time_to_live = byte()?,
+        _ => return Err(Errno::ENOPROTOOPT),
+    }
+    Ok(())
+}
+
+/// What an option is. Errors: ENOPROTOOPT.
+pub fn find(stack: &mut Stack, id: SocketId, (level, name): (Level, i32)) -> Result<OptionValue, Errno> {
+    let default = stack.settings.time_to_live;
+    let socket = stack.sockets.find_mut(id)?;
+    let number = match (level, name) {
+        (Level::Socket, SO_ERROR) => socket.take_error().map_or(0, |errno| errno as i64),
+        (Level::Socket, SO_PROTOCOL) if socket.kind.has_ports() => 17,
+        (Level::Socket, SO_SNDBUF) => socket.options.send_bytes as i64,
+        (Level::Socket, SO_RCVBUF) => socket.options.receive_bytes as i64,
+        (Level::Ip, IP_TOS) => socket.options.traffic_class.into(),
+        (Level::Ip, IP_TTL) => socket.options.time_to_live.unwrap_or(default).into(),
+        (Level::Ip, IP_MULTICAST_TTL) => socket.options.group_time_to_live.into(),
+        _ => {
+            let switch = switch(&mut socket.options, level, name).ok_or(Errno::ENOPROTOOPT)?;
+            i64::from(*switch)
+        }
+    };
+    Ok(OptionValue::Number(number))
+}
+
+fn switch(options: &mut SocketOptions, level: Level, name: i32) -> Option<&mut bool> {
+    Some(match (level, name) {
+        (Level::Socket, SO_REUSEADDR) => &mut options.reuse_address,
+        (Level::Socket, SO_REUSEPORT) => &mut options.reuse_port,
+        (Level::Socket, SO_DONTROUTE) => &mut options.dont_route,
+        (Level::Socket, SO_BROADCAST) => &mut options.broadcast,
+        (Level::Ip, IP_MULTICAST_LOOP) => &mut options.group_loops,
+        (Level::Ip, IP_RECVTTL) => &mut options.tells_time_to_live,
+        (Level::Ip, IP_RECVPKTINFO) => &mut options.tells_address,
+        (Level::Ip, IP_DONTFRAG) => &mut options.dont_fragment,
+        _ => return None,
+    })
+}
+
+fn bytes_of(value: &OptionValue, least: usize) -> Result<Vec<u8>, Errno> {
+    match value {
+        OptionValue::Bytes(bytes) if bytes.len() >= least => Ok(bytes.clone()),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+/// `struct ip_mreq`: a group, and an address of an interface or none.
+fn membership(stack: &Stack, value: &OptionValue) -> Result<(Ipv4Addr, Option<InterfaceId>), Errno> {
+    let bytes = bytes_of(value, 8)?;
+    let group = Ipv4Addr::new(bytes[0], bytes[1], bytes[2], bytes[3]);
+    Ok((group, interface_of(stack, &bytes[4..8])?))
+}
+
+/// The interface with an address, none for none. Errors: EADDRNOTAVAIL.
+fn interface_of(stack: &Stack, bytes: &[u8]) -> Result<Option<InterfaceId>, Errno> {
+    let address = Ipv4Addr::new(bytes[0], bytes[1], bytes[2], bytes[3]);
+    if address.is_unspecified() {
+        return Ok(None);
+    }
+    let found = stack.interfaces.iter().find(|(_, interface)| interface.has_address(address));
+    found.map(|(id, _)| Some(*id)).ok_or(Errno::EADDRNOTAVAIL)
+}
