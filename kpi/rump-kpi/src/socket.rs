@@ -99,6 +99,7 @@ pub enum Name {
 }
 
 /// What comes with a message besides its bytes.
+#[derive(Debug)]
 pub enum Control {
     /// `SCM_RIGHTS`: open files, which only the kernel knows how to use.
     Rights(Vec<Box<dyn Any + Send + Sync>>),
@@ -134,7 +135,7 @@ pub struct Outgoing<'a> {
 }
 
 /// A message that came.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Incoming {
     /// Bytes that were put into the buffers; with [`MessageFlags::TRUNC`] asked for, the length of the message.
     pub length: usize,
