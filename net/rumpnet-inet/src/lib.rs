@@ -1,4 +1,4 @@
-//! IPv4, ICMP and UDP.
+//! IPv4, ICMP, UDP and TCP.
 //!
 //! [`stack`] is pure: packets, calls and time go in, packets and wake-ups come out. What `ops` adds is the lock, the
 //! devices, and the translation to rump-kpi.
@@ -18,6 +18,7 @@ mod reassembly;
 pub mod route;
 pub mod sockets;
 pub mod stack;
+pub mod tcp;
 pub mod time;
 pub mod wire;
 

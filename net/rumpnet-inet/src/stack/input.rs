@@ -129,6 +129,13 @@ impl Stack {
         match header.protocol {
             Protocol::ICMP => self.input_icmp(now, &arrived, &header, packet),
             Protocol::UDP => self.input_udp(now, &arrived, &header, packet),
+            Protocol::TCP if !arrived.is_for_many => {
+                if let Err(why) = self.input_tcp(now, &header, packet) {
+                    self.drop_malformed(arrived.interface, why);
+                }
+            }
+            // Nobody has a connection with many (RFC 1122, section 4.2.3.10).
+            Protocol::TCP => self.drop_packet(Dropped::NotForUs),
             _ if was_taken => {}
             _ => {
                 self.drop_packet(Dropped::Nobody);

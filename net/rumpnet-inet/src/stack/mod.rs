@@ -16,6 +16,7 @@ use crate::neighbour::Action;
 use crate::reassembly::Reassembly;
 use crate::route::RoutingTable;
 use crate::sockets::Sockets;
+use crate::tcp::Table;
 use crate::time::Instant;
 use crate::wire::Malformed;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -82,8 +83,10 @@ pub struct Stack {
     pub routes: RoutingTable<Ipv4Addr>,
     /// What an administrator chose.
     pub settings: Settings,
-    /// Its sockets.
+    /// Its sockets of datagrams.
     pub sockets: Sockets,
+    /// Its sockets of TCP.
+    pub tcp: Table,
     reassembly: Reassembly,
     limit: Limit,
     /// Packets to itself.
@@ -103,6 +106,7 @@ impl Stack {
             routes: RoutingTable::default(),
             settings: Settings::default(),
             sockets: Sockets::new(seed),
+            tcp: Table::new(seed),
             reassembly: Reassembly::default(),
             limit: Limit::default(),
             looped: VecDeque::new(),
@@ -133,7 +137,7 @@ impl Stack {
     pub fn next_deadline(&self) -> Option<Instant> {
         let of_neighbours =
             self.interfaces.values().filter_map(|interface| interface.neighbours()?.next_deadline());
-        of_neighbours.chain(self.reassembly.next_deadline()).min()
+        of_neighbours.chain(self.reassembly.next_deadline()).chain(self.tcp.next_deadline()).min()
     }
 
     /// Does what is due.
@@ -152,6 +156,7 @@ impl Stack {
                 self.do_action(now, id, action);
             }
         }
+        self.poll_tcp(now);
         self.loop_back(now);
     }
 

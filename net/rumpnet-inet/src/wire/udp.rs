@@ -16,7 +16,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = size_of::<Header>();
 /// Where the checksum is.
-const CHECKSUM_AT: usize = 6;
+pub(super) const CHECKSUM_AT: u16 = 6;
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -74,6 +74,6 @@ impl Udp {
             checksum: U16::new(pseudo(length).partial()),
         };
         packet.prepend(HEADER_BYTES).copy_from_slice(header.as_bytes());
-        packet.checksum = Checksum::Missing { start: 0, offset: CHECKSUM_AT as u16 };
+        packet.checksum = Checksum::Missing { start: 0, offset: CHECKSUM_AT };
     }
 }

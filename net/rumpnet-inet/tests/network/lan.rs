@@ -72,6 +72,11 @@ impl Lan {
         &mut self.hosts[host].stack
     }
 
+    /// What time it is.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
     /// How many frames were sent.
     pub fn frames(&self) -> u64 {
         self.frames
@@ -171,6 +176,10 @@ fn check(frame: &[u8]) {
     if let Some(TransportSlice::Udp(udp)) = &sliced.transport {
         let sum = udp.to_header().calc_checksum_ipv4(&header.to_header(), udp.payload()).unwrap();
         assert_eq!(udp.checksum(), sum, "of UDP");
+    }
+    if let Some(TransportSlice::Tcp(tcp)) = &sliced.transport {
+        let sum = tcp.to_header().calc_checksum_ipv4(&header.to_header(), tcp.payload()).unwrap();
+        assert_eq!(tcp.checksum(), sum, "of TCP");
     }
     if let Some(TransportSlice::Icmpv4(icmp)) = &sliced.transport {
         let sum = icmp.header().icmp_type.calc_checksum(icmp.payload());

@@ -1,5 +1,6 @@
 //! Stacks on a wire that is simulated: what they say to each other, read by a parser that nobody here wrote.
 
+mod connections;
 mod lan;
 
 use bytes::Bytes;
@@ -285,4 +286,34 @@ fn a_reader_who_does_not_read_costs_bounded_memory() {
     let held = core::iter::from_fn(|| stack.receive_datagram(server, false).ok().flatten()).count();
     assert!((500..2000).contains(&held), "{held}");
     assert_eq!(stack.dropped(Dropped::Full), 100_000 - held as u64);
+}
+
+/// A SYN of a host that will not answer.
+fn syn_from(number: u32) -> Packet {
+    use rumpnet_inet::tcp::SeqNumber;
+    use rumpnet_inet::wire::checksum::pseudo_v4;
+    use rumpnet_inet::wire::ethernet::{EtherType, Frame, MacAddress};
+    use rumpnet_inet::wire::tcp::{Flags, Options, Segment};
+    let source = Ipv4Addr::from(0xc633_6400 | (number & 0xff));
+    let segment = Segment {
+        source: (number >> 8) as u16 + 1,
+        destination: 80,
+        sequence: SeqNumber(number),
+        acknowledgment: SeqNumber(0),
+        flags: Flags::SYN,
+        window: 1000,
+        urgent: 0,
+        options: Options::default(),
+    };
+    let mut packet = Packet::with_content([]);
+    segment.emit(&mut packet, |length| pseudo_v4(source, TWO, Protocol::TCP, length));
+    rumpnet_inet::wire::complete(&mut packet);
+    Ipv4::new(source, TWO, Protocol::TCP, 64).emit(&mut packet);
+    let frame = Frame {
+        destination: MacAddress([2, 0, 0, 0, 0, 1]),
+        source: MacAddress([2, 0, 0, 0, 0, 9]),
+        ether_type: EtherType::IPV4,
+    };
+    frame.emit(&mut packet);
+    Packet::received(Bytes::from(packet.to_vec()))
 }
