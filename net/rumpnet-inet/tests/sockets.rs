@@ -9,9 +9,10 @@ use rump_kpi::socket::{
     Caller, Control, Domain, Incoming, Name, NetEnvironment, OptionValue, Outgoing, Socket,
 };
 use rump_kpi::{
-    AddressFamily, Component, Errno, KResult, MessageFlags, PollEvents, SocketAddress, SocketType, TimeSpec,
+    AddressFamily, Component, Errno, KResult, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType,
+    TimeSpec,
 };
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Wake;
 
@@ -30,11 +31,37 @@ struct End {
     number: u8,
     other: Mutex<Option<Arc<End>>>,
     receiver: Mutex<Option<Arc<dyn Receiver>>>,
+    inbox: Mutex<Vec<Packet>>,
+    /// One at a time takes what is in the inbox: answers to answers must not pile up on the stack of a thread.
+    pumping: AtomicBool,
 }
 
 impl End {
+    fn pump(&self) {
+        while !self.pumping.swap(true, Ordering::AcqRel) {
+            let packets = std::mem::take(&mut *self.inbox.lock().unwrap());
+            let receiver = self.receiver.lock().unwrap().clone();
+            let is_empty = packets.is_empty();
+            if let Some(receiver) = receiver.filter(|_| !is_empty) {
+                receiver.receive(packets);
+            }
+            self.pumping.store(false, Ordering::Release);
+            if is_empty {
+                return;
+            }
+        }
+    }
+
     fn pair() -> [Arc<End>; 2] {
-        let end = |number| Arc::new(End { number, other: Mutex::new(None), receiver: Mutex::new(None) });
+        let end = |number| {
+            Arc::new(End {
+                number,
+                other: Mutex::new(None),
+                receiver: Mutex::new(None),
+                inbox: Mutex::default(),
+                pumping: AtomicBool::new(false),
+            })
+        };
         let ends = [end(1), end(2)];
         *ends[0].other.lock().unwrap() = Some(ends[1].clone());
         *ends[1].other.lock().unwrap() = Some(ends[0].clone());
@@ -50,9 +77,10 @@ impl NetworkDevice for End {
 
     fn send(&self, packets: &mut Vec<Packet>) -> KResult<()> {
         let other = self.other.lock().unwrap().clone();
-        let receiver = other.and_then(|other| other.receiver.lock().unwrap().clone());
-        if let Some(receiver) = receiver {
-            receiver.receive(std::mem::take(packets));
+        if let Some(other) = other {
+            other.inbox.lock().unwrap().append(packets);
+            other.pump();
+            self.pump();
         }
         Ok(())
     }
@@ -244,4 +272,51 @@ fn interfaces_and_routes_come_and_go() {
     let client = hosts[0].udp();
     let unreachable = client.connect(&name(TWO, 9), USER);
     assert_eq!(unreachable.unwrap_err().errno, Errno::ENETUNREACH);
+}
+
+#[test]
+fn a_connection_is_made_used_and_ended() {
+    let hosts = hosts();
+    let stream = |host: &Host| host.domain.socket(AddressFamily::Inet, SocketType::Stream, 0, USER).unwrap();
+    let listener = stream(&hosts[1]);
+    listener.bind(&name(Ipv4Addr::UNSPECIFIED, 8080), USER).unwrap();
+    listener.listen(5, USER).unwrap();
+    assert_eq!(listener.accept().err().unwrap().errno, Errno::EAGAIN);
+    let client = stream(&hosts[0]);
+    assert_eq!(send(&*client, None, &[b"too early"]).unwrap_err().errno, Errno::ENOTCONN);
+    assert_eq!(client.connect(&name(TWO, 8080), USER).unwrap_err().errno, Errno::EINPROGRESS);
+    assert_eq!((client.ready(), listener.ready()), (PollEvents::OUT, PollEvents::IN | PollEvents::RDNORM));
+    assert_eq!(client.connect(&name(TWO, 8080), USER).unwrap_err().errno, Errno::EISCONN);
+    let (server, from) = listener.accept().unwrap();
+    assert_eq!(client.local_address().unwrap(), from);
+    assert_eq!(server.local_address().unwrap(), client.peer_address().unwrap());
+    let mut sent = 0;
+    let piece = [7; 10_000];
+    while let Ok(count) = send(&*client, None, &[&piece]) {
+        sent += count;
+    }
+    assert!(sent >= 524_288 && !client.ready().contains(PollEvents::OUT), "{sent}");
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(send(&*client, None, &[b"more"]).unwrap_err().errno, Errno::EPIPE);
+    let mut read = 0;
+    let mut buffer = [0; 5000];
+    loop {
+        let count = server.receive(&mut [&mut buffer], MessageFlags::empty()).unwrap().length;
+        assert!(buffer[..count].iter().all(|byte| *byte == 7));
+        read += count;
+        if count == 0 {
+            break;
+        }
+    }
+    assert_eq!(read, sent);
+    assert!(server.ready().contains(PollEvents::IN | PollEvents::OUT));
+    send(&*server, None, &[b"bye"]).unwrap();
+    drop(server);
+    assert_eq!(receive(&*client, MessageFlags::empty()).unwrap().0, b"bye");
+    assert_eq!(receive(&*client, MessageFlags::empty()).unwrap().0, b"");
+    assert!(client.ready().contains(PollEvents::HUP));
+    for (option, value) in [(1, 1), (3, 60)] {
+        client.set_option(6, option, &OptionValue::Number(value)).unwrap();
+        assert_eq!(client.option(6, option).unwrap(), OptionValue::Number(value));
+    }
 }

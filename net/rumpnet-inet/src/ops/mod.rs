@@ -3,6 +3,7 @@
 mod network;
 mod options;
 mod socket;
+mod stream;
 
 use crate::interface::InterfaceId;
 use crate::stack::Stack;
@@ -11,14 +12,16 @@ use crate::wire::ipv4::Protocol;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::net::SocketAddrV4;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use rump_kpi::device::{Network, NetworkDevice};
 use rump_kpi::packet::Packet;
-use rump_kpi::socket::{Caller, Domain, NetEnvironment, ProtocolFamily, Socket};
+use rump_kpi::socket::{Caller, Domain, Name, NetEnvironment, ProtocolFamily, Socket};
 use rump_kpi::sync::{Mutex, RwLock};
-use rump_kpi::{AddressFamily, Errno, KResult, SocketType};
+use rump_kpi::{AddressFamily, Errno, KResult, SocketAddress, SocketType};
 use socket::Datagrams;
+use stream::Stream;
 
 /// No deadline.
 const NEVER: u64 = u64::MAX;
@@ -60,7 +63,7 @@ impl Shared {
         let (answer, sent, changed, deadline) = {
             let mut stack = self.stack.lock();
             let answer = call(&mut stack, (self.environment.monotonic)());
-            (answer, stack.take_sent(), stack.sockets.take_changed(), stack.next_deadline())
+            (answer, stack.take_sent(), stack.take_changed(), stack.next_deadline())
         };
         self.transmit(sent);
         changed.iter().for_each(|waiters| waiters.wake());
@@ -86,6 +89,23 @@ impl Shared {
     }
 }
 
+/// Errors: EAFNOSUPPORT.
+fn address_of(name: &Name) -> Result<SocketAddrV4, Errno> {
+    match name {
+        Name::Address(SocketAddress::Inet(address)) => Ok(*address),
+        _ => Err(Errno::EAFNOSUPPORT),
+    }
+}
+
+/// Ports below are the superuser's.
+const FIRST_FREE_PORT: u16 = 1024;
+
+/// Errors: EACCES.
+fn check_port(address: SocketAddrV4, caller: Caller) -> Result<(), Errno> {
+    let is_reserved = (1..FIRST_FREE_PORT).contains(&address.port());
+    if is_reserved && caller.uid != 0 { Err(Errno::EACCES) } else { Ok(()) }
+}
+
 /// The family in one kernel.
 struct InetDomain {
     shared: Arc<Shared>,
@@ -102,6 +122,10 @@ impl Domain for InetDomain {
         if family != AddressFamily::Inet {
             return Err(Errno::EAFNOSUPPORT.into());
         }
+        if let (SocketType::Stream, Protocol(0) | Protocol::TCP) = (kind, Protocol(protocol)) {
+            let id = self.shared.drive(|stack, _| stack.tcp_socket());
+            return Ok(Arc::new(Stream::new(self.shared.clone(), id)?));
+        }
         let id = match (kind, Protocol(protocol)) {
             (SocketType::Datagram, Protocol(0) | Protocol::UDP) => {
                 self.shared.drive(|stack, _| stack.udp_socket())
@@ -109,7 +133,7 @@ impl Domain for InetDomain {
             (SocketType::Raw, _) if caller.uid != 0 => return Err(Errno::EACCES.into()),
             (SocketType::Raw, Protocol(0)) => return Err(Errno::EPROTONOSUPPORT.into()),
             (SocketType::Raw, protocol) => self.shared.drive(|stack, _| stack.raw_socket(protocol)),
-            (SocketType::Datagram, _) => return Err(Errno::EPROTONOSUPPORT.into()),
+            (SocketType::Datagram | SocketType::Stream, _) => return Err(Errno::EPROTONOSUPPORT.into()),
             _ => return Err(Errno::ESOCKTNOSUPPORT.into()),
         };
         Ok(Arc::new(Datagrams::new(self.shared.clone(), id, kind)?))

@@ -3,8 +3,10 @@
 use crate::interface::InterfaceId;
 use crate::sockets::{SocketId, SocketOptions};
 use crate::stack::Stack;
+use crate::tcp::TcpId;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
+use core::time::Duration;
 use rump_kpi::Errno;
 use rump_kpi::socket::OptionValue;
 
@@ -15,6 +17,8 @@ pub enum Level {
     Socket,
     /// `IPPROTO_IP`.
     Ip,
+    /// `IPPROTO_TCP`.
+    Tcp,
 }
 
 impl Level {
@@ -23,12 +27,15 @@ impl Level {
         match number {
             0xffff => Ok(Self::Socket),
             0 => Ok(Self::Ip),
+            6 => Ok(Self::Tcp),
             _ => Err(Errno::ENOPROTOOPT),
         }
     }
 }
 
 const SO_REUSEADDR: i32 = 0x0004;
+const SO_KEEPALIVE: i32 = 0x0008;
+const SO_LINGER: i32 = 0x0080;
 const SO_DONTROUTE: i32 = 0x0010;
 const SO_BROADCAST: i32 = 0x0020;
 const SO_REUSEPORT: i32 = 0x0200;
@@ -47,6 +54,11 @@ const IP_RECVTTL: i32 = 23;
 const IP_RECVPKTINFO: i32 = 26;
 /// Not in NetBSD: FreeBSD's number.
 const IP_DONTFRAG: i32 = 67;
+const TCP_NODELAY: i32 = 1;
+const TCP_MAXSEG: i32 = 2;
+const TCP_KEEPIDLE: i32 = 3;
+/// How long a connection is silent before it is asked for, unless that is said.
+const KEEP_IDLE: Duration = Duration::from_secs(7200);
 /// The largest buffer.
 const MOST_BUFFER: usize = 16 << 20;
 
@@ -79,12 +91,9 @@ pub fn set(
         return Ok(());
     }
     let byte = || u8::try_from(number).map_err(|_| Errno::EINVAL);
-    let buffer = || {
-        usize::try_from(number).ok().filter(|bytes| (1..=MOST_BUFFER).contains(bytes)).ok_or(Errno::EINVAL)
-    };
     match (level, name) {
-        (Level::Socket, SO_SNDBUF) => options.send_bytes = buffer()?,
-        (Level::Socket, SO_RCVBUF) => options.receive_bytes = buffer()?,
+        (Level::Socket, SO_SNDBUF) => options.send_bytes = buffer_of(number)?,
+        (Level::Socket, SO_RCVBUF) => options.receive_bytes = buffer_of(number)?,
         (Level::Ip, IP_TOS) => options.traffic_class = byte()?,
         (Level::Ip, IP_TTL) if number == -1 => options.time_to_live = None,
         (Level::Ip, IP_TTL) if number != 0 => options.time_to_live = Some(byte()?),
@@ -111,6 +120,69 @@ pub fn find(stack: &mut Stack, id: SocketId, (level, name): (Level, i32)) -> Res
             let switch = switch(&mut socket.options, level, name).ok_or(Errno::ENOPROTOOPT)?;
             i64::from(*switch)
         }
+    };
+    Ok(OptionValue::Number(number))
+}
+
+fn buffer_of(number: i64) -> Result<usize, Errno> {
+    let bytes = usize::try_from(number).map_err(|_| Errno::EINVAL)?;
+    if (1..=MOST_BUFFER).contains(&bytes) { Ok(bytes) } else { Err(Errno::EINVAL) }
+}
+
+/// Changes an option of a connection. Errors: ENOPROTOOPT, EINVAL.
+pub fn set_stream(
+    stack: &mut Stack,
+    id: TcpId,
+    (level, name): (Level, i32),
+    value: &OptionValue,
+) -> Result<(), Errno> {
+    let choices = &mut stack.tcp.find_mut(id)?.choices;
+    if let (Level::Socket, SO_LINGER, OptionValue::Linger(time)) = (level, name, value) {
+        choices.resets = *time == Some(Duration::ZERO);
+        return Ok(());
+    }
+    let OptionValue::Number(number) = *value else { return Err(Errno::EINVAL) };
+    let byte = || u8::try_from(number).map_err(|_| Errno::EINVAL);
+    match (level, name) {
+        (Level::Socket, SO_REUSEADDR) => choices.reuse_address = number != 0,
+        (Level::Socket, SO_REUSEPORT) => choices.reuse_port = number != 0,
+        (Level::Socket, SO_KEEPALIVE) => choices.keep_alive = (number != 0).then_some(KEEP_IDLE),
+        (Level::Socket, SO_SNDBUF) => choices.send_bytes = buffer_of(number)?,
+        (Level::Socket, SO_RCVBUF) => choices.receive_bytes = buffer_of(number)?,
+        (Level::Ip, IP_TOS) => choices.traffic_class = byte()?,
+        (Level::Ip, IP_TTL) if number != 0 => choices.time_to_live = Some(byte()?),
+        (Level::Tcp, TCP_NODELAY) => choices.no_delay = number != 0,
+        (Level::Tcp, TCP_KEEPIDLE) => {
+            let seconds = u64::try_from(number).ok().filter(|seconds| (1..=32_767).contains(seconds));
+            choices.keep_alive = Some(Duration::from_secs(seconds.ok_or(Errno::EINVAL)?));
+        }
+        _ => return Err(Errno::ENOPROTOOPT),
+    }
+    Ok(())
+}
+
+/// What an option of a connection is. Errors: ENOPROTOOPT.
+pub fn find_stream(stack: &mut Stack, id: TcpId, (level, name): (Level, i32)) -> Result<OptionValue, Errno> {
+    let default = stack.settings.time_to_live;
+    let pcb = stack.tcp.find_mut(id)?;
+    let choices = &pcb.choices;
+    let number = match (level, name) {
+        (Level::Socket, SO_ERROR) => pcb.error.take().map_or(0, |errno| errno as i64),
+        (Level::Socket, SO_PROTOCOL) => 6,
+        (Level::Socket, SO_LINGER) => {
+            return Ok(OptionValue::Linger(choices.resets.then_some(Duration::ZERO)));
+        }
+        (Level::Socket, SO_REUSEADDR) => choices.reuse_address.into(),
+        (Level::Socket, SO_REUSEPORT) => choices.reuse_port.into(),
+        (Level::Socket, SO_KEEPALIVE) => choices.keep_alive.is_some().into(),
+        (Level::Socket, SO_SNDBUF) => choices.send_bytes as i64,
+        (Level::Socket, SO_RCVBUF) => choices.receive_bytes as i64,
+        (Level::Ip, IP_TOS) => choices.traffic_class.into(),
+        (Level::Ip, IP_TTL) => choices.time_to_live.unwrap_or(default).into(),
+        (Level::Tcp, TCP_NODELAY) => choices.no_delay.into(),
+        (Level::Tcp, TCP_MAXSEG) => pcb.segment_bytes().into(),
+        (Level::Tcp, TCP_KEEPIDLE) => choices.keep_alive.unwrap_or(KEEP_IDLE).as_secs() as i64,
+        _ => return Err(Errno::ENOPROTOOPT),
     };
     Ok(OptionValue::Number(number))
 }

@@ -1,21 +1,18 @@
 //! Sockets of datagrams, as the kernel sees them.
 
-use super::Shared;
 use super::options::{self, Level};
+use super::{Shared, address_of, check_port};
 use crate::sockets::{Kind, Received, SocketId};
 use crate::stack::Stack;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::{BufMut, BytesMut};
-use core::net::{IpAddr, SocketAddrV4};
+use core::net::IpAddr;
 use rump_kpi::packet::Packet;
 use rump_kpi::socket::{Caller, Control, Incoming, Name, OptionValue, Outgoing, Socket};
 use rump_kpi::{
     AddressFamily, Errno, KResult, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType, WaitQueue,
 };
-
-/// Ports below are the superuser's.
-const FIRST_FREE_PORT: u16 = 1024;
 
 /// A socket of datagrams.
 pub struct Datagrams {
@@ -43,14 +40,6 @@ impl Drop for Datagrams {
     }
 }
 
-/// Errors: EAFNOSUPPORT.
-fn address_of(name: &Name) -> Result<SocketAddrV4, Errno> {
-    match name {
-        Name::Address(SocketAddress::Inet(address)) => Ok(*address),
-        _ => Err(Errno::EAFNOSUPPORT),
-    }
-}
-
 impl Socket for Datagrams {
     fn kind(&self) -> SocketType {
         self.kind
@@ -62,9 +51,7 @@ impl Socket for Datagrams {
 
     fn bind(&self, name: &Name, caller: Caller) -> KResult<()> {
         let address = address_of(name)?;
-        if (1..FIRST_FREE_PORT).contains(&address.port()) && caller.uid != 0 {
-            return Err(Errno::EACCES.into());
-        }
+        check_port(address, caller)?;
         self.look(|stack| stack.bind(self.id, address))
     }
 

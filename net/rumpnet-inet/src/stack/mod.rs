@@ -20,10 +20,12 @@ use crate::tcp::Table;
 use crate::time::Instant;
 use crate::wire::Malformed;
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 use hashbrown::HashMap;
 use icmp::Limit;
+use rump_kpi::WaitQueue;
 use rump_kpi::packet::Packet;
 
 /// The interface through which a host talks to itself. It is there from the beginning.
@@ -131,6 +133,13 @@ impl Stack {
     /// What is to be sent, in order. Missing checksums are left to devices that make them.
     pub fn take_sent(&mut self) -> Vec<(InterfaceId, Packet)> {
         core::mem::take(&mut self.sent)
+    }
+
+    /// Who is to be woken, once whoever drives the stack has let go of it.
+    pub fn take_changed(&mut self) -> Vec<Arc<WaitQueue>> {
+        let mut changed = self.sockets.take_changed();
+        changed.append(&mut self.tcp.take_changed());
+        changed
     }
 
     /// When [`poll`](Self::poll) has something to do at the latest.
