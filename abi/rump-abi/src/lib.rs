@@ -8,9 +8,11 @@
 extern crate alloc;
 
 mod errno;
+pub mod event;
 mod flags;
 mod mode;
 mod socket;
+pub mod sockopt;
 mod stat;
 
 pub use errno::Errno;

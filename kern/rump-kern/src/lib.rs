@@ -19,15 +19,24 @@ extern crate alloc;
 
 mod descriptors;
 mod kernel;
+mod network;
+mod pipe;
 mod process;
+mod queue;
+mod rights;
 mod sys;
+mod waiting;
 
-pub use descriptors::{Fd, OPEN_MAX};
+pub use descriptors::{Fd, OPEN_MAX, OPEN_MAX_LIMIT};
 pub use kernel::{Builder, Kernel};
+pub use pipe::PIPE_BUF;
 pub use process::Process;
 pub use rump_vfs::{Credentials, EtfsKind, MountInfo, Unmount};
+pub use sys::ioctl::Ioctl;
+pub use sys::message::{Received, SendMessage};
 pub use sys::mount::MountArgs;
 pub use sys::open::Fcntl;
+pub use sys::poll::{FdSet, PollFd};
 pub use sys::rw::Whence;
 
 /// The directory argument of at-calls that means the working directory.

@@ -1,14 +1,15 @@
 //! A process: credentials, descriptors, working directory, root and umask.
 
-use crate::descriptors::{OpenFile, Table};
+use crate::descriptors::{Descriptor, Identity, OPEN_MAX_LIMIT, Object, OpenFile, Table};
 use crate::kernel::Shared;
 use crate::{Credentials, Fd};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, Ordering};
-use rump_abi::{Errno, Mode, Stat};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use rump_abi::{AccessMode, Errno, Mode, OpenFlags, Stat};
+use rump_kpi::socket::Caller;
 use rump_kpi::sync::RwLock;
-use rump_kpi::{KError, KResult};
+use rump_kpi::{KError, KResult, WaitQueue};
 use rump_vfs::{Follow, Vnode, Walked, Walker, access};
 
 /// Where paths begin.
@@ -32,6 +33,16 @@ struct Inner {
     standing: RwLock<Arc<Standing>>,
     umask: AtomicU32,
     descriptors: RwLock<Table>,
+    /// Its calls that block.
+    sleepers: Arc<WaitQueue>,
+    /// How often they were interrupted.
+    interruptions: AtomicU64,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.forget_process(self.pid);
+    }
 }
 
 /// A process of a kernel. Clones are the same process; system calls may run on any thread.
@@ -61,7 +72,8 @@ impl Process {
     }
 
     fn new(shared: Arc<Shared>, credentials: Credentials, umask: Mode, places: Option<Places>) -> Self {
-        let pid = shared.new_pid();
+        let sleepers = Arc::default();
+        let pid = shared.new_process(&sleepers);
         let standing = Standing { credentials: Arc::new(credentials), places };
         Self {
             inner: Arc::new(Inner {
@@ -70,6 +82,8 @@ impl Process {
                 standing: RwLock::new(Arc::new(standing)),
                 umask: AtomicU32::new(umask.bits()),
                 descriptors: RwLock::default(),
+                sleepers,
+                interruptions: AtomicU64::new(0),
             }),
         }
     }
@@ -86,21 +100,37 @@ impl Process {
         self.inner.pid
     }
 
-    /// A copy of this process: descriptors are shared as `fork` shares them.
+    /// A copy of this process: descriptors are shared as `fork` shares them, but for queues of events.
     pub fn fork(&self) -> Process {
         let standing = self.standing();
         let umask = Mode::new(self.inner.umask.load(Ordering::Relaxed));
         let credentials = (*standing.credentials).clone();
         let child = Self::new(self.inner.shared.clone(), credentials, umask, standing.places.clone());
-        *child.inner.descriptors.write() = self.inner.descriptors.read().clone();
+        *child.inner.descriptors.write() = self.inner.descriptors.read().inherited();
         child
     }
 
-    /// Ends the process: its descriptors are closed, later calls answer ESRCH or EBADF.
+    /// Ends the process: its descriptors are closed, calls that block answer EBADF or EINTR, later ones ESRCH or EBADF.
     pub fn exit(&self) {
         self.change_standing(|standing| standing.places = None);
         let table = core::mem::take(&mut *self.inner.descriptors.write());
-        drop(table);
+        table.into_files().for_each(|file| self.close_file(file));
+        self.interrupt();
+    }
+
+    /// How many descriptors it may have.
+    pub fn open_max(&self) -> u32 {
+        self.descriptors().read().limit()
+    }
+
+    /// Changes how many descriptors it, and processes that it forks later, may have; those that are open stay.
+    /// Errors: EINVAL (more than [`OPEN_MAX_LIMIT`]).
+    pub fn set_open_max(&self, limit: u32) -> KResult<()> {
+        if limit > OPEN_MAX_LIMIT {
+            return Err(Errno::EINVAL.into());
+        }
+        self.descriptors().write().set_limit(limit);
+        Ok(())
     }
 
     /// For whom the process acts.
@@ -126,7 +156,7 @@ impl Process {
 
     /// Changes the working directory to an open one. Errors: EBADF, ENOTDIR, EACCES.
     pub fn fchdir(&self, fd: Fd) -> KResult<()> {
-        let dir = self.file(fd)?.vnode.clone();
+        let dir = self.file(fd)?.vnode_or(Errno::ENOTDIR)?.clone();
         self.enter(dir)
     }
 
@@ -275,6 +305,54 @@ impl Process {
         Ok(self.inner.descriptors.read().find(fd)?.file.clone())
     }
 
+    /// Enters what was opened. Errors: EMFILE.
+    pub(crate) fn enter_file(&self, object: Object, access: AccessMode, flags: OpenFlags) -> KResult<Fd> {
+        let file = OpenFile::new(object, access, flags);
+        let cloexec = flags.contains(OpenFlags::CLOEXEC);
+        // What finds no place is dropped without the lock.
+        let kept = file.clone();
+        let entered = self.descriptors().write().insert(0, Descriptor { file, cloexec });
+        drop(kept);
+        entered
+    }
+
+    /// Ends the use of what was at a descriptor: calls that block on it look again.
+    pub(crate) fn close_file(&self, file: Arc<OpenFile>) {
+        let is_socket = file.socket().is_ok();
+        if let Some(waiters) = file.object.waiters() {
+            waiters.wake();
+        }
+        drop(file);
+        if is_socket {
+            self.shared().rights.after_close();
+        }
+    }
+
+    pub(crate) fn sleepers(&self) -> &Arc<WaitQueue> {
+        &self.inner.sleepers
+    }
+
+    pub(crate) fn interruptions(&self) -> u64 {
+        self.inner.interruptions.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn count_interruption(&self) {
+        self.inner.interruptions.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// On whose behalf families of protocols act.
+    pub(crate) fn caller(&self) -> Caller {
+        let cred = self.cred();
+        Caller { pid: self.pid(), uid: cred.uid, gid: cred.gid }
+    }
+
+    /// What a new socket, pipe or queue is known by.
+    pub(crate) fn new_identity(&self) -> Identity {
+        let cred = self.cred();
+        let (number, made) = (self.shared().new_number(), self.shared().host.realtime());
+        Identity { number, uid: cred.uid, gid: cred.gid, made }
+    }
+
     /// Walks a path from `dir`. Errors: ENXIO (halted), ESRCH, EBADF and ENOTDIR (of `dir`, for relative paths),
     /// those of the walk.
     pub(crate) fn walk<'p>(&self, dir: Option<Fd>, path: &'p [u8], follow: Follow) -> KResult<Walked<'p>> {
@@ -296,7 +374,7 @@ impl Process {
         let standing = self.standing();
         let Places { root, cwd } = standing.places.as_ref().ok_or(Errno::ESRCH)?;
         let file = dir.filter(|_| path.first() != Some(&b'/')).map(|fd| self.file(fd)).transpose()?;
-        let start = file.as_ref().map_or(cwd, |file| &file.vnode);
+        let start = file.as_ref().map_or(Ok(cwd), |file| file.vnode_or(Errno::ENOTDIR))?;
         if file.is_some() && !start.is_dir() {
             return Err(Errno::ENOTDIR.into());
         }

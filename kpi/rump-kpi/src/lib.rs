@@ -26,7 +26,7 @@ pub use fs::{
 };
 pub use rump_abi::{
     AddressFamily, AtFlags, DevNumber, Errno, FileType, Ino, MessageFlags, Mode, MountFlags, OpenFlags,
-    PollEvents, Shutdown, SocketAddress, SocketType, Stat, StatVfs, TimeSpec, XattrFlags,
+    PollEvents, Shutdown, SocketAddress, SocketType, Stat, StatVfs, TimeSpec, XattrFlags, sockopt,
 };
 /// Access control lists, which file systems with [`Capabilities::ACLS`] keep.
 pub use rump_acl as acl;

@@ -7,7 +7,6 @@
 use crate::device::Network;
 use crate::wait::WaitQueue;
 use crate::{KError, KResult};
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
@@ -25,8 +24,8 @@ pub trait ProtocolFamily: Send + Sync {
     fn attach(&self, environment: &NetEnvironment) -> KResult<Arc<dyn Domain>>;
 }
 
-/// Fills a buffer.
-pub type Fill = dyn Fn(&mut [u8]) + Send + Sync;
+/// Fills a buffer with unpredictable bytes.
+pub type FillRandom = dyn Fn(&mut [u8]) + Send + Sync;
 
 /// What the kernel hands to a family.
 #[derive(Clone)]
@@ -36,7 +35,7 @@ pub struct NetEnvironment {
     /// Time since an arbitrary point; never goes back.
     pub monotonic: Arc<dyn Fn() -> Duration + Send + Sync>,
     /// Fills a buffer with unpredictable bytes.
-    pub random: Arc<Fill>,
+    pub random: Arc<FillRandom>,
     /// Takes one line for the log.
     pub log: Arc<dyn Fn(&str) + Send + Sync>,
     /// Asks for a call of [`Domain::poll`] soon: a deadline came nearer.
@@ -98,11 +97,24 @@ pub enum Name {
     },
 }
 
+/// An open file on its way. Dropping it closes it, which may drop sockets: not to be done under a lock.
+pub type Right = Arc<dyn Any + Send + Sync>;
+
+/// How much can be done now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amounts {
+    /// Bytes that wait to be received, of the next message alone if there are borders; of one that listens,
+    /// connections.
+    pub to_receive: usize,
+    /// Bytes that there is room for.
+    pub to_send: usize,
+}
+
 /// What comes with a message besides its bytes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Control {
     /// `SCM_RIGHTS`: open files, which only the kernel knows how to use.
-    Rights(Vec<Box<dyn Any + Send + Sync>>),
+    Rights(Vec<Right>),
     /// `SCM_CREDS`: who sent it.
     Credentials(Caller),
     /// `IP_PKTINFO` and `IPV6_PKTINFO`: the address that it was sent to, and the interface.
@@ -156,6 +168,8 @@ pub enum OptionValue {
     Time(Option<Duration>),
     /// `SO_LINGER`: how long closing waits.
     Linger(Option<Duration>),
+    /// Who is on the other side.
+    Credentials(Caller),
     /// A structure in the kernel's own layout.
     Bytes(Vec<u8>),
 }
@@ -174,7 +188,7 @@ pub trait Socket: Send + Sync {
     /// Gives it a name. Errors: EINVAL (it has one), EAFNOSUPPORT, EADDRINUSE, EADDRNOTAVAIL, EACCES.
     fn bind(&self, name: &Name, caller: Caller) -> KResult<()>;
 
-    /// Lets others connect to it. Errors: EDESTADDRREQ (no name), EOPNOTSUPP.
+    /// Lets others connect to it. Errors: EDESTADDRREQ (no name; `AF_LOCAL`: EINVAL), EOPNOTSUPP.
     fn listen(&self, backlog: u32, caller: Caller) -> KResult<()>;
 
     /// A connection that came. Errors: EAGAIN, EINVAL (it does not listen), ECONNABORTED, EOPNOTSUPP.
@@ -212,8 +226,17 @@ pub trait Socket: Send + Sync {
     /// What can be done now.
     fn ready(&self) -> PollEvents;
 
+    /// How much of it.
+    fn amounts(&self) -> Amounts;
+
     /// Those who wait for that to change.
     fn waiters(&self) -> &Arc<WaitQueue>;
+
+    /// Shows the open files that wait in it to be received, those of connections not yet accepted too, so that the
+    /// kernel finds sockets that nobody can reach any more. `visit` may be called under the socket's own locks.
+    fn visit_rights(&self, visit: &mut dyn FnMut(&Right)) {
+        let _ = visit;
+    }
 }
 
 /// Takes the error that waits at a socket. For drivers.

@@ -8,6 +8,9 @@ use rump_kpi::packet::Packet;
 use rump_kpi::socket::{
     Caller, Control, Domain, Incoming, Name, NetEnvironment, OptionValue, Outgoing, Socket,
 };
+use rump_kpi::sockopt::{
+    IP_RECVPKTINFO, IP_RECVTTL, IPPROTO_IP, IPPROTO_TCP, SO_RCVBUF, SOL_SOCKET, TCP_KEEPIDLE, TCP_NODELAY,
+};
 use rump_kpi::{
     AddressFamily, Component, Errno, KResult, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType,
     TimeSpec,
@@ -16,11 +19,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Wake;
 
-const SOL_SOCKET: i32 = 0xffff;
-const SO_RCVBUF: i32 = 0x1002;
-const IPPROTO_IP: i32 = 0;
-const IP_RECVTTL: i32 = 23;
-const IP_RECVPKTINFO: i32 = 26;
 const UDP: u8 = 17;
 const USER: Caller = Caller { pid: 1, uid: 1000, gid: 1000 };
 const ONE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -315,8 +313,8 @@ fn a_connection_is_made_used_and_ended() {
     assert_eq!(receive(&*client, MessageFlags::empty()).unwrap().0, b"bye");
     assert_eq!(receive(&*client, MessageFlags::empty()).unwrap().0, b"");
     assert!(client.ready().contains(PollEvents::HUP));
-    for (option, value) in [(1, 1), (3, 60)] {
-        client.set_option(6, option, &OptionValue::Number(value)).unwrap();
-        assert_eq!(client.option(6, option).unwrap(), OptionValue::Number(value));
+    for (option, value) in [(TCP_NODELAY, 1), (TCP_KEEPIDLE, 60)] {
+        client.set_option(IPPROTO_TCP, option, &OptionValue::Number(value)).unwrap();
+        assert_eq!(client.option(IPPROTO_TCP, option).unwrap(), OptionValue::Number(value));
     }
 }

@@ -9,6 +9,12 @@ use core::net::Ipv4Addr;
 use core::time::Duration;
 use rump_kpi::Errno;
 use rump_kpi::socket::OptionValue;
+use rump_kpi::sockopt::{
+    IP_ADD_MEMBERSHIP, IP_DONTFRAG, IP_DROP_MEMBERSHIP, IP_MULTICAST_IF, IP_MULTICAST_LOOP, IP_MULTICAST_TTL,
+    IP_RECVPKTINFO, IP_RECVTTL, IP_TOS, IP_TTL, IPPROTO_IP, IPPROTO_TCP, SO_BROADCAST, SO_DONTROUTE,
+    SO_ERROR, SO_KEEPALIVE, SO_LINGER, SO_PROTOCOL, SO_RCVBUF, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF,
+    SOL_SOCKET, TCP_KEEPIDLE, TCP_MAXSEG, TCP_NODELAY,
+};
 
 /// Which protocol an option is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,38 +31,14 @@ impl Level {
     /// Errors: ENOPROTOOPT.
     pub fn of(number: i32) -> Result<Self, Errno> {
         match number {
-            0xffff => Ok(Self::Socket),
-            0 => Ok(Self::Ip),
-            6 => Ok(Self::Tcp),
+            SOL_SOCKET => Ok(Self::Socket),
+            IPPROTO_IP => Ok(Self::Ip),
+            IPPROTO_TCP => Ok(Self::Tcp),
             _ => Err(Errno::ENOPROTOOPT),
         }
     }
 }
 
-const SO_REUSEADDR: i32 = 0x0004;
-const SO_KEEPALIVE: i32 = 0x0008;
-const SO_LINGER: i32 = 0x0080;
-const SO_DONTROUTE: i32 = 0x0010;
-const SO_BROADCAST: i32 = 0x0020;
-const SO_REUSEPORT: i32 = 0x0200;
-const SO_SNDBUF: i32 = 0x1001;
-const SO_RCVBUF: i32 = 0x1002;
-const SO_ERROR: i32 = 0x1007;
-const SO_PROTOCOL: i32 = 0x1025;
-const IP_TOS: i32 = 3;
-const IP_TTL: i32 = 4;
-const IP_MULTICAST_IF: i32 = 9;
-const IP_MULTICAST_TTL: i32 = 10;
-const IP_MULTICAST_LOOP: i32 = 11;
-const IP_ADD_MEMBERSHIP: i32 = 12;
-const IP_DROP_MEMBERSHIP: i32 = 13;
-const IP_RECVTTL: i32 = 23;
-const IP_RECVPKTINFO: i32 = 26;
-/// Not in NetBSD: FreeBSD's number.
-const IP_DONTFRAG: i32 = 67;
-const TCP_NODELAY: i32 = 1;
-const TCP_MAXSEG: i32 = 2;
-const TCP_KEEPIDLE: i32 = 3;
 /// How long a connection is silent before it is asked for, unless that is said.
 const KEEP_IDLE: Duration = Duration::from_secs(7200);
 /// The largest buffer.

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use bytes::{BufMut, BytesMut};
 use core::net::IpAddr;
 use rump_kpi::packet::Packet;
-use rump_kpi::socket::{Caller, Control, Incoming, Name, OptionValue, Outgoing, Socket};
+use rump_kpi::socket::{Amounts, Caller, Control, Incoming, Name, OptionValue, Outgoing, Socket};
 use rump_kpi::{
     AddressFamily, Errno, KResult, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType, WaitQueue,
 };
@@ -128,6 +128,14 @@ impl Socket for Datagrams {
 
     fn ready(&self) -> PollEvents {
         self.look(|stack| Ok(stack.sockets.find(self.id)?.ready())).unwrap_or(PollEvents::NVAL)
+    }
+
+    fn amounts(&self) -> Amounts {
+        self.look(|stack| {
+            let socket = stack.sockets.find(self.id)?;
+            Ok(Amounts { to_receive: socket.first_bytes(), to_send: socket.options.send_bytes })
+        })
+        .unwrap_or_default()
     }
 
     fn waiters(&self) -> &Arc<WaitQueue> {

@@ -6,7 +6,7 @@ use crate::stack::Stack;
 use crate::tcp::TcpId;
 use alloc::sync::Arc;
 use core::net::SocketAddrV4;
-use rump_kpi::socket::{Caller, Incoming, Name, OptionValue, Outgoing, Socket};
+use rump_kpi::socket::{Amounts, Caller, Incoming, Name, OptionValue, Outgoing, Socket};
 use rump_kpi::{
     AddressFamily, Errno, KResult, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType, WaitQueue,
 };
@@ -116,6 +116,10 @@ impl Socket for Stream {
 
     fn ready(&self) -> PollEvents {
         self.look(|stack| Ok(stack.tcp.find(self.id)?.ready())).unwrap_or(PollEvents::NVAL)
+    }
+
+    fn amounts(&self) -> Amounts {
+        self.look(|stack| Ok(stack.tcp.find(self.id)?.amounts())).unwrap_or_default()
     }
 
     fn waiters(&self) -> &Arc<WaitQueue> {

@@ -164,10 +164,9 @@ impl Socket {
         self.error.take()
     }
 
-    /// Bytes of the first datagram that waits, and of all.
-    pub fn waiting_bytes(&self) -> (usize, usize) {
-        let first = self.queue.front().map_or(0, |received| received.content.len());
-        (first, self.queued - self.queue.len() * OVERHEAD)
+    /// Bytes of the first datagram that waits.
+    pub fn first_bytes(&self) -> usize {
+        self.queue.front().map_or(0, |received| received.content.len())
     }
 
     /// Answers whether there was room.

@@ -12,6 +12,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, SocketAddrV4};
 use core::time::Duration;
+use rump_kpi::socket::Amounts;
 use rump_kpi::{Errno, PollEvents, WaitQueue};
 
 /// Bytes that a program may have written and the other side not acknowledged.
@@ -343,6 +344,13 @@ impl Pcb {
     pub fn number_of(&self, place: u64) -> SeqNumber {
         let distance = (place as i64).wrapping_sub(self.position()) as u32;
         SeqNumber(self.receive.next.0.wrapping_add(distance))
+    }
+
+    /// How much can be done now.
+    pub fn amounts(&self) -> Amounts {
+        let listens = self.state == State::Listen;
+        let to_receive = if listens { self.listener.made.len() } else { self.incoming.ready_bytes() };
+        Amounts { to_receive, to_send: self.choices.send_bytes.saturating_sub(self.outgoing.len()) }
     }
 
     /// What can be done now.
