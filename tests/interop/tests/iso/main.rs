@@ -5,6 +5,7 @@
 mod boot;
 mod damage;
 mod large;
+mod linux;
 mod make;
 mod names;
 mod packed;
@@ -64,6 +65,13 @@ const TESTS: &[Test] = &[
     ("damaged_loop_is_told", damage::a_loop_is_told, &[]),
 ];
 
+/// Each makes images that only root can make.
+const WITH_LINUX: &[Test] = &[
+    ("linux_shows_the_same_of_rock_ridge", linux::rock_ridge, &[]),
+    ("linux_shows_the_same_of_other_names", linux::names, &[]),
+    ("linux_shows_the_same_of_packed_files_and_sessions", linux::sessions, &[]),
+];
+
 fn main() {
     let mut suite = Suite::default();
     let lacking = lacks(WRITERS);
@@ -88,6 +96,9 @@ fn main() {
         let boot = name.starts_with("boot") || name.starts_with("hybrid");
         let lacking = lacking.or_else(|| lacks(programs)).or_else(|| boot.then(boot::lacking).flatten());
         suite.add(*name, lacking, *run);
+    }
+    for (name, run, _) in WITH_LINUX {
+        suite.add(*name, lacking.or(root).or_else(interop::uml::lacking), run);
     }
     suite.run();
 }
