@@ -11,21 +11,23 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 /// The driver, and the character set that it wants by default.
-const MODULES: &[&str] = &["isofs", "nls_iso8859-1"];
+pub const MODULES: &[&str] = &["isofs", "nls_iso8859-1"];
 
 /// An image, with pairs of options that mean the same, Linux' before ours.
-struct Case {
+pub struct Case {
     name: String,
     iso: Iso,
     options: Vec<(String, String)>,
 }
 
 impl Case {
-    fn new(name: &str, iso: Iso) -> Self {
+    /// One without options yet.
+    pub fn new(name: &str, iso: Iso) -> Self {
         Self { name: name.to_string(), iso, options: Vec::new() }
     }
 
-    fn with(mut self, theirs: &str, ours: &str) -> Self {
+    /// Adds a pair of options.
+    pub fn with(mut self, theirs: &str, ours: &str) -> Self {
         self.options.push((theirs.to_string(), ours.to_string()));
         self
     }
@@ -45,7 +47,7 @@ fn comparable(mut tree: Tree) -> Tree {
 
 /// Shows all images to Linux, in one machine for every sixteen. `settle` brings both views to what is alike for a
 /// reason of that case.
-fn agree(cases: &[Case], settle: impl Fn(&Case, &mut Tree)) -> Check {
+pub fn agree(cases: &[Case], settle: impl Fn(&Case, &mut Tree)) -> Check {
     let mut wrong = Vec::new();
     for cases in cases.chunks(16) {
         let mut linux = Machine::new(MODULES)?;

@@ -9,6 +9,7 @@ mod linux;
 mod make;
 mod names;
 mod packed;
+mod records;
 mod sessions;
 mod source;
 mod trees;
@@ -53,6 +54,7 @@ const TESTS: &[Test] = &[
         || trees::deep("xorriso -outdev IMAGE -compliance deep_paths_off:long_paths_off -map TREE /"),
         &[],
     ),
+    ("sparse_files_of_rock_ridge_are_refused", records::sparse, &[]),
     ("boot_catalogue", boot::catalogue, &["mke2fs"]),
     ("boot_floppy", boot::emulated_floppy, &["mke2fs"]),
     ("hybrid_with_mbr", boot::hybrid_mbr, &["mke2fs"]),
@@ -70,6 +72,8 @@ const WITH_LINUX: &[Test] = &[
     ("linux_shows_the_same_of_rock_ridge", linux::rock_ridge, &[]),
     ("linux_shows_the_same_of_other_names", linux::names, &[]),
     ("linux_shows_the_same_of_packed_files_and_sessions", linux::sessions, &[]),
+    ("linux_shows_the_same_of_rare_records", records::as_linux_shows, &["setfattr", "setfacl"]),
+    ("linux_shows_the_same_of_associated_files", records::associated, &[]),
 ];
 
 fn main() {
@@ -97,8 +101,9 @@ fn main() {
         let lacking = lacking.or_else(|| lacks(programs)).or_else(|| boot.then(boot::lacking).flatten());
         suite.add(*name, lacking, *run);
     }
-    for (name, run, _) in WITH_LINUX {
-        suite.add(*name, lacking.or(root).or_else(interop::uml::lacking), run);
+    for (name, run, programs) in WITH_LINUX {
+        let lacking = lacking.or(root).or_else(interop::uml::lacking);
+        suite.add(*name, lacking.or_else(|| lacks(programs)), run);
     }
     suite.run();
 }
