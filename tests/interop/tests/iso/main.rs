@@ -2,6 +2,7 @@
 //! bsdtar, isoinfo and blkid see.
 #![forbid(unsafe_code)]
 
+mod attributes;
 mod boot;
 mod damage;
 mod large;
@@ -55,6 +56,7 @@ const TESTS: &[Test] = &[
         &[],
     ),
     ("sparse_files_of_rock_ridge_are_refused", records::sparse, &[]),
+    ("attributes_and_lists", attributes::agree, &["setfattr", "setfacl"]),
     ("boot_catalogue", boot::catalogue, &["mke2fs"]),
     ("boot_floppy", boot::emulated_floppy, &["mke2fs"]),
     ("hybrid_with_mbr", boot::hybrid_mbr, &["mke2fs"]),
