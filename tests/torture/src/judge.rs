@@ -48,6 +48,17 @@ pub fn judge(record: &Record, seed: u64, cuts: usize) -> Check<Account> {
     Ok(account)
 }
 
+/// Judges what a workload left on a device that works again: all that was durable is there.
+pub fn judge_end(record: &Record, image: &[u8], scratch: &Scratch) -> Check {
+    let durable: Vec<&Durable> =
+        record.durable.iter().filter(|durable| durable.until == usize::MAX).collect();
+    let moving = record.moves.iter().any(|(_, end)| *end == usize::MAX);
+    match record.family {
+        Family::Fat => by_fsck_fat(image, &durable, moving, scratch),
+        Family::Ext => by_e2fsck(image, &durable, scratch),
+    }
+}
+
 fn hash(image: &[u8]) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
