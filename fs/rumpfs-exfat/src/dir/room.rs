@@ -1,7 +1,7 @@
-//! Where a set goes. Whole sets lie in one sector if they can, and the first two entries always do: so a change of a
-//! file is one write, which is done or not. What is passed over for that is little, since names are short.
+//! Where a set goes. Whole sets lie in one sector of 512 bytes if they can, and the first two entries always do: so a
+//! change of a file is one write, which is done or not. What is passed over for that is little, since names are short.
 
-use super::slots::Slots;
+use super::slots::{PER_WRITE, Slots};
 use crate::layout::EntryType;
 use crate::transaction::Operation;
 use rump_dosfs::Error;
@@ -32,21 +32,21 @@ pub fn find(operation: &Operation<'_>, slots: &Slots<'_>, from: u32, count: u32)
             resting = resting.or(Some(index));
             run = None;
         } else {
-            let first = fit(*run.get_or_insert(index), count, slots.per_sector());
+            let first = fit(*run.get_or_insert(index), count);
             if first + count == index + 1 {
                 return Ok(Room { first, end: None, passed: resting.unwrap_or(first + count) });
             }
         }
         index += 1;
     }
-    let first = fit(run.unwrap_or(index), count, slots.per_sector());
+    let first = fit(run.unwrap_or(index), count);
     Ok(Room { first, end: Some(index), passed: resting.unwrap_or(first + count) })
 }
 
 /// The first index from `start` on where a set may begin.
-fn fit(start: u32, count: u32, per_sector: u32) -> u32 {
-    let together = if count <= per_sector { count } else { 2 };
-    if start % per_sector + together <= per_sector { start } else { start.next_multiple_of(per_sector) }
+fn fit(start: u32, count: u32) -> u32 {
+    let together = if count <= PER_WRITE { count } else { 2 };
+    if start % PER_WRITE + together <= PER_WRITE { start } else { start.next_multiple_of(PER_WRITE) }
 }
 
 #[cfg(test)]
@@ -55,8 +55,7 @@ mod tests {
 
     #[test]
     fn sets_do_not_cross_sectors_unless_they_must() {
-        assert_eq!([fit(0, 3, 16), fit(13, 3, 16), fit(14, 3, 16), fit(15, 3, 16)], [0, 13, 16, 16]);
-        assert_eq!([fit(14, 19, 16), fit(15, 19, 16), fit(1, 16, 16)], [14, 16, 16]);
-        assert_eq!([fit(100, 19, 128), fit(120, 19, 128)], [100, 128]);
+        assert_eq!([fit(0, 3), fit(13, 3), fit(14, 3), fit(15, 3)], [0, 13, 16, 16]);
+        assert_eq!([fit(14, 19), fit(15, 19), fit(1, 16)], [14, 16, 16]);
     }
 }

@@ -10,6 +10,10 @@ use rump_dosfs::{Error, Place, SLOT_BYTES};
 use rump_kpi::Errno;
 use rump_kpi::cache::Block;
 
+/// Entries of the smallest sector, which any device writes as a whole: that of a volume may be one of the file system
+/// alone. Those of one have consecutive indices, the first a multiple of this.
+pub const PER_WRITE: u32 = 512 / SLOT_BYTES as u32;
+
 /// A directory has no more bytes than this (specification, section 7.4, "DataLength").
 const MOST_BYTES: u64 = 256 << 20;
 
@@ -60,11 +64,6 @@ impl<'a> Slots<'a> {
     pub fn count(&self) -> u32 {
         let bytes = u64::from(self.chain.len()) << self.disk.geometry.cluster_bits;
         (bytes.min(MOST_BYTES) / SLOT_BYTES as u64) as u32
-    }
-
-    /// How many lie in a sector. Those of one sector have consecutive indices, the first a multiple of this.
-    pub fn per_sector(&self) -> u32 {
-        self.disk.geometry.sector_size / SLOT_BYTES as u32
     }
 
     /// The clusters.

@@ -2,7 +2,7 @@
 
 use super::index::{Found, with_index};
 use super::room::{self, Room};
-use super::slots::{Slots, most_clusters};
+use super::slots::{PER_WRITE, Slots, most_clusters};
 use crate::bitmap;
 use crate::fat;
 use crate::layout::{ENTRY_BYTES, EntryType};
@@ -31,7 +31,7 @@ pub struct Added {
     pub places: [u64; 2],
     /// Its length, and the index before which there is no room for as many.
     room: Option<(u32, u32)>,
-    /// The only sector that was changed for it.
+    /// The only sector of 512 bytes that was changed for it.
     sector: Option<u64>,
 }
 
@@ -57,11 +57,10 @@ impl Added {
     }
 }
 
-/// The only sector that some entries are in.
+/// The only sector of 512 bytes that some entries are in.
 fn sector(slots: &Slots<'_>, entries: Range<u32>) -> Option<u64> {
-    let is_one = entries.start / slots.per_sector() == (entries.end - 1) / slots.per_sector();
-    let byte = slots.place(entries.start)? * ENTRY_BYTES as u64;
-    is_one.then(|| slots.disk.sectors.position(byte).0)
+    let is_one = entries.start / PER_WRITE == (entries.end - 1) / PER_WRITE;
+    Some(slots.place(entries.start)? / u64::from(PER_WRITE)).filter(|_| is_one)
 }
 
 /// Adds a file to a directory. Errors: EROFS (nobody here may change it), ENOSPC, EFTYPE, EIO.
@@ -109,8 +108,8 @@ pub fn add_beside(
 ) -> Result<Option<Added>, Error> {
     with_index(operation.volume, directory, slots, |index| index.check())??;
     operation.is_seen_by(directory);
-    let start = old.first - old.first % slots.per_sector();
-    let bounds = start..start + slots.per_sector();
+    let start = old.first - old.first % PER_WRITE;
+    let bounds = start..start + PER_WRITE;
     if old.end() > bounds.end {
         return Ok(None);
     }
