@@ -19,10 +19,11 @@
 //! A file whose clusters are consecutive needs no table. It gets one when it goes on elsewhere: the table is durable
 //! before the directory says that it counts.
 //!
-//! A rename within a sector of 512 bytes is done at once or not at all. Any other gives the file its new name before the old one
-//! goes, and a crash between the two leaves both. Sets of entries that this driver makes are in one sector, or their
-//! first two are; those that others put over the end of a sector are not changed by one write, and a crash between its
-//! parts leaves a file whose sum is wrong.
+//! A rename within a sector of 512 bytes is done at once or not at all. Any other gives the file its new name before
+//! the old one goes, and a crash between the two leaves both. Sets of entries that this driver makes are in one such
+//! sector, or, of names of more than 210 units, their first two are; a crash while one of these is made or removed may
+//! leave a part, which is no file. Sets whose first two entries others put into different sectors are not changed by one
+//! write: a crash between its parts leaves a file whose sum is wrong.
 //!
 //! # Locks
 //! A file's `chain`, then `transaction` (`committing`, `state`), then the leaves: a cell's slot, the tables of

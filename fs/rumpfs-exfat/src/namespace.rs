@@ -19,7 +19,7 @@ use core::ops::ControlFlow;
 use hashbrown::HashSet;
 use rump_dosfs::nodes::Numbered;
 use rump_dosfs::transaction::Transactional;
-use rump_dosfs::{Error, Place};
+use rump_dosfs::{Error, Place, SLOT_BYTES};
 use rump_kpi::{Errno, FileType};
 use zerocopy::FromZeros;
 
@@ -54,28 +54,33 @@ pub fn parent(volume: &Volume, directory: &Cell) -> Result<u64, Error> {
     }
     let [place, _] = directory.slot().places.ok_or(Errno::ESTALE)?;
     let (mut left, mut seen) = (vec![ROOT], HashSet::new());
+    // Directories that overlap are damage, and would take long.
+    let geometry = &volume.disk.geometry;
+    let mut budget = u64::from(geometry.clusters) << geometry.cluster_bits;
     while let Some(above) = left.pop() {
-        let cell = volume.cell(above)?;
+        let Ok(cell) = volume.cell(above) else { continue };
         // A directory that is met twice is a loop.
         if !seen.insert(cell.slot().set.content().first) {
             continue;
         }
         // Damage elsewhere is no answer here.
-        let below = directories(volume, &cell).unwrap_or_default();
+        let Ok(slots) = Slots::of(&volume.disk, &cell) else { continue };
+        let Some(rest) = budget.checked_sub(u64::from(slots.count()) * SLOT_BYTES as u64) else { break };
+        budget = rest;
+        let below = directories(&slots).unwrap_or_default();
         if below.contains(&place) {
             volume.nodes.set_parent(directory.number(), above);
             return Ok(above);
         }
         left.extend(below.into_iter().map(|place| volume.nodes.number_at(place)));
     }
-    Err(Error::corrupt("directory", Place::Byte(place * 32), "no directory leads to it"))
+    Err(Error::corrupt("directory", Place::Byte(place * SLOT_BYTES as u64), "no directory leads to it"))
 }
 
 /// Places of the directories in a directory.
-fn directories(volume: &Volume, cell: &Cell) -> Result<Vec<u64>, Error> {
-    let slots = Slots::of(&volume.disk, cell)?;
+fn directories(slots: &Slots<'_>) -> Result<Vec<u64>, Error> {
     let mut places = Vec::new();
-    dir::scan(&slots, 0, &mut |visit| {
+    dir::scan(slots, 0, &mut |visit| {
         if let Visit::File(file) = visit {
             places.extend(slots.place(file.first).filter(|_| file.set.is_directory()));
         }

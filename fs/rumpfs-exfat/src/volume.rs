@@ -1,6 +1,7 @@
 //! A mounted volume.
 
 use crate::bitmap::Bitmap;
+use crate::dir::Remembered;
 use crate::disk::Disk;
 use crate::nodes::Cell;
 use crate::options::Options;
@@ -27,6 +28,8 @@ pub struct Volume {
     pub environment: Environment,
     /// Files and directories in use.
     pub nodes: Nodes<Cell>,
+    /// How many names of directories are remembered.
+    pub remembered: Remembered,
     pub(crate) writer: Option<Writer>,
     /// How many clusters were free at the last commit; `u32::MAX` if nobody knows.
     pub(crate) free_at_commit: AtomicU32,
@@ -43,7 +46,8 @@ impl Volume {
     ) -> Self {
         let System { bitmap, upcase, .. } = system;
         let (nodes, free_at_commit) = (Nodes::default(), AtomicU32::new(u32::MAX));
-        Self { disk, bitmap, upcase, options, environment, nodes, writer, free_at_commit }
+        let remembered = Remembered::default();
+        Self { disk, bitmap, upcase, options, environment, nodes, remembered, writer, free_at_commit }
     }
 
     /// The present.

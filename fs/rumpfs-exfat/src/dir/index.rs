@@ -6,14 +6,18 @@ use super::slots::Slots;
 use crate::nodes::Cell;
 use crate::set::EntrySet;
 use crate::volume::Volume;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use hashbrown::HashMap;
 use rump_dosfs::Error;
 use rump_kpi::Errno;
 
 /// Of directories with more names than this none are remembered.
 const MOST_NAMES: usize = 1 << 20;
+/// Nor where all directories in use had more than this when they were read.
+const MOST_OF_ALL: usize = 4 << 20;
 /// Entries of the longest set that this driver makes, and one.
 const LENGTHS: usize = 20;
 
@@ -23,10 +27,32 @@ pub struct Index {
     by_hash: Option<HashMap<u16, Vec<u32>>>,
     /// For each length of a set the index before which no free entries are enough for one.
     room: [u32; LENGTHS],
+    /// What of [`Remembered`] this takes; given back when it is dropped.
+    _share: Option<Share>,
     /// A file whose name cannot be read.
     damage: Option<Error>,
     /// There are entries that must be known to whoever writes.
     has_unknown: bool,
+}
+
+/// How many names the directories of a volume remember.
+#[derive(Clone, Default)]
+pub struct Remembered(Arc<AtomicUsize>);
+
+struct Share(Remembered, usize);
+
+impl Remembered {
+    fn take(&self, count: usize) -> Option<Share> {
+        let more = |all: usize| all.checked_add(count).filter(|all| *all <= MOST_OF_ALL);
+        let taken = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
+        taken.ok().map(|_| Share(self.clone(), count))
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(self.1, Ordering::AcqRel);
+    }
 }
 
 /// What a name was found to stand for.
@@ -67,8 +93,9 @@ impl Index {
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        let by_hash = (count <= MOST_NAMES).then_some(names);
-        Ok(Self { by_hash, room: [0; LENGTHS], damage, has_unknown })
+        let share = if count <= MOST_NAMES { volume.remembered.take(count) } else { None };
+        let by_hash = share.is_some().then_some(names);
+        Ok(Self { by_hash, room: [0; LENGTHS], _share: share, damage, has_unknown })
     }
 
     /// A name came.

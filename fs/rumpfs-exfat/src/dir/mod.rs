@@ -9,7 +9,7 @@ mod scan;
 mod slots;
 mod write;
 
-pub use index::{Found, Index, check, find};
+pub use index::{Found, Index, Remembered, check, find};
 pub use scan::{Visit, is_empty, read_set, scan};
 pub use slots::Slots;
 pub use write::{Added, Removal, add, add_beside, make, remove, replace, settle};
