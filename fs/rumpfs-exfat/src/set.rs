@@ -203,3 +203,72 @@ fn extent(flags: u8, first: u32, bytes: u64) -> Extent {
     let is_contiguous = flags & SecondaryFlags::NO_FAT_CHAIN != 0;
     Extent { first: if bytes == 0 { 0 } else { first }, bytes, is_contiguous }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+
+    fn upcase() -> Upcase {
+        let bytes: Vec<u8> = (0..0x80u16).flat_map(|unit| unit.to_le_bytes()).collect();
+        Upcase::parse(&bytes, sums::of_table(0, &bytes)).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    fn named(name: &str) -> EntrySet {
+        let units: Vec<u16> = name.encode_utf16().collect();
+        let mut stream = StreamEntry::new_zeroed();
+        stream.set_content(Extent { first: 7, bytes: 100, is_contiguous: true });
+        EntrySet::new(FileEntry::new_zeroed(), stream, &units, &upcase())
+    }
+
+    fn bytes(set: &EntrySet) -> Vec<u8> {
+        set.entries().flatten().collect()
+    }
+
+    /// With an entry more, and the right sum.
+    fn with(set: &EntrySet, kind: u8) -> Vec<u8> {
+        let mut bytes = bytes(set);
+        bytes.extend([kind; 1].into_iter().chain([0; ENTRY_BYTES - 1]));
+        bytes[1] += 1;
+        let sum = sums::of_set(sums::of_set(0, &bytes[..2]), &bytes[4..]);
+        bytes[2..4].copy_from_slice(&sum.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn names_of_every_length_come_back() {
+        for length in 1..=255 {
+            let name: String = ('a'..='z').cycle().take(length).collect();
+            let set = EntrySet::parse(&bytes(&named(&name))).unwrap_or_else(|why| panic!("{length}: {why}"));
+            let mut units = Vec::new();
+            set.name(&mut units);
+            assert_eq!(String::from_utf16_lossy(&units), name);
+            assert_eq!(set.len() as usize, 2 + length.div_ceil(15));
+            assert_eq!(set.content(), Extent { first: 7, bytes: 100, is_contiguous: true });
+        }
+    }
+
+    #[test]
+    fn what_others_added_stays_with_another_name() {
+        let set = EntrySet::parse(&with(&named("short"), 0xe0)).unwrap_or_else(|why| panic!("{why}"));
+        let longer: Vec<u16> = "a name of more entries than one".encode_utf16().collect();
+        let renamed =
+            EntrySet::parse(&bytes(&set.renamed(&longer, &upcase()))).unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!((set.len(), renamed.len()), (4, 6));
+        assert!(renamed.has_additions() && !named("short").has_additions());
+    }
+
+    #[test]
+    fn sets_that_break_rules_are_none() {
+        let whole = bytes(&named("a name of two entries"));
+        for at in [0, 1, 5, 32, 35, 64, 70, 96] {
+            let mut broken = whole.clone();
+            broken[at] ^= 0x10;
+            assert!(EntrySet::parse(&broken).is_err(), "byte {at}");
+        }
+        assert!(EntrySet::parse(&whole[..96]).is_err() && EntrySet::parse(&whole[..32]).is_err());
+        for kind in [0xc1, 0xc2, 0x85, 0x05, 0x00] {
+            assert!(EntrySet::parse(&with(&named("short"), kind)).is_err(), "{kind:#x}");
+        }
+    }
+}
