@@ -64,7 +64,7 @@ pub const DEFECTS: &[Defect] = &[
     },
     Defect {
         name: "clusters of exFAT that begin with what was there",
-        target: "exfat-4k",
+        target: "exfat-512",
         file: "fs/rumpfs-exfat/src/dir/write.rs",
         check: "        disk.sectors.device().write_at(at, &zeros[..length])?;\n",
         becomes: "        let _ = length;\n",
@@ -72,9 +72,9 @@ pub const DEFECTS: &[Defect] = &[
     Defect {
         name: "clusters of exFAT that are free before their name is gone",
         target: "exfat-4k",
-        file: "fs/rumpfs-exfat/src/bitmap/free.rs",
-        check: "    if !runs.is_empty() {\n        operation.free(Freed { runs, cut });\n    }",
-        becomes: "    let mut left = u32::MAX;\n    let _ = release(operation, &Freed { runs, cut }, &mut left);",
+        file: "kpi/rump-dosfs/src/transaction/commit.rs",
+        check: "        let epoch = core::mem::take(&mut state.epoch);",
+        becomes: "        let freed = core::mem::take(&mut state.epoch.freed);\n        free(volume, &mut state, freed);\n        let epoch = core::mem::take(&mut state.epoch);",
     },
     Defect {
         name: "directories of exFAT that come before the table",
