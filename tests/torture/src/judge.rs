@@ -54,7 +54,7 @@ pub fn judge_end(record: &Record, image: &[u8], scratch: &Scratch) -> Check {
         record.durable.iter().filter(|durable| durable.until == usize::MAX).collect();
     let moving = record.moves.iter().any(|(_, end)| *end == usize::MAX);
     match record.family {
-        Family::Fat => by_fsck_fat(image, &durable, moving, scratch),
+        Family::Fat | Family::Exfat => by_fsck(record.family, image, &durable, moving, scratch),
         Family::Ext => by_e2fsck(image, &durable, scratch),
     }
 }
