@@ -4,6 +4,7 @@ use crate::geometry::{BOOT_BYTES, Geometry};
 use crate::layout::BootSector;
 use crate::sums;
 use alloc::vec;
+use alloc::vec::Vec;
 use rump_dosfs::{Error, Place};
 use rump_kpi::BlockDevice;
 
@@ -11,6 +12,12 @@ use rump_kpi::BlockDevice;
 const SUMMED: usize = 11;
 /// Sectors of a region.
 const SECTORS: usize = 12;
+
+/// Sectors of both regions.
+pub const REGIONS_SECTORS: u64 = 2 * SECTORS as u64;
+/// Sectors behind the first that code may go on in, with a signature each.
+const EXTENDED: usize = 8;
+const EXTENDED_SIGNATURE: [u8; 4] = [0, 0, 0x55, 0xaa];
 
 /// Which of the two regions counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +61,7 @@ fn region(device: &dyn BlockDevice, at: u64) -> Result<Geometry, Error> {
     let mut sectors = vec![0; SECTORS * size];
     read_at(device, at, &mut sectors)?;
     let (summed, stored) = sectors.split_at(SUMMED * size);
-    let changing = [BootSector::FLAGS_AT, BootSector::FLAGS_AT + 1, BootSector::PERCENT_AT];
-    let sum = sums::of_boot(summed, |at| !changing.contains(&at)).to_le_bytes();
+    let sum = sum(summed).to_le_bytes();
     match stored.chunks_exact(4).find(|stored| *stored != sum) {
         None => Ok(geometry),
         Some(stored) => {
@@ -64,6 +70,24 @@ fn region(device: &dyn BlockDevice, at: u64) -> Result<Geometry, Error> {
             Err(Error::corrupt("boot region", place, why))
         }
     }
+}
+
+/// A region with this boot sector: no code goes on, and nothing is said of the medium.
+pub fn seal(boot: &[u8], sector_size: usize) -> Vec<u8> {
+    let mut sectors = vec![0; SUMMED * sector_size];
+    sectors[..boot.len()].copy_from_slice(boot);
+    for sector in sectors.chunks_exact_mut(sector_size).skip(1).take(EXTENDED) {
+        sector[sector_size - EXTENDED_SIGNATURE.len()..].copy_from_slice(&EXTENDED_SIGNATURE);
+    }
+    let sum = sum(&sectors).to_le_bytes();
+    sectors.extend(sum.iter().cycle().take(sector_size));
+    sectors
+}
+
+/// The sum of the first sectors of a region, without what changes with every mount.
+fn sum(summed: &[u8]) -> u32 {
+    let changing = [BootSector::FLAGS_AT, BootSector::FLAGS_AT + 1, BootSector::PERCENT_AT];
+    sums::of_boot(summed, |at| !changing.contains(&at))
 }
 
 fn read_at(device: &dyn BlockDevice, at: u64, bytes: &mut [u8]) -> Result<(), Error> {

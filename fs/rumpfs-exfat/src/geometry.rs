@@ -12,13 +12,14 @@ use zerocopy::FromBytes;
 pub const BOOT_BYTES: usize = 512;
 /// The number of the first cluster.
 pub const FIRST_CLUSTER: u32 = 2;
-const MOST_CLUSTERS: u32 = 0xffff_fff5;
+/// How many clusters there can be.
+pub const MOST_CLUSTERS: u32 = 0xffff_fff5;
 /// A cluster has at most 32 MiB.
-const MOST_CLUSTER_BITS: u32 = 25;
+pub const MOST_CLUSTER_BITS: u32 = 25;
 /// Sectors of a boot region and its copy: the table comes behind them.
 const BOOT_SECTORS: u64 = 24;
 /// Longest volume: places of entries stay below 2^58.
-const MOST_BYTES: u64 = i64::MAX as u64;
+pub const MOST_BYTES: u64 = i64::MAX as u64;
 
 /// The volume's measures. Offsets and lengths are in bytes.
 #[derive(Clone, Debug)]

@@ -143,6 +143,11 @@ pub struct LabelEntry {
     pub reserved: [u8; 8],
 }
 
+impl LabelEntry {
+    /// Units of the longest label.
+    pub const MOST_UNITS: usize = 11;
+}
+
 const _: () = assert!(size_of::<FileEntry>() == ENTRY_BYTES && size_of::<StreamEntry>() == ENTRY_BYTES);
 const _: () = assert!(size_of::<NameEntry>() == ENTRY_BYTES && size_of::<SecondaryEntry>() == ENTRY_BYTES);
 const _: () = assert!(size_of::<BitmapEntry>() == ENTRY_BYTES && size_of::<UpcaseEntry>() == ENTRY_BYTES);
