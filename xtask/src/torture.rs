@@ -62,6 +62,34 @@ pub const DEFECTS: &[Defect] = &[
         check: "    volume.sectors().device().write_at(at, &bytes)?;",
         becomes: "",
     },
+    Defect {
+        name: "clusters of exFAT that begin with what was there",
+        target: "exfat-512",
+        file: "fs/rumpfs-exfat/src/dir/write.rs",
+        check: "        disk.sectors.device().write_at(at, &zeros[..length])?;\n",
+        becomes: "        let _ = length;\n",
+    },
+    Defect {
+        name: "clusters of exFAT that are free before their name is gone",
+        target: "exfat-4k",
+        file: "kpi/rump-dosfs/src/transaction/commit.rs",
+        check: "        let epoch = core::mem::take(&mut state.epoch);",
+        becomes: "        let freed = core::mem::take(&mut state.epoch.freed);\n        free(volume, &mut state, freed);\n        let epoch = core::mem::take(&mut state.epoch);",
+    },
+    Defect {
+        name: "directories of exFAT that come before the table",
+        target: "exfat-4k",
+        file: "kpi/rump-dosfs/src/transaction/commit.rs",
+        check: "for kind in [Kind::Table, Kind::Directory] {",
+        becomes: "for kind in [Kind::Directory, Kind::Table] {",
+    },
+    Defect {
+        name: "old names of exFAT that go before the new ones are there",
+        target: "exfat-4k",
+        file: "fs/rumpfs-exfat/src/dir/write.rs",
+        check: "            if removal == Removal::Late {",
+        becomes: "            if false {",
+    },
 ];
 
 const SOURCES: &[&str] = &[
