@@ -83,13 +83,6 @@ pub const DEFECTS: &[Defect] = &[
         check: "for kind in [Kind::Table, Kind::Directory] {",
         becomes: "for kind in [Kind::Directory, Kind::Table] {",
     },
-    Defect {
-        name: "old names of exFAT that go before the new ones are there",
-        target: "exfat-4k",
-        file: "fs/rumpfs-exfat/src/dir/write.rs",
-        check: "            if removal == Removal::Late {",
-        becomes: "            if false {",
-    },
 ];
 
 const SOURCES: &[&str] = &[
