@@ -63,13 +63,6 @@ pub const DEFECTS: &[Defect] = &[
         becomes: "",
     },
     Defect {
-        name: "clusters of exFAT that begin with what was there",
-        target: "exfat-512",
-        file: "fs/rumpfs-exfat/src/dir/write.rs",
-        check: "        disk.sectors.device().write_at(at, &zeros[..length])?;\n",
-        becomes: "        let _ = length;\n",
-    },
-    Defect {
         name: "clusters of exFAT that are free before their name is gone",
         target: "exfat-4k",
         file: "kpi/rump-dosfs/src/transaction/commit.rs",
@@ -82,13 +75,6 @@ pub const DEFECTS: &[Defect] = &[
         file: "kpi/rump-dosfs/src/transaction/commit.rs",
         check: "for kind in [Kind::Table, Kind::Directory] {",
         becomes: "for kind in [Kind::Directory, Kind::Table] {",
-    },
-    Defect {
-        name: "old names of exFAT that go before the new ones are there",
-        target: "exfat-4k",
-        file: "fs/rumpfs-exfat/src/dir/write.rs",
-        check: "            if removal == Removal::Late {",
-        becomes: "            if false {",
     },
 ];
 

@@ -22,9 +22,9 @@
 //! A rename within a sector of 512 bytes is done at once or not at all. Any other gives the file its new name before
 //! the old one goes, and a crash between the two leaves both. Sets of entries that this driver makes are in one such
 //! sector, or, of names of more than 210 units, their first two are. A set that is in two is not written at once: a
-//! crash while such a name is made, moved or removed may leave a part of it, and one while a file is changed whose first
-//! two entries others put into different sectors a wrong sum. The directory takes new names again once fsck.exfat was
-//! there.
+//! crash while such a name is made, moved or removed may leave a part of it, and one while a file is changed whose
+//! first two entries others put into different sectors a wrong sum. The directory takes new names again once
+//! fsck.exfat was there.
 //!
 //! # Locks
 //! A file's `chain`, then `transaction` (`committing`, `state`), then the leaves: a cell's slot, the tables of

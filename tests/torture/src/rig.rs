@@ -162,9 +162,10 @@ pub const FORMATS: &[Format] = &[
     Format { roomy: &["-F", "16", "-s", "4"], ..fat("fat16", 12 << 10, &["-F", "16", "-s", "1"]) },
     fat("fat32", 12 << 10, &["-F", "32", "-s", "1"]),
     fat("fat32-4k", 12 << 10, &["-F", "32", "-S", "4096", "-s", "1"]),
-    exfat("exfat-512", 16 << 10, &["-c", "512"]),
-    exfat("exfat-4k", 16 << 10, &["-c", "4K"]),
-    Format { roomy: &["-c", "4K"], ..exfat("exfat-16k", 24 << 10, &["-c", "16K"]) },
+    // So small that clusters are taken again.
+    exfat("exfat-512", 12 << 10, &["-c", "512", "-b", "64K"]),
+    exfat("exfat-4k", 12 << 10, &["-c", "4K", "-b", "64K"]),
+    Format { roomy: &["-c", "4K"], ..exfat("exfat-16k", 16 << 10, &["-c", "16K", "-b", "64K"]) },
 ];
 
 /// What to mount.

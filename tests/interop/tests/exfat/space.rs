@@ -142,7 +142,8 @@ pub fn valid_length() -> Check {
     volume.write("", |process| {
         let free = context(process.statvfs("."), "statvfs")?;
         let size = free.blocks_free as usize * free.block_size as usize;
-        put(process, "old", &vec![0xee; size])?;
+        // As a directory it would be full of files.
+        put(process, "old", &vec![0x85; size])?;
         context(process.unlink("old"), "unlink")
     })?;
     let mut expected = vec![0; 300_000];
@@ -159,7 +160,12 @@ pub fn valid_length() -> Check {
         expected[90_000..].fill(0);
         context(process.ftruncate(fd, 300_000), "longer")?;
         context(process.close(fd), "close")?;
-        if get(process, "sparse")? == expected { Ok(()) } else { Err("old content is shown".into()) }
+        context(process.mkdir("d", Mode::new(0o755)), "mkdir")?;
+        let made: Vec<String> =
+            (0..100).map(|number| format!("a name of three entries {number:02}")).collect();
+        made.iter().try_for_each(|name| put(process, &format!("d/{name}"), b""))?;
+        let is_old = get(process, "sparse")? != expected || names(process, "d")? != made;
+        if is_old { Err("old content is shown".into()) } else { Ok(()) }
     })?;
     volume.check()?;
     let bytes = volume.bytes()?;
