@@ -16,6 +16,11 @@ impl Overlay {
         Self { size: image.size(), image: Mutex::new(image) }
     }
 
+    /// The image as it is now.
+    pub fn image(&self) -> Image {
+        self.image.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn check(&self, offset: u64, len: usize) -> KResult<()> {
         match offset.checked_add(len as u64) {
             Some(end) if end <= self.size => Ok(()),

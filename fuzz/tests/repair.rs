@@ -1,14 +1,21 @@
-//! The repair of checksums, judged by `e2fsck` and by the seeds that `mke2fs` made.
+//! The repair of checksums, judged by `e2fsck` and by the seeds that `mke2fs` and `mkfs.exfat` made.
 //!
 //! `RUMP_FUZZ_SEEDS` names the folder that the program `seeds` filled.
 
+use rump_fuzz::exfat;
 use rump_fuzz::image::{BLOCK, Image};
 use rump_fuzz::repair::repair;
 use std::path::PathBuf;
 
 fn seeds() -> Vec<(String, Image)> {
+    let seeds = seeds_of("ext2fs_walk");
+    assert!(seeds.len() > 20);
+    seeds
+}
+
+fn seeds_of(target: &str) -> Vec<(String, Image)> {
     let folder = std::env::var_os("RUMP_FUZZ_SEEDS").expect("RUMP_FUZZ_SEEDS is set by cargo xtask fuzz");
-    let folder = PathBuf::from(folder).join("ext2fs_walk");
+    let folder = PathBuf::from(folder).join(target);
     let mut seeds: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -18,7 +25,6 @@ fn seeds() -> Vec<(String, Image)> {
         })
         .collect();
     seeds.sort_by(|one, other| one.0.cmp(&other.0));
-    assert!(seeds.len() > 20);
     seeds
 }
 
@@ -42,6 +48,34 @@ fn what_is_right_stays_as_it_is() {
         repair(&mut repaired);
         let changed = differences(&image, &repaired);
         assert!(changed.is_empty(), "{name}: bytes {changed:x?}");
+    }
+}
+
+#[test]
+fn sums_of_exfat_are_those_of_its_maker() {
+    let seeds = seeds_of("exfat_walk");
+    assert!(seeds.len() > 2);
+    for (name, image) in seeds {
+        let mut repaired = image.clone();
+        exfat::repair(&mut repaired);
+        assert_eq!(differences(&image, &repaired), [0; 0], "{name}");
+        // The serial number, and the attributes of a file.
+        let mut changed = image.clone();
+        let holding = |byte: &[u8; 2]| {
+            image.numbers().into_iter().find_map(|number| {
+                let mut block = [0; BLOCK];
+                image.read(u64::from(number) * BLOCK as u64, &mut block);
+                let at = (0..BLOCK).step_by(32).find(|at| block[*at] == byte[0] && block[at + 1] == byte[1]);
+                at.map(|at| u64::from(number) * BLOCK as u64 + at as u64)
+            })
+        };
+        let file = holding(&[0x85, 3]).unwrap_or_else(|| panic!("{name} has no file of three entries more"));
+        for at in [100, file + 4] {
+            changed.write(at, &[0x5a]);
+        }
+        let before = differences(&image, &changed).len();
+        exfat::repair(&mut changed);
+        assert!(differences(&image, &changed).len() > before + 1, "{name}");
     }
 }
 

@@ -12,8 +12,13 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// Each target with the longest input that it is given.
-const TARGETS: &[(&str, u32)] =
-    &[("ext2fs_walk", 400_000), ("cd9660_walk", 200_000), ("msdos_walk", 100_000), ("partitions", 40_000)];
+const TARGETS: &[(&str, u32)] = &[
+    ("ext2fs_walk", 400_000),
+    ("cd9660_walk", 200_000),
+    ("msdos_walk", 100_000),
+    ("exfat_walk", 120_000),
+    ("partitions", 40_000),
+];
 
 /// What instruments a target for libFuzzer.
 const RUSTFLAGS: &str = "--cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module \

@@ -62,6 +62,20 @@ pub const DEFECTS: &[Defect] = &[
         check: "    volume.sectors().device().write_at(at, &bytes)?;",
         becomes: "",
     },
+    Defect {
+        name: "clusters of exFAT that are free before their name is gone",
+        target: "exfat-4k",
+        file: "kpi/rump-dosfs/src/transaction/commit.rs",
+        check: "        let epoch = core::mem::take(&mut state.epoch);",
+        becomes: "        let freed = core::mem::take(&mut state.epoch.freed);\n        free(volume, &mut state, freed);\n        let epoch = core::mem::take(&mut state.epoch);",
+    },
+    Defect {
+        name: "directories of exFAT that come before the table",
+        target: "exfat-4k",
+        file: "kpi/rump-dosfs/src/transaction/commit.rs",
+        check: "for kind in [Kind::Table, Kind::Directory] {",
+        becomes: "for kind in [Kind::Directory, Kind::Table] {",
+    },
 ];
 
 const SOURCES: &[&str] = &[

@@ -26,6 +26,7 @@ pub use rump_kpi::{KError, KResult};
 pub fn components() -> Vec<kpi::Component> {
     let mut all = vec![rumpfs_tmpfs::component(), rumpfs_kernfs::component(), rumpfs_ext2fs::component()];
     all.push(rumpfs_cd9660::component());
+    all.push(rumpfs_exfat::component());
     all.push(rumpfs_msdos::component());
     all.extend(rumpdev_disk::components());
     all

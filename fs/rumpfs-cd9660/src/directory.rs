@@ -4,7 +4,7 @@
 //! each. A file of several extents has a record for each, one after the other, with the same identifier.
 
 use crate::error::Error;
-use crate::inode::Directory;
+use crate::inode::{self, Body, Directory};
 use crate::layout::{SECTOR, flag};
 use crate::name::{Name, Naming};
 use crate::record::{MOST, Record, Role};
@@ -182,6 +182,46 @@ pub fn lookup(volume: &Volume, directory: &Directory, name: &[u8]) -> Result<Opt
         found.is_none()
     })?;
     Ok(found)
+}
+
+/// Shows the record at this place. Errors: EFTYPE, EIO, those of `show`.
+pub fn record_at(
+    volume: &Volume,
+    at: u64,
+    show: &mut dyn FnMut(&Record<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut bytes = [0; MOST];
+    let record = Records::new(volume, at, u64::MAX).next(&mut bytes)?;
+    record.map_or(Ok(()), |record| show(&record))
+}
+
+/// Shows the record by which its parent names a directory. Errors: EFTYPE, EIO, those of `show`.
+pub fn naming_record(
+    volume: &Volume,
+    directory: &Directory,
+    show: &mut dyn FnMut(&Record<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let Body::Directory(parent) = inode::load(volume, parent(volume, directory)?)?.body else {
+        return Ok(());
+    };
+    let (last_parent, last) = *volume.named_last.lock();
+    let begin = if last_parent == parent.ino() { last } else { parent.start };
+    for (from, to) in [(begin, parent.end()), (parent.start, begin)] {
+        let mut records = Records::new(volume, from, to);
+        let mut bytes = [0; MOST];
+        while let Some(record) = records.next(&mut bytes)? {
+            let block = match record.role() {
+                Role::Entry if record.is_directory() => Some(record.block()),
+                Role::Entry => RockRidge::read(volume, &record)?.child.map(u64::from),
+                Role::Own | Role::Parent => None,
+            };
+            if block.is_some_and(|block| volume.byte_of(block) == directory.start) {
+                *volume.named_last.lock() = (parent.ino(), record.at);
+                return show(&record);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The parent: what Rock Ridge says for a directory that was relocated, else what the second record names.

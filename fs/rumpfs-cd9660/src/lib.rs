@@ -1,7 +1,7 @@
 //! ISO 9660, for reading.
 //!
 //! Supported: levels 1 to 3 with files of several extents, the names of ISO 9660:1999 (enhanced), Joliet, Rock Ridge
-//! with relocated directories, zisofs of both versions, several sessions, and images that are cut short.
+//! with relocated directories, attributes and lists as libisofs stores them (AAIP), zisofs of both versions, several sessions, and images that are cut short.
 //! Interleaved files and the sparse files of Rock Ridge are listed, and their content is refused.
 //!
 //! References: ECMA-119 4th edition (ISO 9660 with its amendment of 1999); IEEE P1281 (SUSP 1.12) and P1282 (RRIP
@@ -12,13 +12,14 @@
 //! names share a number that is made of what they share, see `links`.
 //!
 //! Where a value is stored in both byte orders, the little-endian one counts. Every range is checked against the
-//! device when it is read. Locks (the shards of the cache, the table of links, the unpacked blocks) are leaves, and
-//! none is held during I/O.
+//! device when it is read. Locks (the shards of the cache, the table of links, the unpacked blocks, the place of the
+//! record asked for last) are leaves, and none is held during I/O.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+mod aaip;
 mod content;
 mod descriptor;
 mod directory;

@@ -1,5 +1,6 @@
 //! Translation to rump-kpi, nothing else.
 
+use crate::aaip::{self, Attribute};
 use crate::content::Coding;
 use crate::directory;
 use crate::inode::{self, Body, Directory, Inode};
@@ -59,7 +60,7 @@ impl FileSystem for Mounted {
 
     fn node(&self, ino: Ino) -> KResult<Arc<dyn Node>> {
         let inode = inode::load(&self.volume, ino)?;
-        Ok(Arc::new(IsoNode { volume: self.volume.clone(), inode }))
+        Ok(Arc::new(IsoNode { volume: self.volume.clone(), ino, inode }))
     }
 
     fn attr(&self, ino: Ino) -> KResult<Attr> {
@@ -85,6 +86,8 @@ impl FileSystem for Mounted {
                     | Capabilities::SYMLINKS
                     | Capabilities::SPECIAL
                     | Capabilities::OWNERS
+                    | Capabilities::XATTRS
+                    | Capabilities::ACLS
             }
             _ => Capabilities::empty(),
         }
@@ -93,10 +96,18 @@ impl FileSystem for Mounted {
 
 struct IsoNode {
     volume: Arc<Volume>,
+    ino: Ino,
     inode: Inode,
 }
 
 impl IsoNode {
+    fn xattrs(&self) -> KResult<Vec<Attribute>> {
+        match (self.volume.naming(), self.volume.links.place(self.ino)) {
+            (Naming::RockRidge, Some(at)) => Ok(aaip::attributes(&self.volume, at, &self.inode)?),
+            _ => Ok(Vec::new()),
+        }
+    }
+
     fn directory(&self) -> KResult<&Directory> {
         match &self.inode.body {
             Body::Directory(directory) => Ok(directory),
@@ -149,5 +160,17 @@ impl Node for IsoNode {
             Body::Symlink(target) => Ok(target.clone()),
             _ => Err(Errno::EINVAL.into()),
         }
+    }
+
+    fn xattr(&self, name: &[u8]) -> KResult<Vec<u8>> {
+        let found = self.xattrs()?.into_iter().find(|attribute| attribute.name == name);
+        Ok(found.ok_or(Errno::ENOATTR)?.value)
+    }
+
+    fn list_xattrs(&self) -> KResult<Vec<Vec<u8>>> {
+        let mut names: Vec<Vec<u8>> = self.xattrs()?.into_iter().map(|attribute| attribute.name).collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
     }
 }

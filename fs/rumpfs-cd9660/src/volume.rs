@@ -7,6 +7,7 @@ use crate::options::Options;
 use crate::zisofs::Unpacked;
 use alloc::sync::Arc;
 use rump_kpi::cache::{Block, BlockCache};
+use rump_kpi::sync::Mutex;
 use rump_kpi::{BlockDevice, Ino};
 
 /// Metadata is read in pieces of this size, since directories lie beside each other.
@@ -28,6 +29,8 @@ pub struct Volume {
     pub links: Links,
     /// Blocks of compressed files.
     pub unpacked: Unpacked,
+    /// The parent that was asked last for the record of a directory, and where that was: a walk asks for the next one.
+    pub named_last: Mutex<(Ino, u64)>,
 }
 
 /// Bytes at the begin of system use fields that are not for Rock Ridge.
@@ -70,6 +73,7 @@ impl Volume {
             options,
             links: Links::default(),
             unpacked: Unpacked::default(),
+            named_last: Mutex::new((Ino(0), 0)),
         }
     }
 

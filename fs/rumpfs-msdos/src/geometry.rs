@@ -11,9 +11,12 @@ use zerocopy::FromBytes;
 
 /// Bytes of the boot sector that are looked at.
 pub const BOOT_BYTES: usize = 512;
-const MOST_CLUSTERS_12: u64 = 4084;
-const MOST_CLUSTERS_16: u64 = 65524;
-const MOST_CLUSTERS_32: u64 = 0x0fff_fff5;
+/// Clusters that FAT12 can have.
+pub const MOST_CLUSTERS_12: u64 = 4084;
+/// Clusters that FAT16 can have.
+pub const MOST_CLUSTERS_16: u64 = 65524;
+/// Clusters that FAT32 can have.
+pub const MOST_CLUSTERS_32: u64 = 0x0fff_fff5;
 /// The number of the first cluster.
 pub const FIRST_CLUSTER: u32 = 2;
 /// Byte of the boot sector with the state, on FAT12 and FAT16.

@@ -34,6 +34,7 @@ mod fat;
 mod file;
 mod geometry;
 mod layout;
+pub mod mkfs;
 mod mount;
 mod names;
 mod namespace;

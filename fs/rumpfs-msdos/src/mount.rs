@@ -44,7 +44,7 @@ pub fn mount(
         let why = "the device ends before the volume does: it can be read, not written";
         return Err(Error::corrupt("volume", Place::Byte(device.size_bytes()), why));
     }
-    let was_clean = !probe::is_dirty(&reader);
+    let was_clean = !probe::is_dirty(&reader)?;
     let hint = probe::hint(&reader);
     let mut space = Space { free: hint.free, hint: hint.next.unwrap_or(FIRST_CLUSTER), ..Space::default() };
     if geometry.fat_bytes <= COUNTED_BYTES {

@@ -76,7 +76,7 @@ impl Mounted {
             return Ok(free);
         }
         let free = match probe::hint(&self.volume).free {
-            Some(free) if !probe::is_dirty(&self.volume) => free,
+            Some(free) if probe::is_dirty(&self.volume).is_ok_and(|is_dirty| !is_dirty) => free,
             _ => fat::count_free(&self.volume)?,
         };
         Ok(*self.counted.lock().insert(free))

@@ -96,7 +96,7 @@ fn describe(volume: &Volume) -> FileSystemInfo {
 pub fn notes(volume: &Volume) -> Vec<String> {
     let geometry = volume.geometry();
     let mut notes = Vec::new();
-    if is_dirty(volume) {
+    if is_dirty(volume).unwrap_or(false) {
         notes.push("not cleanly unmounted: fsck.fat would find what a crash left".to_string());
     }
     if volume.sectors().device().size_bytes() < geometry.size_bytes {
@@ -112,12 +112,14 @@ pub fn notes(volume: &Volume) -> Vec<String> {
     notes
 }
 
-/// Whether the boot sector or the table says that the volume was not left in order.
-pub fn is_dirty(volume: &Volume) -> bool {
+/// Whether the boot sector or the table says that the volume was not left in order. Errors: EFTYPE, EIO.
+pub fn is_dirty(volume: &Volume) -> Result<bool, Error> {
     let geometry = volume.geometry();
     let clean = crate::fat::clean_bits(geometry.width);
-    let state = Cursor::new(volume).value(1).unwrap_or(clean);
-    geometry.dirty || (clean != 0 && state & clean == 0)
+    if geometry.dirty || clean == 0 {
+        return Ok(geometry.dirty);
+    }
+    Ok(Cursor::new(volume).value(1)? & clean == 0)
 }
 
 fn tables_differ(volume: &Volume) -> Result<bool, Error> {

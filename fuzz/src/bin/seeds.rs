@@ -1,16 +1,19 @@
-//! Makes the seeds: `seeds FOLDER` fills `ext2fs_walk`, `cd9660_walk`, `msdos_walk` and `partitions` in `FOLDER`.
+//! Makes the seeds: `seeds FOLDER` fills a folder for each target in `FOLDER`.
 //!
 //! Images are as small as `mke2fs` lets them be, one for each way of storing things. Needs e2fsprogs, sfdisk, fdisk,
-//! sgdisk, xorriso, genisoimage, dosfstools and mtools; a seed with fast commits needs a loop mount, and is left out
+//! sgdisk, xorriso, genisoimage, dosfstools, mtools and exfatprogs; a seed with fast commits needs a loop mount, and is left out
 //! with a word where that is not allowed.
 #![forbid(unsafe_code)]
 
 use rump_fuzz::image::Image;
+use rump_fuzz::overlay::Overlay;
+use rump_kpi::{Component, DevNumber, Environment, FileType, KError, Mode, NewNode, TimeSpec};
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::{FileExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
 
 /// Name, size in KiB, options of `mke2fs`.
 const FORMATS: &[(&str, u64, &str)] = &[
@@ -52,6 +55,13 @@ const FAT: &[(&str, u64, &str)] = &[
     ("fat12-sectors-4k", 1024, "-F 12 -S 4096 -s 1"),
     ("fat16", 2400, "-F 16 -s 1 -n LABEL"),
     ("fat32", 36 << 10, "-F 32 -s 1"),
+];
+
+/// Name, size in KiB, options of `mkfs.exfat`.
+const EXFAT: &[(&str, u64, &str)] = &[
+    ("exfat-512", 4 << 10, "-c 512 -b 64K"),
+    ("exfat-4k", 4 << 10, "-c 4K -b 64K -L LABEL"),
+    ("exfat-64k", 8 << 10, "-c 64K"),
 ];
 
 /// Partition tables: name, size in KiB, program with its options, and what it reads.
@@ -129,6 +139,13 @@ fn make_all(folder: &Path) -> Check<usize> {
         keep(&image, &volumes.join(name))?;
         count += 1;
     }
+    let volumes = folder.join("exfat_walk");
+    told(fs::create_dir_all(&volumes), &volumes)?;
+    for (name, kib, options) in EXFAT {
+        let input = make_exfat(&scratch, *kib, options)?.encode();
+        told(fs::write(volumes.join(name), input), &volumes)?;
+        count += 1;
+    }
     let (discs, tables) = (folder.join("cd9660_walk"), folder.join("partitions"));
     told(fs::create_dir_all(&discs), &discs)?;
     told(fs::create_dir_all(&tables), &tables)?;
@@ -188,6 +205,43 @@ fn make_fat(scratch: &Path, tree: &Path, kib: u64, options: &str) -> Check<PathB
     copy.env("MTOOLS_SKIP_CHECK", "1").arg("-s").arg("-i").arg(&image);
     run(copy.args(["small", "large", "names"].map(|name| tree.join(name))).arg("::/"), "", &[0])?;
     Ok(image)
+}
+
+/// An exFAT volume with a few files. No program fills one without a mount: the driver does.
+fn make_exfat(scratch: &Path, kib: u64, options: &str) -> Check<Image> {
+    let image = empty(scratch, kib)?;
+    run(Command::new("mkfs.exfat").args(options.split(' ')).arg(&image), "", &[0])?;
+    let device = Arc::new(Overlay::new(Image::from_raw(&told(fs::read(&image), &image)?)));
+    let Component::FileSystem(driver) = rumpfs_exfat::component() else { return Err("no driver".into()) };
+    let environment = Environment::new(TimeSpec::default, |_| {});
+    let filled = (|| {
+        let volume = driver.mount(Some(device.clone()), false, "", &environment)?;
+        let root = volume.node(volume.root())?;
+        let new = |file_type| NewNode {
+            file_type,
+            mode: Mode::new(0o644),
+            uid: 0,
+            gid: 0,
+            rdev: DevNumber { major: 0, minor: 0 },
+            target: &[],
+        };
+        let folder = volume.node(root.create(b"folder", new(FileType::Directory))?)?;
+        for number in 0..20 {
+            let name = format!("a name of some length {number}");
+            folder.create(name.as_bytes(), new(FileType::Regular))?;
+        }
+        // By turns, so that the table is needed.
+        let woven =
+            [root.create(b"one", new(FileType::Regular))?, root.create(b"two", new(FileType::Regular))?];
+        for round in 0..3 {
+            for ino in woven {
+                volume.node(ino)?.write_at(round * 3000, &[b'x'; 3000])?;
+            }
+        }
+        volume.unmount()
+    })();
+    filled.map_err(|error: KError| error.to_string())?;
+    Ok(device.image())
 }
 
 fn empty(scratch: &Path, kib: u64) -> Check<PathBuf> {

@@ -10,6 +10,7 @@ extern crate alloc;
 
 pub mod chain;
 mod error;
+pub mod fresh;
 pub mod nodes;
 mod sectors;
 pub mod time;

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use torture::rig::{bytes_of, e2fsck, fsck_fat, make_fat, make_image};
+use torture::rig::{bytes_of, e2fsck, fsck_exfat, fsck_fat, make_exfat, make_fat, make_image};
 
 const DEVICE: &str = "/dev/disk0";
 const KIBIBYTES: u64 = 16 << 10;
@@ -44,11 +44,21 @@ const FAT_ROWS: &[Row] = &[
     Row { name: "fat32-4k", make: || on_fat(&["-F", "32", "-S", "4096", "-s", "1"]) },
 ];
 
+/// Those that are made and judged by exfatprogs.
+const EXFAT_ROWS: &[Row] = &[
+    Row { name: "exfat-512", make: || on_exfat(&["-c", "512"]) },
+    Row { name: "exfat-4k", make: || on_exfat(&["-c", "4K"]) },
+];
+
 fn rows() -> Vec<Row> {
     let mut rows = ext_rows();
     match interop::program::lacks(&["mkfs.fat", "fsck.fat"]) {
         None => rows.extend(FAT_ROWS),
         Some(missing) => interop::suite::note_absence("conformance of FAT", missing),
+    }
+    match interop::program::lacks(&["mkfs.exfat", "fsck.exfat"]) {
+        None => rows.extend(EXFAT_ROWS),
+        Some(missing) => interop::suite::note_absence("conformance of exFAT", missing),
     }
     rows
 }
@@ -104,14 +114,23 @@ fn on_fat(arguments: &[&str]) -> Result<Mounted, String> {
     })
 }
 
+/// An exFAT file system by mkfs.exfat, with fsck.exfat's word at the end.
+fn on_exfat(arguments: &[&str]) -> Result<Mounted, String> {
+    let device = MemDevice::new(make_exfat(KIBIBYTES, arguments)?);
+    mounted("exfat", Some(device.clone()), move || {
+        fsck_exfat(&bytes_of(&*device)?, "-n", &[0], &Scratch::new("conformance")?).map(drop)
+    })
+}
+
 fn mounted(
     fs_type: &str,
     device: Option<Arc<dyn BlockDevice>>,
     judge: impl FnOnce() -> Result<(), String> + 'static,
 ) -> Result<Mounted, String> {
     let host = SimHost::new(1);
-    // FAT has even seconds alone.
-    host.set_tick(Duration::from_secs(if fs_type == "msdos" { 3 } else { 1 }));
+    // FAT has even seconds alone, exFAT for the times of access.
+    let is_coarse = matches!(fs_type, "msdos" | "exfat");
+    host.set_tick(Duration::from_secs(if is_coarse { 3 } else { 1 }));
     let mut builder = Kernel::builder(host).component(folding::component());
     for component in rumpkit::components() {
         builder = builder.component(component);

@@ -12,6 +12,7 @@ pub mod rump;
 pub mod source;
 pub mod suite;
 pub mod tree;
+pub mod uml;
 
 /// What a check answers: nothing, or what is wrong.
 pub type Check<T = ()> = Result<T, String>;

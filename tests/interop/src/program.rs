@@ -1,9 +1,11 @@
 //! Runs programs under a limit of time.
 
 use crate::{Check, context};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::OsStr;
 use std::io::Read;
-use std::process::{Command, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,6 +37,19 @@ impl Finished {
 
 /// Runs to the end or to the limit, whichever comes first.
 pub fn run_within(command: &mut Command, limit: Duration) -> Check<Finished> {
+    run_until(command, limit, |child| drop(child.kill()))
+}
+
+/// As [`run_within`], for a program that starts others: they end with it.
+pub fn run_group_within(command: &mut Command, limit: Duration) -> Check<Finished> {
+    run_until(command.process_group(0), limit, |child| {
+        if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    })
+}
+
+fn run_until(command: &mut Command, limit: Duration, kill: impl Fn(&mut Child)) -> Check<Finished> {
     let name = command.get_program().to_string_lossy().into_owned();
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = context(child, &name)?;
@@ -45,7 +60,7 @@ pub fn run_within(command: &mut Command, limit: Duration) -> Check<Finished> {
         match context(child.try_wait(), &name)? {
             Some(status) => break (status.code(), false),
             None if Instant::now() >= deadline => {
-                let _ = child.kill();
+                kill(&mut child);
                 let _ = child.wait();
                 break (None, true);
             }

@@ -1,7 +1,7 @@
 //! Recovery by ours and by e2fsck, and what has to be there afterwards.
 
 use crate::random::Random;
-use crate::rig::{Family, Kind, Rig, bytes_of, e2fsck, fsck_fat};
+use crate::rig::{Family, Kind, Rig, bytes_of, e2fsck};
 use crate::states::Player;
 use crate::workload::{Durable, Record, check_units};
 use interop::image::Scratch;
@@ -37,15 +37,26 @@ pub fn judge(record: &Record, seed: u64, cuts: usize) -> Check<Account> {
         account.compared += durable.len() as u64;
         let place =
             |what| format!("seed {seed}, cut {index} (after {cut} of {} events): {what}", player.count());
-        if record.family == Family::Fat {
+        if record.family != Family::Ext {
             let moving = record.moves.iter().any(|(begin, end)| (*begin..=*end).contains(&cut));
-            by_fsck_fat(&image, &durable, moving, &scratch).map_err(place)?;
+            by_fsck(record.family, &image, &durable, moving, &scratch).map_err(place)?;
             continue;
         }
         by_ours(&image, &durable, &scratch).map_err(|what| place(format!("our recovery: {what}")))?;
         by_e2fsck(&image, &durable, &scratch).map_err(|what| place(format!("e2fsck's recovery: {what}")))?;
     }
     Ok(account)
+}
+
+/// Judges what a workload left on a device that works again: all that was durable is there.
+pub fn judge_end(record: &Record, image: &[u8], scratch: &Scratch) -> Check {
+    let durable: Vec<&Durable> =
+        record.durable.iter().filter(|durable| durable.until == usize::MAX).collect();
+    let moving = record.moves.iter().any(|(_, end)| *end == usize::MAX);
+    match record.family {
+        Family::Fat | Family::Exfat => by_fsck(record.family, image, &durable, moving, scratch),
+        Family::Ext => by_e2fsck(image, &durable, scratch),
+    }
 }
 
 fn hash(image: &[u8]) -> u64 {
@@ -59,7 +70,7 @@ fn hash(image: &[u8]) -> u64 {
 fn by_ours(image: &[u8], durable: &[&Durable], scratch: &Scratch) -> Check {
     let device = MemDevice::new(image.to_vec());
     let rig = Rig::mount(Kind::Writing(Family::Ext, device.clone()))?;
-    check_tree(rig.process(), durable)?;
+    check_tree(rig.process(), durable, Length::Exact)?;
     rig.unmount()?;
     e2fsck(&bytes_of(&*device)?, "-fn", &[0], scratch).map(drop)
 }
@@ -68,41 +79,35 @@ fn by_ours(image: &[u8], durable: &[&Durable], scratch: &Scratch) -> Check {
 fn by_e2fsck(image: &[u8], durable: &[&Durable], scratch: &Scratch) -> Check {
     let repaired = e2fsck(image, "-fy", &[0, 1], scratch)?;
     let rig = Rig::mount(Kind::Reading(Family::Ext, MemDevice::new(repaired)))?;
-    check_tree(rig.process(), durable)
+    check_tree(rig.process(), durable, Length::Exact)
 }
 
-/// FAT has nothing to recover by: what is there has to be sound as it is, but for clusters that nobody has. fsck.fat
-/// finds nothing worse, and leaves it as it was. Only while a rename is on its way may a file have two names.
-fn by_fsck_fat(image: &[u8], durable: &[&Durable], moving: bool, scratch: &Scratch) -> Check {
-    let as_it_is = Rig::mount(Kind::Reading(Family::Fat, MemDevice::new(image.to_vec())))?;
-    check_tree(as_it_is.process(), durable).map_err(|what| format!("before fsck.fat: {what}"))?;
-    let (repaired, said) = fsck_fat(image, "-a", &[0, 1], scratch)?;
-    let harm = [
-        "shares clusters",
-        "free cluster",
-        "bad cluster",
-        "invalid",
-        "Bad ",
-        "Circular",
-        "chain length is <",
-    ];
-    let is_harm =
-        |line: &&str| harm.iter().any(|harm| line.contains(harm)) && !line.contains("Free cluster summary");
+/// FAT and exFAT have nothing to recover by: what is there has to be sound as it is, but for clusters that nobody has
+/// and chains that are longer than their files. The judge finds nothing worse, and leaves it as it was. Only while a
+/// rename is on its way may a file have two names.
+fn by_fsck(family: Family, image: &[u8], durable: &[&Durable], moving: bool, scratch: &Scratch) -> Check {
+    let as_it_is = Rig::mount(Kind::Reading(family, MemDevice::new(image.to_vec())))?;
+    check_tree(as_it_is.process(), durable, Length::Exact).map_err(|what| format!("before fsck: {what}"))?;
+    let (repaired, said) = family.repair(image, scratch)?;
+    let is_harm = |line: &&str| {
+        family.harm().iter().any(|harm| line.contains(harm)) && !line.contains("Free cluster summary")
+    };
     if let Some(line) = said.lines().find(is_harm).filter(|_| !moving) {
-        return Err(format!("fsck.fat found worse than lost clusters: {line}\n{said}"));
+        return Err(format!("fsck found worse than lost clusters: {line}\n{said}"));
     }
     // A folder that had two names it repairs in two steps.
-    let repaired = if moving { fsck_fat(&repaired, "-a", &[0, 1], scratch)?.0 } else { repaired };
-    fsck_fat(&repaired, "-n", &[0], scratch)?;
-    let after = Rig::mount(Kind::Reading(Family::Fat, MemDevice::new(repaired)))?;
-    check_tree(after.process(), durable).map_err(|what| format!("after fsck.fat: {what}\n{said}"))?;
-    if moving { Ok(()) } else { goes_on(image, durable, scratch) }
+    let repaired = if moving { family.repair(&repaired, scratch)?.0 } else { repaired };
+    family.check_clean(&repaired, scratch)?;
+    let after = Rig::mount(Kind::Reading(family, MemDevice::new(repaired)))?;
+    check_tree(after.process(), durable, Length::after_repair_of(family))
+        .map_err(|what| format!("after fsck: {what}\n{said}"))?;
+    if moving { Ok(()) } else { goes_on(family, image, durable, scratch) }
 }
 
-/// Whoever writes to such a volume without asking fsck.fat does no harm either.
-fn goes_on(image: &[u8], durable: &[&Durable], scratch: &Scratch) -> Check {
+/// Whoever writes to such a volume without asking the judge does no harm either.
+fn goes_on(family: Family, image: &[u8], durable: &[&Durable], scratch: &Scratch) -> Check {
     let device = MemDevice::new(image.to_vec());
-    let rig = Rig::mount(Kind::Writing(Family::Fat, device.clone()))?;
+    let rig = Rig::mount(Kind::Writing(family, device.clone()))?;
     for number in 0..8 {
         let flags = OpenFlags::CREAT | OpenFlags::RDWR;
         let fd = context(rig.process().open(format!("new {number}"), flags, Mode::new(0o644)), "a new file")?;
@@ -110,30 +115,52 @@ fn goes_on(image: &[u8], durable: &[&Durable], scratch: &Scratch) -> Check {
         context(rig.process().close(fd), "a new file")?;
     }
     rig.unmount()?;
-    let (repaired, said) = fsck_fat(&bytes_of(&*device)?, "-a", &[0, 1], scratch)?;
-    if said.contains("shares clusters") {
+    let (repaired, said) = family.repair(&bytes_of(&*device)?, scratch)?;
+    if said.contains("shares clusters") || said.contains("allocated for the other file") {
         return Err(format!("new files take clusters of others\n{said}"));
     }
-    let after = Rig::mount(Kind::Reading(Family::Fat, MemDevice::new(repaired)))?;
-    check_tree(after.process(), durable)
-        .map_err(|what| format!("after new files and fsck.fat: {what}\n{said}"))
+    let after = Rig::mount(Kind::Reading(family, MemDevice::new(repaired)))?;
+    check_tree(after.process(), durable, Length::after_repair_of(family))
+        .map_err(|what| format!("after new files and fsck: {what}\n{said}"))
 }
 
-fn check_tree(process: &Process, durable: &[&Durable]) -> Check {
+/// How long a durable file has to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Length {
+    /// As long as it was.
+    Exact,
+    /// fsck.exfat, where the table goes on behind the end of a file, takes the end of its last cluster for that of the
+    /// file: zeros come behind what was there.
+    OrWholeClusters,
+}
+
+impl Length {
+    fn after_repair_of(family: Family) -> Self {
+        if family == Family::Exfat { Self::OrWholeClusters } else { Self::Exact }
+    }
+}
+
+fn check_tree(process: &Process, durable: &[&Durable], length: Length) -> Check {
     for durable in durable {
-        check_durable(process, durable).map_err(|what| format!("{}: {what}", durable.path))?;
+        check_durable(process, durable, length).map_err(|what| format!("{}: {what}", durable.path))?;
     }
     check_folder(process, ".", 0)
 }
 
-fn check_durable(process: &Process, durable: &Durable) -> Check {
+fn check_durable(process: &Process, durable: &Durable, length: Length) -> Check {
     let Some(expected) = &durable.expected else {
         return match process.lstat(&durable.path) {
             Ok(_) => Err("is back although its removal was durable".into()),
             Err(_) => Ok(()),
         };
     };
-    let content = read(process, &durable.path)?;
+    let mut content = read(process, &durable.path)?;
+    let cluster = context(process.statvfs("."), "statvfs")?.block_size as usize;
+    let behind = content.get(expected.content.len()..).unwrap_or_default();
+    let is_rounded = content.len() == expected.content.len().next_multiple_of(cluster);
+    if length == Length::OrWholeClusters && is_rounded && behind.iter().all(|byte| *byte == 0) {
+        content.truncate(expected.content.len());
+    }
     if content != expected.content {
         let length = content.iter().zip(&expected.content).take_while(|(a, b)| a == b).count();
         let sizes = (content.len(), expected.content.len());

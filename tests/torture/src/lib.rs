@@ -8,11 +8,14 @@
 //!   order, and torn.
 //! - [`judge`] recovers and compares.
 //!
+//! Faults: the same workload over a device one of whose reads or writes fails ([`faults`]).
+//!
 //! Random operations: [`fsx`] on one file, [`model`] on a tree, [`threads`] by many at once; each against what it
 //! knows has to be there, on any file system that a [`rig`] can mount, and with e2fsck's word at the end.
 
 #![forbid(unsafe_code)]
 
+pub mod faults;
 pub mod fsx;
 pub mod judge;
 pub mod model;

@@ -23,6 +23,8 @@ pub enum Family {
     Ext,
     /// FAT: dosfstools.
     Fat,
+    /// exFAT: exfatprogs.
+    Exfat,
 }
 
 impl Family {
@@ -31,6 +33,7 @@ impl Family {
         match self {
             Self::Ext => "ext2fs",
             Self::Fat => "msdos",
+            Self::Exfat => "exfat",
         }
     }
 
@@ -39,6 +42,47 @@ impl Family {
         match self {
             Self::Ext => e2fsck(image, "-fn", &[0], scratch).map(drop),
             Self::Fat => fsck_fat(image, "-n", &[0], scratch).map(drop),
+            Self::Exfat => fsck_exfat(image, "-n", &[0], scratch).map(drop),
+        }
+    }
+
+    /// The judge repairs; answers the image afterwards, and what it said.
+    pub fn repair(self, image: &[u8], scratch: &Scratch) -> Check<(Vec<u8>, String)> {
+        match self {
+            Self::Ext => e2fsck(image, "-fy", &[0, 1], scratch).map(|image| (image, String::new())),
+            Self::Fat => fsck_fat(image, "-a", &[0, 1], scratch),
+            Self::Exfat => fsck_exfat(image, "-y", &[0, 1], scratch),
+        }
+    }
+
+    /// What a judge says of damage that no power cut may do where nothing is there to recover by.
+    pub fn harm(self) -> &'static [&'static str] {
+        match self {
+            Self::Ext => &[],
+            Self::Fat => &[
+                "shares clusters",
+                "free cluster",
+                "bad cluster",
+                "invalid",
+                "Bad ",
+                "Circular",
+                "chain length is <",
+            ],
+            Self::Exfat => &[
+                "allocated for the other file",
+                "marked as free",
+                "BAD cluster",
+                "broken",
+                "less clusters",
+                "wrong",
+                "too few",
+                "greater than",
+                "unknown entry",
+                "cyclic",
+                "not divisible",
+                "first cluster",
+                "no Fat chain",
+            ],
         }
     }
 
@@ -47,6 +91,7 @@ impl Family {
         interop::program::lacks(match self {
             Self::Ext => &["mke2fs", "tune2fs", "e2fsck"],
             Self::Fat => &["mkfs.fat", "fsck.fat"],
+            Self::Exfat => &["mkfs.exfat", "fsck.exfat"],
         })
     }
 }
@@ -82,6 +127,7 @@ impl Format {
         match self.family {
             Family::Ext => make(kibibytes, arguments, self.defaults),
             Family::Fat => make_fat(kibibytes, arguments),
+            Family::Exfat => make_exfat(kibibytes, arguments),
         }
     }
 }
@@ -98,6 +144,10 @@ const fn fat(name: &'static str, kibibytes: u64, arguments: &'static [&'static s
     Format { family: Family::Fat, ..format(name, kibibytes, arguments) }
 }
 
+const fn exfat(name: &'static str, kibibytes: u64, arguments: &'static [&'static str]) -> Format {
+    Format { family: Family::Exfat, ..format(name, kibibytes, arguments) }
+}
+
 /// The formats.
 pub const FORMATS: &[Format] = &[
     format("ext4", 16 << 10, &["-t", "ext4"]),
@@ -112,6 +162,10 @@ pub const FORMATS: &[Format] = &[
     Format { roomy: &["-F", "16", "-s", "4"], ..fat("fat16", 12 << 10, &["-F", "16", "-s", "1"]) },
     fat("fat32", 12 << 10, &["-F", "32", "-s", "1"]),
     fat("fat32-4k", 12 << 10, &["-F", "32", "-S", "4096", "-s", "1"]),
+    // So small that clusters are taken again.
+    exfat("exfat-512", 12 << 10, &["-c", "512", "-b", "64K"]),
+    exfat("exfat-4k", 12 << 10, &["-c", "4K", "-b", "64K"]),
+    Format { roomy: &["-c", "4K"], ..exfat("exfat-16k", 16 << 10, &["-c", "16K", "-b", "64K"]) },
 ];
 
 /// What to mount.
@@ -266,15 +320,38 @@ pub fn fsck_fat(image: &[u8], how: &str, accepted: &[i32], scratch: &Scratch) ->
     Err(format!("fsck.fat {how}: {}\n{said}", finished.verdict()))
 }
 
+/// Runs fsck.exfat, which has to end with one of the `accepted` statuses; answers the image afterwards, and what it
+/// said.
+pub fn fsck_exfat(image: &[u8], how: &str, accepted: &[i32], scratch: &Scratch) -> Check<(Vec<u8>, String)> {
+    let path = scratch.path("image");
+    context(std::fs::write(&path, image), path.display())?;
+    let finished = run_within(Command::new("fsck.exfat").arg(how).arg(&path), PATIENCE)?;
+    let said = String::from_utf8_lossy(&finished.stdout).into_owned();
+    let is_right = accepted.contains(&1) || (said.contains(": clean. ") && !said.contains("ERROR"));
+    if finished.status.is_some_and(|status| accepted.contains(&status)) && is_right {
+        return Ok((context(std::fs::read(&path), path.display())?, said));
+    }
+    Err(format!("fsck.exfat {how}: {}\n{said}", finished.verdict()))
+}
+
 /// Makes an image of this size with mkfs.fat; answers its bytes.
 pub fn make_fat(kibibytes: u64, arguments: &[&str]) -> Check<Vec<u8>> {
+    make_by("mkfs.fat", kibibytes, arguments)
+}
+
+/// Makes an image of this size with mkfs.exfat; answers its bytes.
+pub fn make_exfat(kibibytes: u64, arguments: &[&str]) -> Check<Vec<u8>> {
+    make_by("mkfs.exfat", kibibytes, arguments)
+}
+
+fn make_by(program: &str, kibibytes: u64, arguments: &[&str]) -> Check<Vec<u8>> {
     let scratch = Scratch::new("torture")?;
     let path = scratch.path("image");
     let file = context(std::fs::File::create(&path), path.display())?;
     context(file.set_len(kibibytes << 10), path.display())?;
-    let finished = run_within(Command::new("mkfs.fat").args(arguments).arg(&path), PATIENCE)?;
+    let finished = run_within(Command::new(program).args(arguments).arg(&path), PATIENCE)?;
     if finished.status != Some(0) {
-        return Err(format!("mkfs.fat: {}", finished.verdict()));
+        return Err(format!("{program}: {}", finished.verdict()));
     }
     context(std::fs::read(&path), path.display())
 }

@@ -7,9 +7,9 @@ use crate::random::Random;
 use crate::rig::{Family, Kind, Rig};
 use interop::{Check, context};
 use rumpkit::dev::{MemDevice, Recorder};
-use rumpkit::kpi::Capabilities;
+use rumpkit::kpi::{BlockDevice, Capabilities};
 use rumpkit::{AtFlags, Fd, KResult, Mode, OpenFlags, Process, XattrFlags};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Bytes of a unit.
@@ -53,6 +53,8 @@ pub struct Record {
     pub family: Family,
     /// Renames that were not durable yet: events that had happened when each began, and when it was.
     pub moves: Vec<(usize, usize)>,
+    /// Calls that failed, the unmount among them.
+    pub failures: u64,
 }
 
 struct File {
@@ -75,46 +77,102 @@ struct Workload {
     held: VecDeque<Fd>,
     has_xattrs: bool,
     moves: Vec<(usize, usize)>,
+    /// Names that the operation at hand changes.
+    touched: Vec<String>,
+    /// Names of which nothing is known, since an operation on them failed: nobody uses them any more.
+    unknown: BTreeSet<String>,
 }
 
-/// Runs `operations` on the file system in `before`.
+/// Runs `operations` on the file system in `before`; all have to go well.
 pub fn run(family: Family, before: Vec<u8>, seed: u64, operations: u64) -> Check<Record> {
     let device = Recorder::new(MemDevice::new(before.clone()));
-    let rig = Rig::mount(Kind::Writing(family, device.clone()))?;
-    let can = context(rig.process().capabilities("."), "capabilities")?;
-    let mut workload = Workload {
-        process: rig.process().fork(),
-        rig,
-        device: device.clone(),
-        random: Random::new(seed),
-        files: BTreeMap::new(),
-        next_id: 1,
-        version: 0,
-        durable: Vec::new(),
-        changed: BTreeMap::new(),
-        held: VecDeque::new(),
-        has_xattrs: can.contains(Capabilities::XATTRS),
-        moves: Vec::new(),
-    };
-    for folder in 0..FOLDERS {
-        workload
-            .process
-            .mkdir(format!("d{folder}"), Mode::new(0o755))
-            .map_err(|error| format!("mkdir: {error}"))?;
-    }
+    let mut workload = Workload::mount(family, device, seed)?;
+    workload.folders().map_err(|error| format!("mkdir: {error}"))?;
     for number in 0..operations {
         workload.step().map_err(|error| format!("seed {seed}, operation {number}: {error}"))?;
     }
-    let Workload { rig, process, durable, moves, .. } = workload;
-    process.exit();
-    rig.unmount()?;
-    Ok(Record { before, device, durable, family, moves })
+    let (record, ended) = workload.finish(family, before);
+    ended.map(|()| record)
+}
+
+/// The same on a device that may fail, and goes on then. Fails if it cannot be mounted.
+pub fn run_on(
+    family: Family,
+    before: Vec<u8>,
+    device: Arc<dyn BlockDevice>,
+    seed: u64,
+    operations: u64,
+) -> Check<Record> {
+    let mut workload = Workload::mount(family, Recorder::new(device), seed)?;
+    let mut failures = u64::from(workload.folders().is_err());
+    for _ in 0..operations {
+        if workload.step().is_err() {
+            failures += 1;
+            workload.forget();
+        }
+    }
+    let (mut record, ended) = workload.finish(family, before);
+    record.failures = failures + u64::from(ended.is_err());
+    Ok(record)
 }
 
 impl Workload {
+    fn mount(family: Family, device: Arc<Recorder>, seed: u64) -> Check<Self> {
+        let rig = Rig::mount(Kind::Writing(family, device.clone()))?;
+        let can = context(rig.process().capabilities("."), "capabilities")?;
+        Ok(Self {
+            process: rig.process().fork(),
+            rig,
+            device,
+            random: Random::new(seed),
+            files: BTreeMap::new(),
+            next_id: 1,
+            version: 0,
+            durable: Vec::new(),
+            changed: BTreeMap::new(),
+            held: VecDeque::new(),
+            has_xattrs: can.contains(Capabilities::XATTRS),
+            moves: Vec::new(),
+            touched: Vec::new(),
+            unknown: BTreeSet::new(),
+        })
+    }
+
+    fn folders(&self) -> KResult<()> {
+        (0..FOLDERS).try_for_each(|folder| self.process.mkdir(format!("d{folder}"), Mode::new(0o755)))
+    }
+
+    /// Unmounts, which makes everything durable if it goes well.
+    fn finish(mut self, family: Family, before: Vec<u8>) -> (Record, Check) {
+        self.process.exit();
+        let changed = std::mem::take(&mut self.changed);
+        let Self { rig, durable, mut moves, device, files, unknown, .. } = self;
+        let mut record = Record { before, device, durable, family, moves: Vec::new(), failures: 0 };
+        let ended = rig.unmount();
+        let now = record.device.count();
+        if ended.is_ok() {
+            moves.iter_mut().for_each(|(_, end)| *end = now.min(*end));
+            for path in changed.into_keys().filter(|path| !unknown.contains(path)) {
+                let expected = files.get(&path).map(|file| file.expected.clone());
+                record.durable.push(Durable { path, expected, from: now, until: usize::MAX });
+            }
+        }
+        record.moves = moves;
+        (record, ended)
+    }
+
+    /// Nobody knows what an operation that failed has done: neither to what it changed, nor to what should have become
+    /// durable.
+    fn forget(&mut self) {
+        self.unknown.extend(self.touched.drain(..));
+        self.unknown.extend(std::mem::take(&mut self.changed).into_keys());
+    }
+
     fn step(&mut self) -> KResult<()> {
         let path = format!("d{}/f{}", self.random.below(FOLDERS), self.random.below(NAMES));
+        self.touched.clear();
         match self.random.below(100) {
+            _ if self.unknown.contains(&path) => Ok(()),
             0..40 => self.write(&path),
             40..50 => self.truncate(&path),
             50..62 => self.unlink(&path),
@@ -137,6 +195,7 @@ impl Workload {
             durable.until = durable.until.min(now);
         }
         self.changed.insert(path.into(), ());
+        self.touched.push(path.into());
     }
 
     fn write(&mut self, path: &str) -> KResult<()> {
@@ -195,7 +254,7 @@ impl Workload {
 
     fn rename(&mut self, path: &str) -> KResult<()> {
         let to = format!("d{}/f{}", self.random.below(FOLDERS), self.random.below(NAMES));
-        if to == path || !self.files.contains_key(path) {
+        if to == path || !self.files.contains_key(path) || self.unknown.contains(&to) {
             return Ok(());
         }
         self.touch(path);
@@ -239,6 +298,7 @@ impl Workload {
     fn fsync(&mut self, path: &str) -> KResult<()> {
         let Some(file) = self.files.get(path) else { return Ok(()) };
         let expected = file.expected.clone();
+        self.touched.push(path.into());
         let fd = self.process.open(path, OpenFlags::empty(), Mode::new(0))?;
         self.process.fsync(fd)?;
         self.end_moves();

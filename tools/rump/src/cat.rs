@@ -1,7 +1,7 @@
-//! `rump cat`: files to standard output, unbuffered but in large pieces.
+//! `rump cat`: files, and parts of images, to standard output, unbuffered but in large pieces.
 
 use crate::record::stat_path;
-use crate::session::{Failure, Place, Session};
+use crate::session::{Failure, Part, Place, Session};
 use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::{FileType, KError, Mode, OpenFlags};
 use std::ffi::OsString;
@@ -11,11 +11,19 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 /// Arguments of `rump cat`.
 #[derive(ClapArgs)]
-#[command(after_help = "Example:\n  rump cat disk.img:/etc/fstab")]
+#[command(after_help = "Examples:
+  rump cat disk.img:/etc/fstab
+  rump cat disc.iso@eltorito1 > loader     the bytes of a part, whatever is in them
+A part without a path in it is a boot image or a partition as it is; IMAGE@2:/ is the root of its file system.")]
 pub struct Args {
-    /// Files to write, as IMAGE:/PATH
+    /// Files to write, as IMAGE:/PATH, or whole parts, as IMAGE@PART
     #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
+}
+
+enum Source {
+    File(Place),
+    Part(Part),
 }
 
 enum Stop {
@@ -28,17 +36,39 @@ enum Stop {
 pub fn run(args: &Args, session: &mut Session) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let mut buffer = Vec::new();
-    for place in session.places(&args.addresses)? {
-        match copy(&place, &mut buffer, &mut out) {
+    let mut sources = Vec::new();
+    for word in &args.addresses {
+        sources.push(match session.part(word)? {
+            Some(part) => Source::Part(part),
+            None => Source::File(session.place(word)?),
+        });
+    }
+    for source in sources {
+        let (volume, path, copied) = match &source {
+            Source::File(place) => (&place.volume, &*place.path, copy(place, &mut buffer, &mut out)),
+            Source::Part(part) => (&part.volume, &b"/"[..], copy_part(part, &mut buffer, &mut out)),
+        };
+        match copied {
             Ok(()) => {}
-            Err(Stop::Nothing) => {
-                session.report(&place, &place.path, &"a device, fifo or socket has no content")
-            }
-            Err(Stop::Read(error)) => session.report(&place, &place.path, &error),
+            Err(Stop::Nothing) => session.report_in(volume, path, &"a device, fifo or socket has no content"),
+            Err(Stop::Read(error)) => session.report_in(volume, path, &error),
             Err(Stop::Write(error)) => return Err(error.into()),
         }
     }
     Ok(())
+}
+
+fn copy_part(part: &Part, buffer: &mut Vec<u8>, out: &mut impl Write) -> Result<(), Stop> {
+    buffer.resize(CHUNK_BYTES, 0);
+    let size = part.device.size_bytes();
+    let mut offset = 0;
+    while offset < size {
+        let count = usize::try_from(size - offset).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
+        part.device.read_at(offset, &mut buffer[..count]).map_err(Stop::Read)?;
+        out.write_all(&buffer[..count]).map_err(Stop::Write)?;
+        offset += count as u64;
+    }
+    out.flush().map_err(Stop::Write)
 }
 
 fn copy(place: &Place, buffer: &mut Vec<u8>, out: &mut impl Write) -> Result<(), Stop> {

@@ -61,6 +61,7 @@ const EXAMPLES: &str = "\
 An ADDRESS is IMAGE[@PARTITION|+OFFSET][:/PATH]:
   disk.img:/etc/fstab        the only file system of the image
   disk.img@2:/etc/fstab      partition 2 (a disklabel has letters: @a; GPT names work too)
+  disc.iso@eltorito1         a boot image of a CD; without a path, rump cat gives the bytes of a part
   disk.img+1M:/etc/fstab     the file system that begins at byte 1048576
 
 Examples:

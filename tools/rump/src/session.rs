@@ -9,6 +9,7 @@ use crate::progress::Progress;
 use crate::stop::Stop;
 use rumpkit::hyper::{Access, HostError};
 use rumpkit::image::{Address, Image, LockPolicy, OpenError, Selector, Survey};
+use rumpkit::kpi::BlockDevice;
 use rumpkit::{Errno, PosixHost, Process};
 use std::ffi::OsStr;
 use std::fmt::Display;
@@ -109,6 +110,14 @@ impl Place {
     }
 }
 
+/// The bytes of a part of an image, whatever is in them.
+pub struct Part {
+    /// Image and selector as the user writes them.
+    pub volume: String,
+    /// The bytes.
+    pub device: Arc<dyn BlockDevice>,
+}
+
 struct Opened {
     address: Address,
     /// Device and number of the host's file, which may have many names.
@@ -189,6 +198,21 @@ impl Session {
             return Err(Failure::Other(format!("{volume}: is open for reading only")));
         }
         Ok(Place { image: opened.image.clone(), index, volume, path })
+    }
+
+    /// The part of an image that `word` addresses, if it names one and no path in it.
+    pub fn part(&self, word: &OsStr) -> Result<Option<Part>, Failure> {
+        let address = Address::parse(&*self.host, word.as_bytes());
+        if address.has_path() || matches!(address.selector(), Selector::Only | Selector::Offset(_)) {
+            return Ok(None);
+        }
+        let image = address.image();
+        let open = || {
+            let survey = Survey::open(self.host.clone(), image, Access::Read, self.lock)?;
+            Ok(survey.bytes_of(survey.part(image, address.selector())?)?)
+        };
+        let device = open().map_err(|error| Failure::Open(escaped(image), error))?;
+        Ok(Some(Part { volume: escaped(&address.volume_text()), device }))
     }
 
     /// Which of the opened images has the file system at `address`.

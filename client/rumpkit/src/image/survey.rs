@@ -170,18 +170,48 @@ impl Survey {
         match selector {
             Selector::Only => self.choose_only(image),
             Selector::Offset(offset) => self.choose_offset(image, *offset),
-            Selector::Number(number) => self.choose_where(image, format!("partition {number}"), &|volume| {
-                volume.scheme.is_some_and(is_numbered) && volume.number == *number
-            }),
-            Selector::Name(name) => {
-                let wanted = format!("partition {}", String::from_utf8_lossy(name));
-                self.choose_where(image, wanted, &|volume| {
-                    volume.scheme.is_some()
-                        && (volume.selector.as_bytes().get(1..) == Some(name)
-                            || volume.label.as_bytes() == *name)
-                })
+            Selector::Number(_) | Selector::Name(_) => {
+                let volume = self.part(image, selector)?;
+                if matches!(volume.content, Content::Unknown) {
+                    let place = format!("({} bytes from {})", volume.size_bytes, volume.start_bytes);
+                    let wanted = format!("partition {} {place}", &volume.selector[1..]);
+                    return Err(OpenError::NoSuchVolume { wanted, choices: self.choices(image) });
+                }
+                Ok(volume.clone())
             }
         }
+    }
+
+    /// The partition that `selector` names, whatever is in it.
+    ///
+    /// # Errors
+    /// [`OpenError::NoSuchVolume`]; so for a selector that names no partition.
+    pub fn part(&self, image: &[u8], selector: &Selector) -> Result<&Volume, OpenError> {
+        let mut parts = self.volumes.iter().filter(|volume| volume.scheme.is_some());
+        let (wanted, found) = match selector {
+            Selector::Number(number) => {
+                let is_it =
+                    |volume: &&Volume| volume.scheme.is_some_and(is_numbered) && volume.number == *number;
+                (number.to_string(), parts.find(is_it))
+            }
+            Selector::Name(name) => {
+                let is_it = |volume: &&Volume| {
+                    volume.selector.as_bytes().get(1..) == Some(name) || volume.label.as_bytes() == *name
+                };
+                (String::from_utf8_lossy(name).into_owned(), parts.find(is_it))
+            }
+            Selector::Only | Selector::Offset(_) => ("without a name".into(), None),
+        };
+        let wanted = format!("partition {wanted}");
+        found.ok_or_else(|| OpenError::NoSuchVolume { wanted, choices: self.choices(image) })
+    }
+
+    /// The bytes of a volume.
+    ///
+    /// # Errors
+    /// EINVAL (it lies beyond the end of the image).
+    pub fn bytes_of(&self, volume: &Volume) -> Result<Arc<dyn BlockDevice>, KError> {
+        self.slice(volume.start_bytes, volume.size_bytes)
     }
 
     fn choose_only(&self, image: &[u8]) -> Result<Volume, OpenError> {
@@ -206,22 +236,6 @@ impl Survey {
                 image: String::from_utf8_lossy(image).into_owned(),
                 choices: many.iter().map(|volume| describe(image, volume)).collect(),
             }),
-        }
-    }
-
-    fn choose_where(
-        &self,
-        image: &[u8],
-        wanted: String,
-        accepts: &dyn Fn(&Volume) -> bool,
-    ) -> Result<Volume, OpenError> {
-        match self.volumes.iter().find(|volume| accepts(volume)) {
-            Some(volume) if !matches!(volume.content, Content::Unknown) => Ok(volume.clone()),
-            Some(volume) => {
-                let wanted = format!("{wanted} ({} bytes from {})", volume.size_bytes, volume.start_bytes);
-                Err(OpenError::NoSuchVolume { wanted, choices: self.choices(image) })
-            }
-            None => Err(OpenError::NoSuchVolume { wanted, choices: self.choices(image) }),
         }
     }
 

@@ -22,6 +22,8 @@ impl FsInfo {
     pub const LEAD: u32 = 0x4161_5252;
     /// Value of `struc_sig`.
     pub const STRUC: u32 = 0x6141_7272;
+    /// Value of `trail_sig`.
+    pub const TRAIL: u32 = 0xaa55_0000;
     /// What stands for a count or a hint that nobody knows.
     pub const UNKNOWN: u32 = 0xffff_ffff;
 

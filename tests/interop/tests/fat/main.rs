@@ -4,6 +4,7 @@
 
 mod damaged;
 mod described;
+mod linux;
 mod named;
 mod space;
 mod trees;
@@ -47,6 +48,11 @@ const ON_ONE: &[Test<Alone>] = &[
     ("loops_and_strays_are_answered", damaged::chains),
 ];
 
+const WITH_LINUX: &[Test<Alone>] = &[
+    ("linux_and_we_write_by_turns", linux::by_turns),
+    ("linux_shows_the_same_with_the_same_options", linux::options),
+];
+
 fn main() {
     let lacking =
         interop::program::lacks(&["mkfs.fat", "fsck.fat", "mcopy", "mdir", "mattrib", "minfo", "mtype"]);
@@ -60,6 +66,9 @@ fn main() {
     }
     for (name, run) in ON_ONE {
         suite.add(*name, lacking, run);
+    }
+    for (name, run) in WITH_LINUX {
+        suite.add(*name, lacking.or_else(interop::uml::lacking), run);
     }
     suite.run();
 }

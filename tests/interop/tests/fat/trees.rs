@@ -148,13 +148,20 @@ pub fn read_from_mtools(shape: &Shape) -> Check {
 }
 
 fn write(volume: &Volume, tree: &Tree) -> Check {
-    volume.write("", |process| {
-        tree.iter().try_for_each(|(path, content)| match content {
-            Some(content) => put(process, path, content),
-            None => context(process.mkdir(path, Mode::new(0o755)), path),
-        })
-    })?;
+    volume.write("", |process| put_tree(process, tree))?;
     volume.check()
+}
+
+fn put_tree(process: &Process, tree: &Tree) -> Check {
+    tree.iter().try_for_each(|(path, content)| match content {
+        Some(content) => put(process, path, content),
+        None => context(process.mkdir(path, Mode::new(0o755)), path),
+    })
+}
+
+/// Writes all that fits on a volume of this shape, names that a host cannot have as well.
+pub fn put_all(process: &Process, shape: &Shape) -> Check {
+    put_tree(process, &tree_for(shape))
 }
 
 pub fn written_and_read(shape: &Shape) -> Check {

@@ -4,14 +4,17 @@ use crate::make::Iso;
 use crate::names::info;
 use crate::source::{self, as_stored};
 use interop::program::run_ok;
-use interop::rump::view;
+use interop::rump::{run, view};
 use interop::tree::{Contents, compare, of_host};
 use interop::{Check, context};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const ISOLINUX: &str = "/usr/lib/ISOLINUX/isolinux.bin";
 const MBR: &str = "/usr/lib/ISOLINUX/isohdpfx.bin";
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the tests need besides programs.
 pub fn lacking() -> Option<&'static str> {
@@ -67,7 +70,30 @@ pub fn catalogue() -> Check {
     if theirs != 2 || ours.len() != 2 || ours[0]["size"] != length || ours[1]["size"] != 1440 << 10 {
         return Err(format!("{theirs} reported, ours: {ours:?}"));
     }
+    // As it is in the image, where the writer has put a table into it.
+    iso.run("xorriso -osirrox on -indev IMAGE -extract /boot/isolinux.bin FOLDERloader", &tree)?;
+    is_raw(&iso, "@eltorito1", &iso.beside("loader"))?;
+    is_raw(&iso, "@eltorito2", &tree.join("floppy.img"))?;
+    let finished = run(&["cat", &format!("{}@eltorito3", iso.text())], PATIENCE)?;
+    if finished.status != Some(3) || !finished.stdout.is_empty() {
+        return Err(format!("a boot image that is not there: {}", finished.verdict()));
+    }
     whole_and_parts(&iso, &tree, &["@eltorito2"])
+}
+
+/// `cat` of a part gives its bytes, those of a file.
+fn is_raw(iso: &Iso, part: &str, file: &Path) -> Check {
+    let finished = run(&["cat", &format!("{}{part}", iso.text())], PATIENCE)?;
+    let expected = context(std::fs::read(file), file.display())?;
+    match finished.status {
+        Some(0) if finished.stdout == expected => Ok(()),
+        _ => Err(format!(
+            "cat of {part}: {} bytes of {}; {}",
+            finished.stdout.len(),
+            expected.len(),
+            finished.verdict()
+        )),
+    }
 }
 
 /// The image alone is its file system, and `parts` are the floppy.
@@ -134,6 +160,7 @@ pub fn hybrid_gpt() -> Check {
     let gpt = format!("-isohybrid-mbr {MBR} {EFI} -isohybrid-gpt-basdat");
     iso.run(&format!("xorriso -as mkisofs -quiet -R {BIOS} {gpt} -o IMAGE TREE"), &tree)?;
     scheme(&info(&iso)?, "gpt")?;
+    is_raw(&iso, "@2", &tree.join("floppy.img"))?;
     whole_and_parts(&iso, &tree, &["@eltorito2", "@2"])
 }
 
@@ -144,6 +171,7 @@ pub fn appended_partition() -> Check {
     let line = "xorriso -as mkisofs -quiet -R -partition_offset 16 -append_partition 2 0x83 TREE/floppy.img -o IMAGE TREE";
     iso.run(&line.replace("TREE/floppy.img", &tree.join("floppy.img").to_string_lossy()), &tree)?;
     scheme(&info(&iso)?, "mbr")?;
+    is_raw(&iso, "@2", &tree.join("floppy.img"))?;
     whole_and_parts(&iso, &tree, &["@2"])?;
     compare(
         &as_stored(view(&iso.text(), Contents::Hashed)?),

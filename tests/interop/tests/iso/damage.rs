@@ -5,6 +5,7 @@ use crate::source;
 use interop::program::run_within;
 use interop::{Check, context};
 use rump_kpi::{BlockDevice, Component, Environment, Errno, FileSystem, FileType, Ino, KResult, TimeSpec};
+use rustix::fs::{XattrFlags, lsetxattr};
 use std::collections::HashSet;
 use std::fs;
 use std::sync::Arc;
@@ -54,9 +55,13 @@ fn images() -> Check<Vec<Vec<u8>>> {
     for (name, target) in links {
         context(std::os::unix::fs::symlink(target, tree.join(name)), name)?;
     }
+    for (name, length) in [("packed", 10), ("dir", 100), ("dir/a-name-among-many-7", 600)] {
+        let (value, flags) = (vec![b'v'; length], XattrFlags::empty());
+        context(lsetxattr(tree.join(name), "user.a-name", &value, flags), name)?;
+    }
     let mut images = Vec::new();
     for line in [
-        "xorriso -outdev IMAGE -padding 0 -hardlinks on -joliet on -map TREE / -find /packed -exec set_filter --zisofs --",
+        "xorriso -xattr any -acl on -outdev IMAGE -padding 0 -hardlinks on -joliet on -map TREE / -find /packed -exec set_filter --zisofs --",
         "genisoimage -quiet -no-pad -R -J -o IMAGE TREE",
         "genisoimage -quiet -no-pad -iso-level 4 -o IMAGE TREE",
     ] {
@@ -97,6 +102,9 @@ fn visit(volume: &dyn FileSystem, ino: Ino, pending: &mut Vec<Ino>) -> KResult<(
     let attr = volume.attr(ino)?;
     let node = volume.node(ino)?;
     assert_eq!(node.attr()?, attr);
+    for name in node.list_xattrs().unwrap_or_default() {
+        let _ = node.xattr(&name);
+    }
     match attr.file_type {
         FileType::Directory => {
             let mut names = Vec::new();

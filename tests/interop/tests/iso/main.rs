@@ -2,12 +2,15 @@
 //! bsdtar, isoinfo and blkid see.
 #![forbid(unsafe_code)]
 
+mod attributes;
 mod boot;
 mod damage;
 mod large;
+mod linux;
 mod make;
 mod names;
 mod packed;
+mod records;
 mod sessions;
 mod source;
 mod trees;
@@ -52,6 +55,8 @@ const TESTS: &[Test] = &[
         || trees::deep("xorriso -outdev IMAGE -compliance deep_paths_off:long_paths_off -map TREE /"),
         &[],
     ),
+    ("sparse_files_of_rock_ridge_are_refused", records::sparse, &[]),
+    ("attributes_and_lists", attributes::agree, &["setfattr", "setfacl"]),
     ("boot_catalogue", boot::catalogue, &["mke2fs"]),
     ("boot_floppy", boot::emulated_floppy, &["mke2fs"]),
     ("hybrid_with_mbr", boot::hybrid_mbr, &["mke2fs"]),
@@ -62,6 +67,15 @@ const TESTS: &[Test] = &[
     ("damaged_images_that_are_cut", damage::cut_images, &[]),
     ("damaged_cut_file_is_told", damage::a_cut_file_is_told, &[]),
     ("damaged_loop_is_told", damage::a_loop_is_told, &[]),
+];
+
+/// Each makes images that only root can make.
+const WITH_LINUX: &[Test] = &[
+    ("linux_shows_the_same_of_rock_ridge", linux::rock_ridge, &[]),
+    ("linux_shows_the_same_of_other_names", linux::names, &[]),
+    ("linux_shows_the_same_of_packed_files_and_sessions", linux::sessions, &[]),
+    ("linux_shows_the_same_of_rare_records", records::as_linux_shows, &["setfattr", "setfacl"]),
+    ("linux_shows_the_same_of_associated_files", records::associated, &[]),
 ];
 
 fn main() {
@@ -88,6 +102,10 @@ fn main() {
         let boot = name.starts_with("boot") || name.starts_with("hybrid");
         let lacking = lacking.or_else(|| lacks(programs)).or_else(|| boot.then(boot::lacking).flatten());
         suite.add(*name, lacking, *run);
+    }
+    for (name, run, programs) in WITH_LINUX {
+        let lacking = lacking.or(root).or_else(interop::uml::lacking);
+        suite.add(*name, lacking.or_else(|| lacks(programs)), run);
     }
     suite.run();
 }

@@ -7,11 +7,11 @@ use interop::Check;
 use interop::program::run_ok;
 use interop::rump::run;
 use interop::tree::{Contents, Tree, compare, of_host};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A tree with names that all trees can show: of letters that have case, none longer than what is allowed.
-fn tree(iso: &Iso, names: &[&str]) -> Check<std::path::PathBuf> {
+pub fn tree(iso: &Iso, names: &[&str]) -> Check<PathBuf> {
     let tree = iso.beside("tree");
     for (index, name) in names.iter().enumerate() {
         source::write(&tree, &format!("dir/{name}"), name.as_bytes())?;

@@ -34,7 +34,7 @@ pub const FORMATS: &[(&str, &[&str])] = &[
 ];
 
 /// Content of every kind of block: letters, zeros, and what cannot be packed.
-fn fill(tree: &Path) -> Check {
+pub fn fill(tree: &Path) -> Check {
     let letters: Vec<u8> = (0..).flat_map(|n: u32| format!("{n}\n").into_bytes()).take(1_300_000).collect();
     let mut mixed = letters[..200_000].to_vec();
     mixed.resize(700_000, 0);

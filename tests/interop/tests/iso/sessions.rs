@@ -7,12 +7,12 @@ use interop::tree::{Contents, compare, of_host};
 use interop::{Check, context};
 use std::fs::{self, OpenOptions};
 use std::io::{Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const SECTOR: u64 = 2048;
 
 /// Trees that grow, lose and change files from session to session.
-fn trees(iso: &Iso) -> Check<Vec<std::path::PathBuf>> {
+pub fn trees(iso: &Iso) -> Check<Vec<PathBuf>> {
     let trees: Vec<_> = (1..=3).map(|number| iso.beside(&format!("tree-{number}"))).collect();
     for (index, tree) in trees.iter().enumerate() {
         source::write(tree, "kept", b"the same in all\n")?;
@@ -30,13 +30,18 @@ fn shows(iso: &Iso, options: &str, tree: &Path) -> Check {
 }
 
 /// As xorriso writes them to media that can be written again.
+pub fn grow(iso: &Iso, trees: &[PathBuf]) -> Check {
+    iso.run("xorriso -outdev IMAGE -map TREE /", &trees[0])?;
+    trees[1..]
+        .iter()
+        .try_for_each(|tree| iso.run("xorriso -dev IMAGE -rm_r /* -- -map TREE /", tree).map(drop))
+}
+
+/// Each session shows what it was made of.
 pub fn by_xorriso() -> Check {
     let iso = Iso::new("sessions")?;
     let trees = trees(&iso)?;
-    iso.run("xorriso -outdev IMAGE -map TREE /", &trees[0])?;
-    for tree in &trees[1..] {
-        iso.run("xorriso -dev IMAGE -rm_r /* -- -map TREE /", tree)?;
-    }
+    grow(&iso, &trees)?;
     for (number, tree) in (1..).zip(&trees) {
         shows(&iso, &format!("session={number}"), tree)?;
     }
@@ -51,10 +56,9 @@ pub fn by_xorriso() -> Check {
     }
 }
 
-/// As they lie on a medium that is written once: each behind the one before, with the gap of a CD between two.
-pub fn one_behind_the_other() -> Check {
-    let iso = Iso::new("sessions-once")?;
-    let trees = trees(&iso)?;
+/// As they lie on a medium that is written once: each behind the one before, with the gap of a CD between two. Answers
+/// the sectors at which they begin.
+pub fn burn(iso: &Iso, trees: &[PathBuf]) -> Check<Vec<u64>> {
     let mut starts = Vec::new();
     for (index, tree) in trees.iter().enumerate() {
         let end = fs::metadata(iso.path()).map_or(0, |facts| facts.len()).div_ceil(SECTOR);
@@ -73,8 +77,16 @@ pub fn one_behind_the_other() -> Check {
         context(std::io::copy(&mut part, &mut image), "image")?;
         starts.push(start);
     }
+    Ok(starts)
+}
+
+/// Each session shows what it and those before it were made of.
+pub fn one_behind_the_other() -> Check {
+    let iso = Iso::new("sessions-once")?;
+    let trees = trees(&iso)?;
+    let starts = burn(&iso, &trees)?;
     // Later sessions keep what earlier ones had.
-    let merged = |count: usize| -> Check<std::path::PathBuf> {
+    let merged = |count: usize| -> Check<PathBuf> {
         let to = iso.beside(&format!("merged-{count}"));
         for tree in &trees[..count] {
             iso.run(&format!("cp -a TREE/. FOLDERmerged-{count}"), tree)

@@ -5,148 +5,28 @@
 //! file, a directory stays. Directories get their attributes at the end ([`Filler::finish`]), so that making what is
 //! in them changes no times, and no set-id bit or default list of theirs is inherited. A file that cannot be
 //! completed is taken away again.
+//!
+//! What the image's format does not have is left out or becomes something else, and that is said once: owners and
+//! modes, extended attributes, hard links. A name that the format takes for another one of the source is an error.
 
+use super::way::{Directory, Place, Way};
 use super::{Content, Entry, Kind, Sink, Trouble, split, tell};
-use crate::chain::Chain;
 use crate::output::escaped;
 use crate::session::{Failure, Session};
 use crate::stop::Stop;
 use rumpkit::kpi::{Capabilities, SetTime, acl};
-use rumpkit::{AtFlags, Errno, Fd, FileType, KError, KResult, Mode, OpenFlags, Process, XattrFlags};
-use std::collections::BTreeMap;
+use rumpkit::{
+    AtFlags, Errno, Fd, FileType, Ino, KError, KResult, Mode, OpenFlags, Process, Stat, XattrFlags,
+};
+use std::collections::{BTreeMap, HashMap};
 
 /// Permission bits that a change of owner takes away.
 const SET_ID: u32 = Mode::SUID | Mode::SGID;
 const NEW_DIRECTORY: u32 = 0o755;
+/// What is copied at once.
+const COPIED_BYTES: usize = 1 << 20;
 /// What an archive may make us remember of extended attributes.
 const MOST_KEPT_BYTES: usize = 64 << 20;
-
-/// An open directory, with what new files in it inherit.
-#[derive(Clone, Copy)]
-struct Place {
-    fd: Fd,
-    gid: u32,
-    has_default_acl: bool,
-}
-
-/// A directory of the image, closed when dropped.
-struct Directory<'p> {
-    process: &'p Process,
-    place: Place,
-}
-
-impl<'p> Directory<'p> {
-    fn open(process: &'p Process, parent: Option<Fd>, name: &[u8], flags: OpenFlags) -> KResult<Self> {
-        let fd = process.openat(parent, name, OpenFlags::DIRECTORY | flags, Mode::new(0))?;
-        let mut directory = Self { process, place: Place { fd, gid: 0, has_default_acl: false } };
-        directory.place.gid = process.fstat(fd)?.gid;
-        directory.place.has_default_acl = process.fgetxattr(fd, acl::DEFAULT).is_ok();
-        Ok(directory)
-    }
-}
-
-impl Drop for Directory<'_> {
-    fn drop(&mut self) {
-        // A directory has nothing that closing could lose.
-        let _ = self.process.close(self.place.fd);
-    }
-}
-
-/// A way from the top down, some of it open.
-struct Way<'p> {
-    process: &'p Process,
-    path: Vec<u8>,
-    chain: Chain<Directory<'p>, ()>,
-}
-
-impl<'p> Way<'p> {
-    fn new(top: Directory<'p>) -> Self {
-        let mut way =
-            Self { process: top.process, path: Vec::new(), chain: Chain::new(crate::walk::DESCRIPTORS / 4) };
-        way.chain.push(b"", (), top);
-        way
-    }
-
-    /// Goes to the directory at `path`; `make` is asked for what is missing on the way.
-    fn go(&mut self, path: &[u8], make: &dyn Fn(Fd, &[u8]) -> KResult<()>) -> Result<Place, Trouble> {
-        if self.path != path {
-            let kept = common(&self.path, path);
-            self.path.truncate(kept);
-            self.chain.truncate(1 + names(&self.path).count());
-            let rest = path[kept..].to_vec();
-            for name in names(&rest) {
-                let directory = self.enter(name, make)?;
-                self.chain.push(name, (), directory);
-                if !self.path.is_empty() {
-                    self.path.push(b'/');
-                }
-                self.path.extend_from_slice(name);
-            }
-        }
-        let last = self.last()?;
-        Ok(last.place)
-    }
-
-    fn last(&mut self) -> Result<&Directory<'p>, Trouble> {
-        let process = self.process;
-        let opened = self.chain.last(|above, name, ()| {
-            Directory::open(process, Some(above.place.fd), name, OpenFlags::NOFOLLOW)
-        });
-        match opened {
-            Some(Ok(directory)) => Ok(directory),
-            Some(Err(error)) => Err(error.into()),
-            None => Err(Trouble::file(Errno::ENOENT)),
-        }
-    }
-
-    fn enter(
-        &mut self,
-        name: &[u8],
-        make: &dyn Fn(Fd, &[u8]) -> KResult<()>,
-    ) -> Result<Directory<'p>, Trouble> {
-        let process = self.process;
-        let above = self.last()?.place.fd;
-        let open = || Directory::open(process, Some(above), name, OpenFlags::NOFOLLOW);
-        match open() {
-            Err(error) if error.errno == Errno::ENOENT => {
-                make(above, name)?;
-                Ok(open()?)
-            }
-            Err(error) if matches!(error.errno, Errno::ELOOP | Errno::ENOTDIR) => {
-                let why = if error.errno == Errno::ELOOP {
-                    "a symbolic link, which is not followed"
-                } else {
-                    "no directory"
-                };
-                Err(Trouble::file(format!("{} on the way to it is {why}", escaped(name))))
-            }
-            opened => Ok(opened?),
-        }
-    }
-
-    /// Forgets a directory that is there no more.
-    fn forget(&mut self, path: &[u8]) {
-        if common(&self.path, path) == path.len() && !path.is_empty() {
-            let above = split(path).map_or(0, |(above, _)| above.len());
-            self.path.truncate(above);
-            self.chain.truncate(1 + names(&self.path).count());
-        }
-    }
-}
-
-/// The length of the names that both paths begin with.
-fn common(one: &[u8], other: &[u8]) -> usize {
-    let same = one.iter().zip(other).take_while(|(a, b)| a == b).count();
-    let ends = |path: &[u8]| same == path.len() || path[same] == b'/';
-    if ends(one) && ends(other) {
-        return same;
-    }
-    one[..same].iter().rposition(|&byte| byte == b'/').unwrap_or(0)
-}
-
-fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.split(|&byte| byte == b'/').filter(|name| !name.is_empty())
-}
 
 fn make_directory(process: &Process, above: Fd, name: &[u8]) -> KResult<()> {
     process.mkdirat(Some(above), name, Mode::new(NEW_DIRECTORY))
@@ -166,8 +46,12 @@ pub struct Filler<'p> {
     directories: BTreeMap<Vec<u8>, Entry>,
     /// Bytes of extended attributes among that.
     kept_bytes: usize,
-    /// Whether the image has owners and modes; without, they are left out.
-    has_owners: bool,
+    /// What the image can hold.
+    can: Capabilities,
+    /// What it was said not to hold.
+    said: Capabilities,
+    /// What was put there, where names fold: an inode has one path, since nothing else does that and has hard links.
+    put: HashMap<Ino, Vec<u8>>,
 }
 
 impl<'p> Filler<'p> {
@@ -184,11 +68,8 @@ impl<'p> Filler<'p> {
         process.umask(Mode::new(0));
         let open = || Directory::open(process, None, top, OpenFlags::empty());
         let (way, other_way) = (Way::new(open()?), Way::new(open()?));
-        let has_owners = process.capabilities(top)?.contains(Capabilities::OWNERS);
-        if !has_owners {
-            session.note(&format!("{volume} stores no owners and modes: they are left out"));
-        }
-        Ok(Self {
+        let can = process.capabilities(top)?;
+        let mut filler = Self {
             process,
             session,
             stop,
@@ -198,8 +79,25 @@ impl<'p> Filler<'p> {
             other_way,
             directories: BTreeMap::new(),
             kept_bytes: 0,
-            has_owners,
-        })
+            can,
+            said: Capabilities::empty(),
+            put: HashMap::new(),
+        };
+        filler.has(Capabilities::OWNERS, "stores no owners and modes: they are left out");
+        Ok(filler)
+    }
+
+    /// Whether the image can hold something; if not, that is said, once.
+    fn has(&mut self, what: Capabilities, otherwise: &str) -> bool {
+        if !self.can.contains(what) && !self.said.contains(what) {
+            self.said |= what;
+            self.session.note(&format!("{} {otherwise}", self.volume));
+        }
+        self.can.contains(what)
+    }
+
+    fn has_owners(&self) -> bool {
+        self.can.contains(Capabilities::OWNERS)
     }
 
     /// What a path below the top is called in the image.
@@ -238,7 +136,7 @@ impl<'p> Filler<'p> {
     fn finish_directory(&mut self, entry: &Entry) -> Result<(), Trouble> {
         let process = self.process;
         let fd = self.way.go(&entry.path, &|_, _| Err(Errno::ENOENT.into()))?.fd;
-        if self.has_owners {
+        if self.has_owners() {
             process.fchown(fd, Some(entry.uid), Some(entry.gid))?;
             process.fchmod(fd, Mode::new(entry.mode))?;
         }
@@ -253,6 +151,10 @@ impl<'p> Filler<'p> {
         entry: &Entry,
         set: impl Fn(&[u8], &[u8]) -> KResult<()>,
     ) -> Result<(), Trouble> {
+        let is_left_out = "stores no extended attributes: they are left out";
+        if entry.xattrs.is_empty() || !self.has(Capabilities::XATTRS, is_left_out) {
+            return Ok(());
+        }
         for (name, value) in &entry.xattrs {
             match set(name, value) {
                 Ok(()) => {}
@@ -277,22 +179,31 @@ impl<'p> Filler<'p> {
         let place = self.way.go(parent, &|above, name| make_directory(process, above, name))?;
         if entry.kind == Kind::Directory {
             self.put_directory(place.fd, name, &entry.path)?;
+            let look = || process.fstatat(Some(place.fd), name, AtFlags::SYMLINK_NOFOLLOW);
+            self.note_put(&entry.path, look)?;
             return self.keep(entry);
         }
         let fd = self.make(entry, place.fd, name).or_else(|trouble| match trouble {
             Trouble::Image(error) if error.errno == Errno::EEXIST => {
+                self.check_other(place.fd, name, &entry.path)?;
                 self.make_room(place.fd, name, &entry.path)?;
                 self.make(entry, place.fd, name)
             }
             trouble => Err(trouble),
         })?;
         let finished = match (&entry.kind, fd) {
-            (Kind::HardLink(_), _) => Ok(()),
+            (Kind::HardLink(_), None) => Ok(()),
+            (Kind::HardLink(target), Some(fd)) => self.finish_copy(fd, target, entry),
             (_, Some(fd)) => self.finish_file(fd, entry, &place, content),
             (_, None) => self.finish_special(name, entry, &place),
         };
         if let Some(fd) = fd {
+            let noted = match finished {
+                Ok(()) => self.note_put(&entry.path, || process.fstat(fd)),
+                Err(_) => Ok(()),
+            };
             process.close(fd)?;
+            noted?;
         }
         if finished.is_err() {
             // The error that led here is the one to tell.
@@ -301,17 +212,47 @@ impl<'p> Filler<'p> {
         finished
     }
 
-    fn put_directory(&mut self, above: Fd, name: &[u8], path: &[u8]) -> KResult<()> {
+    /// Whether an inode tells what has a name in the image.
+    fn tells_names(&self) -> bool {
+        self.can.contains(Capabilities::CASE_FOLDING) && !self.can.contains(Capabilities::HARD_LINKS)
+    }
+
+    fn note_put(&mut self, path: &[u8], look: impl FnOnce() -> KResult<Stat>) -> KResult<()> {
+        if self.tells_names() {
+            self.put.insert(look()?.ino, path.to_vec());
+        }
+        Ok(())
+    }
+
+    /// What has a name already may not be there by another name of the source.
+    fn check_other(&self, above: Fd, name: &[u8], path: &[u8]) -> Result<(), Trouble> {
+        if !self.tells_names() {
+            return Ok(());
+        }
+        let there = self.process.fstatat(Some(above), name, AtFlags::SYMLINK_NOFOLLOW)?;
+        match self.put.get(&there.ino) {
+            Some(other) if other != path => {
+                let other = escaped(other);
+                Err(Trouble::file(format!(
+                    "the image takes the name for that of {other}, which is there already"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn put_directory(&mut self, above: Fd, name: &[u8], path: &[u8]) -> Result<(), Trouble> {
         match make_directory(self.process, above, name) {
             Err(error) if error.errno == Errno::EEXIST => {
+                self.check_other(above, name, path)?;
                 let there = self.process.fstatat(Some(above), name, AtFlags::SYMLINK_NOFOLLOW)?;
                 if there.file_type == FileType::Directory {
                     return Ok(());
                 }
                 self.make_room(above, name, path)?;
-                make_directory(self.process, above, name)
+                Ok(make_directory(self.process, above, name)?)
             }
-            made => made,
+            made => Ok(made?),
         }
     }
 
@@ -331,21 +272,21 @@ impl<'p> Filler<'p> {
         let process = self.process;
         match &entry.kind {
             Kind::File(_) => {
-                let flags = OpenFlags::CREAT | OpenFlags::EXCL | OpenFlags::WRONLY;
-                return Ok(Some(process.openat(Some(above), name, flags, Mode::new(entry.mode))?));
+                return Ok(Some(create(process, above, name, entry)?));
+            }
+            Kind::HardLink(_)
+                if !self.has(Capabilities::HARD_LINKS, "has no hard links: they become copies") =>
+            {
+                return Ok(Some(create(process, above, name, entry)?));
             }
             Kind::Symlink(target) => process.symlinkat(target, Some(above), name)?,
             Kind::Special(file_type, device) => {
                 process.mknodat(Some(above), name, *file_type, Mode::new(entry.mode), *device)?;
             }
             Kind::HardLink(target) => {
-                let lost =
-                    || Trouble::file(format!("{}, which it is a link to, is not there", escaped(target)));
-                let (parent, first) = split(target).ok_or_else(lost)?;
-                let missing = |_, _: &[u8]| Err(KError::from(Errno::ENOENT));
-                let from = self.other_way.go(parent, &missing).map_err(|_| lost())?.fd;
+                let (from, first) = self.first_name(target)?;
                 match process.linkat(Some(from), first, Some(above), name, AtFlags::empty()) {
-                    Err(error) if error.errno == Errno::ENOENT => return Err(lost()),
+                    Err(error) if error.errno == Errno::ENOENT => return Err(lost(target)),
                     linked => linked?,
                 }
             }
@@ -376,17 +317,52 @@ impl<'p> Filler<'p> {
                 process.ftruncate(fd, size)?;
             }
         }
-        if self.has_owners && (entry.uid, entry.gid) != (0, place.gid) {
+        if self.has_owners() && (entry.uid, entry.gid) != (0, place.gid) {
             process.fchown(fd, Some(entry.uid), Some(entry.gid))?;
         }
         if place.has_default_acl {
             drop_lists(entry, |list| process.fremovexattr(fd, list))?;
         }
-        if self.has_owners && (place.has_default_acl || entry.mode & SET_ID != 0) {
+        if self.has_owners() && (place.has_default_acl || entry.mode & SET_ID != 0) {
             process.fchmod(fd, Mode::new(entry.mode))?;
         }
         self.set_xattrs(entry, |name, value| process.fsetxattr(fd, name, value, XattrFlags::empty()))?;
         Ok(process.futimens(fd, times(entry))?)
+    }
+
+    /// The directory of a file that came before, and its name there.
+    fn first_name<'t>(&mut self, target: &'t [u8]) -> Result<(Fd, &'t [u8]), Trouble> {
+        let (parent, first) = split(target).ok_or_else(|| lost(target))?;
+        let missing = |_, _: &[u8]| Err(KError::from(Errno::ENOENT));
+        let from = self.other_way.go(parent, &missing).map_err(|_| lost(target))?.fd;
+        Ok((from, first))
+    }
+
+    /// Copies the content of a file that came before.
+    fn finish_copy(&mut self, fd: Fd, target: &[u8], entry: &Entry) -> Result<(), Trouble> {
+        let (above, first) = self.first_name(target)?;
+        let process = self.process;
+        let flags = OpenFlags::NOFOLLOW;
+        let from = process.openat(Some(above), first, flags, Mode::new(0)).map_err(|_| lost(target))?;
+        let copied = self.copy(from, fd);
+        process.close(from)?;
+        copied?;
+        Ok(process.futimens(fd, times(entry))?)
+    }
+
+    fn copy(&mut self, from: Fd, to: Fd) -> Result<(), Trouble> {
+        let mut buffer = vec![0; COPIED_BYTES];
+        let mut at = 0;
+        loop {
+            self.stop.check()?;
+            let count = self.process.pread(from, &mut buffer, at)?;
+            if count == 0 {
+                return Ok(());
+            }
+            self.process.pwrite(to, &buffer[..count], at)?;
+            at += count as u64;
+            self.session.progress.add_bytes(count);
+        }
     }
 
     fn finish_special(&mut self, name: &[u8], entry: &Entry, place: &Place) -> Result<(), Trouble> {
@@ -411,6 +387,15 @@ impl<'p> Filler<'p> {
         }
         Ok(process.utimensat(above, name, times(entry), nofollow)?)
     }
+}
+
+fn create(process: &Process, above: Fd, name: &[u8], entry: &Entry) -> KResult<Fd> {
+    let flags = OpenFlags::CREAT | OpenFlags::EXCL | OpenFlags::WRONLY;
+    process.openat(Some(above), name, flags, Mode::new(entry.mode))
+}
+
+fn lost(target: &[u8]) -> Trouble {
+    Trouble::file(format!("{}, which it is a link to, is not there", escaped(target)))
 }
 
 /// Takes away lists that a directory had before, or a file has inherited.
@@ -466,24 +451,4 @@ impl Sink for Filler<'_> {
 
 fn times(entry: &Entry) -> [Option<SetTime>; 2] {
     [Some(SetTime::To(entry.atime)), Some(SetTime::To(entry.mtime))]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_common_way_ends_at_a_name() {
-        let cases = [
-            ("a/b", "a/b/c", 3),
-            ("a/b", "a/bc", 1),
-            ("", "a", 0),
-            ("a", "a", 1),
-            ("ab", "ac", 0),
-            ("a/b/c", "a/b", 3),
-        ];
-        for (one, other, expected) in cases {
-            assert_eq!(common(one.as_bytes(), other.as_bytes()), expected, "{one} {other}");
-        }
-    }
 }

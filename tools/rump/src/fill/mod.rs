@@ -13,6 +13,7 @@ pub mod image_source;
 pub mod measure;
 pub mod rules;
 pub mod table;
+mod way;
 
 use crate::session::Failure;
 use rumpkit::{DevNumber, FileType, KError, TimeSpec};

@@ -3,6 +3,7 @@
 //! With `--fit` or `--reproducible` the source is passed twice: first to measure it, then to fill the image. All
 //! that can be wrong with the options is found before the image is touched.
 
+mod fit;
 mod options;
 mod plan;
 mod target;
@@ -38,6 +39,7 @@ use target::Target;
   rump mkfs ext4 disk.img --size 2G
   rump mkfs ext4 root.img --fit --slack 10% --from rootfs.tar.zst
   rump mkfs ext4 disk.img@2 --from ./rootfs --owner 0:0 --map devices.txt
+  rump mkfs vfat esp.img --size 64M -L BOOT -d ./efi
   docker export box | rump mkfs ext4 box.img --fit --from -
   SOURCE_DATE_EPOCH=0 rump mkfs ext4 root.img --fit --reproducible --from ./rootfs
 
@@ -55,9 +57,14 @@ where d, c, b and p make what is not there, f changes a file, r a whole tree, an
 
 --fit takes the smallest size that is sure to hold the source, and the --slack of free space besides. With
 --reproducible the same source gives the same bytes: no time is later than SOURCE_DATE_EPOCH (else the latest of the
-source is the time of everything), times of access are those of changes, UUID and hash seed follow from the content.")]
+source is the time of everything), times of access are those of changes, UUID and hash seed follow from the content.
+
+vfat is FAT12, FAT16 or FAT32 by its size, or as --fat says. It and exfat have no owners, modes, extended attributes
+and hard links: those are left out, and links become copies; symbolic links and devices are reported, and so is a name
+that differs from another one in case alone. Their labels have 11 characters (of vfat, in upper case and code page
+437), their identifiers look like 1234-ABCD.")]
 pub struct Args {
-    /// What to make: ext2, ext3 or ext4
+    /// What to make: ext2, ext3, ext4, vfat or exfat
     #[arg(
         value_name = "FORMAT",
         hide_possible_values = true,
@@ -80,20 +87,26 @@ pub struct Args {
     #[arg(long, value_name = "BYTES")]
     offset: Option<Size>,
     /// Fill it from a directory, an archive, or an archive on standard input (-)
-    #[arg(long, value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
+    #[arg(long, short = 'd', value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
     from: Option<OsString>,
     /// Volume label
     #[arg(long, short = 'L', default_value = "")]
     label: String,
-    /// Identifier: a UUID, random, or derived from the content
+    /// Identifier: a UUID (of vfat and exfat: 1234-ABCD), random, or derived from the content
     #[arg(long, short = 'U', value_name = "UUID|random|derived")]
     uuid: Option<Identifier>,
     /// Features as mke2fs takes them, such as ^has_journal,inline_data
     #[arg(long, short = 'O', default_value = "", allow_hyphen_values = true)]
     features: String,
-    /// Bytes of a block
-    #[arg(long, short = 'b', value_name = "BYTES")]
+    /// Bytes of a block; of a cluster with vfat and exfat
+    #[arg(long, short = 'b', visible_alias = "cluster-size", value_name = "BYTES")]
     block_size: Option<u32>,
+    /// Bytes of a sector, with vfat and exfat; 512 if not given
+    #[arg(long, value_name = "BYTES")]
+    sector_size: Option<u32>,
+    /// With vfat: bits of an entry of the table, 12, 16 or 32
+    #[arg(long, value_name = "BITS")]
+    fat: Option<u8>,
     /// Bytes of an inode
     #[arg(long, short = 'I', value_name = "BYTES")]
     inode_size: Option<u16>,
@@ -138,9 +151,12 @@ struct Report {
     block_size: u32,
     blocks: u64,
     free_blocks: u64,
-    inodes: u32,
-    free_inodes: u64,
-    journal_blocks: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inodes: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    free_inodes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    journal_blocks: Option<u32>,
     features: Vec<String>,
     /// Files that came from the source.
     files: u64,
@@ -245,7 +261,8 @@ impl Filling<'_> {
         session.show_progress();
         let filled = self.fill_image(&image, session);
         if let Ok(space) = image.process().statvfs("/") {
-            (report.free_blocks, report.free_inodes) = (space.blocks_free, space.files_free);
+            report.free_blocks = space.blocks_free;
+            report.free_inodes = report.free_inodes.map(|_| space.files_free);
         }
         let closed = image.close().map_err(|error| self.failed(&error));
         (report.files, report.bytes) = (session.progress.files, session.progress.bytes);
@@ -308,20 +325,30 @@ fn incomplete(failure: Failure, name: &str) -> Failure {
 
 fn report(args: &Args, target: &Target, plan: &Plan) -> Report {
     let Summary {
-        block_size, blocks, free_blocks, inodes, free_inodes, journal_blocks, features, notes, ..
+        uuid,
+        label,
+        block_size,
+        blocks,
+        free_blocks,
+        inodes,
+        free_inodes,
+        journal_blocks,
+        features,
+        notes,
+        ..
     } = plan.summary.clone();
     Report {
         format: args.format.clone(),
         image: target.name(),
         offset: target.offset(),
         size: plan.request.size_bytes,
-        uuid: options::uuid_text(&plan.request.uuid),
-        label: args.label.clone(),
+        uuid,
+        label,
         block_size,
         blocks,
         free_blocks,
         inodes,
-        free_inodes: free_inodes.into(),
+        free_inodes: free_inodes.map(u64::from),
         journal_blocks,
         features,
         files: 0,
@@ -345,11 +372,17 @@ fn print(args: &Args, report: &Report, session: &Session, out: &mut Output) -> R
     let would = if args.dry_run { "would be " } else { "" };
     let size = crate::units::human(report.size);
     writeln!(out, "{}: {would}{} of {size}, UUID {}", report.image, report.format, report.uuid)?;
-    writeln!(
-        out,
-        "{} blocks of {} bytes, {} free; {} inodes, {} free",
-        report.blocks, report.block_size, report.free_blocks, report.inodes, report.free_inodes
-    )?;
+    let Report { blocks, block_size, free_blocks, .. } = report;
+    match (report.inodes, report.free_inodes) {
+        (Some(inodes), Some(free)) => writeln!(
+            out,
+            "{blocks} blocks of {block_size} bytes, {free_blocks} free; {inodes} inodes, {free} free"
+        )?,
+        _ => {
+            let kind = report.features.join(", ");
+            writeln!(out, "{kind}: {blocks} clusters of {block_size} bytes, {free_blocks} free")?;
+        }
+    }
     if args.from.is_some() && !args.dry_run {
         let bytes = crate::units::human(report.bytes);
         writeln!(

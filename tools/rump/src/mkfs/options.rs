@@ -1,6 +1,5 @@
 //! Values of options.
 
-use crate::output::hex;
 use crate::session::Failure;
 use rumpkit::TimeSpec;
 use std::str::FromStr;
@@ -84,8 +83,10 @@ impl FromStr for Owner {
 /// Where an identifier comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identifier {
-    /// It is this one.
-    Given([u8; 16]),
+    /// It is this UUID.
+    Uuid([u8; 16]),
+    /// It is this serial number.
+    Serial(u32),
     /// From the host's source of chance.
     Random,
     /// From the content.
@@ -99,11 +100,22 @@ impl FromStr for Identifier {
         match text {
             "random" => Ok(Self::Random),
             "derived" => Ok(Self::Derived),
-            text => parse_uuid(text)
-                .map(Self::Given)
-                .ok_or_else(|| format!("{text:?} is no UUID, random or derived")),
+            text => {
+                parse_uuid(text).map(Self::Uuid).or_else(|| parse_serial(text).map(Self::Serial)).ok_or_else(
+                    || format!("{text:?} is no UUID, no serial number (1234-ABCD), random or derived"),
+                )
+            }
         }
     }
+}
+
+fn parse_serial(text: &str) -> Option<u32> {
+    let (high, low) = text.split_once('-')?;
+    let half = |text: &str| {
+        let is_plain = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        u32::from_str_radix(text, 16).ok().filter(|_| is_plain)
+    };
+    Some(half(high)? << 16 | half(low)?)
 }
 
 fn parse_uuid(text: &str) -> Option<[u8; 16]> {
@@ -118,12 +130,6 @@ fn parse_uuid(text: &str) -> Option<[u8; 16]> {
         *byte = (digit(pair[0])? << 4 | digit(pair[1])?) as u8;
     }
     Some(uuid)
-}
-
-/// A UUID as people write it.
-pub fn uuid_text(uuid: &[u8; 16]) -> String {
-    let digits = hex(uuid);
-    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
 }
 
 /// Marks sixteen bytes as a UUID of this version (RFC 9562).
@@ -171,9 +177,12 @@ mod tests {
     #[test]
     fn identifiers_are_read_and_written() {
         let text = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
-        let Ok(Identifier::Given(uuid)) = text.parse() else { panic!() };
-        assert_eq!(uuid_text(&uuid), text);
-        for wrong in ["", "0f1e2d3c", "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1fg", "Random"] {
+        let uuid = 0x0f1e_2d3c_4b5a_6978_8796_a5b4_c3d2_e1f0_u128.to_be_bytes();
+        assert_eq!(text.parse(), Ok(Identifier::Uuid(uuid)));
+        assert_eq!("1234-abCD".parse(), Ok(Identifier::Serial(0x1234_abcd)));
+        for wrong in
+            ["", "0f1e2d3c", "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1fg", "Random", "1234-56", "+123-4567"]
+        {
             assert!(wrong.parse::<Identifier>().is_err());
         }
         assert_eq!("derived".parse(), Ok(Identifier::Derived));

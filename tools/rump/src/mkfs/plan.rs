@@ -1,26 +1,19 @@
-//! What to make: the size that fits, and the identifier and time that follow from the content.
+//! What to make: the request, and the identifier and time that follow from the content.
 
-use super::options::{Identifier, Slack, as_uuid};
+use super::fit::{self, FITTING_BLOCK_SIZE};
+use super::options::{Identifier, as_uuid};
 use super::target::Target;
 use super::{Args, Tree};
-use crate::fill::measure::{Depth, Layout, Measure, Needs};
+use crate::fill::measure::{Depth, Layout, Measure, Needs, ext};
 use crate::fill::rules::{Ruled, Rules};
 use crate::session::Failure;
 use crate::stop::Stop;
-use rumpkit::mkfs::{Inodes, Request, Summary, plan};
+use rumpkit::mkfs::{Family, Inodes, Request, Summary, family, plan};
 use rumpkit::{Errno, KError, TimeSpec};
 use sha2::{Digest, Sha256};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Block size of an image whose size is not given.
-const FITTING_BLOCK_SIZE: u32 = 4096;
 const DEFAULT_INODE_SIZE: u16 = 256;
-/// Inodes that are no files, and lost+found.
-const OWN_INODES: u64 = 12;
-/// What is kept free beyond the count, for maps that grow in the middle of work, and as a share.
-const SPARE_BLOCKS: u64 = 64;
-const SPARE_SHARE: u64 = 100;
-const TRIES: usize = 200;
 
 /// See the module.
 pub struct Plan {
@@ -43,21 +36,14 @@ impl Plan {
             true => Identifier::Derived,
             false => Identifier::Random,
         });
+        let family = family(&args.format).map_err(|error| refused(args, target, error))?;
+        check(args, family, identifier)?;
         let is_deep = args.reproducible || identifier == Identifier::Derived;
-        let mut request = Request::new(0, [0; 16], [0; 16], TimeSpec::default());
-        request.label = args.label.clone();
-        request.features = args.features.clone();
-        (request.block_size, request.inode_size) = (args.block_size, args.inode_size);
-        request.journal_bytes = args.journal.map(|size| size.0);
-        request.inodes = args.inodes.map_or(Inodes::Default, Inodes::Count);
-        request.reserved_percent = args.reserved.unwrap_or(if args.fit { 0 } else { 5 });
-        if args.fit && request.block_size.is_none() {
-            request.block_size = Some(FITTING_BLOCK_SIZE);
-        }
+        let mut request = request(args, family, target);
         let (mut needs, mut digest) = (Needs::default(), [0; 32]);
         if let Some(source) = source.filter(|_| args.fit || is_deep) {
             let depth = if is_deep { Depth::Content } else { Depth::Sizes };
-            let layout = layout(args, &request)?;
+            let layout = layout(args, family, &request)?;
             source.keep()?;
             (needs, digest) = measure(source, rules, layout, depth, stop)?;
         }
@@ -65,11 +51,49 @@ impl Plan {
         rules.now = request.now;
         identify(&mut request, args, identifier, &digest)?;
         if args.fit {
-            return fit(args, target, request, &needs);
+            return match family {
+                Family::Ext => fit::blocks(args, target, request, &needs),
+                Family::Fat => fit::fat(args, target, request, &needs),
+                Family::Exfat => fit::clusters(args, target, request, &needs),
+            };
         }
         request.size_bytes = target.size(args.size.map(|size| size.0))?;
         let summary = plan(&args.format, &request).map_err(|error| refused(args, target, error))?;
         Ok(Self { request, summary })
+    }
+}
+
+/// Refuses what no request of the format can say. Errors: [`Failure::Usage`].
+fn check(args: &Args, family: Family, identifier: Identifier) -> Result<(), Failure> {
+    let format = &args.format;
+    let wrong = match (family, identifier) {
+        (Family::Ext, Identifier::Serial(_)) => Some("-U: a UUID has 32 digits here"),
+        (Family::Fat | Family::Exfat, Identifier::Uuid(_)) => {
+            Some("-U: a serial number looks like 1234-ABCD")
+        }
+        (Family::Fat | Family::Exfat, _) if args.owner.is_some() => Some("--owner: no owners are stored"),
+        (Family::Fat | Family::Exfat, _) if args.map.is_some() => {
+            Some("--map: no owners, modes and devices are stored")
+        }
+        _ => None,
+    };
+    wrong.map_or(Ok(()), |why| Err(Failure::Usage(format!("{format}: {why}"))))
+}
+
+fn request(args: &Args, family: Family, target: &Target) -> Request {
+    let is_fitted = args.fit && family == Family::Ext;
+    Request {
+        begin_bytes: target.offset(),
+        label: args.label.clone(),
+        features: args.features.clone(),
+        block_size: args.block_size.or(is_fitted.then_some(FITTING_BLOCK_SIZE)),
+        sector_size: args.sector_size,
+        fat_bits: args.fat,
+        inode_size: args.inode_size,
+        journal_bytes: args.journal.map(|size| size.0),
+        inodes: args.inodes.map_or(Inodes::Default, Inodes::Count),
+        reserved_percent: args.reserved.or(is_fitted.then_some(0)),
+        ..Request::new(0, [0; 16], [0; 16], TimeSpec::default())
     }
 }
 
@@ -88,15 +112,20 @@ fn measure(
 }
 
 /// What the space of files depends on; a volume of any size tells.
-fn layout(args: &Args, request: &Request) -> Result<Layout, Failure> {
+fn layout(args: &Args, family: Family, request: &Request) -> Result<Layout, Failure> {
+    match family {
+        Family::Ext => {}
+        Family::Fat => return Ok(Layout::Fat),
+        Family::Exfat => return Ok(Layout::Exfat),
+    }
     let request = Request { size_bytes: 1 << 30, ..request.clone() };
     let sample =
         plan(&args.format, &request).map_err(|error| Failure::Usage(format!("{}: {error}", args.format)))?;
-    Ok(Layout {
+    Ok(Layout::Ext(ext::Layout {
         block_size: sample.block_size.into(),
         inode_size: args.inode_size.unwrap_or(DEFAULT_INODE_SIZE).into(),
         has_extents: sample.features.iter().any(|name| name.starts_with("extent")),
-    })
+    }))
 }
 
 fn now(args: &Args, rules: &Rules, needs: &Needs) -> TimeSpec {
@@ -133,7 +162,8 @@ fn identify(
         }
     };
     request.uuid = match identifier {
-        Identifier::Given(uuid) => uuid,
+        Identifier::Uuid(uuid) => uuid,
+        Identifier::Serial(serial) => (u128::from(serial) << 96).to_be_bytes(),
         Identifier::Random => as_uuid(random()?, 4),
         Identifier::Derived => as_uuid(derived("uuid"), 8),
     };
@@ -141,45 +171,8 @@ fn identify(
     Ok(())
 }
 
-/// The smallest size whose free space holds what is needed. It grows by what is lacking until nothing is.
-fn fit(args: &Args, target: &Target, mut request: Request, needs: &Needs) -> Result<Plan, Failure> {
-    let block_size = u64::from(request.block_size.unwrap_or(FITTING_BLOCK_SIZE));
-    let slack = args.slack.unwrap_or(Slack::Percent(0));
-    let sure = needs.blocks + needs.blocks / SPARE_SHARE + SPARE_BLOCKS;
-    let blocks = sure.saturating_add(slack.blocks(sure, block_size));
-    let inodes = match slack {
-        Slack::Percent(_) => needs.inodes + slack.blocks(needs.inodes, 1),
-        Slack::Bytes(_) => needs.inodes,
-    };
-    if args.inodes.is_none() {
-        let count = u32::try_from(inodes + OWN_INODES).map_err(|_| too_large(target))?;
-        request.inodes = Inodes::Count(count);
-    }
-    let mut size = blocks;
-    for _ in 0..TRIES {
-        request.size_bytes = size.checked_mul(block_size).ok_or_else(|| too_large(target))?;
-        match plan(&args.format, &request) {
-            Ok(summary) if summary.free_blocks >= blocks => {
-                if u64::from(summary.free_inodes) < needs.inodes {
-                    let what = format!("{} inodes are too few for {} files", summary.inodes, needs.inodes);
-                    return Err(Failure::Usage(what));
-                }
-                request.size_bytes = target.size(Some(request.size_bytes))?;
-                return Ok(Plan { request, summary });
-            }
-            Ok(summary) => size += blocks - summary.free_blocks,
-            Err(error) if error.errno == Errno::ENOSPC => size += size / 8 + 1,
-            Err(error) => return Err(refused(args, target, error)),
-        }
-    }
-    Err(too_large(target))
-}
-
-fn too_large(target: &Target) -> Failure {
-    Failure::Other(format!("{}: no size fits the source", target.name()))
-}
-
-fn refused(args: &Args, target: &Target, error: KError) -> Failure {
+/// What a maker said, as the failure of a command.
+pub fn refused(args: &Args, target: &Target, error: KError) -> Failure {
     match error.errno {
         Errno::EINVAL | Errno::ENOTSUP | Errno::ENODEV => Failure::Usage(format!("{}: {error}", args.format)),
         _ => Failure::Other(format!("{}: {error}", target.name())),
