@@ -72,15 +72,20 @@ fn connect(lan: &mut Lan, port: u16) -> (TcpId, TcpId) {
     let listener = lan.stack(1).tcp_socket();
     lan.stack(1).tcp_bind(listener, at(TWO, port)).unwrap();
     lan.stack(1).tcp_listen(listener, 5).unwrap();
-    let client = lan.stack(0).tcp_socket();
-    let begun = lan.call(0, |stack, now| stack.tcp_connect(now, client, at(TWO, port)));
-    assert_eq!(begun, Err(Errno::EINPROGRESS));
-    for _ in 0..2000 {
-        if let Ok(server) = lan.stack(1).tcp_accept(listener) {
-            lan.call(1, |stack, now| stack.tcp_close(now, listener)).unwrap();
-            return (client, server);
+    // On the worst of wires a SYN and all that follow it may be lost.
+    for _ in 0..10 {
+        let client = lan.stack(0).tcp_socket();
+        let begun = lan.call(0, |stack, now| stack.tcp_connect(now, client, at(TWO, port)));
+        assert_eq!(begun, Err(Errno::EINPROGRESS));
+        // If the last of three is lost with all its copies, one side has a connection and the other none.
+        for _ in 0..2000 {
+            if let Ok(server) = lan.stack(1).tcp_accept(listener) {
+                lan.call(1, |stack, now| stack.tcp_close(now, listener)).unwrap();
+                return (client, server);
+            }
+            lan.run(Duration::from_millis(100));
         }
-        lan.run(Duration::from_millis(100));
+        lan.call(0, |stack, now| stack.tcp_close(now, client)).unwrap();
     }
     panic!("no connection");
 }
@@ -126,18 +131,17 @@ fn bytes_go_both_ways_and_both_sides_end() {
 
 #[test]
 fn every_byte_survives_a_bad_wire() {
-    for seed in 0..40 {
+    for seed in 0..super::seeds(40) {
         let impairment = Impairment {
             seed,
-            loss: seed % 5 * 4,
+            loss: seed % 8 * 4,
             duplicate: seed % 3 * 5,
             corrupt: seed % 4 * 2,
             jitter: Duration::from_micros(seed % 7 * 400),
         };
         let mut lan = pair(impairment);
-        // Ask for the addresses before: ARP gives up after three questions.
         let took = exchange(&mut lan, 200_000, 50_000);
-        assert!(took < Duration::from_secs(1800), "seed {seed}: {took:?}");
+        assert!(took < Duration::from_secs(3000), "seed {seed}: {took:?}");
     }
 }
 

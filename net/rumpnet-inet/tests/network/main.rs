@@ -31,6 +31,11 @@ fn at(ip: Ipv4Addr, port: u16) -> SocketAddrV4 {
     SocketAddrV4::new(ip, port)
 }
 
+/// How many seeds to try: `RUMP_NET_SEEDS`, or so many.
+fn seeds(usual: u64) -> u64 {
+    std::env::var("RUMP_NET_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
 /// Two hosts on one network.
 fn pair(impairment: Impairment) -> Lan {
     let mut lan = Lan::new(impairment);
@@ -158,7 +163,7 @@ fn a_router_passes_on_cuts_and_complains() {
 
 #[test]
 fn datagrams_survive_a_bad_wire_or_are_lost_but_never_changed() {
-    for seed in 0..50 {
+    for seed in 0..seeds(50) {
         let impairment =
             Impairment { seed, loss: 10, duplicate: 10, corrupt: 10, jitter: Duration::from_millis(20) };
         let mut lan = pair(impairment);
