@@ -123,10 +123,13 @@ impl Queue {
         let Ok(process) = self.process.upgrade() else { return 0 };
         let notes = self.notes.lock();
         self.note_timers(&notes);
-        let keys: Vec<Key> = self.noted.keys.lock().iter().copied().collect();
+        // What is not so is noted no more, so that whoever waits is woken when it is.
+        let mut keys = core::mem::take(&mut *self.noted.keys.lock());
         let now = self.host.monotonic();
-        let is_active = |key: &Key| notes.all.get(key).is_some_and(|note| note.look(&process, now).is_some());
-        keys.iter().filter(|key| is_active(key)).count()
+        keys.retain(|key| notes.all.get(key).is_some_and(|note| note.look(&process, now).is_some()));
+        let count = keys.len();
+        self.noted.keys.lock().extend(keys);
+        count
     }
 
     fn note_timers(&self, notes: &Notes) {
