@@ -299,6 +299,12 @@ impl Process {
         self.inner.standing.read().places.clone().ok_or_else(|| Errno::ESRCH.into())
     }
 
+    /// Errors: ENXIO (halted), ESRCH (the process ended).
+    pub(crate) fn check_alive(&self) -> KResult<()> {
+        self.shared().check_running()?;
+        self.places().map(drop)
+    }
+
     /// Errors: ENXIO (halted), EBADF.
     pub(crate) fn file(&self, fd: Fd) -> KResult<Arc<OpenFile>> {
         self.shared().check_running()?;

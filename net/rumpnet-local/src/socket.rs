@@ -87,6 +87,10 @@ impl Socket for LocalSocket {
             let mut inbox = self.end.inbox.lock();
             inbox.is_refused = true;
             woken.extend(inbox.take_wanting());
+            drop(inbox);
+            if let Link::Listening(listen) = &mut *self.end.link.lock() {
+                woken.extend(listen.places.take_wanting());
+            }
         }
         if how.writes() {
             self.end.has_finished.store(true, Ordering::Release);

@@ -239,4 +239,6 @@ fn a_queue_is_polled_and_not_inherited() {
     p.kevent(kq, &[timer], 0, NOW).unwrap();
     assert_eq!(poll(LONG), 1);
     fails(p.fork().kevent(kq, &[], 1, NOW), EBADF);
+    let message = rump_kern::SendMessage { parts: &[b"x"], rights: &[kq], ..Default::default() };
+    fails(p.sendmsg(a, &message, rump_abi::MessageFlags::empty()), EOPNOTSUPP);
 }
