@@ -145,6 +145,8 @@ fn timers_go_off_again_and_once() {
     assert!(look(&p, kq)[0].data >= 2);
     every.data = -1;
     fails(p.kevent(kq, &[every], 0, NOW), EINVAL);
+    fails(p.kevent(kq, &[Event { ident: 3, ..every }], 0, NOW), EINVAL);
+    fails(p.kevent(kq, &[event(3, Filter::Timer, EventFlags::DELETE)], 0, NOW), ENOENT);
 }
 
 #[test]
