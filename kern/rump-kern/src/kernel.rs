@@ -58,7 +58,8 @@ impl Shared {
 
     /// Errors: ENXIO (halted).
     pub(crate) fn check_running(&self) -> KResult<()> {
-        if self.halted.load(Ordering::Acquire) {
+        // As strong as registering to be woken is: see `rump_kpi::WaitQueue`.
+        if self.halted.load(Ordering::SeqCst) {
             return Err(KError::new(Errno::ENXIO, "the kernel was halted"));
         }
         Ok(())
@@ -66,7 +67,7 @@ impl Shared {
 
     /// Lets all calls that block answer ENXIO and unmounts everything, once. Errors: ENXIO (halted), EIO, ENOSPC.
     pub(crate) fn halt(&self) -> KResult<()> {
-        if self.halted.swap(true, Ordering::AcqRel) {
+        if self.halted.swap(true, Ordering::SeqCst) {
             return Err(KError::new(Errno::ENXIO, "the kernel was halted"));
         }
         let blocked: Vec<_> = self.sleepers.lock().values().cloned().collect();

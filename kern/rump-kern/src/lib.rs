@@ -10,6 +10,9 @@
 //! errno is what POSIX says, listed in the order of the checks. Every call may also answer ENXIO once the kernel
 //! was halted by [`Process::reboot`], and EIO for a file whose mount was taken away by force.
 //!
+//! Open files are files of file systems, sockets, pipes and queues of events, in one table. How calls block is said in
+//! `waiting`; [`Process::interrupt`], closing the descriptor and halting the kernel end them.
+//!
 //! No lock is shared by all processes: a call takes the lock of the process's table for a moment, then those of
 //! the file. An open file's offset is locked while a `read` or `write` that moves it runs.
 #![no_std]

@@ -1,13 +1,12 @@
 //! A process: credentials, descriptors, working directory, root and umask.
 
-use crate::descriptors::{Descriptor, Identity, OPEN_MAX_LIMIT, Object, OpenFile, Table};
+use crate::descriptors::{OpenFile, Table};
 use crate::kernel::Shared;
 use crate::{Credentials, Fd};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use rump_abi::{AccessMode, Errno, Mode, OpenFlags, Stat};
-use rump_kpi::socket::Caller;
+use rump_abi::{Errno, Mode, Stat};
 use rump_kpi::sync::RwLock;
 use rump_kpi::{KError, KResult, WaitQueue};
 use rump_vfs::{Follow, Vnode, Walked, Walker, access};
@@ -116,21 +115,6 @@ impl Process {
         let table = core::mem::take(&mut *self.inner.descriptors.write());
         table.into_files().for_each(|file| self.close_file(file));
         self.interrupt();
-    }
-
-    /// How many descriptors it may have.
-    pub fn open_max(&self) -> u32 {
-        self.descriptors().read().limit()
-    }
-
-    /// Changes how many descriptors it, and processes that it forks later, may have; those that are open stay.
-    /// Errors: EINVAL (more than [`OPEN_MAX_LIMIT`]).
-    pub fn set_open_max(&self, limit: u32) -> KResult<()> {
-        if limit > OPEN_MAX_LIMIT {
-            return Err(Errno::EINVAL.into());
-        }
-        self.descriptors().write().set_limit(limit);
-        Ok(())
     }
 
     /// For whom the process acts.
@@ -299,33 +283,16 @@ impl Process {
         self.inner.standing.read().places.clone().ok_or_else(|| Errno::ESRCH.into())
     }
 
+    /// Errors: ENXIO (halted), ESRCH (the process ended).
+    pub(crate) fn check_alive(&self) -> KResult<()> {
+        self.shared().check_running()?;
+        self.places().map(drop)
+    }
+
     /// Errors: ENXIO (halted), EBADF.
     pub(crate) fn file(&self, fd: Fd) -> KResult<Arc<OpenFile>> {
         self.shared().check_running()?;
         Ok(self.inner.descriptors.read().find(fd)?.file.clone())
-    }
-
-    /// Enters what was opened. Errors: EMFILE.
-    pub(crate) fn enter_file(&self, object: Object, access: AccessMode, flags: OpenFlags) -> KResult<Fd> {
-        let file = OpenFile::new(object, access, flags);
-        let cloexec = flags.contains(OpenFlags::CLOEXEC);
-        // What finds no place is dropped without the lock.
-        let kept = file.clone();
-        let entered = self.descriptors().write().insert(0, Descriptor { file, cloexec });
-        drop(kept);
-        entered
-    }
-
-    /// Ends the use of what was at a descriptor: calls that block on it look again.
-    pub(crate) fn close_file(&self, file: Arc<OpenFile>) {
-        let is_socket = file.socket().is_ok();
-        if let Some(waiters) = file.object.waiters() {
-            waiters.wake();
-        }
-        drop(file);
-        if is_socket {
-            self.shared().rights.after_close();
-        }
     }
 
     pub(crate) fn sleepers(&self) -> &Arc<WaitQueue> {
@@ -338,19 +305,6 @@ impl Process {
 
     pub(crate) fn count_interruption(&self) {
         self.inner.interruptions.fetch_add(1, Ordering::SeqCst);
-    }
-
-    /// On whose behalf families of protocols act.
-    pub(crate) fn caller(&self) -> Caller {
-        let cred = self.cred();
-        Caller { pid: self.pid(), uid: cred.uid, gid: cred.gid }
-    }
-
-    /// What a new socket, pipe or queue is known by.
-    pub(crate) fn new_identity(&self) -> Identity {
-        let cred = self.cred();
-        let (number, made) = (self.shared().new_number(), self.shared().host.realtime());
-        Identity { number, uid: cred.uid, gid: cred.gid, made }
     }
 
     /// Walks a path from `dir`. Errors: ENXIO (halted), ESRCH, EBADF and ENOTDIR (of `dir`, for relative paths),

@@ -46,10 +46,14 @@ pub(crate) struct InFlight {
 }
 
 impl Rights {
-    /// Sends files on their way. Errors: EINVAL (more than [`RIGHTS_MAX`]), ETOOMANYREFS.
+    /// Sends files on their way. Errors: EINVAL (more than [`RIGHTS_MAX`]), EOPNOTSUPP (a queue of events, which belongs
+    /// to its process), ETOOMANYREFS.
     pub(crate) fn send(self: &Arc<Self>, files: Vec<Arc<OpenFile>>) -> KResult<Vec<Right>> {
         if files.len() > RIGHTS_MAX {
             return Err(Errno::EINVAL.into());
+        }
+        if files.iter().any(|file| matches!(file.object, Object::Queue(_))) {
+            return Err(Errno::EOPNOTSUPP.into());
         }
         let mut on_the_way = self.on_the_way.lock();
         if on_the_way.len() + files.len() > IN_FLIGHT_MAX {

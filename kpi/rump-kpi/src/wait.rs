@@ -1,12 +1,13 @@
 //! Waiting for something to become ready: the one mechanism of blocking calls, `poll`, `kqueue` and futures.
 //!
 //! Whoever waits registers first, looks second, and sleeps third, so that no change between the two is missed. What
-//! changes first changes and then wakes.
+//! changes first changes and then wakes. What is looked at is under a lock, or its accesses are all `SeqCst`.
+//!
+//! `tests/wait_model.rs` tries every interleaving of these; it compiles this file with the types of a model checker.
 
-use crate::sync::Mutex;
+use crate::sync::{AtomicUsize, Mutex, Ordering};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::Waker;
 
 /// Those who wait for one thing.
@@ -58,36 +59,5 @@ impl Drop for Registration {
         drop(waiting);
         // A waker may do anything when it is dropped.
         drop(waker);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use alloc::task::Wake;
-
-    #[derive(Default)]
-    struct Counted(AtomicUsize);
-
-    impl Wake for Counted {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    #[test]
-    fn all_who_wait_are_woken_until_they_leave() {
-        let queue = Arc::new(WaitQueue::default());
-        let counted: [Arc<Counted>; 2] = Default::default();
-        let wakers = counted.clone().map(Waker::from);
-        queue.wake();
-        let first = queue.register(&wakers[0]);
-        let second = queue.register(&wakers[1]);
-        queue.wake();
-        drop(first);
-        queue.wake();
-        drop(second);
-        queue.wake();
-        assert_eq!(counted.map(|counted| counted.0.load(Ordering::Relaxed)), [1, 2]);
     }
 }

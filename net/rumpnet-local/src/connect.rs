@@ -126,7 +126,7 @@ impl LocalSocket {
 
     /// Who has a name. Errors: EAFNOSUPPORT, EINVAL (none), ECONNREFUSED, EPROTOTYPE.
     pub(crate) fn find(&self, name: &Name) -> KResult<Arc<End>> {
-        let key = key_of(name)?.and_then(|bound| bound.key).ok_or(Errno::EINVAL)?;
+        let key = key_of(name, self.end.kind)?.and_then(|bound| bound.key).ok_or(Errno::EINVAL)?;
         let other = self.local.names.lock().find(&key)?;
         if other.kind == self.end.kind { Ok(other) } else { Err(Errno::EPROTOTYPE.into()) }
     }

@@ -5,7 +5,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use rump_kpi::socket::Name;
-use rump_kpi::{Errno, KError, KResult, SocketAddress};
+use rump_kpi::{Errno, KError, KResult, SocketAddress, SocketType};
 
 /// Names that the family chooses are five digits (unix(7)).
 const CHOSEN: u32 = 1 << 20;
@@ -15,8 +15,8 @@ const CHOSEN: u32 = 1 << 20;
 pub(crate) enum Key {
     /// A node of a file system.
     File((u64, u64)),
-    /// A name of its own, with the NUL that it begins with.
-    Abstract(Vec<u8>),
+    /// A name of its own, with the NUL that it begins with. Each type of sockets has its own.
+    Abstract(u8, Vec<u8>),
 }
 
 /// A name that a socket has.
@@ -46,12 +46,13 @@ impl Names {
     }
 
     /// Chooses a name. Errors: EADDRINUSE (all are taken).
-    pub(crate) fn choose(&mut self) -> KResult<Vec<u8>> {
+    pub(crate) fn choose(&mut self, kind: SocketType) -> KResult<Bound> {
         for _ in 0..CHOSEN {
             let name = alloc::format!("\0{:05x}", self.next % CHOSEN).into_bytes();
             self.next = self.next.wrapping_add(1);
-            if !self.bound.contains_key(&Key::Abstract(name.clone())) {
-                return Ok(name);
+            let key = Key::Abstract(kind as u8, name.clone());
+            if !self.bound.contains_key(&key) {
+                return Ok(Bound { key: Some(key), path: name });
             }
         }
         Err(Errno::EADDRINUSE.into())
@@ -70,13 +71,13 @@ impl Names {
 
 /// Key and path of a name; `None` for the empty one. Errors: EAFNOSUPPORT, EINVAL (a path that the kernel did not look
 /// up, or one that is too long).
-pub(crate) fn key_of(name: &Name) -> KResult<Option<Bound>> {
+pub(crate) fn key_of(name: &Name, kind: SocketType) -> KResult<Option<Bound>> {
     match name {
         Name::File { key, path } => Ok(Some(Bound { key: Some(Key::File(*key)), path: path.clone() })),
         Name::Address(SocketAddress::Local(path)) => match path.first() {
             None => Ok(None),
             Some(0) if path.len() <= SocketAddress::LOCAL_PATH_MAX => {
-                Ok(Some(Bound { key: Some(Key::Abstract(path.clone())), path: path.clone() }))
+                Ok(Some(Bound { key: Some(Key::Abstract(kind as u8, path.clone())), path: path.clone() }))
             }
             Some(_) => Err(Errno::EINVAL.into()),
         },

@@ -2,7 +2,7 @@
 
 use crate::Local;
 use crate::end::{End, Link};
-use crate::names::{Bound, Key, key_of};
+use crate::names::key_of;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering};
 use rump_kpi::socket::{Amounts, Caller, Incoming, Name, OptionValue, Outgoing, Right, Socket, take_error};
@@ -46,19 +46,13 @@ impl Socket for LocalSocket {
     }
 
     fn bind(&self, name: &Name, _caller: Caller) -> KResult<()> {
-        let bound = key_of(name)?;
+        let bound = key_of(name, self.end.kind)?;
         let mut own = self.end.name.lock();
         if own.is_some() {
             return Err(Errno::EINVAL.into());
         }
         let mut names = self.local.names.lock();
-        let bound = match bound {
-            Some(bound) => bound,
-            None => {
-                let path = names.choose()?;
-                Bound { key: Some(Key::Abstract(path.clone())), path }
-            }
-        };
+        let bound = bound.map_or_else(|| names.choose(self.end.kind), Ok)?;
         if let Some(key) = &bound.key {
             names.enter(key.clone(), &self.end)?;
         }
@@ -93,6 +87,10 @@ impl Socket for LocalSocket {
             let mut inbox = self.end.inbox.lock();
             inbox.is_refused = true;
             woken.extend(inbox.take_wanting());
+            drop(inbox);
+            if let Link::Listening(listen) = &mut *self.end.link.lock() {
+                woken.extend(listen.places.take_wanting());
+            }
         }
         if how.writes() {
             self.end.has_finished.store(true, Ordering::Release);

@@ -222,6 +222,41 @@ fn a_listener_that_closes_ends_waiting_connections() {
 }
 
 #[test]
+fn a_listener_that_is_shut_down_refuses_who_waits_for_a_place() {
+    let p = process();
+    let listener = socket(&p, Stream);
+    p.bind(listener, &path("/socket")).unwrap();
+    p.listen(listener, 0).unwrap();
+    let clients = [socket(&p, Stream), socket(&p, Stream)];
+    p.connect(clients[0], &path("/socket")).unwrap();
+    let connect = || p.connect(clients[1], &path("/socket"));
+    let second = while_blocked(connect, || p.shutdown(listener, rump_abi::Shutdown::Read).unwrap());
+    fails(second, ECONNREFUSED);
+}
+
+#[test]
+fn shutting_down_wakes_who_blocks_in_sending() {
+    let p = process();
+    for end in [0, 1] {
+        let fds = pair(&p, Stream);
+        let how = if end == 0 { rump_abi::Shutdown::Write } else { rump_abi::Shutdown::Read };
+        let send = || p.send(fds[0], &[0; 1 << 20], MessageFlags::empty()).unwrap();
+        // What was sent before counts.
+        assert!(while_blocked(send, || p.shutdown(fds[end], how).unwrap()) < 1 << 20);
+        fails(p.send(fds[0], &[0], MessageFlags::empty()), EPIPE);
+    }
+}
+
+#[test]
+fn a_process_that_ended_makes_no_sockets() {
+    let p = process();
+    p.exit();
+    fails(p.pipe(), ESRCH);
+    fails(p.kqueue(), ESRCH);
+    fails(p.socket(rump_abi::AddressFamily::Local, Stream, 0, OpenFlags::empty()), ESRCH);
+}
+
+#[test]
 fn a_datagram_waits_for_room() {
     let p = process();
     let [a, b] = pair(&p, Datagram);

@@ -3,6 +3,7 @@
 //! A table belongs to one process; open files, with their offsets, are shared by `dup` and `fork`, and by messages that
 //! carry them.
 
+mod entering;
 mod numbers;
 mod object;
 

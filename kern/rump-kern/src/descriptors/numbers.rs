@@ -73,11 +73,14 @@ mod tests {
             let number = (random >> 33) as u32 % 9_000;
             // Filled at first, so that whole words and their summaries are full.
             if round < 9_000 {
-                (numbers.insert(round), plain.insert(round));
+                numbers.insert(round);
+                plain.insert(round);
             } else if random % 2 == 0 {
-                (numbers.remove(number), plain.remove(&number));
+                numbers.remove(number);
+                plain.remove(&number);
             } else {
-                (numbers.insert(number), plain.insert(number));
+                numbers.insert(number);
+                plain.insert(number);
             }
             if round % 97 == 0 {
                 let least = (random >> 40) as u32 % 10_000;

@@ -11,9 +11,10 @@ use rump_abi::{AccessMode, Errno, OpenFlags};
 use rump_kpi::KResult;
 
 impl Process {
-    /// Makes a queue of events, which processes that are forked do not get. Errors: ENXIO (halted), EMFILE.
+    /// Makes a queue of events, which processes that are forked do not get. Errors: ENXIO (halted), ESRCH (the
+    /// process ended), EMFILE.
     pub fn kqueue(&self) -> KResult<Fd> {
-        self.shared().check_running()?;
+        self.check_alive()?;
         let queue = Queue::new(self, self.new_identity());
         self.enter_file(Object::Queue(queue), AccessMode::Read, OpenFlags::empty())
     }

@@ -51,8 +51,8 @@ impl Process {
 
     /// Sends a message. There is no SIGPIPE.
     ///
-    /// Errors: EBADF (`fd`, then of `rights`), ENOTSOCK, EINVAL (more than 253 rights, or the path is too long),
-    /// ETOOMANYREFS, those of the path walk, EACCES, those of the family: EOPNOTSUPP, EPIPE, ENOTCONN, EDESTADDRREQ,
+    /// Errors: EBADF (`fd`, then of `rights`), ENOTSOCK, EINVAL (more than 253 rights), EOPNOTSUPP (of a
+    /// queue of events), ETOOMANYREFS, EINVAL (the path is too long), those of the path walk, EACCES, those of the family: EOPNOTSUPP, EPIPE, ENOTCONN, EDESTADDRREQ,
     /// EISCONN, EMSGSIZE, ECONNRESET, ECONNREFUSED, EPERM, ENETUNREACH, ENOBUFS; EAGAIN (non-blocking, DONTWAIT, or
     /// `SO_SNDTIMEO`), ENXIO (halted), EINTR, EBADF (closed meanwhile). An error after the first bytes of a stream only
     /// ends the call.

@@ -11,14 +11,15 @@ use rump_kpi::{KError, KResult};
 use rump_vfs::Vnode;
 
 impl Process {
-    /// Makes a pipe: what is written to the second descriptor is read from the first. Errors: ENXIO (halted), EMFILE.
+    /// Makes a pipe: what is written to the second descriptor is read from the first. Errors: ENXIO (halted), ESRCH
+    /// (the process ended), EMFILE.
     pub fn pipe(&self) -> KResult<[Fd; 2]> {
         self.pipe2(OpenFlags::empty())
     }
 
-    /// As [`Process::pipe`], with NONBLOCK and CLOEXEC. Errors: ENXIO (halted), EMFILE.
+    /// As [`Process::pipe`], with NONBLOCK and CLOEXEC. Errors: as [`Process::pipe`].
     pub fn pipe2(&self, flags: OpenFlags) -> KResult<[Fd; 2]> {
-        self.shared().check_running()?;
+        self.check_alive()?;
         let (pipe, identity) = (Pipe::new(), self.new_identity());
         let end = |access| Object::Pipe(PipeEnd::new(pipe.clone(), access, identity, None));
         let ends = [AccessMode::Read, AccessMode::Write].map(|access| (end(access), access));

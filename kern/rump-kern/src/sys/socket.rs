@@ -14,7 +14,7 @@ use rump_vfs::{Follow, Vnode, access, ops};
 impl Process {
     /// Makes a socket; `protocol` is zero for the usual one, `flags` are NONBLOCK and CLOEXEC.
     ///
-    /// Errors: ENXIO (halted), EAFNOSUPPORT (no such family is linked), those of the family: ESOCKTNOSUPPORT,
+    /// Errors: ENXIO (halted), ESRCH (the process ended), EAFNOSUPPORT (no such family is linked), those of the family: ESOCKTNOSUPPORT,
     /// EPROTONOSUPPORT, EACCES, ENOBUFS; EMFILE.
     pub fn socket(
         &self,
@@ -23,7 +23,7 @@ impl Process {
         protocol: u8,
         flags: OpenFlags,
     ) -> KResult<Fd> {
-        self.shared().check_running()?;
+        self.check_alive()?;
         let socket = self.shared().network.domain(family)?.socket(family, kind, protocol, self.caller())?;
         self.enter_file(self.socket_object(socket), AccessMode::ReadWrite, flags)
     }
@@ -36,7 +36,7 @@ impl Process {
         protocol: u8,
         flags: OpenFlags,
     ) -> KResult<[Fd; 2]> {
-        self.shared().check_running()?;
+        self.check_alive()?;
         let pair = self.shared().network.domain(family)?.pair(kind, protocol, self.caller())?;
         self.enter_both(pair.map(|socket| (self.socket_object(socket), AccessMode::ReadWrite)), flags)
     }
