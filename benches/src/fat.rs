@@ -1,9 +1,9 @@
-//! Reading and writing FAT: each figure beside a peer in the same run, the median of five. See README.md.
+//! Reading and writing FAT and exFAT: each figure beside a peer in the same run, the median of five. See README.md.
 #![forbid(unsafe_code)]
 
 use rump_benches::Outcome;
 use rump_benches::image::LARGE;
-use rump_benches::program::{rump, rump_command, timed};
+use rump_benches::program::{is_installed, rump, rump_command, timed};
 use rump_benches::reading;
 use rump_benches::table::{Format, Measure, Table, Target};
 use rump_benches::writing::{self, Scratch};
@@ -38,20 +38,30 @@ fn fresh(scratch: &Scratch) -> Outcome<PathBuf> {
 }
 
 fn content(table: &mut Table, scratch: &Scratch) -> Outcome {
-    table.beside(
-        "write 1 GiB and fsync",
-        Target::Speed(0.8),
-        || writing::sequential(&fresh(scratch)?),
-        ("pwrite, fdatasync", || writing::plain_sequential(&scratch.path("plain"))),
-    )?;
-    let image = fresh(scratch)?;
-    writing::sequential(&image)?;
-    table.beside(
-        "read 1 GiB",
-        Target::Speed(0.8),
-        || reading::sequential(&image),
-        ("pread", || reading::plain_sequential(&image, LARGE)),
-    )
+    let formats: [(&str, &str, &[&str]); 2] =
+        [("FAT32", "mkfs.fat", &["-F", "32"]), ("exFAT", "mkfs.exfat", &[])];
+    for (format, maker, arguments) in formats {
+        if !is_installed(maker) {
+            table.skip(format, format!("{maker} is not installed"));
+            continue;
+        }
+        let fresh = || scratch.fresh(maker, arguments);
+        table.beside(
+            &format!("{format}: write 1 GiB and fsync"),
+            Target::Speed(0.8),
+            || writing::sequential(&fresh()?),
+            ("pwrite, fdatasync", || writing::plain_sequential(&scratch.path("plain"))),
+        )?;
+        let image = fresh()?;
+        writing::sequential(&image)?;
+        table.beside(
+            &format!("{format}: read 1 GiB"),
+            Target::Speed(0.8),
+            || reading::sequential(&image),
+            ("pread", || reading::plain_sequential(&image, LARGE)),
+        )?;
+    }
+    Ok(())
 }
 
 /// A tree of small files in as many directories, copied in and out.

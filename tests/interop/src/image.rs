@@ -13,10 +13,29 @@ pub struct Scratch(PathBuf);
 impl Scratch {
     /// Makes the folder; `name` only helps whoever looks at it.
     pub fn new(name: &str) -> Check<Self> {
+        Self::make_in(&std::env::temp_dir(), name)
+    }
+
+    /// Makes it in memory, where the host has such a place: for what is small, and synced so often that a disk would
+    /// take most of the time.
+    pub fn in_memory(name: &str) -> Check<Self> {
+        let memory = Path::new("/dev/shm");
+        match memory.is_dir().then(|| Self::make_in(memory, name)) {
+            Some(Ok(scratch)) => Ok(scratch),
+            _ => Self::new(name),
+        }
+    }
+
+    /// Makes it for an image of so many MiB: in memory, if that is small.
+    pub fn for_image(name: &str, mebibytes: u64) -> Check<Self> {
+        if mebibytes <= SMALL { Self::in_memory(name) } else { Self::new(name) }
+    }
+
+    fn make_in(folder: &Path, name: &str) -> Check<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let letters: String = name.chars().filter(char::is_ascii_alphanumeric).take(24).collect();
-        let folder = std::env::temp_dir().join(format!("rump-{}-{number}-{letters}", std::process::id()));
+        let folder = folder.join(format!("rump-{}-{number}-{letters}", std::process::id()));
         context(fs::create_dir_all(&folder), folder.display())?;
         Ok(Self(folder))
     }
@@ -33,6 +52,9 @@ impl Drop for Scratch {
     }
 }
 
+/// Images of so many MiB are made in memory.
+const SMALL: u64 = 256;
+
 /// An image file in its own scratch folder.
 #[derive(Debug)]
 pub struct Image {
@@ -42,7 +64,7 @@ pub struct Image {
 impl Image {
     /// Makes a sparse file of `mebibytes` and runs `mke2fs` with `options` on it, filled from `source`.
     pub fn make(name: &str, mebibytes: u64, options: &[&str], source: Option<&Path>) -> Check<Self> {
-        let scratch = Scratch::new(name)?;
+        let scratch = Scratch::for_image(name, mebibytes)?;
         let image = Self { scratch };
         let file = context(File::create(image.path()), "image")?;
         context(file.set_len(mebibytes << 20), "image")?;

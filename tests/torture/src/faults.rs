@@ -101,7 +101,7 @@ impl Trial {
             // The mount was refused, which is an answer.
             return Ok(true);
         };
-        let (image, scratch) = (bytes_of(&*memory)?, Scratch::new("fault")?);
+        let (image, scratch) = (bytes_of(&*memory)?, Scratch::in_memory("fault")?);
         if record.failures == 0 {
             let whole = self.family.check_clean(&image, &scratch);
             whole.map_err(|what| format!("nobody was told, and: {what}"))?;

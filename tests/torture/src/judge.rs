@@ -22,7 +22,7 @@ pub struct Account {
 
 /// Judges images of `cuts` instants, spread over the record.
 pub fn judge(record: &Record, seed: u64, cuts: usize) -> Check<Account> {
-    let scratch = Scratch::new("crash")?;
+    let scratch = Scratch::in_memory("crash")?;
     let mut player = Player::new(record.before.clone(), record.device.events());
     let mut account = Account::default();
     let mut seen = std::collections::HashSet::new();

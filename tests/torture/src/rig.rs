@@ -284,7 +284,7 @@ impl DiskRig {
     /// Unmounts; the judge has nothing to complain of.
     pub fn finish(self) -> Check {
         self.rig.unmount()?;
-        self.family.check_clean(&bytes_of(&*self.device)?, &Scratch::new("rig")?)
+        self.family.check_clean(&bytes_of(&*self.device)?, &Scratch::in_memory("rig")?)
     }
 }
 
@@ -345,7 +345,7 @@ pub fn make_exfat(kibibytes: u64, arguments: &[&str]) -> Check<Vec<u8>> {
 }
 
 fn make_by(program: &str, kibibytes: u64, arguments: &[&str]) -> Check<Vec<u8>> {
-    let scratch = Scratch::new("torture")?;
+    let scratch = Scratch::in_memory("torture")?;
     let path = scratch.path("image");
     let file = context(std::fs::File::create(&path), path.display())?;
     context(file.set_len(kibibytes << 10), path.display())?;
@@ -362,7 +362,7 @@ pub fn make_image(kibibytes: u64, arguments: &[&str]) -> Check<Vec<u8>> {
 }
 
 fn make(kibibytes: u64, arguments: &[&str], defaults: &str) -> Check<Vec<u8>> {
-    let scratch = Scratch::new("torture")?;
+    let scratch = Scratch::in_memory("torture")?;
     let path = scratch.path("image");
     let file = context(std::fs::File::create(&path), path.display())?;
     context(file.set_len(kibibytes << 10), path.display())?;

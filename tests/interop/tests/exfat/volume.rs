@@ -57,7 +57,7 @@ pub struct Volume {
 impl Volume {
     /// Makes one of this shape.
     pub fn make(shape: &Shape) -> Check<Self> {
-        let volume = Self { scratch: Scratch::new("exfat")?, sector: shape.sector };
+        let volume = Self { scratch: Scratch::for_image("exfat", shape.mebibytes)?, sector: shape.sector };
         let file = context(std::fs::File::create(volume.path()), "image")?;
         context(file.set_len(shape.mebibytes << 20), "image")?;
         let device = Loop::attach(&volume.path(), volume.sector)?;

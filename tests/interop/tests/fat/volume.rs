@@ -63,7 +63,7 @@ impl Volume {
 
     /// Makes one.
     pub fn make_with(kibibytes: u64, arguments: &[&str]) -> Check<Self> {
-        let volume = Self { scratch: Scratch::new("fat")? };
+        let volume = Self { scratch: Scratch::for_image("fat", kibibytes >> 10)? };
         let file = context(std::fs::File::create(volume.path()), "image")?;
         context(file.set_len(kibibytes << 10), "image")?;
         let image = volume.image();
