@@ -31,6 +31,7 @@ pub fn components() -> Vec<kpi::Component> {
     all.push(rumpfs_cd9660::component());
     all.push(rumpfs_exfat::component());
     all.push(rumpfs_msdos::component());
+    all.push(rumpnet_inet::component());
     all.push(rumpnet_local::component());
     all.extend(rumpdev_disk::components());
     all
