@@ -7,6 +7,7 @@
 pub mod exfat;
 pub mod image;
 pub mod mutate;
+pub mod network;
 pub mod overlay;
 pub mod repair;
 pub mod tables;

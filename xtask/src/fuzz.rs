@@ -17,6 +17,7 @@ const TARGETS: &[(&str, u32)] = &[
     ("cd9660_walk", 200_000),
     ("msdos_walk", 100_000),
     ("exfat_walk", 120_000),
+    ("inet_stack", 20_000),
     ("partitions", 40_000),
 ];
 

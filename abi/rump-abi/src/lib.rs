@@ -5,12 +5,18 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+
 mod errno;
+pub mod event;
 mod flags;
 mod mode;
+mod socket;
+pub mod sockopt;
 mod stat;
 
 pub use errno::Errno;
 pub use flags::{AccessMode, AllocateFlags, AtFlags, MountFlags, OpenFlags, RenameFlags, XattrFlags};
 pub use mode::{FileType, Mode};
+pub use socket::{AddressFamily, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType};
 pub use stat::{DevNumber, Ino, Stat, StatVfs, TimeSpec};

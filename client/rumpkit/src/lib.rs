@@ -15,6 +15,9 @@ pub use rump_abi::{
     AccessMode, AllocateFlags, AtFlags, DevNumber, Errno, FileType, Ino, Mode, MountFlags, OpenFlags,
     RenameFlags, Stat, StatVfs, TimeSpec, XattrFlags,
 };
+pub use rump_abi::{
+    AddressFamily, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType, event, sockopt,
+};
 pub use rump_dev as dev;
 pub use rump_host_posix::PosixHost;
 pub use rump_hyper as hyper;
@@ -22,12 +25,14 @@ pub use rump_kern::*;
 pub use rump_kpi as kpi;
 pub use rump_kpi::{KError, KResult};
 
-/// Every component that this library links: file systems and partition schemes.
+/// Every component that this library links: file systems, partition schemes and protocols.
 pub fn components() -> Vec<kpi::Component> {
     let mut all = vec![rumpfs_tmpfs::component(), rumpfs_kernfs::component(), rumpfs_ext2fs::component()];
     all.push(rumpfs_cd9660::component());
     all.push(rumpfs_exfat::component());
     all.push(rumpfs_msdos::component());
+    all.push(rumpnet_inet::component());
+    all.push(rumpnet_local::component());
     all.extend(rumpdev_disk::components());
     all
 }

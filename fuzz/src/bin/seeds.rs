@@ -106,6 +106,17 @@ fn main() -> ExitCode {
     }
 }
 
+/// Scripts for a stack of TCP/IP.
+const SCRIPTS: u64 = 16;
+
+/// Steps of all kinds, in no order: what is good for something in them, the fuzzer keeps.
+fn script(seed: u64) -> Vec<u8> {
+    let mut random = rumpnet_inet::sockets::Random::new(seed);
+    (0..2000)
+        .map(|_| (random.number() >> 8) as u8 & if random.number() & 3 == 0 { 0xff } else { 0x0f })
+        .collect()
+}
+
 fn make_all(folder: &Path) -> Check<usize> {
     let scratch = folder.join("scratch");
     told(fs::create_dir_all(&scratch), &scratch)?;
@@ -144,6 +155,12 @@ fn make_all(folder: &Path) -> Check<usize> {
     for (name, kib, options) in EXFAT {
         let input = make_exfat(&scratch, *kib, options)?.encode();
         told(fs::write(volumes.join(name), input), &volumes)?;
+        count += 1;
+    }
+    let scripts = folder.join("inet_stack");
+    told(fs::create_dir_all(&scripts), &scripts)?;
+    for seed in 0..SCRIPTS {
+        told(fs::write(scripts.join(format!("script-{seed}")), script(seed)), &scripts)?;
         count += 1;
     }
     let (discs, tables) = (folder.join("cd9660_walk"), folder.join("partitions"));

@@ -1,14 +1,21 @@
 //! A kernel: what is linked into it, its file systems and its first process.
 
 use crate::Process;
+use crate::network::Network;
+use crate::pipe::Fifos;
+use crate::rights::Rights;
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use rump_abi::{Errno, MountFlags};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::time::Duration;
+use rump_abi::{AddressFamily, Errno, MountFlags};
 use rump_hyper::Hypervisor;
+use rump_kpi::socket::{Domain, ProtocolFamily};
+use rump_kpi::sync::Mutex;
 use rump_kpi::{
     BlockDevice, Component, Environment, FileSystem, FileSystemInfo, FileSystemType, KError, KResult,
-    PartitionScheme,
+    PartitionScheme, WaitQueue,
 };
 use rump_vfs::{EmptyFileSystem, Etfs, EtfsKind, MountInfo, MountRequest, Vfs};
 
@@ -22,28 +29,50 @@ pub(crate) struct Shared {
     pub(crate) environment: Environment,
     types: Vec<&'static dyn FileSystemType>,
     schemes: Vec<&'static dyn PartitionScheme>,
+    pub(crate) network: Network,
+    pub(crate) fifos: Fifos,
+    pub(crate) rights: Arc<Rights>,
     next_pid: AtomicU32,
+    /// Of what no file system numbers.
+    next_number: AtomicU64,
+    /// Where the calls of each process block. A leaf.
+    sleepers: Mutex<BTreeMap<u32, Arc<WaitQueue>>>,
     halted: AtomicBool,
 }
 
 impl Shared {
-    pub(crate) fn new_pid(&self) -> u32 {
-        self.next_pid.fetch_add(1, Ordering::Relaxed)
+    /// Numbers a process.
+    pub(crate) fn new_process(&self, sleepers: &Arc<WaitQueue>) -> u32 {
+        let pid = self.next_pid.fetch_add(1, Ordering::Relaxed);
+        self.sleepers.lock().insert(pid, sleepers.clone());
+        pid
+    }
+
+    pub(crate) fn forget_process(&self, pid: u32) {
+        self.sleepers.lock().remove(&pid);
+    }
+
+    pub(crate) fn new_number(&self) -> u64 {
+        self.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Errors: ENXIO (halted).
     pub(crate) fn check_running(&self) -> KResult<()> {
-        if self.halted.load(Ordering::Acquire) {
+        // As strong as registering to be woken is: see `rump_kpi::WaitQueue`.
+        if self.halted.load(Ordering::SeqCst) {
             return Err(KError::new(Errno::ENXIO, "the kernel was halted"));
         }
         Ok(())
     }
 
-    /// Unmounts everything, once. Errors: ENXIO (halted), EIO, ENOSPC.
+    /// Lets all calls that block answer ENXIO and unmounts everything, once. Errors: ENXIO (halted), EIO, ENOSPC.
     pub(crate) fn halt(&self) -> KResult<()> {
-        if self.halted.swap(true, Ordering::AcqRel) {
+        if self.halted.swap(true, Ordering::SeqCst) {
             return Err(KError::new(Errno::ENXIO, "the kernel was halted"));
         }
+        let blocked: Vec<_> = self.sleepers.lock().values().cloned().collect();
+        blocked.iter().for_each(|queue| queue.wake());
+        self.network.stop();
         self.vfs.shutdown()
     }
 
@@ -75,7 +104,7 @@ pub struct Kernel {
 impl Kernel {
     /// Begins a kernel on `host`.
     pub fn builder(host: Arc<dyn Hypervisor>) -> Builder {
-        Builder { host, types: Vec::new(), schemes: Vec::new() }
+        Builder { host, types: Vec::new(), schemes: Vec::new(), families: Vec::new() }
     }
 
     /// A new process: the superuser, at `/`, umask 022, without descriptors.
@@ -148,6 +177,19 @@ impl Kernel {
         self.inner.shared.vfs.write_behind();
     }
 
+    /// A family of protocols, which is attached if it was not. Errors: ENXIO (halted), EAFNOSUPPORT (not linked), those
+    /// of the family.
+    pub fn protocols(&self, family: AddressFamily) -> KResult<Arc<dyn Domain>> {
+        self.inner.shared.check_running()?;
+        self.inner.shared.network.domain(family)
+    }
+
+    /// Does what the thread of the network does; answers when to come again, by the monotonic clock. For hosts without
+    /// threads (parameter `RUMP_THREADS`).
+    pub fn poll_network(&self) -> Option<Duration> {
+        self.inner.shared.network.poll()
+    }
+
     /// What is mounted, the root first.
     pub fn mounts(&self) -> Vec<MountInfo> {
         self.inner.shared.vfs.mounts().iter().map(|mount| mount.info().clone()).collect()
@@ -159,6 +201,7 @@ pub struct Builder {
     host: Arc<dyn Hypervisor>,
     types: Vec<&'static dyn FileSystemType>,
     schemes: Vec<&'static dyn PartitionScheme>,
+    families: Vec<&'static dyn ProtocolFamily>,
 }
 
 impl Builder {
@@ -167,6 +210,7 @@ impl Builder {
         match component {
             Component::FileSystem(fs_type) => self.types.push(fs_type),
             Component::Partitions(scheme) => self.schemes.push(scheme),
+            Component::Protocols(family) => self.families.push(family),
         }
         self
     }
@@ -175,13 +219,19 @@ impl Builder {
     pub fn boot(self) -> KResult<Kernel> {
         let environment = environment(&self.host);
         let vfs = Vfs::new(root_file_system(&self.types, &environment)?, Etfs::new(self.host.clone()))?;
+        let network = Network::new(&self.host, self.families);
         let shared = Arc::new(Shared {
             vfs,
+            network,
+            fifos: Fifos::default(),
+            rights: Arc::default(),
             host: self.host,
             environment,
             types: self.types,
             schemes: self.schemes,
             next_pid: AtomicU32::new(1),
+            next_number: AtomicU64::new(1),
+            sleepers: Mutex::default(),
             halted: AtomicBool::new(false),
         });
         let init = Process::first(shared.clone())?;

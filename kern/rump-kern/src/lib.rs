@@ -10,6 +10,9 @@
 //! errno is what POSIX says, listed in the order of the checks. Every call may also answer ENXIO once the kernel
 //! was halted by [`Process::reboot`], and EIO for a file whose mount was taken away by force.
 //!
+//! Open files are files of file systems, sockets, pipes and queues of events, in one table. How calls block is said in
+//! `waiting`; [`Process::interrupt`], closing the descriptor and halting the kernel end them.
+//!
 //! No lock is shared by all processes: a call takes the lock of the process's table for a moment, then those of
 //! the file. An open file's offset is locked while a `read` or `write` that moves it runs.
 #![no_std]
@@ -19,15 +22,24 @@ extern crate alloc;
 
 mod descriptors;
 mod kernel;
+mod network;
+mod pipe;
 mod process;
+mod queue;
+mod rights;
 mod sys;
+mod waiting;
 
-pub use descriptors::{Fd, OPEN_MAX};
+pub use descriptors::{Fd, OPEN_MAX, OPEN_MAX_LIMIT};
 pub use kernel::{Builder, Kernel};
+pub use pipe::PIPE_BUF;
 pub use process::Process;
 pub use rump_vfs::{Credentials, EtfsKind, MountInfo, Unmount};
+pub use sys::ioctl::Ioctl;
+pub use sys::message::{Received, SendMessage};
 pub use sys::mount::MountArgs;
 pub use sys::open::Fcntl;
+pub use sys::poll::{FdSet, PollFd};
 pub use sys::rw::Whence;
 
 /// The directory argument of at-calls that means the working directory.

@@ -5,10 +5,10 @@ use crate::kernel::Shared;
 use crate::{Credentials, Fd};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use rump_abi::{Errno, Mode, Stat};
 use rump_kpi::sync::RwLock;
-use rump_kpi::{KError, KResult};
+use rump_kpi::{KError, KResult, WaitQueue};
 use rump_vfs::{Follow, Vnode, Walked, Walker, access};
 
 /// Where paths begin.
@@ -32,6 +32,16 @@ struct Inner {
     standing: RwLock<Arc<Standing>>,
     umask: AtomicU32,
     descriptors: RwLock<Table>,
+    /// Its calls that block.
+    sleepers: Arc<WaitQueue>,
+    /// How often they were interrupted.
+    interruptions: AtomicU64,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.forget_process(self.pid);
+    }
 }
 
 /// A process of a kernel. Clones are the same process; system calls may run on any thread.
@@ -61,7 +71,8 @@ impl Process {
     }
 
     fn new(shared: Arc<Shared>, credentials: Credentials, umask: Mode, places: Option<Places>) -> Self {
-        let pid = shared.new_pid();
+        let sleepers = Arc::default();
+        let pid = shared.new_process(&sleepers);
         let standing = Standing { credentials: Arc::new(credentials), places };
         Self {
             inner: Arc::new(Inner {
@@ -70,6 +81,8 @@ impl Process {
                 standing: RwLock::new(Arc::new(standing)),
                 umask: AtomicU32::new(umask.bits()),
                 descriptors: RwLock::default(),
+                sleepers,
+                interruptions: AtomicU64::new(0),
             }),
         }
     }
@@ -86,21 +99,22 @@ impl Process {
         self.inner.pid
     }
 
-    /// A copy of this process: descriptors are shared as `fork` shares them.
+    /// A copy of this process: descriptors are shared as `fork` shares them, but for queues of events.
     pub fn fork(&self) -> Process {
         let standing = self.standing();
         let umask = Mode::new(self.inner.umask.load(Ordering::Relaxed));
         let credentials = (*standing.credentials).clone();
         let child = Self::new(self.inner.shared.clone(), credentials, umask, standing.places.clone());
-        *child.inner.descriptors.write() = self.inner.descriptors.read().clone();
+        *child.inner.descriptors.write() = self.inner.descriptors.read().inherited();
         child
     }
 
-    /// Ends the process: its descriptors are closed, later calls answer ESRCH or EBADF.
+    /// Ends the process: its descriptors are closed, calls that block answer EBADF or EINTR, later ones ESRCH or EBADF.
     pub fn exit(&self) {
         self.change_standing(|standing| standing.places = None);
         let table = core::mem::take(&mut *self.inner.descriptors.write());
-        drop(table);
+        table.into_files().for_each(|file| self.close_file(file));
+        self.interrupt();
     }
 
     /// For whom the process acts.
@@ -126,7 +140,7 @@ impl Process {
 
     /// Changes the working directory to an open one. Errors: EBADF, ENOTDIR, EACCES.
     pub fn fchdir(&self, fd: Fd) -> KResult<()> {
-        let dir = self.file(fd)?.vnode.clone();
+        let dir = self.file(fd)?.vnode_or(Errno::ENOTDIR)?.clone();
         self.enter(dir)
     }
 
@@ -269,10 +283,28 @@ impl Process {
         self.inner.standing.read().places.clone().ok_or_else(|| Errno::ESRCH.into())
     }
 
+    /// Errors: ENXIO (halted), ESRCH (the process ended).
+    pub(crate) fn check_alive(&self) -> KResult<()> {
+        self.shared().check_running()?;
+        self.places().map(drop)
+    }
+
     /// Errors: ENXIO (halted), EBADF.
     pub(crate) fn file(&self, fd: Fd) -> KResult<Arc<OpenFile>> {
         self.shared().check_running()?;
         Ok(self.inner.descriptors.read().find(fd)?.file.clone())
+    }
+
+    pub(crate) fn sleepers(&self) -> &Arc<WaitQueue> {
+        &self.inner.sleepers
+    }
+
+    pub(crate) fn interruptions(&self) -> u64 {
+        self.inner.interruptions.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn count_interruption(&self) {
+        self.inner.interruptions.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Walks a path from `dir`. Errors: ENXIO (halted), ESRCH, EBADF and ENOTDIR (of `dir`, for relative paths),
@@ -296,7 +328,7 @@ impl Process {
         let standing = self.standing();
         let Places { root, cwd } = standing.places.as_ref().ok_or(Errno::ESRCH)?;
         let file = dir.filter(|_| path.first() != Some(&b'/')).map(|fd| self.file(fd)).transpose()?;
-        let start = file.as_ref().map_or(cwd, |file| &file.vnode);
+        let start = file.as_ref().map_or(Ok(cwd), |file| file.vnode_or(Errno::ENOTDIR))?;
         if file.is_some() && !start.is_dir() {
             return Err(Errno::ENOTDIR.into());
         }

@@ -44,4 +44,4 @@ pub use mount::{Mount, MountInfo, Unmount};
 pub use vfs::{MountRequest, Vfs};
 pub use vnode::Vnode;
 pub use walk::{Follow, Last, NAME_MAX, PATH_MAX, Walked, Walker};
-pub use write_behind::WriteBehind;
+pub use write_behind::{WriteBehind, has_threads};

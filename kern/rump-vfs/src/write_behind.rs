@@ -13,6 +13,11 @@ use rump_kpi::sync::Mutex;
 /// The parameter that says, with 0, that kernels have no threads of their own.
 const PARAMETER: &str = "RUMP_THREADS";
 
+/// Whether kernels on this host have threads of their own.
+pub fn has_threads(host: &dyn Hypervisor) -> bool {
+    host.find(PARAMETER).is_none_or(|value| value.trim() != "0")
+}
+
 /// See the module.
 pub struct WriteBehind {
     host: Arc<dyn Hypervisor>,
@@ -26,7 +31,7 @@ pub struct WriteBehind {
 impl WriteBehind {
     /// Without a thread so far; none if `host` says that kernels have none.
     pub fn new(host: &Arc<dyn Hypervisor>) -> Option<Arc<Self>> {
-        if host.find(PARAMETER).is_some_and(|value| value.trim() == "0") {
+        if !has_threads(&**host) {
             return None;
         }
         let (event, has_thread) = (host.event(), AtomicBool::new(true));

@@ -1,5 +1,6 @@
 //! Components are listed when a kernel is built, not found by magic.
 
+use crate::socket::ProtocolFamily;
 use crate::{FileSystemType, PartitionScheme};
 
 /// What a crate adds to a kernel.
@@ -9,4 +10,6 @@ pub enum Component {
     FileSystem(&'static dyn FileSystemType),
     /// A way of dividing a disk.
     Partitions(&'static dyn PartitionScheme),
+    /// Families of protocols.
+    Protocols(&'static dyn ProtocolFamily),
 }

@@ -9,9 +9,13 @@ extern crate alloc;
 mod block;
 pub mod cache;
 mod component;
+pub mod device;
 mod error;
 mod fs;
+pub mod packet;
+pub mod socket;
 pub mod sync;
+mod wait;
 
 pub use block::{BlockDevice, Partition, PartitionScheme, PartitionTable};
 pub use component::Component;
@@ -21,8 +25,9 @@ pub use fs::{
     FindDevice, NewNode, Node, SetAttr, SetTime,
 };
 pub use rump_abi::{
-    AtFlags, DevNumber, Errno, FileType, Ino, Mode, MountFlags, OpenFlags, Stat, StatVfs, TimeSpec,
-    XattrFlags,
+    AddressFamily, AtFlags, DevNumber, Errno, FileType, Ino, MessageFlags, Mode, MountFlags, OpenFlags,
+    PollEvents, Shutdown, SocketAddress, SocketType, Stat, StatVfs, TimeSpec, XattrFlags, sockopt,
 };
 /// Access control lists, which file systems with [`Capabilities::ACLS`] keep.
 pub use rump_acl as acl;
+pub use wait::{Registration, WaitQueue};

@@ -1,5 +1,6 @@
 //! Reserving and freeing space: fallocate(2) of Linux, posix_fallocate(3).
 
+use crate::descriptors::Object;
 use crate::{Fd, Process};
 use rump_abi::{AllocateFlags, Errno, FileType};
 use rump_kpi::{Allocation, KResult};
@@ -9,19 +10,23 @@ impl Process {
     /// of space afterwards, and the file is at least as long as the part reaches.
     ///
     /// Errors: EINVAL (an empty part), ENOTSUP (PUNCH_HOLE without KEEP_SIZE, or with ZERO_RANGE), EBADF (not open, or
-    /// not for writing), ENODEV (no regular file), EFBIG, those of the driver: ENOTSUP, ENOSPC, EIO.
+    /// not for writing), ESPIPE (a pipe or fifo), ENODEV (no regular file), EFBIG, those of the driver: ENOTSUP, ENOSPC, EIO.
     pub fn fallocate(&self, fd: Fd, flags: AllocateFlags, offset: u64, length: u64) -> KResult<()> {
         if length == 0 {
             return Err(Errno::EINVAL.into());
         }
         let how = allocation(flags).ok_or(Errno::ENOTSUP)?;
         let file = self.writable(fd)?;
-        if file.vnode.file_type() != FileType::Regular || file.vnode.is_etfs() {
+        if let Object::Pipe(_) = file.object {
+            return Err(Errno::ESPIPE.into());
+        }
+        let vnode = file.vnode_or(Errno::ENODEV)?;
+        if vnode.file_type() != FileType::Regular || vnode.is_etfs() {
             return Err(Errno::ENODEV.into());
         }
         offset.checked_add(length).filter(|&end| end <= i64::MAX as u64).ok_or(Errno::EFBIG)?;
-        file.vnode.node()?.allocate(offset, length, how)?;
-        self.after_write(&file, 1)
+        vnode.node()?.allocate(offset, length, how)?;
+        self.after_write(&file, vnode, 1)
     }
 }
 

@@ -16,9 +16,9 @@ impl Process {
         self.fchmodat(None, path, mode, AtFlags::empty())
     }
 
-    /// Changes permission bits of an open file. Errors: EBADF, as [`Process::chmod`].
+    /// Changes permission bits of an open file. Errors: EBADF, EINVAL (no file of a file system), as [`Process::chmod`].
     pub fn fchmod(&self, fd: Fd, mode: Mode) -> KResult<()> {
-        self.set_mode(&self.file(fd)?.vnode, mode)
+        self.set_mode(self.file(fd)?.vnode()?, mode)
     }
 
     /// Changes permission bits, relative to `dir`. Errors: EBADF, ENOTDIR, as [`Process::chmod`].
@@ -64,9 +64,9 @@ impl Process {
         self.fchownat(None, path, uid, gid, AtFlags::SYMLINK_NOFOLLOW)
     }
 
-    /// Changes owner and group of an open file. Errors: EBADF, as [`Process::chown`].
+    /// Changes owner and group of an open file. Errors: EBADF, EINVAL (no file of a file system), as [`Process::chown`].
     pub fn fchown(&self, fd: Fd, uid: Option<u32>, gid: Option<u32>) -> KResult<()> {
-        self.set_owner(&self.file(fd)?.vnode, uid, gid)
+        self.set_owner(self.file(fd)?.vnode()?, uid, gid)
     }
 
     /// Changes owner and group, relative to `dir`. Errors: EBADF, ENOTDIR, as [`Process::chown`].
@@ -117,7 +117,7 @@ impl Process {
     /// Sets access and modification time of an open file. Errors: EINVAL, EBADF, as [`Process::utimensat`].
     pub fn futimens(&self, fd: Fd, times: [Option<SetTime>; 2]) -> KResult<()> {
         check_times(times)?;
-        self.set_times(&self.file(fd)?.vnode, times)
+        self.set_times(self.file(fd)?.vnode()?, times)
     }
 
     fn set_times(&self, vnode: &Vnode, times: [Option<SetTime>; 2]) -> KResult<()> {
@@ -156,7 +156,7 @@ impl Process {
         if !file.access.writes() {
             return Err(Errno::EINVAL.into());
         }
-        self.set_size(&file.vnode, size)
+        self.set_size(file.vnode()?, size)
     }
 
     /// A program that is cut loses its set-id bits. Errors: EINVAL (no file), EFBIG, ENOSPC, EIO.

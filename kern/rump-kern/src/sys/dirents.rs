@@ -2,7 +2,7 @@
 
 use crate::descriptors::OpenFile;
 use crate::{Fd, Process};
-use rump_abi::Stat;
+use rump_abi::{Errno, Stat};
 use rump_kpi::{DirEntry, KResult};
 use rump_vfs::{Listing, Walker};
 
@@ -41,7 +41,8 @@ impl Process {
 
     fn list(&self, file: &OpenFile, read: impl FnOnce(Listing<'_>) -> KResult<()>) -> KResult<()> {
         let (cred, places) = (self.cred(), self.places()?);
-        let walker = Walker { vfs: &self.shared().vfs, cred: &cred, root: &places.root, start: &file.vnode };
-        read(Listing::new(walker, &file.vnode)?)
+        let vnode = file.vnode_or(Errno::ENOTDIR)?;
+        let walker = Walker { vfs: &self.shared().vfs, cred: &cred, root: &places.root, start: vnode };
+        read(Listing::new(walker, vnode)?)
     }
 }

@@ -3,9 +3,16 @@
 pub(crate) mod allocate;
 pub(crate) mod attr;
 pub(crate) mod dirents;
+pub(crate) mod ioctl;
+pub(crate) mod kqueue;
+pub(crate) mod message;
 pub(crate) mod mount;
 pub(crate) mod names;
 pub(crate) mod open;
+pub(crate) mod pipe;
+pub(crate) mod poll;
 pub(crate) mod rw;
+pub(crate) mod socket;
+pub(crate) mod sockopt;
 pub(crate) mod stat;
 pub(crate) mod xattr;

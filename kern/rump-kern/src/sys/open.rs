@@ -1,6 +1,6 @@
 //! Opening, closing and duplicating descriptors: open(2), close(2), dup(2), fcntl(2).
 
-use crate::descriptors::{Descriptor, OPEN_MAX, OpenFile};
+use crate::descriptors::{Descriptor, Object};
 use crate::{Fd, Process};
 use alloc::sync::Arc;
 use rump_abi::{AccessMode, DevNumber, Errno, FileType, Mode, OpenFlags};
@@ -34,8 +34,11 @@ impl Process {
     /// Opens a file.
     ///
     /// Errors: EINVAL (both WRONLY and RDWR), those of the path walk, EEXIST (EXCL), ENOENT, EISDIR (CREAT or
-    /// writing a directory), ENOTDIR (DIRECTORY), ELOOP (NOFOLLOW), EROFS, EACCES, ENXIO (fifos, sockets, devices
-    /// without a driver), EMFILE, those of the driver.
+    /// writing a directory), ENOTDIR (DIRECTORY), ELOOP (NOFOLLOW), EROFS, EACCES, ENXIO (devices without a
+    /// driver), EOPNOTSUPP (a socket), ENXIO (WRONLY and NONBLOCK of a fifo that nobody reads), EINTR (a fifo), EMFILE,
+    /// those of the driver.
+    ///
+    /// A fifo that is opened for one direction blocks until the other side is there.
     pub fn open(&self, path: impl AsRef<[u8]>, flags: OpenFlags, mode: Mode) -> KResult<Fd> {
         self.openat(None, path, flags, mode)
     }
@@ -50,9 +53,11 @@ impl Process {
     ) -> KResult<Fd> {
         let access = flags.access_mode().ok_or(Errno::EINVAL)?;
         let vnode = self.open_vnode(dir, path.as_ref(), flags, mode, access)?;
-        let file = OpenFile::new(vnode, access, flags);
-        let cloexec = flags.contains(OpenFlags::CLOEXEC);
-        self.descriptors().write().insert(0, Descriptor { file, cloexec })
+        let object = match vnode.file_type() {
+            FileType::Fifo => Object::Pipe(self.open_fifo(vnode, access, flags)?),
+            _ => Object::Vnode(vnode),
+        };
+        self.enter_file(object, access, flags)
     }
 
     fn open_vnode(
@@ -150,10 +155,10 @@ impl Process {
         Ok(())
     }
 
-    /// Closes a descriptor. Errors: EBADF.
+    /// Closes a descriptor. Calls that block on it answer EBADF. Errors: EBADF.
     pub fn close(&self, fd: Fd) -> KResult<()> {
         let taken = self.descriptors().write().take(fd)?;
-        drop(taken);
+        self.close_file(taken.file);
         Ok(())
     }
 
@@ -166,7 +171,7 @@ impl Process {
     pub fn dup2(&self, fd: Fd, to: Fd) -> KResult<Fd> {
         let mut table = self.descriptors().write();
         let file = table.find(fd)?.file.clone();
-        if to.0 >= OPEN_MAX {
+        if to.0 >= table.limit() {
             return Err(Errno::EBADF.into());
         }
         if fd == to {
@@ -174,14 +179,16 @@ impl Process {
         }
         let before = table.put(to, Descriptor { file, cloexec: false });
         drop(table);
-        drop(before);
+        if let Some(before) = before {
+            self.close_file(before.file);
+        }
         Ok(to)
     }
 
     fn duplicate(&self, fd: Fd, least: u32, cloexec: bool) -> KResult<Fd> {
         let mut table = self.descriptors().write();
         let file = table.find(fd)?.file.clone();
-        if least >= OPEN_MAX {
+        if least >= table.limit() {
             return Err(Errno::EINVAL.into());
         }
         table.insert(least, Descriptor { file, cloexec })
@@ -210,10 +217,10 @@ fn has_default_acl(dir: &Vnode) -> KResult<bool> {
     Ok(dir.mount().can(Capabilities::ACLS) && dir.node()?.acl(acl::DEFAULT)?.is_some())
 }
 
-/// Errors: ENXIO (nothing stands behind this special file).
+/// Errors: EOPNOTSUPP (a socket), ENXIO (nothing stands behind this special file).
 fn check_driver(vnode: &Vnode) -> KResult<()> {
     match vnode.file_type() {
-        FileType::Fifo | FileType::Socket => Err(Errno::ENXIO.into()),
+        FileType::Socket => Err(KError::new(Errno::EOPNOTSUPP, "a socket is connected to, not opened")),
         FileType::CharDevice | FileType::BlockDevice
             if !vnode.is_etfs() && vnode.node()?.block_device().is_none() =>
         {

@@ -1,11 +1,11 @@
 //! Reading, writing and seeking: read(2), write(2), lseek(2).
 
-use crate::descriptors::OpenFile;
+use crate::descriptors::{Object, OpenFile};
 use crate::{Fd, Process};
 use alloc::sync::Arc;
-use rump_abi::{Errno, OpenFlags};
+use rump_abi::{Errno, MessageFlags, OpenFlags};
 use rump_kpi::{KResult, Node, SetAttr};
-use rump_vfs::access;
+use rump_vfs::{Vnode, access};
 
 /// Offsets end here, as they are signed in C.
 const OFFSET_MAX: u64 = i64::MAX as u64;
@@ -26,40 +26,46 @@ pub enum Whence {
 }
 
 impl Process {
-    /// Reads at the open file's offset. Errors: EBADF (not open, or not for reading), EISDIR, EIO, EFTYPE.
+    /// Reads at the open file's offset; of a socket, as `recv` without flags; of a pipe, what is there.
+    ///
+    /// Errors: EBADF (not open, or not for reading), EISDIR, EINVAL (a queue of events), EIO, EFTYPE; sockets and pipes:
+    /// EAGAIN, EINTR, those of [`Process::recv`].
     pub fn read(&self, fd: Fd, buf: &mut [u8]) -> KResult<usize> {
-        let file = self.readable(fd)?;
-        let mut offset = file.offset.lock();
-        let count = read_at(&file, *offset, buf)?;
-        *offset = offset.saturating_add(count as u64);
-        Ok(count)
+        self.readv(fd, &mut [buf])
     }
 
     /// Reads into several buffers, as one read. Errors: as [`Process::read`].
     pub fn readv(&self, fd: Fd, bufs: &mut [&mut [u8]]) -> KResult<usize> {
         let file = self.readable(fd)?;
+        let vnode = match &file.object {
+            Object::Vnode(vnode) => vnode,
+            Object::Socket(_) => return Ok(self.receive(fd, &file, bufs, MessageFlags::empty())?.length),
+            Object::Pipe(end) => return self.read_pipe(fd, &file, end, bufs),
+            Object::Queue(_) => return Err(Errno::EINVAL.into()),
+        };
         let mut offset = file.offset.lock();
-        let count = read_all(&file, *offset, bufs)?;
+        let count = read_all(vnode, *offset, bufs)?;
         *offset = offset.saturating_add(count as u64);
         Ok(count)
     }
 
-    /// Reads at `offset`. Errors: as [`Process::read`], EINVAL (`offset` too large).
+    /// Reads at `offset`. Errors: as [`Process::read`], ESPIPE (a socket or pipe), EINVAL (`offset` too large).
     pub fn pread(&self, fd: Fd, buf: &mut [u8], offset: u64) -> KResult<usize> {
-        let file = self.readable(fd)?;
-        check_offset(offset)?;
-        read_at(&file, offset, buf)
+        self.preadv(fd, &mut [buf], offset)
     }
 
     /// Reads at `offset` into several buffers. Errors: as [`Process::pread`].
     pub fn preadv(&self, fd: Fd, bufs: &mut [&mut [u8]], offset: u64) -> KResult<usize> {
         let file = self.readable(fd)?;
+        let vnode = file.seekable()?;
         check_offset(offset)?;
-        read_all(&file, offset, bufs)
+        read_all(vnode, offset, bufs)
     }
 
-    /// Writes at the open file's offset, or at the end with APPEND. Errors: EBADF (not open, or not for
-    /// writing), EFBIG, ENOSPC, EDQUOT, EROFS, EIO.
+    /// Writes at the open file's offset, or at the end with APPEND; to a socket, as `send` without flags.
+    ///
+    /// Errors: EBADF (not open, or not for writing), EINVAL (a queue of events), EFBIG, ENOSPC, EDQUOT, EROFS, EIO;
+    /// sockets and pipes: EAGAIN, EINTR, EPIPE, those of [`Process::send`].
     pub fn write(&self, fd: Fd, buf: &[u8]) -> KResult<usize> {
         self.writev(fd, &[buf])
     }
@@ -67,24 +73,30 @@ impl Process {
     /// Writes several buffers, as one write. Errors: as [`Process::write`].
     pub fn writev(&self, fd: Fd, bufs: &[&[u8]]) -> KResult<usize> {
         let file = self.writable(fd)?;
+        let vnode = match &file.object {
+            Object::Vnode(vnode) => vnode,
+            Object::Socket(_) => return self.send_parts(fd, &file, bufs),
+            Object::Pipe(end) => return self.write_pipe(fd, &file, end, bufs),
+            Object::Queue(_) => return Err(Errno::EINVAL.into()),
+        };
         let mut offset = file.offset.lock();
         let count = if file.status().contains(OpenFlags::APPEND) {
-            file.vnode.appending(|node| {
+            vnode.appending(|node| {
                 let end = node.attr()?.size;
                 let count = write_all(node, end, bufs)?;
                 *offset = end.saturating_add(count as u64);
                 Ok(count)
             })?
         } else {
-            let count = write_all(file.vnode.node()?, *offset, bufs)?;
+            let count = write_all(vnode.node()?, *offset, bufs)?;
             *offset = offset.saturating_add(count as u64);
             count
         };
-        self.after_write(&file, count)?;
+        self.after_write(&file, vnode, count)?;
         Ok(count)
     }
 
-    /// Writes at `offset`, with APPEND too. Errors: as [`Process::write`], EINVAL (`offset` too large).
+    /// Writes at `offset`, with APPEND too. Errors: as [`Process::write`], ESPIPE (a socket or pipe), EINVAL (`offset` too large).
     pub fn pwrite(&self, fd: Fd, buf: &[u8], offset: u64) -> KResult<usize> {
         self.pwritev(fd, &[buf], offset)
     }
@@ -92,18 +104,20 @@ impl Process {
     /// Writes several buffers at `offset`. Errors: as [`Process::pwrite`].
     pub fn pwritev(&self, fd: Fd, bufs: &[&[u8]], offset: u64) -> KResult<usize> {
         let file = self.writable(fd)?;
+        let vnode = file.seekable()?;
         check_offset(offset)?;
-        let count = write_all(file.vnode.node()?, offset, bufs)?;
-        self.after_write(&file, count)?;
+        let count = write_all(vnode.node()?, offset, bufs)?;
+        self.after_write(&file, vnode, count)?;
         Ok(count)
     }
 
-    /// Moves the offset. Errors: EBADF, EINVAL (negative result), EOVERFLOW, ENXIO (`Data` and `Hole` beyond
+    /// Moves the offset. Errors: EBADF, ESPIPE (a socket or pipe), EINVAL (negative result), EOVERFLOW, ENXIO (`Data` and `Hole` beyond
     /// the end).
     pub fn lseek(&self, fd: Fd, offset: i64, whence: Whence) -> KResult<u64> {
         let file = self.file(fd)?;
+        let vnode = file.seekable()?;
         let mut at = file.offset.lock();
-        let node = file.vnode.node()?;
+        let node = vnode.node()?;
         let from = |base: u64| -> KResult<u64> {
             let sum = i128::from(base) + i128::from(offset);
             if sum < 0 {
@@ -111,7 +125,7 @@ impl Process {
             }
             let sum = u64::try_from(sum).map_err(|_| Errno::EOVERFLOW)?;
             // Cursors of directories are the driver's and use all bits.
-            if sum > OFFSET_MAX && !file.vnode.is_dir() {
+            if sum > OFFSET_MAX && !vnode.is_dir() {
                 return Err(Errno::EOVERFLOW.into());
             }
             Ok(sum)
@@ -138,8 +152,8 @@ impl Process {
     }
 
     /// What a write entails: SYNC and DSYNC make it durable, and a changed program loses its set-id bits.
-    pub(crate) fn after_write(&self, file: &OpenFile, count: usize) -> KResult<()> {
-        let node = file.vnode.node()?;
+    pub(crate) fn after_write(&self, file: &OpenFile, vnode: &Vnode, count: usize) -> KResult<()> {
+        let node = vnode.node()?;
         if count != 0 && !self.cred().is_root() {
             if let Some(mode) = access::without_set_id(&node.attr()?) {
                 node.set_attr(SetAttr { mode: Some(mode), ..SetAttr::default() })?;
@@ -160,17 +174,14 @@ fn check_offset(offset: u64) -> KResult<()> {
     if offset > OFFSET_MAX { Err(Errno::EINVAL.into()) } else { Ok(()) }
 }
 
-fn read_at(file: &OpenFile, offset: u64, buf: &mut [u8]) -> KResult<usize> {
-    if file.vnode.is_dir() {
+fn read_all(vnode: &Vnode, offset: u64, bufs: &mut [&mut [u8]]) -> KResult<usize> {
+    if vnode.is_dir() {
         return Err(Errno::EISDIR.into());
     }
-    file.vnode.node()?.read_at(offset, buf)
-}
-
-fn read_all(file: &OpenFile, offset: u64, bufs: &mut [&mut [u8]]) -> KResult<usize> {
+    let node = vnode.node()?;
     let mut total = 0_usize;
     for buf in bufs {
-        match read_at(file, offset.saturating_add(total as u64), buf) {
+        match node.read_at(offset.saturating_add(total as u64), buf) {
             Ok(count) => {
                 total += count;
                 if count < buf.len() {

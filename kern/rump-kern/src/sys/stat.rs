@@ -21,9 +21,9 @@ impl Process {
         self.stat_of_path(None, path.as_ref(), Follow::No)
     }
 
-    /// Attributes of an open file. Errors: EBADF, EFTYPE, EIO.
+    /// Attributes of an open file, socket, pipe or queue. Errors: EBADF, EFTYPE, EIO.
     pub fn fstat(&self, fd: Fd) -> KResult<Stat> {
-        self.file(fd)?.vnode.stat()
+        self.file(fd)?.object.stat()
     }
 
     /// Attributes, relative to `dir`. Errors: EBADF, ENOTDIR, as [`Process::stat`].
@@ -57,9 +57,9 @@ impl Process {
         statvfs_of(&*self.lookup(None, path.as_ref(), Follow::Yes)?)
     }
 
-    /// Facts of the file system of an open file. Errors: EBADF, EIO.
+    /// Facts of the file system of an open file. Errors: EBADF, EINVAL (it is in none), EIO.
     pub fn fstatvfs(&self, fd: Fd) -> KResult<StatVfs> {
-        statvfs_of(&self.file(fd)?.vnode)
+        statvfs_of(self.file(fd)?.vnode()?)
     }
 
     /// What the file system that `path` is in can do. Errors: those of the path walk.
@@ -67,14 +67,14 @@ impl Process {
         Ok(self.lookup(None, path.as_ref(), Follow::Yes)?.mount().fs().capabilities())
     }
 
-    /// Returns once content and attributes are durable. Errors: EBADF, EIO, ENOSPC.
+    /// Returns once content and attributes are durable. Errors: EBADF, EINVAL (a socket or pipe), EIO, ENOSPC.
     pub fn fsync(&self, fd: Fd) -> KResult<()> {
-        self.file(fd)?.vnode.node()?.fsync()
+        self.file(fd)?.vnode()?.node()?.fsync()
     }
 
     /// Returns once the content is durable. Errors: as [`Process::fsync`].
     pub fn fdatasync(&self, fd: Fd) -> KResult<()> {
-        self.file(fd)?.vnode.node()?.fdatasync()
+        self.file(fd)?.vnode()?.node()?.fdatasync()
     }
 
     /// Makes all file systems durable. Errors: ENXIO (halted), EIO, ENOSPC.

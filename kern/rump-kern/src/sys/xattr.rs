@@ -27,7 +27,7 @@ impl Process {
 
     /// As [`Process::getxattr`], of an open file. Errors: EBADF besides.
     pub fn fgetxattr(&self, fd: Fd, name: impl AsRef<[u8]>) -> KResult<Vec<u8>> {
-        self.xattr_of(&self.file(fd)?.vnode, name.as_ref())
+        self.xattr_of(self.file(fd)?.vnode_or(Errno::ENOTSUP)?, name.as_ref())
     }
 
     /// Names of all attributes that may be seen. Errors: those of the path walk, EIO.
@@ -42,7 +42,7 @@ impl Process {
 
     /// As [`Process::listxattr`], of an open file. Errors: EBADF besides.
     pub fn flistxattr(&self, fd: Fd) -> KResult<Vec<Vec<u8>>> {
-        self.xattrs_of(&self.file(fd)?.vnode)
+        self.xattrs_of(self.file(fd)?.vnode_or(Errno::ENOTSUP)?)
     }
 
     /// Sets an attribute. Errors: those of the path walk, EINVAL and ERANGE (the name), E2BIG, EROFS, EACCES,
@@ -78,7 +78,7 @@ impl Process {
         value: impl AsRef<[u8]>,
         flags: XattrFlags,
     ) -> KResult<()> {
-        self.set_xattr_of(&self.file(fd)?.vnode, name.as_ref(), value.as_ref(), flags)
+        self.set_xattr_of(self.file(fd)?.vnode_or(Errno::ENOTSUP)?, name.as_ref(), value.as_ref(), flags)
     }
 
     /// Removes an attribute. Errors: as [`Process::setxattr`], ENOATTR.
@@ -93,7 +93,7 @@ impl Process {
 
     /// As [`Process::removexattr`], of an open file. Errors: EBADF besides.
     pub fn fremovexattr(&self, fd: Fd, name: impl AsRef<[u8]>) -> KResult<()> {
-        self.remove_xattr_of(&self.file(fd)?.vnode, name.as_ref())
+        self.remove_xattr_of(self.file(fd)?.vnode_or(Errno::ENOTSUP)?, name.as_ref())
     }
 
     fn xattr_of(&self, vnode: &Vnode, name: &[u8]) -> KResult<Vec<u8>> {

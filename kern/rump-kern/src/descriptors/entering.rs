@@ -1,0 +1,61 @@
+//! Entering and closing what a process has open.
+
+use super::{Descriptor, Identity, OPEN_MAX_LIMIT, Object, OpenFile};
+use crate::{Fd, Process};
+use alloc::sync::Arc;
+use rump_abi::{AccessMode, Errno, OpenFlags};
+use rump_kpi::KResult;
+use rump_kpi::socket::Caller;
+
+impl Process {
+    /// How many descriptors it may have.
+    pub fn open_max(&self) -> u32 {
+        self.descriptors().read().limit()
+    }
+
+    /// Changes how many descriptors it, and processes that it forks later, may have; those that are open stay.
+    /// Errors: EINVAL (more than [`OPEN_MAX_LIMIT`]).
+    pub fn set_open_max(&self, limit: u32) -> KResult<()> {
+        if limit > OPEN_MAX_LIMIT {
+            return Err(Errno::EINVAL.into());
+        }
+        self.descriptors().write().set_limit(limit);
+        Ok(())
+    }
+
+    /// Enters what was opened. Errors: EMFILE.
+    pub(crate) fn enter_file(&self, object: Object, access: AccessMode, flags: OpenFlags) -> KResult<Fd> {
+        let file = OpenFile::new(object, access, flags);
+        let cloexec = flags.contains(OpenFlags::CLOEXEC);
+        // What finds no place is dropped without the lock.
+        let kept = file.clone();
+        let entered = self.descriptors().write().insert(0, Descriptor { file, cloexec });
+        drop(kept);
+        entered
+    }
+
+    /// Ends the use of what was at a descriptor: calls that block on it look again.
+    pub(crate) fn close_file(&self, file: Arc<OpenFile>) {
+        let is_socket = file.socket().is_ok();
+        if let Some(waiters) = file.object.waiters() {
+            waiters.wake();
+        }
+        drop(file);
+        if is_socket {
+            self.shared().rights.after_close();
+        }
+    }
+
+    /// On whose behalf families of protocols act.
+    pub(crate) fn caller(&self) -> Caller {
+        let cred = self.cred();
+        Caller { pid: self.pid(), uid: cred.uid, gid: cred.gid }
+    }
+
+    /// What a new socket, pipe or queue is known by.
+    pub(crate) fn new_identity(&self) -> Identity {
+        let cred = self.cred();
+        let (number, made) = (self.shared().new_number(), self.shared().host.realtime());
+        Identity { number, uid: cred.uid, gid: cred.gid, made }
+    }
+}

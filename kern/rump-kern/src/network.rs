@@ -1,0 +1,151 @@
+//! Families of protocols: attached when a socket of theirs is first asked for, and driven by one thread of the kernel,
+//! which is begun when one of them first asks for it.
+//!
+//! Lock order: `attached`, then `domains`, which is a leaf; neither is held while a family is polled.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use rump_abi::{AddressFamily, Errno};
+use rump_hyper::{Event, Hypervisor};
+use rump_kpi::socket::{Domain, NetEnvironment, ProtocolFamily};
+use rump_kpi::sync::Mutex;
+use rump_kpi::{KError, KResult};
+use rump_vfs::has_threads;
+
+/// The families of a kernel. Dropping it ends the thread.
+pub(crate) struct Network {
+    families: Vec<&'static dyn ProtocolFamily>,
+    /// In the same order.
+    attached: Mutex<Vec<Option<Arc<dyn Domain>>>>,
+    driver: Arc<Driver>,
+}
+
+impl Network {
+    pub(crate) fn new(host: &Arc<dyn Hypervisor>, families: Vec<&'static dyn ProtocolFamily>) -> Self {
+        let attached = Mutex::new(families.iter().map(|_| None).collect());
+        Self { families, attached, driver: Arc::new(Driver::new(host)) }
+    }
+
+    /// The family, which is attached if it was not. Errors: EAFNOSUPPORT (not linked), ENXIO (halted), those of
+    /// attaching.
+    pub(crate) fn domain(&self, family: AddressFamily) -> KResult<Arc<dyn Domain>> {
+        let is_it = |candidate: &&dyn ProtocolFamily| candidate.families().contains(&family);
+        let index = self.families.iter().position(is_it).ok_or_else(|| {
+            KError::new(
+                Errno::EAFNOSUPPORT,
+                alloc::format!("no protocols of the family {family:?} are linked"),
+            )
+        })?;
+        let mut attached = self.attached.lock();
+        if let Some(domain) = &attached[index] {
+            return Ok(domain.clone());
+        }
+        let domain = self.families[index].attach(&self.driver.environment())?;
+        self.driver.add(domain.clone())?;
+        attached[index] = Some(domain.clone());
+        Ok(domain)
+    }
+
+    /// Does what is due; answers when to come again, by the monotonic clock.
+    pub(crate) fn poll(&self) -> Option<Duration> {
+        self.driver.poll()
+    }
+
+    /// Ends the thread, and lets go of the families.
+    pub(crate) fn stop(&self) {
+        self.driver.stop();
+        let attached: Vec<_> = self.attached.lock().iter_mut().map(Option::take).collect();
+        drop(attached);
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        self.driver.stop();
+    }
+}
+
+struct Driver {
+    host: Arc<dyn Hypervisor>,
+    event: Arc<dyn Event>,
+    /// No thread is to be begun: there is one, or the host wants none.
+    has_thread: AtomicBool,
+    /// None once it was stopped.
+    domains: Mutex<Option<Vec<Arc<dyn Domain>>>>,
+}
+
+impl Driver {
+    fn new(host: &Arc<dyn Hypervisor>) -> Self {
+        let has_thread = AtomicBool::new(!has_threads(&**host));
+        Self { host: host.clone(), event: host.event(), has_thread, domains: Mutex::new(Some(Vec::new())) }
+    }
+
+    fn environment(self: &Arc<Self>) -> NetEnvironment {
+        let [wall, clock, source, console] = [(); 4].map(|()| self.host.clone());
+        let driver: Weak<Self> = Arc::downgrade(self);
+        NetEnvironment {
+            now: Arc::new(move || wall.realtime()),
+            monotonic: Arc::new(move || clock.monotonic()),
+            random: Arc::new(move |bytes: &mut [u8]| fill(&*source, bytes)),
+            log: Arc::new(move |line: &str| console.write_line(line)),
+            poll_soon: Arc::new(move || {
+                if let Some(driver) = driver.upgrade() {
+                    driver.ask();
+                }
+            }),
+        }
+    }
+
+    /// Errors: ENXIO (stopped).
+    fn add(&self, domain: Arc<dyn Domain>) -> KResult<()> {
+        self.domains.lock().as_mut().ok_or(Errno::ENXIO)?.push(domain);
+        // What it asked for while it was attached.
+        self.event.set();
+        Ok(())
+    }
+
+    fn ask(self: &Arc<Self>) {
+        if !self.has_thread.swap(true, Ordering::AcqRel) {
+            let driver = self.clone();
+            // Without a thread, whoever drives the kernel polls.
+            let _ = self.host.spawn("network", Box::new(move || driver.run()));
+        }
+        self.event.set();
+    }
+
+    fn run(&self) {
+        let mut due = None;
+        loop {
+            let left = due.map(|due: Duration| due.saturating_sub(self.host.monotonic()));
+            self.event.wait(left);
+            if self.domains.lock().is_none() {
+                return;
+            }
+            due = self.poll();
+        }
+    }
+
+    fn poll(&self) -> Option<Duration> {
+        let domains = self.domains.lock().clone().unwrap_or_default();
+        domains.iter().filter_map(|domain| domain.poll()).min()
+    }
+
+    fn stop(&self) {
+        let domains = self.domains.lock().take();
+        drop(domains);
+        self.event.set();
+    }
+}
+
+/// A host without random bytes has a clock at least; it is told of once for each time that it failed.
+fn fill(host: &dyn Hypervisor, bytes: &mut [u8]) {
+    if let Err(error) = host.fill(bytes) {
+        host.write_line(&(String::from("no random bytes: ") + &error.what));
+        let seed = host.monotonic().as_nanos().to_le_bytes();
+        bytes.iter_mut().zip(seed.iter().cycle()).for_each(|(byte, seed)| *byte ^= seed);
+    }
+}

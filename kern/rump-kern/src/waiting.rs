@@ -1,0 +1,123 @@
+//! How calls block: register, look, sleep.
+//!
+//! A call that cannot go on registers a waker of its own at the queues of what it waits for, looks again, and sleeps on
+//! an event of the host until one of them, an interruption, a halt of the kernel or its deadline wakes it. A descriptor
+//! that another thread closes wakes those who wait for its file; they look whether it is still theirs.
+
+use crate::descriptors::OpenFile;
+use crate::{Fd, Process};
+use alloc::sync::Arc;
+use alloc::task::Wake;
+use alloc::vec::Vec;
+use core::task::Waker;
+use core::time::Duration;
+use rump_abi::Errno;
+use rump_hyper::Event;
+use rump_kpi::{KResult, Registration, WaitQueue};
+
+struct EventWaker(Arc<dyn Event>);
+
+impl Wake for EventWaker {
+    fn wake(self: Arc<Self>) {
+        self.0.set();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.set();
+    }
+}
+
+/// A call that blocks.
+pub(crate) struct Sleeper<'a> {
+    process: &'a Process,
+    event: Arc<dyn Event>,
+    waker: Waker,
+    registrations: Vec<Registration>,
+    /// By the monotonic clock.
+    deadline: Option<Duration>,
+    interruptions: u64,
+}
+
+impl<'a> Sleeper<'a> {
+    /// It sleeps for `timeout` at most.
+    pub(crate) fn new(process: &'a Process, timeout: Option<Duration>) -> Self {
+        let host = &process.shared().host;
+        let event = host.event();
+        let waker = Waker::from(Arc::new(EventWaker(event.clone())));
+        let deadline = timeout.map(|timeout| host.monotonic().saturating_add(timeout));
+        let interruptions = process.interruptions();
+        let mut sleeper = Self { process, event, waker, registrations: Vec::new(), deadline, interruptions };
+        sleeper.watch(process.sleepers());
+        sleeper
+    }
+
+    /// It is woken by `queue` from now on.
+    pub(crate) fn watch(&mut self, queue: &Arc<WaitQueue>) {
+        self.registrations.push(queue.register(&self.waker));
+    }
+
+    /// It is woken by no queue but that of its process.
+    pub(crate) fn forget(&mut self) {
+        self.registrations.truncate(1);
+    }
+
+    /// Errors: ENXIO (halted), EINTR.
+    pub(crate) fn check(&self) -> KResult<()> {
+        self.process.shared().check_running()?;
+        if self.process.interruptions() == self.interruptions { Ok(()) } else { Err(Errno::EINTR.into()) }
+    }
+
+    /// Sleeps until it is woken, or until `earlier`, or its deadline; answers whether that is still to come.
+    pub(crate) fn sleep(&self, earlier: Option<Duration>) -> bool {
+        let until = [self.deadline, earlier].into_iter().flatten().min();
+        let now = || self.process.shared().host.monotonic();
+        self.event.wait(until.map(|until| until.saturating_sub(now())));
+        self.deadline.is_none_or(|deadline| now() < deadline)
+    }
+}
+
+impl Process {
+    /// Lets every blocked call of this process answer EINTR. Calls that block later are not concerned.
+    pub fn interrupt(&self) {
+        self.count_interruption();
+        self.sleepers().wake();
+    }
+
+    /// Does `attempt` until its answer is another than EAGAIN, for `timeout` at most. `fd` is where `file` was found.
+    ///
+    /// Errors: those of `attempt`; EAGAIN (`timeout`), EBADF (`fd` was closed meanwhile), ENXIO (halted), EINTR.
+    pub(crate) fn blocking<T>(
+        &self,
+        fd: Fd,
+        file: &Arc<OpenFile>,
+        timeout: Option<Duration>,
+        mut attempt: impl FnMut() -> KResult<T>,
+    ) -> KResult<T> {
+        let would_block =
+            |answer: &KResult<T>| answer.as_ref().err().is_some_and(|error| error.errno == Errno::EAGAIN);
+        let answer = attempt();
+        if !would_block(&answer) {
+            return answer;
+        }
+        let Some(waiters) = file.object.waiters() else { return answer };
+        let mut sleeper = Sleeper::new(self, timeout);
+        sleeper.watch(waiters);
+        loop {
+            self.check_still(fd, file)?;
+            sleeper.check()?;
+            let answer = attempt();
+            if !would_block(&answer) {
+                return answer;
+            }
+            if !sleeper.sleep(None) {
+                return attempt();
+            }
+        }
+    }
+
+    /// Errors: EBADF (another file, or none).
+    pub(crate) fn check_still(&self, fd: Fd, file: &Arc<OpenFile>) -> KResult<()> {
+        let table = self.descriptors().read();
+        if Arc::ptr_eq(&table.find(fd)?.file, file) { Ok(()) } else { Err(Errno::EBADF.into()) }
+    }
+}

@@ -1,0 +1,159 @@
+//! Network devices: what carries packets to and from a stack.
+
+use crate::KResult;
+use crate::packet::Packet;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use bitflags::bitflags;
+use core::net::IpAddr;
+
+/// What a device carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Medium {
+    /// Frames of Ethernet, without their check sequence.
+    Ethernet {
+        /// The device's own address.
+        address: [u8; 6],
+    },
+    /// Packets of IP, as a tunnel has them.
+    Ip,
+    /// Packets of IP that come back.
+    Loopback,
+}
+
+bitflags! {
+    /// What a device does for the stack.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct Offloads: u32 {
+        /// Makes missing checksums ([`crate::packet::Checksum::Missing`]).
+        const CHECKSUM = 0x1;
+        /// Cuts TCP over IPv4.
+        const TCP4 = 0x2;
+        /// Cuts TCP over IPv6.
+        const TCP6 = 0x4;
+        /// Cuts UDP.
+        const UDP = 0x8;
+    }
+}
+
+/// What a stack has to know of a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceInfo {
+    /// What it carries.
+    pub medium: Medium,
+    /// Most bytes of IP in a packet that is not to be cut.
+    pub mtu: u32,
+    /// What it does.
+    pub offloads: Offloads,
+}
+
+/// A network device.
+pub trait NetworkDevice: Send + Sync {
+    /// What it is.
+    fn info(&self) -> DeviceInfo;
+
+    /// Sends packets in order, as many as it takes without waiting; those are removed. What it cannot send at all it
+    /// drops. Errors: ENETDOWN (the device is gone).
+    fn send(&self, packets: &mut Vec<Packet>) -> KResult<()>;
+
+    /// From now on, what comes is given to `receiver`.
+    fn start(&self, receiver: Arc<dyn Receiver>) -> KResult<()>;
+
+    /// Nothing is given to the receiver any more once this returns.
+    fn stop(&self);
+}
+
+/// Who takes what a device receives.
+pub trait Receiver: Send + Sync {
+    /// Takes packets, in order.
+    fn receive(&self, packets: Vec<Packet>);
+}
+
+/// An interface, as configuration sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterfaceInfo {
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub number: u32,
+    /// What its device is.
+    pub device: DeviceInfo,
+    /// Packets pass.
+    pub is_up: bool,
+    /// Its addresses, each with the length of its network's prefix.
+    pub addresses: Vec<(IpAddr, u8)>,
+    /// What went through.
+    pub statistics: Statistics,
+}
+
+/// What went through an interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Packets that came.
+    pub packets_in: u64,
+    /// Their bytes.
+    pub bytes_in: u64,
+    /// Those that were malformed.
+    pub errors_in: u64,
+    /// Packets that were sent.
+    pub packets_out: u64,
+    /// Their bytes.
+    pub bytes_out: u64,
+}
+
+/// Where packets of a route go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gateway {
+    /// To the destination itself, on the link of an interface.
+    Interface(u32),
+    /// To a router on a link.
+    Router(IpAddr),
+    /// Nowhere, and the sender is told.
+    Reject,
+    /// Nowhere.
+    Blackhole,
+}
+
+/// A route, as configuration sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteInfo {
+    /// Where its prefix begins.
+    pub destination: IpAddr,
+    /// How many bits of it count.
+    pub length: u8,
+    /// Where its packets go.
+    pub gateway: Gateway,
+    /// The lower of two counts.
+    pub metric: u32,
+}
+
+/// Configuration of interfaces and routes.
+pub trait Network: Send + Sync {
+    /// Makes an interface of a device, which is down. Answers its number. Errors: EEXIST, those of the device.
+    fn attach(&self, name: &str, device: Arc<dyn NetworkDevice>) -> KResult<u32>;
+
+    /// Takes an interface away, with its addresses and routes. Errors: ENXIO.
+    fn detach(&self, number: u32) -> KResult<()>;
+
+    /// Lets packets pass, or not. Errors: ENXIO.
+    fn set_up(&self, number: u32, is_up: bool) -> KResult<()>;
+
+    /// Gives an interface an address, and a route to its network. Errors: ENXIO, EAFNOSUPPORT, EADDRNOTAVAIL, EEXIST.
+    fn add_address(&self, number: u32, address: IpAddr, length: u8) -> KResult<()>;
+
+    /// Takes it away. Errors: ENXIO, EAFNOSUPPORT, EADDRNOTAVAIL.
+    fn remove_address(&self, number: u32, address: IpAddr) -> KResult<()>;
+
+    /// Adds a route. Errors: EAFNOSUPPORT, ENETUNREACH (the router is on no link), ENXIO, EEXIST.
+    fn add_route(&self, route: &RouteInfo) -> KResult<()>;
+
+    /// Removes the first route of a prefix. Errors: EAFNOSUPPORT, ESRCH.
+    fn remove_route(&self, destination: IpAddr, length: u8) -> KResult<()>;
+
+    /// All interfaces, in order of numbers.
+    fn interfaces(&self) -> Vec<InterfaceInfo>;
+
+    /// All routes, those of the longest prefixes first.
+    fn routes(&self) -> Vec<RouteInfo>;
+}

@@ -1,0 +1,30 @@
+//! IPv4, ICMP, UDP and TCP.
+//!
+//! [`stack`] is pure: packets, calls and time go in, packets and wake-ups come out. What `ops` adds is the lock, the
+//! devices, and the translation to rump-kpi.
+//!
+//! # Locks
+//! One lock for a stack. It is held neither while a device sends nor while somebody is woken.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod address;
+pub mod interface;
+pub mod neighbour;
+mod ops;
+mod reassembly;
+pub mod route;
+pub mod sockets;
+pub mod stack;
+pub mod tcp;
+pub mod time;
+pub mod wire;
+
+use rump_kpi::Component;
+
+/// The component to list when a kernel is built.
+pub fn component() -> Component {
+    Component::Protocols(&ops::Inet)
+}

@@ -1,0 +1,332 @@
+//! Which hardware address a neighbour has: the states of RFC 4861, section 7.3.2, which serve ARP as well.
+//!
+//! The table is bounded, and so is what waits for an answer: a flood of addresses makes it forget the oldest entries, not
+//! grow.
+
+use crate::address::Address;
+use crate::time::Instant;
+use crate::wire::ethernet::MacAddress;
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::vec::Vec;
+use core::time::Duration;
+use hashbrown::HashMap;
+use rump_kpi::packet::Packet;
+
+/// Neighbours that are known at most.
+const MOST_ENTRIES: usize = 1024;
+/// Packets that wait for one.
+const MOST_WAITING: usize = 16;
+/// How long an answer is good for (REACHABLE_TIME).
+const REACHABLE: Duration = Duration::from_secs(30);
+/// How long somebody else may tell that it still is, before it is asked for (DELAY_FIRST_PROBE_TIME).
+const DELAY: Duration = Duration::from_secs(5);
+/// Time between two questions (RETRANS_TIMER).
+const RETRANSMIT: Duration = Duration::from_secs(1);
+/// Questions without an answer (MAX_MULTICAST_SOLICIT and MAX_UNICAST_SOLICIT).
+const MOST_QUESTIONS: u8 = 3;
+/// How long an address that nobody has is not asked for again.
+const FAILED: Duration = Duration::from_secs(3);
+
+#[derive(Debug)]
+enum State {
+    /// Nobody answered yet.
+    Incomplete { asked: u8, waiting: VecDeque<Packet> },
+    /// It answered lately.
+    Reachable(MacAddress),
+    /// It answered long ago, or somebody said so unasked. Nothing happens before it is used.
+    Stale(MacAddress),
+    /// It is used, and will be asked soon.
+    Delay(MacAddress),
+    /// It is asked.
+    Probe { address: MacAddress, asked: u8 },
+    /// Nobody has the address.
+    Failed,
+}
+
+#[derive(Debug)]
+struct Entry {
+    state: State,
+    /// When the state ends; `None`: it lasts.
+    deadline: Option<Instant>,
+    used: u64,
+}
+
+/// What there is to do.
+#[derive(Debug)]
+pub enum Action<A> {
+    /// Ask for an address: one of which the hardware address may be known, or all.
+    Ask {
+        /// Which address.
+        address: A,
+        /// Whom.
+        at: Option<MacAddress>,
+    },
+    /// Nobody has the address: these packets cannot be sent.
+    Unreachable {
+        /// Which address.
+        address: A,
+        /// What waited for it.
+        packets: Vec<Packet>,
+    },
+}
+
+/// What becomes of a packet.
+#[derive(Debug)]
+pub enum Resolved<A> {
+    /// Send it there.
+    To(MacAddress, Packet),
+    /// It waits.
+    Waits(Option<Action<A>>),
+    /// Nobody has the address.
+    Unreachable(Packet),
+}
+
+/// The neighbours on a link.
+#[derive(Debug)]
+pub struct Neighbours<A> {
+    entries: HashMap<A, Entry>,
+    deadlines: BTreeSet<(Instant, A)>,
+    /// Entries in order of their last use.
+    order: BTreeSet<(u64, A)>,
+    uses: u64,
+}
+
+impl<A> Default for Neighbours<A> {
+    fn default() -> Self {
+        Self { entries: HashMap::new(), deadlines: BTreeSet::new(), order: BTreeSet::new(), uses: 0 }
+    }
+}
+
+impl<A: Address> Neighbours<A> {
+    fn set(&mut self, address: A, state: State, deadline: Option<Instant>) {
+        self.uses += 1;
+        let entry = Entry { state, deadline, used: self.uses };
+        if let Some(before) = self.entries.insert(address, entry) {
+            self.order.remove(&(before.used, address));
+            if let Some(deadline) = before.deadline {
+                self.deadlines.remove(&(deadline, address));
+            }
+        }
+        self.order.insert((self.uses, address));
+        if let Some(deadline) = deadline {
+            self.deadlines.insert((deadline, address));
+        }
+        if self.entries.len() > MOST_ENTRIES {
+            if let Some((_, oldest)) = self.order.first().copied() {
+                self.remove(oldest);
+            }
+        }
+    }
+
+    /// Forgets a neighbour; what waits for it is lost.
+    pub fn remove(&mut self, address: A) {
+        if let Some(entry) = self.entries.remove(&address) {
+            self.order.remove(&(entry.used, address));
+            if let Some(deadline) = entry.deadline {
+                self.deadlines.remove(&(deadline, address));
+            }
+        }
+    }
+
+    /// Finds out where a packet for a neighbour goes.
+    pub fn resolve(&mut self, now: Instant, address: A, packet: Packet) -> Resolved<A> {
+        let Some(entry) = self.entries.get_mut(&address) else {
+            let waiting = VecDeque::from([packet]);
+            self.set(address, State::Incomplete { asked: 1, waiting }, Some(now + RETRANSMIT));
+            return Resolved::Waits(Some(Action::Ask { address, at: None }));
+        };
+        match &mut entry.state {
+            State::Incomplete { waiting, .. } => {
+                if waiting.len() == MOST_WAITING {
+                    waiting.pop_front();
+                }
+                waiting.push_back(packet);
+                Resolved::Waits(None)
+            }
+            State::Reachable(to) | State::Delay(to) | State::Probe { address: to, .. } => {
+                Resolved::To(*to, packet)
+            }
+            State::Stale(to) => {
+                let to = *to;
+                self.set(address, State::Delay(to), Some(now + DELAY));
+                Resolved::To(to, packet)
+            }
+            State::Failed => Resolved::Unreachable(packet),
+        }
+    }
+
+    /// Somebody answered a question. Answers the packets that waited.
+    pub fn answered(&mut self, now: Instant, address: A, hardware: MacAddress) -> VecDeque<Packet> {
+        // What nobody asked for is not remembered.
+        let Some(entry) = self.entries.get_mut(&address) else { return VecDeque::new() };
+        let waiting = match &mut entry.state {
+            State::Incomplete { waiting, .. } => core::mem::take(waiting),
+            _ => VecDeque::new(),
+        };
+        self.set(address, State::Reachable(hardware), Some(now + REACHABLE));
+        waiting
+    }
+
+    /// Somebody asked us, or said without being asked, that an address is there. `is_wanted`: he is going to be
+    /// answered, so that he is worth remembering. Answers the packets that waited.
+    pub fn heard(&mut self, address: A, hardware: MacAddress, is_wanted: bool) -> VecDeque<Packet> {
+        match self.entries.get_mut(&address).map(|entry| &mut entry.state) {
+            None if !is_wanted => VecDeque::new(),
+            Some(State::Reachable(known) | State::Delay(known)) if *known == hardware => VecDeque::new(),
+            Some(State::Incomplete { waiting, .. }) => {
+                let waiting = core::mem::take(waiting);
+                self.set(address, State::Stale(hardware), None);
+                waiting
+            }
+            _ => {
+                self.set(address, State::Stale(hardware), None);
+                VecDeque::new()
+            }
+        }
+    }
+
+    /// A transport got an answer from there: it is reachable (RFC 4861, section 7.3.1).
+    pub fn confirm(&mut self, now: Instant, address: A) {
+        if let Some(State::Stale(to) | State::Delay(to) | State::Probe { address: to, .. }) =
+            self.entries.get(&address).map(|entry| &entry.state)
+        {
+            let to = *to;
+            self.set(address, State::Reachable(to), Some(now + REACHABLE));
+        }
+    }
+
+    /// When there is something to do.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// The next thing that is due.
+    pub fn poll(&mut self, now: Instant) -> Option<Action<A>> {
+        loop {
+            let (_, address) = *self.deadlines.first().filter(|(deadline, _)| *deadline <= now)?;
+            let entry = self.entries.get_mut(&address)?;
+            match &mut entry.state {
+                State::Incomplete { asked, waiting } if *asked < MOST_QUESTIONS => {
+                    let state = State::Incomplete { asked: *asked + 1, waiting: core::mem::take(waiting) };
+                    self.set(address, state, Some(now + RETRANSMIT));
+                    return Some(Action::Ask { address, at: None });
+                }
+                State::Incomplete { waiting, .. } => {
+                    let packets = core::mem::take(waiting).into();
+                    self.set(address, State::Failed, Some(now + FAILED));
+                    return Some(Action::Unreachable { address, packets });
+                }
+                State::Reachable(to) => {
+                    let to = *to;
+                    self.set(address, State::Stale(to), None);
+                }
+                State::Delay(to) => {
+                    let to = *to;
+                    self.set(address, State::Probe { address: to, asked: 1 }, Some(now + RETRANSMIT));
+                    return Some(Action::Ask { address, at: Some(to) });
+                }
+                State::Probe { address: to, asked } if *asked < MOST_QUESTIONS => {
+                    let (to, asked) = (*to, *asked + 1);
+                    self.set(address, State::Probe { address: to, asked }, Some(now + RETRANSMIT));
+                    return Some(Action::Ask { address, at: Some(to) });
+                }
+                // The next packet asks all anew.
+                State::Probe { .. } | State::Stale(_) | State::Failed => self.remove(address),
+            }
+        }
+    }
+
+    /// Neighbours whose hardware address is known.
+    pub fn known(&self) -> impl Iterator<Item = (A, MacAddress)> + '_ {
+        self.entries.iter().filter_map(|(address, entry)| match &entry.state {
+            State::Reachable(to) | State::Stale(to) | State::Delay(to) | State::Probe { address: to, .. } => {
+                Some((*address, *to))
+            }
+            State::Incomplete { .. } | State::Failed => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use core::net::Ipv4Addr;
+
+    const HIM: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 7);
+    const HARDWARE: MacAddress = MacAddress([2, 0, 0, 0, 0, 7]);
+
+    fn packet() -> Packet {
+        Packet::received(Bytes::from_static(b"packet"))
+    }
+
+    fn at(seconds: u64) -> Instant {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn packets_wait_for_an_answer_and_the_oldest_go() {
+        let mut table = Neighbours::default();
+        assert!(matches!(
+            table.resolve(at(0), HIM, packet()),
+            Resolved::Waits(Some(Action::Ask { address: HIM, at: None }))
+        ));
+        for _ in 0..40 {
+            assert!(matches!(table.resolve(at(0), HIM, packet()), Resolved::Waits(None)));
+        }
+        assert_eq!(table.answered(at(0), HIM, HARDWARE).len(), MOST_WAITING);
+        assert!(matches!(table.resolve(at(1), HIM, packet()), Resolved::To(HARDWARE, _)));
+    }
+
+    #[test]
+    fn who_does_not_answer_is_unreachable_for_a_while() {
+        let mut table = Neighbours::default();
+        table.resolve(at(0), HIM, packet());
+        for second in 1..3 {
+            assert!(matches!(table.poll(at(second)), Some(Action::Ask { at: None, .. })));
+            assert!(table.poll(at(second)).is_none());
+        }
+        assert!(matches!(table.poll(at(3)), Some(Action::Unreachable { packets, .. }) if packets.len() == 1));
+        assert!(matches!(table.resolve(at(4), HIM, packet()), Resolved::Unreachable(_)));
+        assert!(table.poll(at(6)).is_none());
+        assert!(matches!(table.resolve(at(6), HIM, packet()), Resolved::Waits(Some(_))));
+    }
+
+    #[test]
+    fn who_was_silent_for_long_is_asked_when_he_is_needed() {
+        let mut table = Neighbours::default();
+        table.resolve(at(0), HIM, packet());
+        table.answered(at(0), HIM, HARDWARE);
+        assert!(table.poll(at(31)).is_none());
+        assert_eq!(table.next_deadline(), None);
+        assert!(matches!(table.resolve(at(100), HIM, packet()), Resolved::To(HARDWARE, _)));
+        for second in [105, 106, 107] {
+            assert!(matches!(table.poll(at(second)), Some(Action::Ask { at: Some(HARDWARE), .. })));
+        }
+        assert!(table.poll(at(108)).is_none());
+        assert_eq!(table.known().count(), 0);
+    }
+
+    #[test]
+    fn a_transport_that_gets_answers_spares_the_question() {
+        let mut table = Neighbours::default();
+        table.heard(HIM, HARDWARE, true);
+        table.resolve(at(0), HIM, packet());
+        table.confirm(at(1), HIM);
+        assert!(table.poll(at(6)).is_none());
+        assert_eq!(table.next_deadline(), Some(at(31)));
+    }
+
+    #[test]
+    fn a_flood_of_addresses_does_not_make_the_table_grow() {
+        let mut table = Neighbours::default();
+        for number in 0..100_000_u32 {
+            table.heard(Ipv4Addr::from(number), HARDWARE, true);
+            table.resolve(at(0), Ipv4Addr::from(!number), packet());
+        }
+        assert_eq!(table.entries.len(), MOST_ENTRIES);
+        assert_eq!(table.order.len(), MOST_ENTRIES);
+        assert!(table.deadlines.len() <= MOST_ENTRIES);
+        assert!(table.heard(Ipv4Addr::LOCALHOST, HARDWARE, false).is_empty());
+    }
+}

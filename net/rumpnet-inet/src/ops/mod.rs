@@ -1,0 +1,157 @@
+//! Translation to rump-kpi: the family in a kernel, its devices, and its sockets.
+
+mod network;
+mod options;
+mod socket;
+mod stream;
+
+use crate::interface::InterfaceId;
+use crate::stack::Stack;
+use crate::time::Instant;
+use crate::wire::ipv4::Protocol;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::SocketAddrV4;
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+use rump_kpi::device::{Network, NetworkDevice};
+use rump_kpi::packet::Packet;
+use rump_kpi::socket::{Caller, Domain, Name, NetEnvironment, ProtocolFamily, Socket};
+use rump_kpi::sync::{Mutex, RwLock};
+use rump_kpi::{AddressFamily, Errno, KResult, SocketAddress, SocketType};
+use socket::Datagrams;
+use stream::Stream;
+
+/// No deadline.
+const NEVER: u64 = u64::MAX;
+
+/// The families that this crate serves.
+pub struct Inet;
+
+impl ProtocolFamily for Inet {
+    fn families(&self) -> &'static [AddressFamily] {
+        &[AddressFamily::Inet]
+    }
+
+    fn attach(&self, environment: &NetEnvironment) -> KResult<Arc<dyn Domain>> {
+        let mut seed = [0; 8];
+        (environment.random)(&mut seed);
+        Ok(Arc::new(InetDomain {
+            shared: Arc::new(Shared {
+                stack: Mutex::new(Stack::new(u64::from_le_bytes(seed))),
+                devices: RwLock::default(),
+                environment: environment.clone(),
+                deadline: AtomicU64::new(NEVER),
+            }),
+        }))
+    }
+}
+
+/// What sockets, devices and the kernel share.
+struct Shared {
+    stack: Mutex<Stack>,
+    devices: RwLock<BTreeMap<InterfaceId, Arc<dyn NetworkDevice>>>,
+    environment: NetEnvironment,
+    /// When the kernel polls next, in nanoseconds.
+    deadline: AtomicU64,
+}
+
+impl Shared {
+    /// Does something with the stack; sends what comes of it, and wakes who waited for it.
+    fn drive<T>(&self, call: impl FnOnce(&mut Stack, Instant) -> T) -> T {
+        let (answer, sent, changed, deadline) = {
+            let mut stack = self.stack.lock();
+            let answer = call(&mut stack, (self.environment.monotonic)());
+            (answer, stack.take_sent(), stack.take_changed(), stack.next_deadline())
+        };
+        self.transmit(sent);
+        changed.iter().for_each(|waiters| waiters.wake());
+        let deadline = deadline.map_or(NEVER, |deadline| deadline.as_nanos() as u64);
+        if deadline < self.deadline.load(Ordering::Acquire) {
+            (self.environment.poll_soon)();
+        }
+        answer
+    }
+
+    fn transmit(&self, sent: Vec<(InterfaceId, Packet)>) {
+        let mut by_device: BTreeMap<InterfaceId, Vec<Packet>> = BTreeMap::new();
+        for (id, packet) in sent {
+            by_device.entry(id).or_default().push(packet);
+        }
+        for (id, mut packets) in by_device {
+            let device = self.devices.read().get(&id).cloned();
+            // What a device does not take is lost, as on a wire.
+            if let Some(Err(error)) = device.map(|device| device.send(&mut packets)) {
+                (self.environment.log)(&alloc::format!("inet: interface {}: {error}", id.0));
+            }
+        }
+    }
+}
+
+/// Errors: EAFNOSUPPORT.
+fn address_of(name: &Name) -> Result<SocketAddrV4, Errno> {
+    match name {
+        Name::Address(SocketAddress::Inet(address)) => Ok(*address),
+        _ => Err(Errno::EAFNOSUPPORT),
+    }
+}
+
+/// Ports below are the superuser's.
+const FIRST_FREE_PORT: u16 = 1024;
+
+/// Errors: EACCES.
+fn check_port(address: SocketAddrV4, caller: Caller) -> Result<(), Errno> {
+    let is_reserved = (1..FIRST_FREE_PORT).contains(&address.port());
+    if is_reserved && caller.uid != 0 { Err(Errno::EACCES) } else { Ok(()) }
+}
+
+/// The family in one kernel.
+struct InetDomain {
+    shared: Arc<Shared>,
+}
+
+impl Domain for InetDomain {
+    fn socket(
+        &self,
+        family: AddressFamily,
+        kind: SocketType,
+        protocol: u8,
+        caller: Caller,
+    ) -> KResult<Arc<dyn Socket>> {
+        if family != AddressFamily::Inet {
+            return Err(Errno::EAFNOSUPPORT.into());
+        }
+        if let (SocketType::Stream, Protocol(0) | Protocol::TCP) = (kind, Protocol(protocol)) {
+            let id = self.shared.drive(|stack, _| stack.tcp_socket());
+            return Ok(Arc::new(Stream::new(self.shared.clone(), id)?));
+        }
+        let id = match (kind, Protocol(protocol)) {
+            (SocketType::Datagram, Protocol(0) | Protocol::UDP) => {
+                self.shared.drive(|stack, _| stack.udp_socket())
+            }
+            (SocketType::Raw, _) if caller.uid != 0 => return Err(Errno::EACCES.into()),
+            (SocketType::Raw, Protocol(0)) => return Err(Errno::EPROTONOSUPPORT.into()),
+            (SocketType::Raw, protocol) => self.shared.drive(|stack, _| stack.raw_socket(protocol)),
+            (SocketType::Datagram | SocketType::Stream, _) => return Err(Errno::EPROTONOSUPPORT.into()),
+            _ => return Err(Errno::ESOCKTNOSUPPORT.into()),
+        };
+        Ok(Arc::new(Datagrams::new(self.shared.clone(), id, kind)?))
+    }
+
+    fn network(&self) -> Option<&dyn Network> {
+        Some(self)
+    }
+
+    fn poll(&self) -> Option<Duration> {
+        // Whatever is due from now on asks for a poll again.
+        self.shared.deadline.store(0, Ordering::Release);
+        let deadline = self.shared.drive(|stack, now| {
+            stack.poll(now);
+            stack.next_deadline()
+        });
+        let nanos = deadline.map_or(NEVER, |deadline| deadline.as_nanos() as u64);
+        self.shared.deadline.store(nanos, Ordering::Release);
+        deadline
+    }
+}

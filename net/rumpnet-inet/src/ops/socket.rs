@@ -1,0 +1,181 @@
+//! Sockets of datagrams, as the kernel sees them.
+
+use super::options::{self, Level};
+use super::{Shared, address_of, check_port};
+use crate::sockets::{Kind, Received, SocketId};
+use crate::stack::Stack;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use bytes::{BufMut, BytesMut};
+use core::net::IpAddr;
+use rump_kpi::packet::Packet;
+use rump_kpi::socket::{Amounts, Caller, Control, Incoming, Name, OptionValue, Outgoing, Socket};
+use rump_kpi::{
+    AddressFamily, Errno, KResult, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType, WaitQueue,
+};
+
+/// A socket of datagrams.
+pub struct Datagrams {
+    shared: Arc<Shared>,
+    id: SocketId,
+    kind: SocketType,
+    waiters: Arc<WaitQueue>,
+}
+
+impl Datagrams {
+    /// Of a socket that was made just now. Errors: EBADF.
+    pub(super) fn new(shared: Arc<Shared>, id: SocketId, kind: SocketType) -> KResult<Self> {
+        let waiters = shared.stack.lock().sockets.find(id)?.waiters().clone();
+        Ok(Self { shared, id, kind, waiters })
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&mut Stack) -> Result<T, Errno>) -> KResult<T> {
+        Ok(look(&mut self.shared.stack.lock())?)
+    }
+}
+
+impl Drop for Datagrams {
+    fn drop(&mut self) {
+        let _ = self.shared.drive(|stack, _| stack.close(self.id));
+    }
+}
+
+impl Socket for Datagrams {
+    fn kind(&self) -> SocketType {
+        self.kind
+    }
+
+    fn family(&self) -> AddressFamily {
+        AddressFamily::Inet
+    }
+
+    fn bind(&self, name: &Name, caller: Caller) -> KResult<()> {
+        let address = address_of(name)?;
+        check_port(address, caller)?;
+        self.look(|stack| stack.bind(self.id, address))
+    }
+
+    fn listen(&self, _backlog: u32, _caller: Caller) -> KResult<()> {
+        Err(Errno::EOPNOTSUPP.into())
+    }
+
+    fn accept(&self) -> KResult<(Arc<dyn Socket>, SocketAddress)> {
+        Err(Errno::EOPNOTSUPP.into())
+    }
+
+    fn connect(&self, name: &Name, _caller: Caller) -> KResult<()> {
+        let address = address_of(name)?;
+        self.look(|stack| stack.connect(self.id, address))
+    }
+
+    fn send(&self, message: &mut Outgoing<'_>) -> KResult<usize> {
+        if message.flags.contains(MessageFlags::OOB) {
+            return Err(Errno::EOPNOTSUPP.into());
+        }
+        let to = message.to.as_ref().map(address_of).transpose()?;
+        let length: usize = message.parts.iter().map(|part| part.len()).sum();
+        if length > usize::from(u16::MAX) {
+            return Err(Errno::EMSGSIZE.into());
+        }
+        let mut content = BytesMut::with_capacity(length);
+        message.parts.iter().for_each(|part| content.put_slice(part));
+        let packet = Packet::with_content([content.freeze()]);
+        self.shared.drive(|stack, now| stack.send_datagram(now, self.id, to, packet))?;
+        Ok(length)
+    }
+
+    fn receive(&self, parts: &mut [&mut [u8]], flags: MessageFlags) -> KResult<Incoming> {
+        if flags.contains(MessageFlags::OOB) {
+            return Err(Errno::EOPNOTSUPP.into());
+        }
+        let peek = flags.contains(MessageFlags::PEEK);
+        let (received, control) = self.look(|stack| {
+            let received = stack.receive_datagram(self.id, peek)?;
+            let options = &stack.sockets.find(self.id)?.options;
+            let control = received.as_ref().map(|received| control_of(received, options)).unwrap_or_default();
+            Ok((received, control))
+        })?;
+        // Nothing comes any more.
+        let Some(received) = received else { return Ok(Incoming::default()) };
+        let copied = copy(&received.content, parts);
+        let mut told = MessageFlags::empty();
+        told.set(MessageFlags::TRUNC, copied < received.content.len());
+        told.set(MessageFlags::MCAST, received.to.is_multicast());
+        told.set(MessageFlags::BCAST, received.to.is_broadcast());
+        let length = if flags.contains(MessageFlags::TRUNC) { received.content.len() } else { copied };
+        Ok(Incoming { length, from: Some(SocketAddress::Inet(received.from)), control, flags: told })
+    }
+
+    fn shutdown(&self, how: Shutdown) -> KResult<()> {
+        Ok(self.shared.drive(|stack, _| stack.shutdown(self.id, how))?)
+    }
+
+    fn local_address(&self) -> KResult<SocketAddress> {
+        self.look(|stack| Ok(SocketAddress::Inet(stack.sockets.find(self.id)?.local)))
+    }
+
+    fn peer_address(&self) -> KResult<SocketAddress> {
+        self.look(|stack| stack.sockets.find(self.id)?.remote.map(SocketAddress::Inet).ok_or(Errno::ENOTCONN))
+    }
+
+    fn set_option(&self, level: i32, name: i32, value: &OptionValue) -> KResult<()> {
+        self.look(|stack| options::set(stack, self.id, (Level::of(level)?, name), value))
+    }
+
+    fn option(&self, level: i32, name: i32) -> KResult<OptionValue> {
+        self.look(|stack| options::find(stack, self.id, (Level::of(level)?, name)))
+    }
+
+    fn ready(&self) -> PollEvents {
+        self.look(|stack| Ok(stack.sockets.find(self.id)?.ready())).unwrap_or(PollEvents::NVAL)
+    }
+
+    fn amounts(&self) -> Amounts {
+        self.look(|stack| {
+            let socket = stack.sockets.find(self.id)?;
+            Ok(Amounts { to_receive: socket.first_bytes(), to_send: socket.options.send_bytes })
+        })
+        .unwrap_or_default()
+    }
+
+    fn waiters(&self) -> &Arc<WaitQueue> {
+        &self.waiters
+    }
+}
+
+fn control_of(received: &Received, options: &crate::sockets::SocketOptions) -> Vec<Control> {
+    let mut control = Vec::new();
+    if options.tells_address {
+        control.push(Control::PacketInfo { to: IpAddr::V4(received.to), interface: received.interface.0 });
+    }
+    if options.tells_time_to_live {
+        control.push(Control::HopLimit(received.time_to_live));
+    }
+    control
+}
+
+/// Answers how many bytes there was room for.
+fn copy(packet: &Packet, parts: &mut [&mut [u8]]) -> usize {
+    let mut parts = parts.iter_mut();
+    let (mut part, mut filled, mut total) = (parts.next(), 0, 0);
+    for chunk in packet.chunks() {
+        let mut rest = chunk;
+        while let Some(target) = part.as_mut().filter(|_| !rest.is_empty()) {
+            let count = rest.len().min(target.len() - filled);
+            target[filled..filled + count].copy_from_slice(&rest[..count]);
+            rest = &rest[count..];
+            (filled, total) = (filled + count, total + count);
+            if filled == target.len() {
+                (part, filled) = (parts.next(), 0);
+            }
+        }
+    }
+    total
+}
+
+impl Kind {
+    /// Whether the kind has ports.
+    pub fn has_ports(self) -> bool {
+        self == Self::Udp
+    }
+}

@@ -1,0 +1,128 @@
+//! Sockets of TCP, as the kernel sees them.
+
+use super::options::{self, Level};
+use super::{Shared, address_of, check_port};
+use crate::stack::Stack;
+use crate::tcp::TcpId;
+use alloc::sync::Arc;
+use core::net::SocketAddrV4;
+use rump_kpi::socket::{Amounts, Caller, Incoming, Name, OptionValue, Outgoing, Socket};
+use rump_kpi::{
+    AddressFamily, Errno, KResult, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType, WaitQueue,
+};
+
+/// A socket of TCP.
+pub struct Stream {
+    shared: Arc<Shared>,
+    id: TcpId,
+    waiters: Arc<WaitQueue>,
+}
+
+impl Stream {
+    /// Of a socket that was made just now. Errors: EBADF.
+    pub(super) fn new(shared: Arc<Shared>, id: TcpId) -> KResult<Self> {
+        let waiters = shared.stack.lock().tcp.find(id)?.waiters.clone();
+        Ok(Self { shared, id, waiters })
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&mut Stack) -> Result<T, Errno>) -> KResult<T> {
+        Ok(look(&mut self.shared.stack.lock())?)
+    }
+
+    fn address(&self, which: impl FnOnce(&crate::tcp::Pcb) -> SocketAddrV4) -> KResult<SocketAddrV4> {
+        self.look(|stack| Ok(which(stack.tcp.find(self.id)?)))
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let _ = self.shared.drive(|stack, now| stack.tcp_close(now, self.id));
+    }
+}
+
+impl Socket for Stream {
+    fn kind(&self) -> SocketType {
+        SocketType::Stream
+    }
+
+    fn family(&self) -> AddressFamily {
+        AddressFamily::Inet
+    }
+
+    fn bind(&self, name: &Name, caller: Caller) -> KResult<()> {
+        let address = address_of(name)?;
+        check_port(address, caller)?;
+        self.look(|stack| stack.tcp_bind(self.id, address))
+    }
+
+    fn listen(&self, backlog: u32, _caller: Caller) -> KResult<()> {
+        self.look(|stack| stack.tcp_listen(self.id, backlog as usize))
+    }
+
+    fn accept(&self) -> KResult<(Arc<dyn Socket>, SocketAddress)> {
+        let id = self.look(|stack| stack.tcp_accept(self.id))?;
+        let stream = Self::new(self.shared.clone(), id)?;
+        let remote = stream.address(|pcb| pcb.remote)?;
+        Ok((Arc::new(stream), SocketAddress::Inet(remote)))
+    }
+
+    fn connect(&self, name: &Name, _caller: Caller) -> KResult<()> {
+        let address = address_of(name)?;
+        Ok(self.shared.drive(|stack, now| stack.tcp_connect(now, self.id, address))?)
+    }
+
+    fn send(&self, message: &mut Outgoing<'_>) -> KResult<usize> {
+        if message.flags.contains(MessageFlags::OOB) {
+            return Err(Errno::EOPNOTSUPP.into());
+        }
+        Ok(self.shared.drive(|stack, now| stack.tcp_send(now, self.id, message.parts))?)
+    }
+
+    fn receive(&self, parts: &mut [&mut [u8]], flags: MessageFlags) -> KResult<Incoming> {
+        if flags.contains(MessageFlags::OOB) {
+            return Err(Errno::EINVAL.into());
+        }
+        let peek = flags.contains(MessageFlags::PEEK);
+        let length = self.shared.drive(|stack, now| stack.tcp_receive(now, self.id, parts, peek))?;
+        Ok(Incoming { length, ..Incoming::default() })
+    }
+
+    fn shutdown(&self, how: Shutdown) -> KResult<()> {
+        Ok(self.shared.drive(|stack, now| stack.tcp_shutdown(now, self.id, how))?)
+    }
+
+    fn local_address(&self) -> KResult<SocketAddress> {
+        self.address(|pcb| pcb.local).map(SocketAddress::Inet)
+    }
+
+    fn peer_address(&self) -> KResult<SocketAddress> {
+        self.look(|stack| {
+            let pcb = stack.tcp.find(self.id)?;
+            if pcb.state.is_synchronized() {
+                Ok(SocketAddress::Inet(pcb.remote))
+            } else {
+                Err(Errno::ENOTCONN)
+            }
+        })
+    }
+
+    fn set_option(&self, level: i32, name: i32, value: &OptionValue) -> KResult<()> {
+        self.look(|stack| options::set_stream(stack, self.id, (Level::of(level)?, name), value))
+    }
+
+    fn option(&self, level: i32, name: i32) -> KResult<OptionValue> {
+        self.look(|stack| options::find_stream(stack, self.id, (Level::of(level)?, name)))
+    }
+
+    fn ready(&self) -> PollEvents {
+        self.look(|stack| Ok(stack.tcp.find(self.id)?.ready())).unwrap_or(PollEvents::NVAL)
+    }
+
+    fn amounts(&self) -> Amounts {
+        self.look(|stack| Ok(stack.tcp.find(self.id)?.amounts())).unwrap_or_default()
+    }
+
+    fn waiters(&self) -> &Arc<WaitQueue> {
+        &self.waiters
+    }
+}

@@ -1,0 +1,130 @@
+//! Addresses of sockets: who may have which.
+
+use super::{Kind, SocketId, Sockets};
+use core::net::{Ipv4Addr, SocketAddrV4};
+use rump_kpi::Errno;
+
+/// Ports that are given to who asks for none (RFC 6335, section 6).
+const EPHEMERAL: core::ops::RangeInclusive<u16> = 49_152..=65_535;
+
+/// Numbers that cannot be foreseen by who does not know the seed: SplitMix64.
+#[derive(Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// Begins with an unpredictable seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number.
+    pub fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+}
+
+impl Sockets {
+    /// Gives a socket of UDP an address; with port zero, one that nobody has.
+    ///
+    /// Errors: EBADF, EINVAL (it has one), EADDRINUSE.
+    pub fn bind_udp(&mut self, id: SocketId, address: SocketAddrV4) -> Result<(), Errno> {
+        if self.find(id)?.local.port() != 0 {
+            return Err(Errno::EINVAL);
+        }
+        let address = match address.port() {
+            0 => SocketAddrV4::new(*address.ip(), self.free_port(*address.ip())?),
+            _ if self.conflicts(id, address) => return Err(Errno::EADDRINUSE),
+            _ => address,
+        };
+        self.find_mut(id)?.local = address;
+        self.by_port.entry(address.port()).or_default().push(id);
+        Ok(())
+    }
+
+    /// A port that nobody has: the first from a random one on (RFC 6056, section 3.3.1).
+    fn free_port(&mut self, address: Ipv4Addr) -> Result<u16, Errno> {
+        let count = u64::from(EPHEMERAL.end() - EPHEMERAL.start()) + 1;
+        let start = self.random.number() % count;
+        (0..count)
+            .map(|step| EPHEMERAL.start() + ((start + step) % count) as u16)
+            .find(|port| self.sharers(SocketAddrV4::new(address, *port)).next().is_none())
+            .ok_or(Errno::EADDRINUSE)
+    }
+
+    /// Those who have a port with an address that overlaps.
+    fn sharers(&self, address: SocketAddrV4) -> impl Iterator<Item = (SocketId, Ipv4Addr)> + '_ {
+        let same_port = self.by_port.get(&address.port()).into_iter().flatten();
+        same_port.filter_map(move |id| {
+            let other = *self.all.get(id)?.local.ip();
+            let overlaps = other == *address.ip() || other.is_unspecified() || address.ip().is_unspecified();
+            overlaps.then_some((*id, other))
+        })
+    }
+
+    /// As BSD has it: `SO_REUSEPORT` lets all share who want to; `SO_REUSEADDR` lets one have all addresses and another
+    /// one of them, and many a group.
+    fn conflicts(&self, id: SocketId, address: SocketAddrV4) -> bool {
+        let Some(own) = self.all.get(&id) else { return false };
+        self.sharers(address).any(|(sharer, theirs)| {
+            let Some(other) = self.all.get(&sharer) else { return false };
+            let both_reuse_port = own.options.reuse_port && other.options.reuse_port;
+            let both_reuse_address = own.options.reuse_address && other.options.reuse_address;
+            let may_overlap = theirs != *address.ip() || address.ip().is_multicast();
+            !(both_reuse_port || (both_reuse_address && may_overlap))
+        })
+    }
+
+    /// Settles whom a socket talks to, and from where. Errors: EBADF, EADDRINUSE.
+    pub(super) fn connect(
+        &mut self,
+        id: SocketId,
+        source: Ipv4Addr,
+        remote: SocketAddrV4,
+    ) -> Result<(), Errno> {
+        self.disconnect(id)?;
+        let kind = self.find(id)?.kind;
+        if kind == Kind::Udp && self.find(id)?.local.port() == 0 {
+            self.bind_udp(id, SocketAddrV4::new(source, 0))?;
+        }
+        let socket = self.find_mut(id)?;
+        if socket.local.ip().is_unspecified() {
+            socket.local.set_ip(source);
+        }
+        socket.remote = Some(remote);
+        let local = socket.local;
+        if kind == Kind::Udp {
+            self.connected.entry((local, remote)).or_insert(id);
+        }
+        Ok(())
+    }
+
+    /// Takes that back. Errors: EBADF.
+    pub(super) fn disconnect(&mut self, id: SocketId) -> Result<(), Errno> {
+        let socket = self.find_mut(id)?;
+        if let Some(remote) = socket.remote.take() {
+            let key = (socket.local, remote);
+            if self.connected.get(&key) == Some(&id) {
+                self.connected.remove(&key);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a socket. Errors: EBADF.
+    pub(super) fn remove(&mut self, id: SocketId) -> Result<super::Socket, Errno> {
+        self.disconnect(id)?;
+        let socket = self.all.remove(&id).ok_or(Errno::EBADF)?;
+        self.raw.retain(|other| *other != id);
+        if let Some(same) = self.by_port.get_mut(&socket.local.port()) {
+            same.retain(|other| *other != id);
+            if same.is_empty() {
+                self.by_port.remove(&socket.local.port());
+            }
+        }
+        Ok(socket)
+    }
+}

@@ -1,0 +1,236 @@
+//! Sockets of datagrams: UDP, and raw ones. Those of connections come with TCP.
+//!
+//! Finding the socket of a datagram costs the same however many there are: by both addresses for those that are
+//! connected, by the port for the others.
+
+mod binding;
+mod calls;
+mod deliver;
+
+pub use binding::Random;
+pub use deliver::Delivery;
+
+use crate::interface::InterfaceId;
+use crate::wire::ipv4::Protocol;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::{Ipv4Addr, SocketAddrV4};
+use hashbrown::HashMap;
+use rump_kpi::packet::Packet;
+use rump_kpi::{Errno, PollEvents, WaitQueue};
+
+/// Bytes that a socket may hold for its reader, unless it is told otherwise.
+const RECEIVE_BYTES: usize = 208 << 10;
+/// What it costs to hold a datagram, besides its bytes.
+const OVERHEAD: usize = 256;
+
+/// A socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SocketId(u64);
+
+/// What a socket carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Datagrams of UDP.
+    Udp,
+    /// All packets of a protocol.
+    Raw(Protocol),
+}
+
+/// A datagram that waits for its reader.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// Who sent it.
+    pub from: SocketAddrV4,
+    /// To which address.
+    pub to: Ipv4Addr,
+    /// Through which interface it came.
+    pub interface: InterfaceId,
+    /// How many more routers might have passed it on.
+    pub time_to_live: u8,
+    /// DSCP and ECN.
+    pub traffic_class: u8,
+    /// Its content; of a raw socket, the whole packet.
+    pub content: Packet,
+}
+
+/// What a program chose for a socket.
+#[derive(Clone, Debug)]
+pub struct SocketOptions {
+    /// `SO_REUSEADDR`.
+    pub reuse_address: bool,
+    /// `SO_REUSEPORT`.
+    pub reuse_port: bool,
+    /// `SO_BROADCAST`.
+    pub broadcast: bool,
+    /// `SO_DONTROUTE`.
+    pub dont_route: bool,
+    /// `IP_TTL`.
+    pub time_to_live: Option<u8>,
+    /// `IP_TOS`.
+    pub traffic_class: u8,
+    /// `IP_MULTICAST_TTL`.
+    pub group_time_to_live: u8,
+    /// `IP_MULTICAST_LOOP`.
+    pub group_loops: bool,
+    /// `IP_MULTICAST_IF`.
+    pub group_interface: Option<InterfaceId>,
+    /// `IP_DONTFRAG`.
+    pub dont_fragment: bool,
+    /// `IP_PKTINFO`.
+    pub tells_address: bool,
+    /// `IP_RECVTTL`.
+    pub tells_time_to_live: bool,
+    /// `SO_RCVBUF`.
+    pub receive_bytes: usize,
+    /// `SO_SNDBUF`: the longest datagram.
+    pub send_bytes: usize,
+}
+
+impl Default for SocketOptions {
+    fn default() -> Self {
+        Self {
+            reuse_address: false,
+            reuse_port: false,
+            broadcast: false,
+            dont_route: false,
+            time_to_live: None,
+            traffic_class: 0,
+            group_time_to_live: 1,
+            group_loops: true,
+            group_interface: None,
+            dont_fragment: false,
+            tells_address: false,
+            tells_time_to_live: false,
+            receive_bytes: RECEIVE_BYTES,
+            send_bytes: usize::from(u16::MAX),
+        }
+    }
+}
+
+/// A socket of datagrams.
+pub struct Socket {
+    /// What it carries.
+    pub kind: Kind,
+    /// Its own address; port zero before it has one.
+    pub local: SocketAddrV4,
+    /// Whom it talks to, if that is settled.
+    pub remote: Option<SocketAddrV4>,
+    /// What was chosen for it.
+    pub options: SocketOptions,
+    queue: VecDeque<Received>,
+    queued: usize,
+    /// What went wrong since the last call.
+    error: Option<Errno>,
+    reads: bool,
+    writes: bool,
+    memberships: Vec<(Ipv4Addr, InterfaceId)>,
+    waiters: Arc<WaitQueue>,
+}
+
+impl Socket {
+    fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            local: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0),
+            remote: None,
+            options: SocketOptions::default(),
+            queue: VecDeque::new(),
+            queued: 0,
+            error: None,
+            reads: true,
+            writes: true,
+            memberships: Vec::new(),
+            waiters: Arc::default(),
+        }
+    }
+
+    /// What can be done now.
+    pub fn ready(&self) -> PollEvents {
+        let mut events = PollEvents::OUT;
+        events.set(PollEvents::IN | PollEvents::RDNORM, !self.queue.is_empty() || !self.reads);
+        events.set(PollEvents::ERR, self.error.is_some());
+        events
+    }
+
+    /// Those who wait for that to change.
+    pub fn waiters(&self) -> &Arc<WaitQueue> {
+        &self.waiters
+    }
+
+    /// The error that waits.
+    pub fn take_error(&mut self) -> Option<Errno> {
+        self.error.take()
+    }
+
+    /// Bytes of the first datagram that waits.
+    pub fn first_bytes(&self) -> usize {
+        self.queue.front().map_or(0, |received| received.content.len())
+    }
+
+    /// Answers whether there was room.
+    fn push(&mut self, received: Received) -> bool {
+        let cost = received.content.len() + OVERHEAD;
+        if !self.reads || self.queued + cost > self.options.receive_bytes.max(cost.min(2048)) {
+            return false;
+        }
+        self.queued += cost;
+        self.queue.push_back(received);
+        true
+    }
+}
+
+/// All sockets of a stack.
+pub struct Sockets {
+    all: HashMap<SocketId, Socket>,
+    /// Of those that are connected, by their own address and the other's.
+    connected: HashMap<(SocketAddrV4, SocketAddrV4), SocketId>,
+    /// Of UDP, by port, connected ones as well.
+    by_port: HashMap<u16, Vec<SocketId>>,
+    raw: Vec<SocketId>,
+    next: u64,
+    random: Random,
+    /// Whose readiness changed.
+    changed: Vec<Arc<WaitQueue>>,
+}
+
+impl Sockets {
+    /// None yet.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            all: HashMap::new(),
+            connected: HashMap::new(),
+            by_port: HashMap::new(),
+            raw: Vec::new(),
+            next: 0,
+            random: Random::new(seed),
+            changed: Vec::new(),
+        }
+    }
+
+    /// A socket. Errors: EBADF (it was closed).
+    pub fn find(&self, id: SocketId) -> Result<&Socket, Errno> {
+        self.all.get(&id).ok_or(Errno::EBADF)
+    }
+
+    /// A socket to change options of. Errors: EBADF.
+    pub fn find_mut(&mut self, id: SocketId) -> Result<&mut Socket, Errno> {
+        self.all.get_mut(&id).ok_or(Errno::EBADF)
+    }
+
+    /// Who is to be woken: by whoever drives the stack, once he has let go of it.
+    pub fn take_changed(&mut self) -> Vec<Arc<WaitQueue>> {
+        core::mem::take(&mut self.changed)
+    }
+
+    fn add(&mut self, kind: Kind) -> SocketId {
+        let id = SocketId(self.next);
+        self.next += 1;
+        if let Kind::Raw(_) = kind {
+            self.raw.push(id);
+        }
+        self.all.insert(id, Socket::new(kind));
+        id
+    }
+}

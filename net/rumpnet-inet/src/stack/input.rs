@@ -1,0 +1,230 @@
+//! Receiving: from the link to the protocol above, or on to the next router.
+
+use super::output::{Options, Path};
+use super::{Dropped, LOOPBACK, Stack};
+use crate::interface::{InterfaceId, Link};
+use crate::time::Instant;
+use crate::wire::arp::{self, Operation};
+use crate::wire::ethernet::{EtherType, Frame};
+use crate::wire::icmpv4::{self, Unreachable};
+use crate::wire::ipv4::{Ipv4, Protocol};
+use alloc::collections::VecDeque;
+use core::net::Ipv4Addr;
+use rump_kpi::packet::{Checksum, Packet};
+
+/// A packet of IP that came.
+pub(super) struct Arrived {
+    /// Through which interface.
+    pub interface: InterfaceId,
+    /// It went to more than one host, on the link or by its address.
+    pub is_for_many: bool,
+    /// All of it, as it came: for whoever complains.
+    pub original: Packet,
+}
+
+impl Stack {
+    /// Takes a packet that an interface received.
+    pub fn input(&mut self, now: Instant, id: InterfaceId, mut packet: Packet) {
+        let Some(interface) = self.interfaces.get_mut(&id).filter(|interface| interface.is_up) else {
+            return self.drop_packet(Dropped::InterfaceDown);
+        };
+        interface.statistics.packets_in += 1;
+        interface.statistics.bytes_in += packet.len() as u64;
+        let Link::Ethernet { address, .. } = &interface.link else {
+            // What we sent to ourselves cannot have been damaged.
+            if id == LOOPBACK {
+                packet.checksum = Checksum::Good;
+            }
+            return self.input_ip(now, id, false, packet);
+        };
+        let own = *address;
+        let frame = match Frame::take(&mut packet) {
+            Ok(frame) => frame,
+            Err(why) => return self.drop_malformed(id, why),
+        };
+        if frame.destination != own && !frame.destination.is_group() {
+            return self.drop_packet(Dropped::NotForUs);
+        }
+        match frame.ether_type {
+            EtherType::ARP => self.input_arp(now, id, packet),
+            EtherType::IPV4 => self.input_ip(now, id, frame.destination.is_group(), packet),
+            _ => self.drop_packet(Dropped::Nobody),
+        }
+    }
+
+    fn drop_malformed(&mut self, id: InterfaceId, why: crate::wire::Malformed) {
+        if let Some(interface) = self.interfaces.get_mut(&id) {
+            interface.statistics.errors_in += 1;
+        }
+        self.drop_packet(Dropped::Malformed(why));
+    }
+
+    /// RFC 826, "Packet Reception".
+    fn input_arp(&mut self, now: Instant, id: InterfaceId, mut packet: Packet) {
+        let message = match arp::Message::parse(&mut packet) {
+            Ok(message) => message,
+            Err(why) => return self.drop_malformed(id, why),
+        };
+        let Some(interface) = self.interfaces.get_mut(&id) else { return };
+        let is_ours = interface.has_address(message.target.1);
+        let (sender_hardware, sender) = message.sender;
+        // Somebody else says that he has our address: he is not believed.
+        if interface.has_address(sender) {
+            return self.drop_packet(Dropped::Malformed(crate::wire::Malformed::Address));
+        }
+        let Link::Ethernet { address: own, neighbours } = &mut interface.link else { return };
+        let own = *own;
+        let waiting = match message.operation {
+            _ if sender.is_unspecified() => VecDeque::new(),
+            Operation::Reply if is_ours => neighbours.answered(now, sender, sender_hardware),
+            Operation::Request | Operation::Reply => neighbours.heard(sender, sender_hardware, is_ours),
+        };
+        for packet in waiting {
+            self.send_frame(id, (own, sender_hardware), EtherType::IPV4, packet);
+        }
+        if is_ours && message.operation == Operation::Request {
+            let reply = arp::Message {
+                operation: Operation::Reply,
+                sender: (own, message.target.1),
+                target: message.sender,
+            };
+            self.send_arp(id, &reply, sender_hardware);
+        }
+    }
+
+    fn input_ip(&mut self, now: Instant, id: InterfaceId, is_group_frame: bool, mut packet: Packet) {
+        let original = packet.clone();
+        let header = match Ipv4::take(&mut packet) {
+            Ok(header) => header,
+            Err(why) => return self.drop_malformed(id, why),
+        };
+        let destination = header.destination;
+        let Some(interface) = self.interfaces.get(&id) else { return };
+        let is_broadcast = id != LOOPBACK && interface.is_broadcast(destination);
+        let is_member = destination.is_multicast() && (interface.is_member(destination) || id == LOOPBACK);
+        let is_ours = self.is_local(destination) || is_broadcast || is_member;
+        if !is_source(header.source) || (id != LOOPBACK && !may_be_on_link(&header)) {
+            return self.drop_malformed(id, crate::wire::Malformed::Address);
+        }
+        if has_source_route(&header.options) {
+            return self.drop_packet(Dropped::SourceRoute);
+        }
+        let is_for_many = is_group_frame || is_broadcast || destination.is_multicast();
+        let arrived = Arrived { interface: id, is_for_many, original };
+        if !is_ours {
+            return self.forward(now, arrived, header, packet);
+        }
+        if !header.is_fragment() {
+            return self.deliver(now, arrived, header, packet);
+        }
+        if let Some((header, packet)) = self.reassembly.take(now, header, packet) {
+            let mut original = packet.clone();
+            header.emit(&mut original);
+            self.deliver(now, Arrived { original, ..arrived }, header, packet);
+        }
+    }
+
+    fn deliver(&mut self, now: Instant, arrived: Arrived, header: Ipv4, packet: Packet) {
+        let was_taken = self.sockets.deliver_raw(&header, &arrived.original, arrived.interface);
+        match header.protocol {
+            Protocol::ICMP => self.input_icmp(now, &arrived, &header, packet),
+            Protocol::UDP => self.input_udp(now, &arrived, &header, packet),
+            Protocol::TCP if !arrived.is_for_many => {
+                if let Err(why) = self.input_tcp(now, &header, packet) {
+                    self.drop_malformed(arrived.interface, why);
+                }
+            }
+            // Nobody has a connection with many (RFC 1122, section 4.2.3.10).
+            Protocol::TCP => self.drop_packet(Dropped::NotForUs),
+            _ if was_taken => {}
+            _ => {
+                self.drop_packet(Dropped::Nobody);
+                self.complain(now, &arrived, &icmpv4::Message::Unreachable(Unreachable::Protocol));
+            }
+        }
+    }
+
+    /// A copy of what goes to a group or to all, for those here.
+    pub(crate) fn receive_own(&mut self, now: Instant, path: &Path, protocol: Protocol, mut packet: Packet) {
+        let header = Ipv4::new(path.source, path.destination, protocol, 1);
+        let mut original = packet.clone();
+        header.emit(&mut original);
+        packet.checksum = Checksum::Good;
+        self.deliver(now, Arrived { interface: path.interface, is_for_many: true, original }, header, packet);
+    }
+
+    fn input_udp(&mut self, now: Instant, arrived: &Arrived, header: &Ipv4, packet: Packet) {
+        use crate::sockets::Delivery;
+        match self.sockets.deliver_udp(header, packet, arrived.interface, arrived.is_for_many) {
+            Ok(Delivery::Done) => {}
+            Ok(Delivery::Full) => self.drop_packet(Dropped::Full),
+            Ok(Delivery::Nobody) => {
+                self.drop_packet(Dropped::Nobody);
+                self.complain(now, arrived, &icmpv4::Message::Unreachable(Unreachable::Port));
+            }
+            Err(why) => self.drop_malformed(arrived.interface, why),
+        }
+    }
+
+    /// Passes a packet on (RFC 1812, section 5.2.1).
+    fn forward(&mut self, now: Instant, arrived: Arrived, mut header: Ipv4, packet: Packet) {
+        let is_forwardable = !arrived.is_for_many && !header.source.is_unspecified();
+        if !self.settings.forwarding || !is_forwardable {
+            return self.drop_packet(Dropped::NotForUs);
+        }
+        if header.time_to_live <= 1 {
+            self.drop_packet(Dropped::TimeToLive);
+            return self.complain(now, &arrived, &icmpv4::Message::TimeExceeded);
+        }
+        let options = Options { may_broadcast: false, ..Options::default() };
+        let path = match self.path(header.destination, &options) {
+            Ok(path) => path,
+            Err(_) => {
+                let is_silent = self
+                    .routes
+                    .lookup(header.destination)
+                    .is_some_and(|route| route.via == crate::route::Via::Blackhole);
+                self.drop_packet(Dropped::NoRoute);
+                if !is_silent {
+                    self.complain(now, &arrived, &icmpv4::Message::Unreachable(Unreachable::Host));
+                }
+                return;
+            }
+        };
+        header.time_to_live -= 1;
+        let path = Path { source: header.source, ..path };
+        let mtu = path.mtu.min(u32::from(u16::MAX)) as u16;
+        if self.send_with_header(now, &path, &header, packet).is_err() {
+            self.complain(now, &arrived, &icmpv4::Message::Unreachable(Unreachable::TooLong { mtu }));
+        }
+    }
+}
+
+/// Whether somebody can have sent from an address (RFC 1122, section 3.2.1.3).
+fn is_source(address: Ipv4Addr) -> bool {
+    !address.is_multicast() && !address.is_broadcast()
+}
+
+/// Addresses of a host's own have no business on a link.
+fn may_be_on_link(header: &Ipv4) -> bool {
+    !header.source.is_loopback() && !header.destination.is_loopback()
+}
+
+/// Whether a sender wants to choose the way: nobody lets him (RFC 7126, section 4.3).
+fn has_source_route(options: &[u8]) -> bool {
+    let mut rest = options;
+    while let Some((&kind, after)) = rest.split_first() {
+        match kind {
+            0 => return false,
+            1 => rest = after,
+            131 | 137 => return true,
+            _ => match after.first() {
+                Some(&length) if length >= 2 && usize::from(length) <= rest.len() => {
+                    rest = &rest[usize::from(length)..];
+                }
+                _ => return false,
+            },
+        }
+    }
+    false
+}

@@ -1,0 +1,239 @@
+//! Sending: finding the way, cutting what is too long, and handing it to the link.
+
+use super::{Dropped, LOOPBACK, Stack};
+use crate::interface::{Interface, InterfaceId, Link};
+use crate::neighbour::Resolved;
+use crate::reassembly;
+use crate::route::Via;
+use crate::time::Instant;
+use crate::wire::ethernet::{EtherType, Frame, MacAddress};
+use crate::wire::ipv4::{Ipv4, MOST_BYTES, Protocol};
+use crate::wire::{self, arp};
+use core::net::Ipv4Addr;
+use rump_kpi::Errno;
+use rump_kpi::device::Offloads;
+use rump_kpi::packet::{Checksum, Packet};
+
+/// What a sender may ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The address to send from.
+    pub source: Option<Ipv4Addr>,
+    /// The interface to send through, whatever the routes say: for groups, and for all.
+    pub interface: Option<InterfaceId>,
+    /// How many routers may pass it on.
+    pub time_to_live: Option<u8>,
+    /// DSCP and ECN.
+    pub traffic_class: u8,
+    /// No router may cut it.
+    pub dont_fragment: bool,
+    /// It may go to all.
+    pub may_broadcast: bool,
+    /// It may only go to who is on a link (`SO_DONTROUTE`).
+    pub dont_route: bool,
+}
+
+/// The way to a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// Through which interface.
+    pub interface: InterfaceId,
+    /// To whom on its link.
+    pub next_hop: Ipv4Addr,
+    /// From which address.
+    pub source: Ipv4Addr,
+    /// To whom in the end.
+    pub destination: Ipv4Addr,
+    /// Most bytes of a packet.
+    pub mtu: u32,
+    /// It goes to all on the link.
+    pub is_broadcast: bool,
+}
+
+impl Stack {
+    /// Finds the way. Errors: EACCES (to all, and that was not asked for), EADDRNOTAVAIL (the source is not ours),
+    /// ENETUNREACH, EHOSTUNREACH (the route rejects), ENETDOWN.
+    pub fn path(&self, destination: Ipv4Addr, options: &Options) -> Result<Path, Errno> {
+        if options.source.is_some_and(|source| !source.is_unspecified() && !self.is_local(source)) {
+            return Err(Errno::EADDRNOTAVAIL);
+        }
+        let own = options.source.filter(|source| !source.is_unspecified());
+        if self.is_local(destination) {
+            let source = own.unwrap_or(destination);
+            return self.complete(LOOPBACK, destination, destination, Some(source));
+        }
+        let (id, next_hop) = if destination.is_multicast() || destination.is_broadcast() {
+            (options.interface.or_else(|| self.default_link(own)).ok_or(Errno::ENETUNREACH)?, destination)
+        } else {
+            let route = self.routes.lookup(destination).ok_or(Errno::ENETUNREACH)?;
+            match route.via {
+                Via::Link => (route.interface, destination),
+                Via::Router(_) if options.dont_route => return Err(Errno::ENETUNREACH),
+                Via::Router(router) => (route.interface, router),
+                Via::Reject => return Err(Errno::EHOSTUNREACH),
+                // A blackhole takes all, and says nothing.
+                Via::Blackhole => return Err(Errno::ENETUNREACH),
+            }
+        };
+        let path = self.complete(id, next_hop, destination, own)?;
+        if path.is_broadcast && !options.may_broadcast {
+            return Err(Errno::EACCES);
+        }
+        Ok(path)
+    }
+
+    fn complete(
+        &self,
+        id: InterfaceId,
+        next_hop: Ipv4Addr,
+        destination: Ipv4Addr,
+        source: Option<Ipv4Addr>,
+    ) -> Result<Path, Errno> {
+        let interface = self.interfaces.get(&id).ok_or(Errno::ENETUNREACH)?;
+        if !interface.is_up {
+            return Err(Errno::ENETDOWN);
+        }
+        // Before an interface has an address, its host speaks as nobody (RFC 1122, section 3.2.1.3).
+        let source = source.or_else(|| interface.source_for(next_hop)).unwrap_or(Ipv4Addr::UNSPECIFIED);
+        let is_broadcast = id != LOOPBACK && interface.is_broadcast(destination);
+        Ok(Path { interface: id, next_hop, source, destination, mtu: interface.mtu, is_broadcast })
+    }
+
+    /// Where groups are, if nobody says: on the link of an own address, of the default route, or the first one.
+    fn default_link(&self, own: Option<Ipv4Addr>) -> Option<InterfaceId> {
+        let of_address = own.and_then(|own| {
+            self.interfaces.iter().find(|(_, interface)| interface.has_address(own)).map(|(id, _)| *id)
+        });
+        let of_route = || self.routes.lookup(Ipv4Addr::new(224, 0, 0, 0)).map(|route| route.interface);
+        let first = || {
+            let is_usable =
+                |interface: &Interface| interface.is_up && !matches!(interface.link, Link::Loopback);
+            self.interfaces.iter().find(|(_, interface)| is_usable(interface)).map(|(id, _)| *id)
+        };
+        of_address.or_else(of_route).or_else(first)
+    }
+
+    /// Sends the content of a packet on its way; `packet` begins with the header of its transport.
+    ///
+    /// Errors: EMSGSIZE (too long for any packet, or for the link, and it must not be cut).
+    pub fn send(
+        &mut self,
+        now: Instant,
+        path: &Path,
+        protocol: Protocol,
+        options: &Options,
+        packet: Packet,
+    ) -> Result<(), Errno> {
+        let default = if path.destination.is_multicast() { 1 } else { self.settings.time_to_live };
+        let header = Ipv4 {
+            traffic_class: options.traffic_class,
+            identification: self.next_identification(),
+            dont_fragment: options.dont_fragment,
+            ..Ipv4::new(path.source, path.destination, protocol, options.time_to_live.unwrap_or(default))
+        };
+        self.send_with_header(now, path, &header, packet)?;
+        if path.interface == LOOPBACK {
+            self.loop_back(now);
+        }
+        Ok(())
+    }
+
+    fn next_identification(&mut self) -> u16 {
+        self.identification = self.identification.wrapping_add(1);
+        self.identification
+    }
+
+    /// Errors: EMSGSIZE.
+    pub(super) fn send_with_header(
+        &mut self,
+        now: Instant,
+        path: &Path,
+        header: &Ipv4,
+        mut packet: Packet,
+    ) -> Result<(), Errno> {
+        let total = packet.len() + header.header_bytes();
+        if total > MOST_BYTES && packet.segmentation.is_none() {
+            return Err(Errno::EMSGSIZE);
+        }
+        if total <= path.mtu as usize || packet.segmentation.is_some() {
+            header.emit(&mut packet);
+            self.hand_to_link(now, path, packet);
+            return Ok(());
+        }
+        if header.dont_fragment {
+            return Err(Errno::EMSGSIZE);
+        }
+        wire::complete(&mut packet);
+        for (header, mut fragment) in reassembly::cut(header, &packet, path.mtu as usize) {
+            header.emit(&mut fragment);
+            self.hand_to_link(now, path, fragment);
+        }
+        Ok(())
+    }
+
+    /// Hands a packet of IP to its link.
+    fn hand_to_link(&mut self, now: Instant, path: &Path, packet: Packet) {
+        let Some(interface) = self.interfaces.get_mut(&path.interface) else { return };
+        let (hardware, neighbours) = match &mut interface.link {
+            Link::Ethernet { address, neighbours } => (*address, neighbours),
+            Link::Loopback => {
+                self.looped.push_back(packet);
+                return;
+            }
+            Link::PointToPoint => return self.transmit(path.interface, packet),
+        };
+        let resolved = match path.next_hop {
+            _ if path.is_broadcast => Resolved::To(MacAddress::BROADCAST, packet),
+            group if group.is_multicast() => Resolved::To(MacAddress::of_group_v4(group), packet),
+            neighbour => neighbours.resolve(now, neighbour, packet),
+        };
+        match resolved {
+            Resolved::To(destination, packet) => {
+                self.send_frame(path.interface, (hardware, destination), EtherType::IPV4, packet);
+            }
+            Resolved::Waits(None) => {}
+            Resolved::Waits(Some(action)) => self.do_action(now, path.interface, action),
+            Resolved::Unreachable(packet) => self.complain_of_unresolved(now, packet),
+        }
+    }
+
+    pub(super) fn send_frame(
+        &mut self,
+        id: InterfaceId,
+        (source, destination): (MacAddress, MacAddress),
+        ether_type: EtherType,
+        mut packet: Packet,
+    ) {
+        Frame { destination, source, ether_type }.emit(&mut packet);
+        self.transmit(id, packet);
+    }
+
+    fn transmit(&mut self, id: InterfaceId, mut packet: Packet) {
+        let Some(interface) = self.interfaces.get_mut(&id).filter(|interface| interface.is_up) else {
+            return self.drop_packet(Dropped::InterfaceDown);
+        };
+        if packet.checksum != Checksum::Unknown && !interface.offloads.contains(Offloads::CHECKSUM) {
+            wire::complete(&mut packet);
+        }
+        interface.statistics.packets_out += 1;
+        interface.statistics.bytes_out += packet.len() as u64;
+        self.sent.push((id, packet));
+    }
+
+    /// Asks who has an address: all, or one who is thought to.
+    pub(super) fn ask(&mut self, id: InterfaceId, address: Ipv4Addr, at: Option<MacAddress>) {
+        let Some(interface) = self.interfaces.get(&id) else { return };
+        let Link::Ethernet { address: hardware, .. } = &interface.link else { return };
+        let source = interface.source_for(address).unwrap_or(Ipv4Addr::UNSPECIFIED);
+        let message = arp::Message {
+            operation: arp::Operation::Request,
+            sender: (*hardware, source),
+            target: (MacAddress([0; 6]), address),
+        };
+        self.send_arp(id, &message, at.unwrap_or(MacAddress::BROADCAST));
+    }
+
+    pub(super) fn send_arp(&mut self, id: InterfaceId, message: &arp::Message, to: MacAddress) {
+        self.send_frame(id, (message.sender.0, to), EtherType::ARP, message.emit());
+    }
+}

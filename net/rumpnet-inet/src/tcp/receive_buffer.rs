@@ -1,0 +1,194 @@
+//! What came: bytes in order for the program to read, and those that lie behind a gap.
+//!
+//! Places are counted from the first byte of the stream on, in 64 bits, so that nothing comes round. Memory is bounded
+//! by the window, and by how many pieces there are.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use bytes::Bytes;
+use rump_kpi::packet::Packet;
+
+/// Pieces behind gaps.
+const MOST_PIECES: usize = 1024;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct ReceiveBuffer {
+    ready: VecDeque<Bytes>,
+    ready_bytes: usize,
+    /// Where the next byte belongs.
+    next: u64,
+    /// By their place; they do not overlap.
+    later: BTreeMap<u64, Packet>,
+    later_bytes: usize,
+    /// Where the piece is that came last behind a gap.
+    latest: u64,
+}
+
+impl ReceiveBuffer {
+    /// Where the next byte belongs.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Bytes that can be read.
+    pub fn ready_bytes(&self) -> usize {
+        self.ready_bytes
+    }
+
+    /// Whether something lies behind a gap.
+    pub fn has_gap(&self) -> bool {
+        !self.later.is_empty()
+    }
+
+    /// Takes bytes that belong at `place`. Answers whether that moved [`next`](Self::next).
+    pub fn insert(&mut self, place: u64, packet: Packet) -> bool {
+        let (mut place, mut packet) = (place, packet);
+        let skipped = self.next.saturating_sub(place);
+        if skipped >= packet.len() as u64 {
+            return false;
+        }
+        packet.advance(skipped as usize);
+        place += skipped;
+        if place > self.next {
+            self.insert_later(place, packet);
+            return false;
+        }
+        self.append(packet);
+        while let Some(entry) = self.later.first_entry() {
+            if *entry.key() > self.next {
+                break;
+            }
+            let (place, mut packet) = entry.remove_entry();
+            self.later_bytes -= packet.len();
+            packet.advance((self.next - place) as usize);
+            self.append(packet);
+        }
+        true
+    }
+
+    fn append(&mut self, packet: Packet) {
+        self.next += packet.len() as u64;
+        self.ready_bytes += packet.len();
+        self.ready.extend(packet.into_parts());
+    }
+
+    /// What of a packet is not there yet, in pieces between those that are.
+    fn insert_later(&mut self, place: u64, packet: Packet) {
+        self.latest = place;
+        let end = place + packet.len() as u64;
+        let mut at = place;
+        if let Some((before, piece)) = self.later.range(..=place).next_back() {
+            at = at.max(before + piece.len() as u64);
+        }
+        let there: Vec<(u64, u64)> = self
+            .later
+            .range(at.min(end)..end)
+            .map(|(begin, piece)| (*begin, begin + piece.len() as u64))
+            .collect();
+        for (begin, behind) in there.into_iter().chain([(end, end)]) {
+            if at < begin && self.later.len() < MOST_PIECES {
+                let length = (begin - at) as usize;
+                self.later_bytes += length;
+                self.later.insert(at, packet.slice((at - place) as usize, length));
+            }
+            at = at.max(behind);
+        }
+    }
+
+    /// What lies behind gaps, the latest first (RFC 2018, section 4).
+    pub fn blocks(&self) -> Vec<(u64, u64)> {
+        let mut blocks: Vec<(u64, u64)> = Vec::new();
+        for (begin, piece) in &self.later {
+            let end = begin + piece.len() as u64;
+            match blocks.last_mut() {
+                Some((_, last)) if last == begin => *last = end,
+                _ => blocks.push((*begin, end)),
+            }
+        }
+        let latest = self.latest;
+        blocks.sort_by_key(|(begin, end)| !(*begin <= latest && latest < *end));
+        blocks
+    }
+
+    /// Copies to `parts`, and takes away what was copied unless `peek` is set. Answers how much it was.
+    pub fn read(&mut self, parts: &mut [&mut [u8]], peek: bool) -> usize {
+        let (mut piece, mut within, mut total) = (0, 0, 0);
+        for part in parts {
+            let mut filled = 0;
+            while let Some(bytes) = self.ready.get(piece).filter(|_| filled < part.len()) {
+                let count = (bytes.len() - within).min(part.len() - filled);
+                part[filled..filled + count].copy_from_slice(&bytes[within..within + count]);
+                (filled, within, total) = (filled + count, within + count, total + count);
+                if within == bytes.len() {
+                    (piece, within) = (piece + 1, 0);
+                }
+            }
+        }
+        if !peek {
+            self.ready.drain(..piece);
+            if let Some(first) = self.ready.front_mut().filter(|_| within > 0) {
+                *first = first.slice(within..);
+            }
+            self.ready_bytes -= total;
+        }
+        total
+    }
+
+    /// Nobody reads what is ready.
+    pub fn forget_ready(&mut self) {
+        self.ready.clear();
+        self.ready_bytes = 0;
+    }
+
+    /// Bytes of memory.
+    pub fn held_bytes(&self) -> usize {
+        self.ready_bytes + self.later_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_come_out_in_order_however_they_came_in() {
+        let all: Vec<u8> = (0..20_000_u32).map(|n| (n * 13 % 251) as u8).collect();
+        for seed in 0..50_u64 {
+            let mut random = crate::sockets::Random::new(seed);
+            let mut buffer = ReceiveBuffer::default();
+            let mut out = Vec::new();
+            while out.len() < all.len() {
+                let start =
+                    (buffer.next() + random.number() % 4000).saturating_sub(1500).min(all.len() as u64);
+                let end = (start + 1 + random.number() % 1500).min(all.len() as u64);
+                let packet = Packet::received(Bytes::copy_from_slice(&all[start as usize..end as usize]));
+                buffer.insert(start, packet);
+                let mut blocks = buffer.blocks();
+                blocks.sort_unstable();
+                assert!(blocks.windows(2).all(|pair| pair[0].1 < pair[1].0));
+                assert_eq!(
+                    blocks.iter().map(|(begin, end)| (end - begin) as usize).sum::<usize>(),
+                    buffer.later_bytes
+                );
+                let mut parts = [[0; 700], [0; 700]];
+                let [first, second] = &mut parts;
+                let peeked = buffer.read(&mut [first, second], true);
+                let count = buffer.read(&mut [first, second], false);
+                assert_eq!(peeked, count);
+                out.extend_from_slice(&parts.concat()[..count]);
+            }
+            assert!(out == all, "seed {seed}");
+            assert_eq!(buffer.held_bytes(), 0);
+        }
+    }
+
+    #[test]
+    fn many_small_pieces_are_bounded() {
+        let mut buffer = ReceiveBuffer::default();
+        for place in 0..10_000 {
+            buffer.insert(place * 2 + 1, Packet::received(Bytes::from_static(b"x")));
+        }
+        assert_eq!(buffer.later.len(), MOST_PIECES);
+    }
+}

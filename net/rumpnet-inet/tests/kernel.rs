@@ -1,0 +1,161 @@
+//! Programs of one kernel that talk to each other over its loopback interface, by system calls that block.
+
+use core::net::{Ipv4Addr, SocketAddrV4};
+use core::time::Duration;
+use rump_host_posix::PosixHost;
+use rump_kern::{Fd, Kernel, PollFd, Process};
+use rump_kpi::{
+    AddressFamily, Errno, MessageFlags, OpenFlags, PollEvents, Shutdown, SocketAddress, SocketType,
+};
+
+const NONE: MessageFlags = MessageFlags::empty();
+
+fn kernel() -> Kernel {
+    Kernel::builder(PosixHost::new()).component(rumpnet_inet::component()).boot().unwrap()
+}
+
+fn at(port: u16) -> SocketAddress {
+    SocketAddress::Inet(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
+}
+
+fn socket(process: &Process, kind: SocketType) -> Fd {
+    process.socket(AddressFamily::Inet, kind, 0, OpenFlags::empty()).unwrap()
+}
+
+fn listener(process: &Process, port: u16) -> Fd {
+    let fd = socket(process, SocketType::Stream);
+    process.bind(fd, &at(port)).unwrap();
+    process.listen(fd, 128).unwrap();
+    fd
+}
+
+fn send_all(process: &Process, fd: Fd, bytes: &[u8]) {
+    let mut sent = 0;
+    while sent < bytes.len() {
+        sent += process.send(fd, &bytes[sent..], NONE).unwrap();
+    }
+}
+
+fn receive_all(process: &Process, fd: Fd) -> Vec<u8> {
+    let (mut all, mut buffer) = (Vec::new(), vec![0; 50_000]);
+    loop {
+        match process.recv(fd, &mut buffer, NONE).unwrap() {
+            0 => return all,
+            count => all.extend_from_slice(&buffer[..count]),
+        }
+    }
+}
+
+fn content(seed: usize, length: usize) -> Vec<u8> {
+    (0..length).map(|at| (at.wrapping_mul(seed * 2 + 1) >> 5) as u8).collect()
+}
+
+#[test]
+fn many_connections_carry_their_bytes_at_once() {
+    let kernel = kernel();
+    let server = kernel.process();
+    let fd = listener(&server, 80);
+    const CONNECTIONS: usize = 8;
+    const BYTES: usize = 3_000_000;
+    std::thread::scope(|scope| {
+        for seed in 0..CONNECTIONS {
+            let client = kernel.process();
+            scope.spawn(move || {
+                let fd = socket(&client, SocketType::Stream);
+                client.connect(fd, &at(80)).unwrap();
+                let writer = client.clone();
+                let writing = std::thread::spawn(move || {
+                    send_all(&writer, fd, &content(seed, BYTES));
+                    writer.shutdown(fd, Shutdown::Write).unwrap();
+                });
+                let back = receive_all(&client, fd);
+                writing.join().unwrap();
+                assert!(back == content(seed, BYTES), "connection {seed}: {} bytes came back", back.len());
+                client.close(fd).unwrap();
+            });
+        }
+        for _ in 0..CONNECTIONS {
+            let (connection, _) = server.accept(fd).unwrap();
+            let server = server.clone();
+            scope.spawn(move || {
+                let mut buffer = vec![0; 20_000];
+                loop {
+                    match server.recv(connection, &mut buffer, NONE).unwrap() {
+                        0 => break,
+                        count => send_all(&server, connection, &buffer[..count]),
+                    }
+                }
+                server.close(connection).unwrap();
+            });
+        }
+    });
+}
+
+#[test]
+fn datagrams_are_echoed_and_whoever_waits_too_long_is_told() {
+    let kernel = kernel();
+    let (server, client) = (kernel.process(), kernel.process());
+    let service = socket(&server, SocketType::Datagram);
+    server.bind(service, &at(7)).unwrap();
+    let fd = socket(&client, SocketType::Datagram);
+    client.connect(fd, &at(7)).unwrap();
+    let mut poll = [PollFd::new(fd, PollEvents::IN)];
+    assert_eq!(client.poll(&mut poll, Some(Duration::from_millis(20))).unwrap(), 0);
+    let echo = std::thread::spawn(move || {
+        for _ in 0..1000 {
+            let mut buffer = [0; 100];
+            let (count, from) = server.recvfrom(service, &mut buffer, NONE).unwrap();
+            server.sendto(service, &buffer[..count], NONE, &from.unwrap()).unwrap();
+        }
+    });
+    for number in 0..1000_u32 {
+        client.send(fd, &number.to_le_bytes(), NONE).unwrap();
+        assert_eq!(client.poll(&mut poll, None).unwrap(), 1);
+        let mut buffer = [0; 100];
+        assert_eq!(client.recv(fd, &mut buffer, NONE).unwrap(), 4);
+        assert_eq!(buffer[..4], number.to_le_bytes());
+    }
+    echo.join().unwrap();
+}
+
+#[test]
+fn who_is_refused_or_resets_is_told_so() {
+    let kernel = kernel();
+    let process = kernel.process();
+    let refused = socket(&process, SocketType::Stream);
+    assert_eq!(process.connect(refused, &at(81)).unwrap_err().errno, Errno::ECONNREFUSED);
+    let fd = listener(&process, 80);
+    let client = socket(&process, SocketType::Stream);
+    process.connect(client, &at(80)).unwrap();
+    let (server, from) = process.accept(fd).unwrap();
+    assert_eq!(process.getsockname(client).unwrap(), from);
+    process.send(server, b"unread", NONE).unwrap();
+    process.close(client).unwrap();
+    let mut poll = [PollFd::new(server, PollEvents::IN)];
+    assert_eq!(process.poll(&mut poll, Some(Duration::from_secs(10))).unwrap(), 1);
+    assert_eq!(process.recv(server, &mut [0; 10], NONE).unwrap_err().errno, Errno::ECONNRESET);
+    assert_eq!(process.send(server, b"more", NONE).unwrap_err().errno, Errno::EPIPE);
+}
+
+#[test]
+fn a_connection_to_nowhere_times_out_by_the_thread_of_the_kernel() {
+    let kernel = kernel();
+    let process = kernel.process();
+    let network = kernel.protocols(AddressFamily::Inet).unwrap();
+    let names: Vec<String> =
+        network.network().unwrap().interfaces().into_iter().map(|interface| interface.name).collect();
+    assert_eq!(names, ["lo0"]);
+    let fd = socket(&process, SocketType::Stream);
+    let nowhere = SocketAddress::Inet(SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 1), 80));
+    assert_eq!(process.connect(fd, &nowhere).unwrap_err().errno, Errno::ENETUNREACH);
+    // A small segment waits for the acknowledgement of another, which is held back: the thread sends it.
+    let service = listener(&process, 80);
+    let client = socket(&process, SocketType::Stream);
+    process.connect(client, &at(80)).unwrap();
+    let (server, _) = process.accept(service).unwrap();
+    process.send(client, b"first", NONE).unwrap();
+    process.send(client, b"second", NONE).unwrap();
+    let mut buffer = [0; 11];
+    assert_eq!(process.recv(server, &mut buffer, MessageFlags::WAITALL).unwrap(), 11);
+    assert_eq!(&buffer, b"firstsecond");
+}

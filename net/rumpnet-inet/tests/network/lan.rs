@@ -1,0 +1,194 @@
+//! A network of Ethernet: wires that everybody on them hears, in virtual time, with what goes wrong on wires. Every
+//! frame that a stack sends is read by etherparse before anything happens to it.
+
+use bytes::Bytes;
+use core::net::Ipv4Addr;
+use core::time::Duration;
+use etherparse::{LaxNetSlice, NetSlice, SlicedPacket, TransportSlice};
+use rump_kpi::device::{DeviceInfo, Medium, Offloads};
+use rump_kpi::packet::{Checksum, Packet};
+use rumpnet_inet::interface::InterfaceId;
+use rumpnet_inet::sockets::Random;
+use rumpnet_inet::stack::Stack;
+use rumpnet_inet::time::Instant;
+use std::collections::BTreeMap;
+
+/// What goes wrong. Chances are in percent.
+#[derive(Clone, Copy, Default)]
+pub struct Impairment {
+    pub seed: u64,
+    pub loss: u64,
+    pub duplicate: u64,
+    pub corrupt: u64,
+    pub jitter: Duration,
+}
+
+struct Host {
+    stack: Stack,
+    /// Which wire each interface is on.
+    wires: BTreeMap<InterfaceId, usize>,
+}
+
+/// See the module.
+pub struct Lan {
+    hosts: Vec<Host>,
+    now: Instant,
+    /// Frames on their way: when they arrive, where.
+    flying: BTreeMap<(Instant, u64), (usize, InterfaceId, Bytes)>,
+    frames: u64,
+    impairment: Impairment,
+    random: Random,
+}
+
+impl Lan {
+    pub fn new(impairment: Impairment) -> Self {
+        Self {
+            hosts: Vec::new(),
+            now: Duration::from_secs(1000),
+            flying: BTreeMap::new(),
+            frames: 0,
+            impairment,
+            random: Random::new(impairment.seed),
+        }
+    }
+
+    /// A host with an interface on each of these wires. Its first one is number two.
+    pub fn add_host(&mut self, interfaces: &[(usize, Ipv4Addr, u8)]) {
+        let number = self.hosts.len() as u8;
+        let mut stack = Stack::new(u64::from(number) + 1);
+        let mut wires = BTreeMap::new();
+        for (index, &(wire, address, length)) in interfaces.iter().enumerate() {
+            let medium = Medium::Ethernet { address: [2, 0, 0, 0, index as u8, number] };
+            let info = DeviceInfo { medium, mtu: 1500, offloads: Offloads::empty() };
+            let id = stack.add_interface(&format!("sim{index}"), &info).unwrap();
+            stack.set_up(id, true).unwrap();
+            stack.add_address(id, address, length).unwrap();
+            wires.insert(id, wire);
+        }
+        self.hosts.push(Host { stack, wires });
+    }
+
+    pub fn stack(&mut self, host: usize) -> &mut Stack {
+        &mut self.hosts[host].stack
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// How many frames were sent.
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Does something with a stack, and sends what comes of it.
+    pub fn call<T>(&mut self, host: usize, call: impl FnOnce(&mut Stack, Instant) -> T) -> T {
+        let answer = call(&mut self.hosts[host].stack, self.now);
+        self.collect();
+        answer
+    }
+
+    fn chance(&mut self, percent: u64) -> bool {
+        self.random.number() % 100 < percent
+    }
+
+    fn collect(&mut self) {
+        for host in 0..self.hosts.len() {
+            for (id, packet) in self.hosts[host].stack.take_sent() {
+                assert!(
+                    !matches!(packet.checksum, Checksum::Missing { .. }),
+                    "the device makes no checksums"
+                );
+                let frame = packet.to_vec();
+                check(&frame);
+                self.frames += 1;
+                let wire = self.hosts[host].wires[&id];
+                self.put(host, wire, frame);
+            }
+        }
+    }
+
+    fn put(&mut self, from: usize, wire: usize, frame: Vec<u8>) {
+        let copies = if self.chance(self.impairment.duplicate) { 2 } else { 1 };
+        for host in (0..self.hosts.len()).filter(|host| *host != from) {
+            let on_wire: Vec<InterfaceId> = self.hosts[host]
+                .wires
+                .iter()
+                .filter(|(_, other)| **other == wire)
+                .map(|(id, _)| *id)
+                .collect();
+            for (id, _) in on_wire.into_iter().flat_map(|id| (0..copies).map(move |copy| (id, copy))) {
+                if self.chance(self.impairment.loss) {
+                    continue;
+                }
+                let mut frame = frame.clone();
+                // ARP has no checksum: a damaged answer would be believed.
+                if frame[12..14] == [0x08, 0x00] && self.chance(self.impairment.corrupt) {
+                    // Behind the header: what an adapter sees damaged there, it drops by its own checksum.
+                    let at = 14 + self.random.number() as usize % (frame.len() - 14);
+                    frame[at] ^= 1 << (self.random.number() % 8);
+                }
+                let most = self.impairment.jitter.as_nanos() as u64 + 1;
+                let delay = Duration::from_micros(50) + Duration::from_nanos(self.random.number() % most);
+                let key = (self.now + delay, self.random.number());
+                self.flying.insert(key, (host, id, frame.into()));
+            }
+        }
+    }
+
+    fn next_event(&self) -> Option<Instant> {
+        let arrival = self.flying.first_key_value().map(|((when, _), _)| *when);
+        let deadlines = self.hosts.iter().filter_map(|host| host.stack.next_deadline());
+        arrival.into_iter().chain(deadlines).min()
+    }
+
+    /// Lets time pass.
+    pub fn run(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        self.collect();
+        while let Some(when) = self.next_event().filter(|when| *when <= end) {
+            self.now = self.now.max(when);
+            while let Some(entry) = self.flying.first_entry().filter(|entry| entry.key().0 <= self.now) {
+                let (host, id, frame) = entry.remove();
+                self.hosts[host].stack.input(self.now, id, Packet::received(frame));
+            }
+            let now = self.now;
+            self.hosts.iter_mut().for_each(|host| host.stack.poll(now));
+            self.collect();
+        }
+        self.now = end;
+    }
+
+    /// Until all that is on its way has arrived.
+    pub fn settle(&mut self) {
+        self.run(Duration::from_millis(100));
+        assert!(self.flying.is_empty());
+    }
+}
+
+/// Errors of a frame end the test.
+fn check(frame: &[u8]) {
+    let sliced = SlicedPacket::from_ethernet(frame).expect("a frame that can be read");
+    let Some(NetSlice::Ipv4(ip)) = &sliced.net else { return };
+    let header = ip.header();
+    assert_eq!(header.header_checksum(), header.to_header().calc_header_checksum(), "of the header");
+    if let Some(TransportSlice::Udp(udp)) = &sliced.transport {
+        let sum = udp.to_header().calc_checksum_ipv4(&header.to_header(), udp.payload()).unwrap();
+        assert_eq!(udp.checksum(), sum, "of UDP");
+    }
+    if let Some(TransportSlice::Tcp(tcp)) = &sliced.transport {
+        let sum = tcp.to_header().calc_checksum_ipv4(&header.to_header(), tcp.payload()).unwrap();
+        assert_eq!(tcp.checksum(), sum, "of TCP");
+    }
+    if let Some(TransportSlice::Icmpv4(icmp)) = &sliced.transport {
+        let sum = icmp.header().icmp_type.calc_checksum(icmp.payload());
+        assert_eq!(icmp.checksum(), sum, "of ICMP");
+        // A complaint quotes a packet that can be read as far as it goes.
+        if icmp.type_u8() == 3 || icmp.type_u8() == 11 {
+            let quoted =
+                etherparse::LaxSlicedPacket::from_ip(icmp.payload()).expect("a packet that is quoted");
+            assert!(matches!(quoted.net, Some(LaxNetSlice::Ipv4(_))));
+        }
+    }
+}
