@@ -97,10 +97,13 @@ fn check(args: &Args, place: &Place, target: &Target) -> KResult<bool> {
     if args.no_clobber {
         return Ok(false);
     }
-    if there.ino == from.ino {
+    // Two spellings of the only name, where case does not count: it is spelled anew.
+    let is_spelling = there.nlink == 1 && file_name(&target.path) != file_name(trimmed(&place.path));
+    if there.ino == from.ino && !is_spelling {
         return Err(KError::new(Errno::EINVAL, "is the same file as the target"));
     }
     match (is_directory, there.file_type == FileType::Directory) {
+        _ if there.ino == from.ino => Ok(true),
         (false, true) => Err(KError::new(Errno::EISDIR, "a file cannot replace a directory")),
         (true, false) => Err(KError::new(Errno::ENOTDIR, "a directory cannot replace what is none")),
         _ => Ok(true),

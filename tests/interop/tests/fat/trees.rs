@@ -209,6 +209,13 @@ pub fn copied() -> Check {
     let mut found = Tree::new();
     from_host(Path::new(&target), "", &mut found)?;
     compare(&found, &tree)?;
+    let spelled = rump(&["mv", &format!("{image}:/tree/lower.txt"), &format!("{image}:/tree/Lower.TXT")])?;
+    let listed = rump(&["ls", &format!("{image}:/tree")])?;
+    if spelled.status != Some(0)
+        || !listed.stdout.split(|byte| *byte == b'\n').any(|name| name == b"Lower.TXT")
+    {
+        return Err(format!("{}; {}", spelled.verdict(), String::from_utf8_lossy(&listed.stdout)));
+    }
     let (archive, unpacked) = (volume.beside("archive"), volume.beside("unpacked"));
     let mut tar = Command::new("tar");
     tar.args(["--owner=5", "--group=6", "--mode=600", "-cf", &archive, "-C", &source, "."]);
