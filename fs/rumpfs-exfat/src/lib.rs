@@ -49,7 +49,6 @@ mod names;
 mod namespace;
 mod nodes;
 mod ops;
-mod options;
 mod probe;
 mod set;
 mod stamps;

@@ -4,27 +4,17 @@ use crate::boot::{self, Region};
 use crate::disk::Disk;
 use crate::geometry::{FIRST_CLUSTER, Geometry};
 use crate::layout::VolumeFlags;
-use crate::options::Options;
 use crate::probe;
 use crate::system;
 use crate::transaction::Writer;
 use crate::volume::Volume;
 use alloc::sync::Arc;
 use rump_dosfs::transaction::{Space, Transactional};
-use rump_dosfs::{Error, Place};
-use rump_kpi::{BlockDevice, Environment, Errno};
+use rump_dosfs::{Error, Options, Place};
+use rump_kpi::{Access, BlockDevice, Environment, Errno};
 
 /// The free clusters of bitmaps up to this size are counted at a mount for writing.
 const COUNTED_BYTES: u32 = 1 << 20;
-
-/// How a volume is mounted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Not one write reaches the device.
-    Read,
-    /// Changes are taken.
-    ReadWrite,
-}
 
 /// Mounts. Errors: EFTYPE, EIO, EROFS.
 pub fn mount(

@@ -2,11 +2,10 @@
 
 use crate::dir::{self, Slots, Visit};
 use crate::file;
-use crate::mount::{self, Access};
+use crate::mount;
 use crate::names::MOST_UNITS;
 use crate::namespace;
 use crate::nodes::{Cell, ROOT};
-use crate::options::Options;
 use crate::probe;
 use crate::volume::Volume;
 use alloc::sync::Arc;
@@ -16,10 +15,10 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use rump_dosfs::nodes::Numbered;
 use rump_dosfs::transaction::Transactional;
-use rump_dosfs::{Error, utf16};
+use rump_dosfs::{Error, Options, utf16};
 use rump_kpi::sync::Mutex;
 use rump_kpi::{
-    Attr, BlockDevice, Capabilities, DirEntry, Environment, Errno, FileSystem, FileSystemInfo,
+    Access, Attr, BlockDevice, Capabilities, DirEntry, Environment, Errno, FileSystem, FileSystemInfo,
     FileSystemType, FileType, Ino, KResult, NewNode, Node, SetAttr, StatVfs, XattrFlags,
 };
 
@@ -48,7 +47,7 @@ impl FileSystemType for Exfat {
         environment: &Environment,
     ) -> KResult<Arc<dyn FileSystem>> {
         let device = device.ok_or(Errno::ENOTBLK)?;
-        let options = Options::parse(options)?;
+        let options = Options::parse(self.name(), options, "", |_, _| None)?;
         let access = if read_only { Access::Read } else { Access::ReadWrite };
         let volume = Arc::new(mount::mount(device, access, options, environment)?);
         Ok(Arc::new(Mounted { volume, counted: Mutex::new(None), unmounted: AtomicBool::new(false) }))

@@ -4,14 +4,13 @@ use crate::bitmap::Bitmap;
 use crate::dir::Remembered;
 use crate::disk::Disk;
 use crate::nodes::Cell;
-use crate::options::Options;
 use crate::system::System;
 use crate::transaction::Writer;
 use crate::upcase::Upcase;
 use alloc::sync::Arc;
 use core::sync::atomic::AtomicU32;
-use rump_dosfs::Error;
 use rump_dosfs::nodes::Nodes;
+use rump_dosfs::{Error, Options};
 use rump_kpi::{Environment, TimeSpec};
 
 /// The volume.

@@ -10,7 +10,7 @@ use crate::writing;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
-use rump_kpi::{BlockDevice, Environment, Errno, KError};
+use rump_kpi::{Access, BlockDevice, Environment, Errno, KError};
 
 /// Options of a mount.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,15 +57,6 @@ impl Options {
 fn invalid(option: &str) -> KError {
     let known = "noload, sb=KIB, journal_path=DEVICE, dirty=MIB, data=ordered and data=journal";
     KError::new(Errno::EINVAL, format!("ext2fs: unknown option {option}; known are {known}"))
-}
-
-/// How a volume is mounted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Not one write reaches the device.
-    Read,
-    /// Changes are taken.
-    ReadWrite,
 }
 
 /// Mounts.

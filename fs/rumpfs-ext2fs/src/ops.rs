@@ -4,7 +4,7 @@ use crate::cell::Cell;
 use crate::error::{Error, Place};
 use crate::features::Incompat;
 use crate::inode::{Fields, Inode, attr, dir, file, set, symlink, xattr};
-use crate::mount::{self, Access, Options};
+use crate::mount::{self, Options};
 use crate::namespace;
 use crate::orphan;
 use crate::probe;
@@ -17,8 +17,9 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use rump_kpi::{
-    Allocation, Attr, BlockDevice, Capabilities, DirEntry, Environment, Errno, FileSystem, FileSystemInfo,
-    FileSystemType, FileType, Ino, KError, KResult, NewNode, Node, SetAttr, StatVfs, XattrFlags,
+    Access, Allocation, Attr, BlockDevice, Capabilities, DirEntry, Environment, Errno, FileSystem,
+    FileSystemInfo, FileSystemType, FileType, Ino, KError, KResult, NewNode, Node, SetAttr, StatVfs,
+    XattrFlags,
 };
 
 /// Size of a directory that is read through in a few microseconds.

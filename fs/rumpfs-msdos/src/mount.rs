@@ -10,19 +10,10 @@ use alloc::sync::Arc;
 use rump_dosfs::transaction::Space;
 use rump_dosfs::transaction::Transactional;
 use rump_dosfs::{Error, Place};
-use rump_kpi::{BlockDevice, Environment, Errno};
+use rump_kpi::{Access, BlockDevice, Environment, Errno};
 
 /// The free clusters of tables up to this size are counted at a mount for writing.
 const COUNTED_BYTES: u64 = 1 << 20;
-
-/// How a volume is mounted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Not one write reaches the device.
-    Read,
-    /// Changes are taken.
-    ReadWrite,
-}
 
 /// Mounts. Errors: EFTYPE, EIO, EROFS.
 pub fn mount(

@@ -4,7 +4,7 @@ use crate::dir::{self, Slots, Visit};
 use crate::fat;
 use crate::file;
 use crate::layout::Attributes;
-use crate::mount::{self, Access};
+use crate::mount;
 use crate::names::MOST_UNITS;
 use crate::namespace;
 use crate::nodes::{Cell, ROOT};
@@ -22,7 +22,7 @@ use rump_dosfs::transaction::Transactional;
 use rump_dosfs::{Error, utf16};
 use rump_kpi::sync::Mutex;
 use rump_kpi::{
-    Attr, BlockDevice, Capabilities, DirEntry, Environment, Errno, FileSystem, FileSystemInfo,
+    Access, Attr, BlockDevice, Capabilities, DirEntry, Environment, Errno, FileSystem, FileSystemInfo,
     FileSystemType, FileType, Ino, KResult, NewNode, Node, SetAttr, StatVfs, XattrFlags,
 };
 

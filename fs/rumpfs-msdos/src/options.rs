@@ -1,109 +1,45 @@
-//! Options of `mount`: `key[=value],...`, with the names that Linux' vfat has.
+//! Options of `mount`: those that exFAT has as well, and the code page.
 
 use crate::names::codepage::CodePage;
-use alloc::format;
-use rump_dosfs::time::Zone;
-use rump_kpi::{Errno, KError};
-
-const KNOWN: &str = "uid=N, gid=N, umask=OCTAL, dmask=OCTAL, fmask=OCTAL, tz=UTC|±HH:MM, time_offset=MINUTES, codepage=437|850|852|1252, quiet";
-/// What is taken away from the permissions where no option says so.
-const USUAL_MASK: u16 = 0o022;
-/// Farthest place from UTC, in minutes.
-const MOST_MINUTES: i16 = 24 * 60;
+use core::ops::Deref;
+use rump_dosfs::Options as Shared;
+use rump_kpi::KError;
 
 /// What was asked for at mount.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Options {
-    /// Owner of everything.
-    pub uid: u32,
-    /// Group of everything.
-    pub gid: u32,
-    /// Permission bits that files do not have.
-    pub file_mask: u16,
-    /// Permission bits that directories do not have.
-    pub dir_mask: u16,
-    /// The local time of the stamps.
-    pub zone: Zone,
+    shared: Shared,
     /// The code page of short names.
     pub page: CodePage,
-    /// Whether owners and modes that cannot be stored are let go by in silence.
-    pub quiet: bool,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            uid: 0,
-            gid: 0,
-            file_mask: USUAL_MASK,
-            dir_mask: USUAL_MASK,
-            zone: Zone::default(),
-            page: CodePage::default(),
-            quiet: false,
-        }
+impl Deref for Options {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
     }
 }
 
 impl Options {
     /// Parses `text`. Errors: EINVAL, naming the option.
     pub fn parse(text: &str) -> Result<Self, KError> {
-        let mut options = Self::default();
-        for option in text.split(',').filter(|option| !option.is_empty()) {
-            options.apply(option).ok_or_else(|| {
-                KError::new(Errno::EINVAL, format!("msdos: unknown option {option}; known are {KNOWN}"))
-            })?;
-        }
-        Ok(options)
-    }
-
-    fn apply(&mut self, option: &str) -> Option<()> {
-        match option.split_once('=') {
-            Some(("uid", value)) => self.uid = value.parse().ok()?,
-            Some(("gid", value)) => self.gid = value.parse().ok()?,
-            Some(("umask", value)) => {
-                self.file_mask = mask(value)?;
-                self.dir_mask = self.file_mask;
+        let mut page = CodePage::default();
+        let shared = Shared::parse("msdos", text, ", codepage=437|850|852|1252", |key, value| {
+            if key != "codepage" {
+                return None;
             }
-            Some(("dmask", value)) => self.dir_mask = mask(value)?,
-            Some(("fmask", value)) => self.file_mask = mask(value)?,
-            Some(("tz", value)) => self.zone = zone(value)?,
-            Some(("time_offset", value)) => self.zone = minutes(value.parse().ok()?)?,
-            Some(("codepage", value)) => self.page = CodePage::numbered(value.parse().ok()?)?,
-            None if option == "quiet" => self.quiet = true,
-            None if option == "ro" => {}
-            _ => return None,
-        }
-        Some(())
+            page = CodePage::numbered(value.parse().ok()?)?;
+            Some(())
+        })?;
+        Ok(Self { shared, page })
     }
-}
-
-fn mask(text: &str) -> Option<u16> {
-    let is_octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
-    u16::from_str_radix(text, 8).ok().filter(|bits| is_octal && *bits <= 0o777)
-}
-
-fn zone(text: &str) -> Option<Zone> {
-    if text == "UTC" {
-        return Some(Zone::default());
-    }
-    let (sign, rest) = match text.as_bytes().first()? {
-        b'+' => (1, &text[1..]),
-        b'-' => (-1, &text[1..]),
-        _ => return None,
-    };
-    let (hours, rest) = rest.split_once(':')?;
-    let number = |text: &str| text.parse::<u8>().ok().filter(|_| text.len() == 2 && !text.starts_with('+'));
-    let (hours, rest) = (i16::from(number(hours)?), i16::from(number(rest).filter(|minutes| *minutes < 60)?));
-    minutes(sign * (hours * 60 + rest))
-}
-
-fn minutes(minutes: i16) -> Option<Zone> {
-    (-MOST_MINUTES..=MOST_MINUTES).contains(&minutes).then_some(Zone { minutes })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rump_kpi::Errno;
 
     #[test]
     fn options_are_known_or_refused() {

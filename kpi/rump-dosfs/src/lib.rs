@@ -12,12 +12,14 @@ pub mod chain;
 mod error;
 pub mod fresh;
 pub mod nodes;
+mod options;
 mod sectors;
 pub mod time;
 pub mod transaction;
 pub mod utf16;
 
 pub use error::{Error, Place};
+pub use options::Options;
 pub use sectors::Sectors;
 
 /// Bytes of an entry of a directory: slots, since a file has several.

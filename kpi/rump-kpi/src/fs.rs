@@ -48,6 +48,15 @@ impl Environment {
     }
 }
 
+/// How a volume is mounted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Not one write reaches the device.
+    Read,
+    /// Changes are taken.
+    ReadWrite,
+}
+
 /// Facts about a file system on a device, found without mounting it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileSystemInfo {

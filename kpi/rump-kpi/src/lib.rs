@@ -21,8 +21,8 @@ pub use block::{BlockDevice, Partition, PartitionScheme, PartitionTable};
 pub use component::Component;
 pub use error::{KError, KResult};
 pub use fs::{
-    Allocation, Attr, Capabilities, DirEntry, Environment, FileSystem, FileSystemInfo, FileSystemType,
-    FindDevice, NewNode, Node, SetAttr, SetTime,
+    Access, Allocation, Attr, Capabilities, DirEntry, Environment, FileSystem, FileSystemInfo,
+    FileSystemType, FindDevice, NewNode, Node, SetAttr, SetTime,
 };
 pub use rump_abi::{
     AddressFamily, AtFlags, DevNumber, Errno, FileType, Ino, MessageFlags, Mode, MountFlags, OpenFlags,

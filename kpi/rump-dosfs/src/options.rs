@@ -1,7 +1,7 @@
-//! Options of `mount`: `key[=value],...`, with the names that Linux' exfat and vfat have.
+//! Options of `mount` that both formats have: `key[=value],...`, with the names that Linux' exfat and vfat have.
 
+use crate::time::Zone;
 use alloc::format;
-use rump_dosfs::time::Zone;
 use rump_kpi::{Errno, KError};
 
 const KNOWN: &str =
@@ -42,12 +42,22 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Parses `text`. Errors: EINVAL, naming the option.
-    pub fn parse(text: &str) -> Result<Self, KError> {
+    /// Parses `text` for a driver. What the driver alone has is offered to `further`, key and value, and told of with
+    /// `known`. Errors: EINVAL, naming the option.
+    pub fn parse(
+        driver: &str,
+        text: &str,
+        known: &str,
+        mut further: impl FnMut(&str, &str) -> Option<()>,
+    ) -> Result<Self, KError> {
         let mut options = Self::default();
         for option in text.split(',').filter(|option| !option.is_empty()) {
-            options.apply(option).ok_or_else(|| {
-                KError::new(Errno::EINVAL, format!("exfat: unknown option {option}; known are {KNOWN}"))
+            let by_driver = || option.split_once('=').and_then(|(key, value)| further(key, value));
+            options.apply(option).or_else(by_driver).ok_or_else(|| {
+                KError::new(
+                    Errno::EINVAL,
+                    format!("{driver}: unknown option {option}; known are {KNOWN}{known}"),
+                )
             })?;
         }
         Ok(options)
@@ -103,15 +113,16 @@ mod tests {
 
     #[test]
     fn options_are_known_or_refused() {
-        let options = Options::parse("uid=5,gid=6,umask=077,fmask=137,tz=-03:30,quiet,ro").unwrap();
+        let parse = |text| Options::parse("exfat", text, "", |_, _| None);
+        let options = parse("uid=5,gid=6,umask=077,fmask=137,tz=-03:30,quiet,ro").unwrap();
         assert_eq!((options.uid, options.gid, options.quiet), (5, 6, true));
         assert_eq!((options.dir_mask, options.file_mask, options.zone.minutes), (0o077, 0o137, -210));
-        assert_eq!(Options::parse("time_offset=330").unwrap().zone.minutes, 330);
-        assert_eq!(Options::parse("tz=UTC").unwrap().zone.minutes, 0);
+        assert_eq!(parse("time_offset=330").unwrap().zone.minutes, 330);
+        assert_eq!(parse("tz=UTC").unwrap().zone.minutes, 0);
         for wrong in
             ["colour", "umask=8", "umask=1777", "tz=CET", "tz=+1:00", "tz=+25:00", "uid=x", "quiet=1"]
         {
-            assert_eq!(Options::parse(wrong).err().map(|error| error.errno), Some(Errno::EINVAL), "{wrong}");
+            assert_eq!(parse(wrong).err().map(|error| error.errno), Some(Errno::EINVAL), "{wrong}");
         }
     }
 }
