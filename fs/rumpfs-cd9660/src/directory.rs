@@ -121,10 +121,14 @@ pub fn read(
     let offset = if cursor <= FIRST { 0 } else { cursor };
     let mut records = Records::new(volume, directory.start.saturating_add(offset), directory.end());
     let (mut bytes, mut name) = ([0; MOST], Name::new());
+    let may_hold_moved = may_hold_moved(volume, directory);
     while let Some(record) = records.next(&mut bytes)? {
         records.parts(&record, &mut |_| Ok(()))?;
         let next = records.at - directory.start;
         if let Some((ino, file_type)) = entry(volume, &record, &mut name) {
+            if may_hold_moved && record.is_directory() && is_moved(volume, directory, ino) {
+                continue;
+            }
             if !sink(Entry { name: name.bytes(), ino, file_type, next }) {
                 break;
             }
@@ -229,15 +233,36 @@ fn parent(volume: &Volume, directory: &Directory) -> Result<Ino, Error> {
     if directory.ino() == volume.root() {
         return Ok(volume.root());
     }
+    let (named, linked) = parents(volume, directory)?;
+    Ok(linked.unwrap_or(named))
+}
+
+/// The parent that the second record names, and the one that Rock Ridge says besides. Errors: EFTYPE, EIO.
+fn parents(volume: &Volume, directory: &Directory) -> Result<(Ino, Option<Ino>), Error> {
     let mut records = Records::new(volume, directory.start, directory.end());
     let mut bytes = [0; MOST];
     records.next(&mut bytes)?;
     let Some(record) = records.next(&mut bytes)?.filter(|record| record.role() == Role::Parent) else {
         return Err(Error::corrupt("directory", directory.start, "no record of the parent"));
     };
-    let relocated = match volume.naming() {
+    let linked = match volume.naming() {
         Naming::RockRidge => RockRidge::read(volume, &record)?.parent,
         _ => None,
     };
-    Ok(Ino(volume.byte_of(relocated.map_or(record.block(), u64::from))))
+    let ino = |block| Ino(volume.byte_of(block));
+    Ok((ino(record.block()), linked.map(|block| ino(block.into()))))
+}
+
+/// Whether directories that lie too deep may be kept in this one: it is in the root.
+fn may_hold_moved(volume: &Volume, directory: &Directory) -> bool {
+    let is_candidate = volume.naming() == Naming::RockRidge && directory.ino() != volume.root();
+    is_candidate && parent(volume, directory).is_ok_and(|parent| parent == volume.root())
+}
+
+/// Whether a directory is kept in this one and belongs elsewhere, as it says itself. Its record here should say so, too
+/// (RE), and then is no entry; NetBSD's makefs leaves that out.
+fn is_moved(volume: &Volume, here: &Directory, ino: Ino) -> bool {
+    let directory = Directory { start: ino.0, length: SECTOR };
+    let linked = parents(volume, &directory).ok().and_then(|(_, linked)| linked);
+    linked.is_some_and(|parent| parent != here.ino())
 }
