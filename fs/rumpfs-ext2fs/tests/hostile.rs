@@ -147,3 +147,26 @@ fn damaged_volumes_are_survived() {
         run(&[options, &["-b", "1024", "-N", "600"]].concat(), 300);
     }
 }
+
+/// The last block of a file may be the last that a number can name: reading there has to end.
+#[test]
+fn files_of_any_size_are_read_to_their_end() {
+    for options in [&["-t", "ext4"][..], &["-t", "ext2"]] {
+        let image = Image::make_with("sizes", 4, options, &[("file", b"content")]);
+        for size in [u64::MAX, u64::MAX - 1000, 1 << 63, i64::MAX as u64] {
+            image.debugfs_write(&format!("set_inode_field /file size {size}"));
+            let mount = image.mount();
+            let node = mount.find("/file").unwrap();
+            assert_eq!(node.attr().unwrap().size, size);
+            let mut buf = [1; 3000];
+            for back in [1, 999, 1024, 3000, 5000] {
+                // Whatever the map says of such a place: an answer, and no more than is asked for.
+                if let Ok(count) = node.read_at(size - back, &mut buf) {
+                    assert_eq!(count as u64, back.min(3000), "{size} - {back}");
+                }
+                let _ = node.seek_data(size - back);
+                let _ = node.seek_hole(size - back);
+            }
+        }
+    }
+}

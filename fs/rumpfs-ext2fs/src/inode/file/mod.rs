@@ -63,16 +63,18 @@ pub fn read(volume: &Volume, cell: &Cell, offset: u64, buf: &mut [u8]) -> Result
     let mut done = 0;
     while done < want {
         let (at, rest) = (offset + done as u64, &mut buf[done..want]);
-        let (start, run) = content.next_run(at >> bits, bits).unwrap_or((u64::MAX >> bits, &[]));
-        done += match at.checked_sub(start << bits) {
-            Some(within) => {
-                let held = &run[within as usize..];
-                let len = held.len().min(rest.len());
-                rest[..len].copy_from_slice(&held[..len]);
+        // What is not held goes to the next run that is, or to the end. Sizes may be anything: no block is behind all.
+        let held = content.next_run(at >> bits, bits).map(|(start, run)| (start << bits, run));
+        done += match held {
+            Some((start, run)) if start <= at => {
+                let run = &run[(at - start) as usize..];
+                let len = run.len().min(rest.len());
+                rest[..len].copy_from_slice(&run[..len]);
                 len
             }
-            None => {
-                let len = rest.len().min(usize::try_from((start << bits) - at).unwrap_or(usize::MAX));
+            held => {
+                let room = held.map_or(u64::MAX, |(start, _)| start - at);
+                let len = rest.len().min(usize::try_from(room).unwrap_or(usize::MAX));
                 read_run(volume, &inode, at, &mut rest[..len])?
             }
         };
