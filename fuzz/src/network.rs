@@ -1,11 +1,12 @@
 //! Bytes as a script for a stack of TCP/IP: what comes from the network, what programs do, and how time passes.
 
 use bytes::Bytes;
-use core::net::{Ipv4Addr, SocketAddrV4};
+use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use rump_kpi::device::{DeviceInfo, Medium, Offloads};
 use rump_kpi::packet::Packet;
 use rump_kpi::{Errno, Shutdown};
+use rumpnet_inet::address::Version;
 use rumpnet_inet::interface::InterfaceId;
 use rumpnet_inet::sockets::SocketId;
 use rumpnet_inet::stack::Stack;
@@ -46,11 +47,11 @@ impl<'a> Script<'a> {
         let interface = stack.add_interface("fuzz0", &device).unwrap_or(InterfaceId(0));
         let _ = stack.set_up(interface, true);
         let _ = stack.add_address(interface, US, 24);
-        let listener = stack.tcp_socket();
-        let _ = stack.tcp_bind(listener, SocketAddrV4::new(US, PORT));
+        let listener = stack.tcp_socket(Version::V4);
+        let _ = stack.tcp_bind(listener, SocketAddr::new(US.into(), PORT));
         let _ = stack.tcp_listen(listener, 4);
-        let datagram = stack.udp_socket();
-        let _ = stack.bind(datagram, SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, PORT));
+        let datagram = stack.udp_socket(Version::V4);
+        let _ = stack.bind(datagram, SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), PORT));
         let now = Duration::from_secs(1000);
         Self { bytes, stack, now, interface, streams: vec![listener], datagrams: vec![datagram] }
     }
@@ -240,9 +241,9 @@ impl<'a> Script<'a> {
         if self.streams.len() >= 16 {
             return;
         }
-        let stream = self.stack.tcp_socket();
+        let stream = self.stack.tcp_socket(Version::V4);
         let to = if self.byte() & 1 == 0 { THEM } else { US };
-        let result = self.stack.tcp_connect(self.now, stream, SocketAddrV4::new(to, PORT));
+        let result = self.stack.tcp_connect(self.now, stream, SocketAddr::new(to.into(), PORT));
         assert_eq!(result, Err(Errno::EINPROGRESS));
         self.streams.push(stream);
     }
@@ -279,7 +280,7 @@ impl<'a> Script<'a> {
 
     fn call_datagram(&mut self) {
         let (id, call, length) = (self.datagram(), self.byte(), usize::from(self.word()));
-        let to = SocketAddrV4::new(if call & 16 == 0 { THEM } else { US }, PORT);
+        let to = SocketAddr::new((if call & 16 == 0 { THEM } else { US }).into(), PORT);
         let packet = Packet::with_content([Bytes::from(vec![call; length])]);
         match call % 5 {
             0 => drop(self.stack.send_datagram(self.now, id, Some(to), packet)),
@@ -287,7 +288,7 @@ impl<'a> Script<'a> {
             2 => drop(self.stack.connect(id, to)),
             3 => drop(self.stack.disconnect(id)),
             _ if self.datagrams.len() < 8 => {
-                let raw = self.stack.raw_socket(Protocol(call / 5 % 20));
+                let raw = self.stack.raw_socket(Version::V4, Protocol(call / 5 % 20));
                 self.datagrams.push(raw);
             }
             _ => {}

@@ -1,8 +1,89 @@
 //! Addresses and prefixes, of either version.
 
+use crate::interface::InterfaceId;
 use core::fmt;
 use core::hash::Hash;
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use rump_kpi::AddressFamily;
+
+/// A version of the Internet protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Version {
+    /// That of an address.
+    pub fn of(address: IpAddr) -> Self {
+        if address.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+
+    /// Its family of sockets.
+    pub fn family(self) -> AddressFamily {
+        match self {
+            Self::V4 => AddressFamily::Inet,
+            Self::V6 => AddressFamily::Inet6,
+        }
+    }
+
+    /// The address of nobody, which stands for all own ones.
+    pub fn unspecified(self) -> IpAddr {
+        match self {
+            Self::V4 => Ipv4Addr::UNSPECIFIED.into(),
+            Self::V6 => Ipv6Addr::UNSPECIFIED.into(),
+        }
+    }
+
+    /// The address of a host for itself.
+    pub fn loopback(self) -> IpAddr {
+        match self {
+            Self::V4 => Ipv4Addr::LOCALHOST.into(),
+            Self::V6 => Ipv6Addr::LOCALHOST.into(),
+        }
+    }
+}
+
+/// Whether an address means something else on each link (RFC 4007).
+pub fn is_of_link(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => {
+            let [first, second, ..] = address.octets();
+            address.is_unicast_link_local() || (first == 0xff && matches!(second & 0xf, 1 | 2))
+        }
+    }
+}
+
+/// Whether an address is that of all hosts of IPv4.
+pub fn is_all(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V4(address) if address.is_broadcast())
+}
+
+/// One end of a conversation: what sockets are found by. An address of a link has the number of the interface with it.
+pub fn endpoint(address: IpAddr, port: u16, interface: InterfaceId) -> SocketAddr {
+    match address {
+        IpAddr::V6(v6) if is_of_link(address) => SocketAddrV6::new(v6, port, 0, interface.0).into(),
+        _ => SocketAddr::new(address, port),
+    }
+}
+
+/// The interface that an end names, of an address of a link.
+pub fn zone(end: SocketAddr) -> Option<InterfaceId> {
+    match end {
+        SocketAddr::V6(end) if end.scope_id() != 0 => Some(InterfaceId(end.scope_id())),
+        _ => None,
+    }
+}
+
+/// Whether who has an address receives at another one: at the same; with none of his own at all of his version; and with
+/// none of IPv6 at those of IPv4 as well, unless `v6_only`.
+pub fn covers(own: IpAddr, v6_only: bool, address: IpAddr) -> bool {
+    let has_both = own.is_ipv6() && !v6_only;
+    own == address || (own.is_unspecified() && (own.is_ipv4() == address.is_ipv4() || has_both))
+}
 
 /// An address of IPv4 or IPv6.
 pub trait Address: Copy + Eq + Hash + Ord + fmt::Display + fmt::Debug {
@@ -78,6 +159,15 @@ impl<A: Address> fmt::Display for Prefix<A> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_socket_without_an_address_receives_at_those_of_its_version_or_of_both() {
+        let [any4, any6] = [Version::V4, Version::V6].map(Version::unspecified);
+        let [own4, own6] = [Version::V4, Version::V6].map(Version::loopback);
+        assert!(covers(any4, false, own4) && !covers(any4, false, own6));
+        assert!(covers(any6, false, own4) && !covers(any6, true, own4) && covers(any6, true, own6));
+        assert!(covers(own4, false, own4) && !covers(own4, false, any4));
+    }
 
     #[test]
     fn a_prefix_holds_what_begins_alike() {

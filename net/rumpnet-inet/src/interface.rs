@@ -5,7 +5,7 @@ use crate::neighbour::Neighbours;
 use crate::wire::ethernet::MacAddress;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr};
 use rump_kpi::device::{DeviceInfo, Medium, Offloads, Statistics};
 
 /// Number of an interface; it is given once.
@@ -42,7 +42,7 @@ pub struct Interface {
     /// Its addresses, the first one preferred.
     pub addresses: Vec<(Ipv4Addr, Prefix<Ipv4Addr>)>,
     /// Groups that it belongs to, and for how many.
-    pub groups: Vec<(Ipv4Addr, u32)>,
+    pub groups: Vec<(IpAddr, u32)>,
     /// Packets pass.
     pub is_up: bool,
     /// What went through.
@@ -104,8 +104,8 @@ impl Interface {
     }
 
     /// Whether it belongs to a group. All hosts do to theirs (RFC 1112, section 4).
-    pub fn is_member(&self, group: Ipv4Addr) -> bool {
-        group == ALL_HOSTS || self.groups.iter().any(|(member, _)| *member == group)
+    pub fn is_member(&self, group: IpAddr) -> bool {
+        group == IpAddr::V4(ALL_HOSTS) || self.groups.iter().any(|(member, _)| *member == group)
     }
 
     /// The address to send from to a destination on this link, or behind a router on it.

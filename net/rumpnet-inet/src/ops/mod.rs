@@ -5,6 +5,7 @@ mod options;
 mod socket;
 mod stream;
 
+use crate::address::{self, Version};
 use crate::interface::InterfaceId;
 use crate::stack::Stack;
 use crate::time::Instant;
@@ -12,7 +13,7 @@ use crate::wire::ipv4::Protocol;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::net::SocketAddrV4;
+use core::net::{SocketAddr, SocketAddrV6};
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use rump_kpi::device::{Network, NetworkDevice};
@@ -31,7 +32,7 @@ pub struct Inet;
 
 impl ProtocolFamily for Inet {
     fn families(&self) -> &'static [AddressFamily] {
-        &[AddressFamily::Inet]
+        &[AddressFamily::Inet, AddressFamily::Inet6]
     }
 
     fn attach(&self, environment: &NetEnvironment) -> KResult<Arc<dyn Domain>> {
@@ -89,11 +90,28 @@ impl Shared {
     }
 }
 
-/// Errors: EAFNOSUPPORT.
-fn address_of(name: &Name) -> Result<SocketAddrV4, Errno> {
-    match name {
-        Name::Address(SocketAddress::Inet(address)) => Ok(*address),
+/// What a program calls an address, for a socket of a version. One of IPv4 in the form of IPv6 is one of IPv4 (RFC 4291,
+/// section 2.5.5.2). Errors: EAFNOSUPPORT.
+fn address_of(version: Version, name: &Name) -> Result<SocketAddr, Errno> {
+    match (version, name) {
+        (Version::V4, Name::Address(SocketAddress::Inet(address))) => Ok((*address).into()),
+        (Version::V6, Name::Address(SocketAddress::Inet6(address))) => {
+            let ip = address.ip().to_canonical();
+            let zone = if address::is_of_link(ip) { address.scope_id() } else { 0 };
+            Ok(address::endpoint(ip, address.port(), InterfaceId(zone)))
+        }
         _ => Err(Errno::EAFNOSUPPORT),
+    }
+}
+
+/// The same the other way.
+fn name_of(version: Version, address: SocketAddr) -> SocketAddress {
+    match (version, address) {
+        (Version::V4, SocketAddr::V4(address)) => SocketAddress::Inet(address),
+        (_, SocketAddr::V6(address)) => SocketAddress::Inet6(address),
+        (Version::V6, SocketAddr::V4(address)) => {
+            SocketAddress::Inet6(SocketAddrV6::new(address.ip().to_ipv6_mapped(), address.port(), 0, 0))
+        }
     }
 }
 
@@ -101,7 +119,7 @@ fn address_of(name: &Name) -> Result<SocketAddrV4, Errno> {
 const FIRST_FREE_PORT: u16 = 1024;
 
 /// Errors: EACCES.
-fn check_port(address: SocketAddrV4, caller: Caller) -> Result<(), Errno> {
+fn check_port(address: SocketAddr, caller: Caller) -> Result<(), Errno> {
     let is_reserved = (1..FIRST_FREE_PORT).contains(&address.port());
     if is_reserved && caller.uid != 0 { Err(Errno::EACCES) } else { Ok(()) }
 }
@@ -119,20 +137,22 @@ impl Domain for InetDomain {
         protocol: u8,
         caller: Caller,
     ) -> KResult<Arc<dyn Socket>> {
-        if family != AddressFamily::Inet {
-            return Err(Errno::EAFNOSUPPORT.into());
-        }
+        let version = match family {
+            AddressFamily::Inet => Version::V4,
+            AddressFamily::Inet6 => Version::V6,
+            _ => return Err(Errno::EAFNOSUPPORT.into()),
+        };
         if let (SocketType::Stream, Protocol(0) | Protocol::TCP) = (kind, Protocol(protocol)) {
-            let id = self.shared.drive(|stack, _| stack.tcp_socket());
+            let id = self.shared.drive(|stack, _| stack.tcp_socket(version));
             return Ok(Arc::new(Stream::new(self.shared.clone(), id)?));
         }
         let id = match (kind, Protocol(protocol)) {
             (SocketType::Datagram, Protocol(0) | Protocol::UDP) => {
-                self.shared.drive(|stack, _| stack.udp_socket())
+                self.shared.drive(|stack, _| stack.udp_socket(version))
             }
             (SocketType::Raw, _) if caller.uid != 0 => return Err(Errno::EACCES.into()),
             (SocketType::Raw, Protocol(0)) => return Err(Errno::EPROTONOSUPPORT.into()),
-            (SocketType::Raw, protocol) => self.shared.drive(|stack, _| stack.raw_socket(protocol)),
+            (SocketType::Raw, protocol) => self.shared.drive(|stack, _| stack.raw_socket(version, protocol)),
             (SocketType::Datagram | SocketType::Stream, _) => return Err(Errno::EPROTONOSUPPORT.into()),
             _ => return Err(Errno::ESOCKTNOSUPPORT.into()),
         };

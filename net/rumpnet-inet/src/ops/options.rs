@@ -5,7 +5,7 @@ use crate::sockets::{SocketId, SocketOptions};
 use crate::stack::Stack;
 use crate::tcp::TcpId;
 use alloc::vec::Vec;
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use rump_kpi::Errno;
 use rump_kpi::socket::OptionValue;
@@ -77,10 +77,10 @@ pub fn set(
         (Level::Socket, SO_SNDBUF) => options.send_bytes = buffer_of(number)?,
         (Level::Socket, SO_RCVBUF) => options.receive_bytes = buffer_of(number)?,
         (Level::Ip, IP_TOS) => options.traffic_class = byte()?,
-        (Level::Ip, IP_TTL) if number == -1 => options.time_to_live = None,
-        (Level::Ip, IP_TTL) if number != 0 => options.time_to_live = Some(byte()?),
+        (Level::Ip, IP_TTL) if number == -1 => options.hop_limit = None,
+        (Level::Ip, IP_TTL) if number != 0 => options.hop_limit = Some(byte()?),
         (Level::Ip, IP_TTL) => return Err(Errno::EINVAL),
-        (Level::Ip, IP_MULTICAST_TTL) => options.group_time_to_live = byte()?,
+        (Level::Ip, IP_MULTICAST_TTL) => options.group_hop_limit = byte()?,
         _ => return Err(Errno::ENOPROTOOPT),
     }
     Ok(())
@@ -88,7 +88,7 @@ pub fn set(
 
 /// What an option is. Errors: ENOPROTOOPT.
 pub fn find(stack: &mut Stack, id: SocketId, (level, name): (Level, i32)) -> Result<OptionValue, Errno> {
-    let default = stack.settings.time_to_live;
+    let default = stack.settings.hop_limit;
     let socket = stack.sockets.find_mut(id)?;
     let number = match (level, name) {
         (Level::Socket, SO_ERROR) => socket.take_error().map_or(0, |errno| errno as i64),
@@ -96,8 +96,8 @@ pub fn find(stack: &mut Stack, id: SocketId, (level, name): (Level, i32)) -> Res
         (Level::Socket, SO_SNDBUF) => socket.options.send_bytes as i64,
         (Level::Socket, SO_RCVBUF) => socket.options.receive_bytes as i64,
         (Level::Ip, IP_TOS) => socket.options.traffic_class.into(),
-        (Level::Ip, IP_TTL) => socket.options.time_to_live.unwrap_or(default).into(),
-        (Level::Ip, IP_MULTICAST_TTL) => socket.options.group_time_to_live.into(),
+        (Level::Ip, IP_TTL) => socket.options.hop_limit.unwrap_or(default).into(),
+        (Level::Ip, IP_MULTICAST_TTL) => socket.options.group_hop_limit.into(),
         _ => {
             let switch = switch(&mut socket.options, level, name).ok_or(Errno::ENOPROTOOPT)?;
             i64::from(*switch)
@@ -132,7 +132,7 @@ pub fn set_stream(
         (Level::Socket, SO_SNDBUF) => choices.send_bytes = buffer_of(number)?,
         (Level::Socket, SO_RCVBUF) => choices.receive_bytes = buffer_of(number)?,
         (Level::Ip, IP_TOS) => choices.traffic_class = byte()?,
-        (Level::Ip, IP_TTL) if number != 0 => choices.time_to_live = Some(byte()?),
+        (Level::Ip, IP_TTL) if number != 0 => choices.hop_limit = Some(byte()?),
         (Level::Tcp, TCP_NODELAY) => choices.no_delay = number != 0,
         (Level::Tcp, TCP_KEEPIDLE) => {
             let seconds = u64::try_from(number).ok().filter(|seconds| (1..=32_767).contains(seconds));
@@ -145,7 +145,7 @@ pub fn set_stream(
 
 /// What an option of a connection is. Errors: ENOPROTOOPT.
 pub fn find_stream(stack: &mut Stack, id: TcpId, (level, name): (Level, i32)) -> Result<OptionValue, Errno> {
-    let default = stack.settings.time_to_live;
+    let default = stack.settings.hop_limit;
     let pcb = stack.tcp.find_mut(id)?;
     let choices = &pcb.choices;
     let number = match (level, name) {
@@ -160,7 +160,7 @@ pub fn find_stream(stack: &mut Stack, id: TcpId, (level, name): (Level, i32)) ->
         (Level::Socket, SO_SNDBUF) => choices.send_bytes as i64,
         (Level::Socket, SO_RCVBUF) => choices.receive_bytes as i64,
         (Level::Ip, IP_TOS) => choices.traffic_class.into(),
-        (Level::Ip, IP_TTL) => choices.time_to_live.unwrap_or(default).into(),
+        (Level::Ip, IP_TTL) => choices.hop_limit.unwrap_or(default).into(),
         (Level::Tcp, TCP_NODELAY) => choices.no_delay.into(),
         (Level::Tcp, TCP_MAXSEG) => pcb.segment_bytes().into(),
         (Level::Tcp, TCP_KEEPIDLE) => choices.keep_alive.unwrap_or(KEEP_IDLE).as_secs() as i64,
@@ -176,7 +176,7 @@ fn switch(options: &mut SocketOptions, level: Level, name: i32) -> Option<&mut b
         (Level::Socket, SO_DONTROUTE) => &mut options.dont_route,
         (Level::Socket, SO_BROADCAST) => &mut options.broadcast,
         (Level::Ip, IP_MULTICAST_LOOP) => &mut options.group_loops,
-        (Level::Ip, IP_RECVTTL) => &mut options.tells_time_to_live,
+        (Level::Ip, IP_RECVTTL) => &mut options.tells_hop_limit,
         (Level::Ip, IP_RECVPKTINFO) => &mut options.tells_address,
         (Level::Ip, IP_DONTFRAG) => &mut options.dont_fragment,
         _ => return None,
@@ -191,10 +191,10 @@ fn bytes_of(value: &OptionValue, least: usize) -> Result<Vec<u8>, Errno> {
 }
 
 /// `struct ip_mreq`: a group, and an address of an interface or none.
-fn membership(stack: &Stack, value: &OptionValue) -> Result<(Ipv4Addr, Option<InterfaceId>), Errno> {
+fn membership(stack: &Stack, value: &OptionValue) -> Result<(IpAddr, Option<InterfaceId>), Errno> {
     let bytes = bytes_of(value, 8)?;
     let group = Ipv4Addr::new(bytes[0], bytes[1], bytes[2], bytes[3]);
-    Ok((group, interface_of(stack, &bytes[4..8])?))
+    Ok((group.into(), interface_of(stack, &bytes[4..8])?))
 }
 
 /// The interface with an address, none for none. Errors: EADDRNOTAVAIL.

@@ -1,13 +1,13 @@
 //! Sockets of datagrams, as the kernel sees them.
 
 use super::options::{self, Level};
-use super::{Shared, address_of, check_port};
+use super::{Shared, address_of, check_port, name_of};
+use crate::address::{self, Version};
 use crate::sockets::{Kind, Received, SocketId};
 use crate::stack::Stack;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::{BufMut, BytesMut};
-use core::net::IpAddr;
 use rump_kpi::packet::Packet;
 use rump_kpi::socket::{Amounts, Caller, Control, Incoming, Name, OptionValue, Outgoing, Socket};
 use rump_kpi::{
@@ -19,14 +19,19 @@ pub struct Datagrams {
     shared: Arc<Shared>,
     id: SocketId,
     kind: SocketType,
+    version: Version,
     waiters: Arc<WaitQueue>,
 }
 
 impl Datagrams {
     /// Of a socket that was made just now. Errors: EBADF.
     pub(super) fn new(shared: Arc<Shared>, id: SocketId, kind: SocketType) -> KResult<Self> {
-        let waiters = shared.stack.lock().sockets.find(id)?.waiters().clone();
-        Ok(Self { shared, id, kind, waiters })
+        let (version, waiters) = {
+            let stack = shared.stack.lock();
+            let socket = stack.sockets.find(id)?;
+            (socket.version, socket.waiters().clone())
+        };
+        Ok(Self { shared, id, kind, version, waiters })
     }
 
     fn look<T>(&self, look: impl FnOnce(&mut Stack) -> Result<T, Errno>) -> KResult<T> {
@@ -46,11 +51,11 @@ impl Socket for Datagrams {
     }
 
     fn family(&self) -> AddressFamily {
-        AddressFamily::Inet
+        self.version.family()
     }
 
     fn bind(&self, name: &Name, caller: Caller) -> KResult<()> {
-        let address = address_of(name)?;
+        let address = address_of(self.version, name)?;
         check_port(address, caller)?;
         self.look(|stack| stack.bind(self.id, address))
     }
@@ -64,7 +69,7 @@ impl Socket for Datagrams {
     }
 
     fn connect(&self, name: &Name, _caller: Caller) -> KResult<()> {
-        let address = address_of(name)?;
+        let address = address_of(self.version, name)?;
         self.look(|stack| stack.connect(self.id, address))
     }
 
@@ -72,7 +77,7 @@ impl Socket for Datagrams {
         if message.flags.contains(MessageFlags::OOB) {
             return Err(Errno::EOPNOTSUPP.into());
         }
-        let to = message.to.as_ref().map(address_of).transpose()?;
+        let to = message.to.as_ref().map(|to| address_of(self.version, to)).transpose()?;
         let length: usize = message.parts.iter().map(|part| part.len()).sum();
         if length > usize::from(u16::MAX) {
             return Err(Errno::EMSGSIZE.into());
@@ -101,9 +106,9 @@ impl Socket for Datagrams {
         let mut told = MessageFlags::empty();
         told.set(MessageFlags::TRUNC, copied < received.content.len());
         told.set(MessageFlags::MCAST, received.to.is_multicast());
-        told.set(MessageFlags::BCAST, received.to.is_broadcast());
+        told.set(MessageFlags::BCAST, address::is_all(received.to));
         let length = if flags.contains(MessageFlags::TRUNC) { received.content.len() } else { copied };
-        Ok(Incoming { length, from: Some(SocketAddress::Inet(received.from)), control, flags: told })
+        Ok(Incoming { length, from: Some(name_of(self.version, received.from)), control, flags: told })
     }
 
     fn shutdown(&self, how: Shutdown) -> KResult<()> {
@@ -111,11 +116,14 @@ impl Socket for Datagrams {
     }
 
     fn local_address(&self) -> KResult<SocketAddress> {
-        self.look(|stack| Ok(SocketAddress::Inet(stack.sockets.find(self.id)?.local)))
+        self.look(|stack| Ok(name_of(self.version, stack.sockets.find(self.id)?.local)))
     }
 
     fn peer_address(&self) -> KResult<SocketAddress> {
-        self.look(|stack| stack.sockets.find(self.id)?.remote.map(SocketAddress::Inet).ok_or(Errno::ENOTCONN))
+        self.look(|stack| {
+            let remote = stack.sockets.find(self.id)?.remote.ok_or(Errno::ENOTCONN)?;
+            Ok(name_of(self.version, remote))
+        })
     }
 
     fn set_option(&self, level: i32, name: i32, value: &OptionValue) -> KResult<()> {
@@ -146,10 +154,10 @@ impl Socket for Datagrams {
 fn control_of(received: &Received, options: &crate::sockets::SocketOptions) -> Vec<Control> {
     let mut control = Vec::new();
     if options.tells_address {
-        control.push(Control::PacketInfo { to: IpAddr::V4(received.to), interface: received.interface.0 });
+        control.push(Control::PacketInfo { to: received.to, interface: received.interface.0 });
     }
-    if options.tells_time_to_live {
-        control.push(Control::HopLimit(received.time_to_live));
+    if options.tells_hop_limit {
+        control.push(Control::HopLimit(received.hop_limit));
     }
     control
 }

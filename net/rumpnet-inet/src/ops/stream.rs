@@ -1,11 +1,12 @@
 //! Sockets of TCP, as the kernel sees them.
 
 use super::options::{self, Level};
-use super::{Shared, address_of, check_port};
+use super::{Shared, address_of, check_port, name_of};
+use crate::address::Version;
 use crate::stack::Stack;
 use crate::tcp::TcpId;
 use alloc::sync::Arc;
-use core::net::SocketAddrV4;
+use core::net::SocketAddr;
 use rump_kpi::socket::{Amounts, Caller, Incoming, Name, OptionValue, Outgoing, Socket};
 use rump_kpi::{
     AddressFamily, Errno, KResult, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType, WaitQueue,
@@ -15,22 +16,27 @@ use rump_kpi::{
 pub struct Stream {
     shared: Arc<Shared>,
     id: TcpId,
+    version: Version,
     waiters: Arc<WaitQueue>,
 }
 
 impl Stream {
     /// Of a socket that was made just now. Errors: EBADF.
     pub(super) fn new(shared: Arc<Shared>, id: TcpId) -> KResult<Self> {
-        let waiters = shared.stack.lock().tcp.find(id)?.waiters.clone();
-        Ok(Self { shared, id, waiters })
+        let (version, waiters) = {
+            let stack = shared.stack.lock();
+            let pcb = stack.tcp.find(id)?;
+            (pcb.version, pcb.waiters.clone())
+        };
+        Ok(Self { shared, id, version, waiters })
     }
 
     fn look<T>(&self, look: impl FnOnce(&mut Stack) -> Result<T, Errno>) -> KResult<T> {
         Ok(look(&mut self.shared.stack.lock())?)
     }
 
-    fn address(&self, which: impl FnOnce(&crate::tcp::Pcb) -> SocketAddrV4) -> KResult<SocketAddrV4> {
-        self.look(|stack| Ok(which(stack.tcp.find(self.id)?)))
+    fn address(&self, which: impl FnOnce(&crate::tcp::Pcb) -> SocketAddr) -> KResult<SocketAddress> {
+        self.look(|stack| Ok(name_of(self.version, which(stack.tcp.find(self.id)?))))
     }
 }
 
@@ -46,11 +52,11 @@ impl Socket for Stream {
     }
 
     fn family(&self) -> AddressFamily {
-        AddressFamily::Inet
+        self.version.family()
     }
 
     fn bind(&self, name: &Name, caller: Caller) -> KResult<()> {
-        let address = address_of(name)?;
+        let address = address_of(self.version, name)?;
         check_port(address, caller)?;
         self.look(|stack| stack.tcp_bind(self.id, address))
     }
@@ -63,11 +69,11 @@ impl Socket for Stream {
         let id = self.look(|stack| stack.tcp_accept(self.id))?;
         let stream = Self::new(self.shared.clone(), id)?;
         let remote = stream.address(|pcb| pcb.remote)?;
-        Ok((Arc::new(stream), SocketAddress::Inet(remote)))
+        Ok((Arc::new(stream), remote))
     }
 
     fn connect(&self, name: &Name, _caller: Caller) -> KResult<()> {
-        let address = address_of(name)?;
+        let address = address_of(self.version, name)?;
         Ok(self.shared.drive(|stack, now| stack.tcp_connect(now, self.id, address))?)
     }
 
@@ -92,14 +98,14 @@ impl Socket for Stream {
     }
 
     fn local_address(&self) -> KResult<SocketAddress> {
-        self.address(|pcb| pcb.local).map(SocketAddress::Inet)
+        self.address(|pcb| pcb.local)
     }
 
     fn peer_address(&self) -> KResult<SocketAddress> {
         self.look(|stack| {
             let pcb = stack.tcp.find(self.id)?;
             if pcb.state.is_synchronized() {
-                Ok(SocketAddress::Inet(pcb.remote))
+                Ok(name_of(self.version, pcb.remote))
             } else {
                 Err(Errno::ENOTCONN)
             }

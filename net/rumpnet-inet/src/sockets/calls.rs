@@ -1,13 +1,14 @@
 //! What programs do with sockets of datagrams.
 
 use super::{Kind, OVERHEAD, Received, Socket, SocketId};
+use crate::address::{self, Version};
 use crate::interface::InterfaceId;
 use crate::stack::{Options, Path, Stack};
 use crate::time::Instant;
-use crate::wire::checksum::pseudo_v4;
+use crate::wire::checksum::pseudo;
 use crate::wire::ipv4::{self, Protocol};
 use crate::wire::udp::{self, Udp};
-use core::net::{Ipv4Addr, SocketAddrV4};
+use core::net::{IpAddr, SocketAddr};
 use rump_kpi::packet::Packet;
 use rump_kpi::{Errno, Shutdown};
 
@@ -16,45 +17,47 @@ const MOST_CONTENT: usize = ipv4::MOST_BYTES - ipv4::HEADER_BYTES;
 
 impl Stack {
     /// A socket of UDP.
-    pub fn udp_socket(&mut self) -> SocketId {
-        self.sockets.add(Kind::Udp)
+    pub fn udp_socket(&mut self, version: Version) -> SocketId {
+        self.sockets.add(version, Kind::Udp)
     }
 
     /// A raw socket of a protocol.
-    pub fn raw_socket(&mut self, protocol: Protocol) -> SocketId {
-        self.sockets.add(Kind::Raw(protocol))
+    pub fn raw_socket(&mut self, version: Version, protocol: Protocol) -> SocketId {
+        self.sockets.add(version, Kind::Raw(protocol))
     }
 
     /// Gives a socket an address. Errors: EBADF, EADDRNOTAVAIL (it is not one of this host, of all, or of a group),
     /// EINVAL (it has one), EADDRINUSE.
-    pub fn bind(&mut self, id: SocketId, address: SocketAddrV4) -> Result<(), Errno> {
-        let ip = *address.ip();
+    pub fn bind(&mut self, id: SocketId, address: SocketAddr) -> Result<(), Errno> {
+        let ip = address.ip();
         let kind = self.sockets.find(id)?.kind;
-        let is_of_all = || self.interfaces.values().any(|interface| interface.is_broadcast(ip));
+        let is_of_all = || match ip {
+            IpAddr::V4(ip) => self.interfaces.values().any(|interface| interface.is_broadcast(ip)),
+            IpAddr::V6(_) => false,
+        };
         if !ip.is_unspecified() && !ip.is_multicast() && !self.is_local(ip) && !is_of_all() {
             return Err(Errno::EADDRNOTAVAIL);
         }
         match kind {
             Kind::Udp => self.sockets.bind_udp(id, address),
             Kind::Raw(_) => {
-                self.sockets.find_mut(id)?.local = SocketAddrV4::new(ip, 0);
+                let local = &mut self.sockets.find_mut(id)?.local;
+                *local = address;
+                local.set_port(0);
                 Ok(())
             }
         }
     }
 
     /// Settles whom a socket talks to. Errors: EBADF, EADDRNOTAVAIL (port zero), those of [`Stack::path`], EADDRINUSE.
-    pub fn connect(&mut self, id: SocketId, remote: SocketAddrV4) -> Result<(), Errno> {
+    pub fn connect(&mut self, id: SocketId, remote: SocketAddr) -> Result<(), Errno> {
         let socket = self.sockets.find(id)?;
         if remote.port() == 0 && socket.kind == Kind::Udp {
             return Err(Errno::EADDRNOTAVAIL);
         }
-        let remote = match remote.ip().is_unspecified() {
-            true => SocketAddrV4::new(Ipv4Addr::LOCALHOST, remote.port()),
-            false => remote,
-        };
-        let path = self.path(*remote.ip(), &socket.path_options(*remote.ip()))?;
-        self.sockets.connect(id, path.source, remote)
+        let remote = someone(remote);
+        let path = self.path(remote.ip(), &socket.path_options(remote))?;
+        self.sockets.connect(id, path.source_endpoint(0), remote)
     }
 
     /// Lets a socket talk to everybody again. Errors: EBADF.
@@ -70,7 +73,7 @@ impl Stack {
         &mut self,
         now: Instant,
         id: SocketId,
-        to: Option<SocketAddrV4>,
+        to: Option<SocketAddr>,
         mut packet: Packet,
     ) -> Result<(), Errno> {
         let socket = self.sockets.find_mut(id)?;
@@ -90,10 +93,9 @@ impl Stack {
         if packet.len() > (MOST_CONTENT - header).min(socket.options.send_bytes) {
             return Err(Errno::EMSGSIZE);
         }
-        let to =
-            if to.ip().is_unspecified() { SocketAddrV4::new(Ipv4Addr::LOCALHOST, to.port()) } else { to };
-        let options = socket.path_options(*to.ip());
-        let path = self.path(*to.ip(), &options)?;
+        let to = someone(to);
+        let (version, options) = (socket.version, socket.path_options(to));
+        let path = self.path(to.ip(), &options)?;
         let protocol = match kind {
             Kind::Raw(protocol) => protocol,
             Kind::Udp => {
@@ -101,10 +103,10 @@ impl Stack {
                     return Err(Errno::EADDRNOTAVAIL);
                 }
                 if self.sockets.find(id)?.local.port() == 0 {
-                    self.sockets.bind_udp(id, SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))?;
+                    self.sockets.bind_udp(id, SocketAddr::new(version.unspecified(), 0))?;
                 }
                 let ports = Udp { source: self.sockets.find(id)?.local.port(), destination: to.port() };
-                ports.emit(&mut packet, |length| pseudo_v4(path.source, *to.ip(), Protocol::UDP, length));
+                ports.emit(&mut packet, |length| pseudo(path.source, to.ip(), Protocol::UDP, length));
                 Protocol::UDP
             }
         };
@@ -170,7 +172,7 @@ impl Stack {
     /// Makes a socket a member of a group on an interface, by default that of the route there.
     ///
     /// Errors: EBADF, EINVAL (no group), EADDRNOTAVAIL (no interface), EADDRINUSE (it is one).
-    pub fn join(&mut self, id: SocketId, group: Ipv4Addr, on: Option<InterfaceId>) -> Result<(), Errno> {
+    pub fn join(&mut self, id: SocketId, group: IpAddr, on: Option<InterfaceId>) -> Result<(), Errno> {
         let options = Options { interface: on, ..Options::default() };
         if !group.is_multicast() {
             return Err(Errno::EINVAL);
@@ -191,9 +193,9 @@ impl Stack {
     }
 
     /// Takes a socket out of a group. Errors: EBADF, EADDRNOTAVAIL (it is no member).
-    pub fn leave(&mut self, id: SocketId, group: Ipv4Addr, on: Option<InterfaceId>) -> Result<(), Errno> {
+    pub fn leave(&mut self, id: SocketId, group: IpAddr, on: Option<InterfaceId>) -> Result<(), Errno> {
         let socket = self.sockets.find_mut(id)?;
-        let is_it = |(member, interface): &(Ipv4Addr, InterfaceId)| {
+        let is_it = |(member, interface): &(IpAddr, InterfaceId)| {
             *member == group && on.is_none_or(|on| on == *interface)
         };
         let at = socket.memberships.iter().position(is_it).ok_or(Errno::EADDRNOTAVAIL)?;
@@ -202,7 +204,7 @@ impl Stack {
         Ok(())
     }
 
-    fn leave_group(&mut self, interface: InterfaceId, group: Ipv4Addr) {
+    fn leave_group(&mut self, interface: InterfaceId, group: IpAddr) {
         let Some(interface) = self.interfaces.get_mut(&interface) else { return };
         interface.groups.retain_mut(|(member, count)| {
             *count -= u32::from(*member == group);
@@ -211,14 +213,22 @@ impl Stack {
     }
 }
 
+/// Who talks to the address of nobody talks to himself.
+fn someone(mut end: SocketAddr) -> SocketAddr {
+    if end.ip().is_unspecified() {
+        end.set_ip(Version::of(end.ip()).loopback());
+    }
+    end
+}
+
 impl Socket {
-    fn path_options(&self, to: Ipv4Addr) -> Options {
+    fn path_options(&self, to: SocketAddr) -> Options {
         let options = &self.options;
-        let is_group = to.is_multicast();
+        let is_group = to.ip().is_multicast();
         Options {
-            source: Some(*self.local.ip()).filter(|own| !own.is_unspecified() && !own.is_multicast()),
-            interface: options.group_interface.filter(|_| is_group),
-            time_to_live: if is_group { Some(options.group_time_to_live) } else { options.time_to_live },
+            source: Some(self.local.ip()).filter(|own| !own.is_unspecified() && !own.is_multicast()),
+            interface: address::zone(to).or(options.group_interface.filter(|_| is_group)),
+            hop_limit: if is_group { Some(options.group_hop_limit) } else { options.hop_limit },
             traffic_class: options.traffic_class,
             dont_fragment: options.dont_fragment,
             may_broadcast: options.broadcast,

@@ -1,13 +1,15 @@
 //! Which socket gets what came.
 
-use super::{Kind, Received, Socket, SocketId, Sockets};
+use super::{Kind, Received, SocketId, Sockets};
+use crate::address::{Version, endpoint};
 use crate::interface::InterfaceId;
-use crate::wire::checksum::pseudo_v4;
-use crate::wire::ipv4::{Ipv4, Protocol};
+use crate::wire::Malformed;
+use crate::wire::checksum::pseudo;
+use crate::wire::ip::IpHeader;
+use crate::wire::ipv4::Protocol;
 use crate::wire::udp::Udp;
-use crate::wire::{Malformed, icmpv4};
 use alloc::vec::Vec;
-use core::net::{Ipv4Addr, SocketAddrV4};
+use core::net::{IpAddr, SocketAddr};
 use rump_kpi::Errno;
 use rump_kpi::packet::Packet;
 
@@ -26,15 +28,15 @@ impl Sockets {
     /// Gives a datagram to its socket; one for many, to all who want it. Errors: it is malformed.
     pub fn deliver_udp(
         &mut self,
-        header: &Ipv4,
+        header: &IpHeader,
         mut packet: Packet,
         interface: InterfaceId,
         is_for_many: bool,
     ) -> Result<Delivery, Malformed> {
         let (source, destination) = (header.source, header.destination);
-        let ports = Udp::take(&mut packet, |length| pseudo_v4(source, destination, Protocol::UDP, length))?;
-        let from = SocketAddrV4::new(source, ports.source);
-        let to = SocketAddrV4::new(destination, ports.destination);
+        let ports = Udp::take(&mut packet, |length| pseudo(source, destination, Protocol::UDP, length))?;
+        let from = endpoint(source, ports.source, interface);
+        let to = endpoint(destination, ports.destination, interface);
         let receivers = if is_for_many {
             self.all_for(to, from, interface)
         } else {
@@ -46,7 +48,7 @@ impl Sockets {
                 from,
                 to: destination,
                 interface,
-                time_to_live: header.time_to_live,
+                hop_limit: header.hop_limit,
                 traffic_class: header.traffic_class,
                 content: packet.clone(),
             };
@@ -67,55 +69,62 @@ impl Sockets {
 
     /// The socket that a datagram suits best: connected to its sender, else with just that address, else with any. Of
     /// several that share a port, its sender decides which.
-    fn one_for(&self, to: SocketAddrV4, from: SocketAddrV4) -> Option<SocketId> {
+    fn one_for(&self, to: SocketAddr, from: SocketAddr) -> Option<SocketId> {
         if let Some(id) = self.connected.get(&(to, from)) {
             return Some(*id);
         }
         let same_port = self.by_port.get(&to.port())?;
         let suits = |id: &&SocketId| {
             let socket = self.all.get(*id);
-            socket.is_some_and(|socket| socket.remote.is_none() && socket.has(*to.ip()))
+            socket.is_some_and(|socket| socket.remote.is_none() && socket.has(to.ip()))
         };
         let is_exact = |id: &SocketId| self.all.get(id).is_some_and(|socket| socket.local.ip() == to.ip());
         let suitable: Vec<SocketId> = same_port.iter().filter(suits).copied().collect();
         let exact: Vec<SocketId> = suitable.iter().copied().filter(is_exact).collect();
         let best = if exact.is_empty() { suitable } else { exact };
-        let choice = from.ip().to_bits() as usize ^ usize::from(from.port());
+        let choice = spread(from);
         best.get(choice % best.len().max(1)).copied()
     }
 
-    fn all_for(&self, to: SocketAddrV4, from: SocketAddrV4, interface: InterfaceId) -> Vec<SocketId> {
+    fn all_for(&self, to: SocketAddr, from: SocketAddr, interface: InterfaceId) -> Vec<SocketId> {
         let same_port = self.by_port.get(&to.port()).into_iter().flatten();
         let wants = |id: &&SocketId| {
             self.all.get(*id).is_some_and(|socket| {
                 let is_member = !to.ip().is_multicast()
                     || socket.memberships.is_empty()
-                    || socket.memberships.contains(&(*to.ip(), interface));
-                is_member && socket.has(*to.ip()) && socket.remote.is_none_or(|remote| remote == from)
+                    || socket.memberships.contains(&(to.ip(), interface));
+                is_member && socket.has(to.ip()) && socket.remote.is_none_or(|remote| remote == from)
             })
         };
         same_port.filter(wants).copied().collect()
     }
 
-    /// Gives a packet to the raw sockets of its protocol. Answers whether there were any.
-    pub fn deliver_raw(&mut self, header: &Ipv4, original: &Packet, interface: InterfaceId) -> bool {
-        let is_answered = header.protocol == Protocol::ICMP && is_echo_request(original, header);
+    /// Gives a packet, or its content, to the raw sockets of its protocol. Those of `is_answered` the stack answers
+    /// itself. Answers whether there were any.
+    pub fn deliver_raw(
+        &mut self,
+        header: &IpHeader,
+        packet: &Packet,
+        interface: InterfaceId,
+        is_answered: bool,
+    ) -> bool {
         let wants = |id: &&SocketId| {
             self.all.get(*id).is_some_and(|socket| {
-                let speaks = socket.kind == Kind::Raw(header.protocol);
-                let is_peer = socket.remote.is_none_or(|remote| *remote.ip() == header.source);
+                let speaks =
+                    socket.kind == Kind::Raw(header.protocol) && socket.version == Version::of(header.source);
+                let is_peer = socket.remote.is_none_or(|remote| remote.ip() == header.source);
                 speaks && is_peer && socket.has(header.destination)
             })
         };
         let receivers: Vec<SocketId> = self.raw.iter().filter(wants).copied().collect();
         for id in receivers.iter().filter(|_| !is_answered) {
             let received = Received {
-                from: SocketAddrV4::new(header.source, 0),
+                from: endpoint(header.source, 0, interface),
                 to: header.destination,
                 interface,
-                time_to_live: header.time_to_live,
+                hop_limit: header.hop_limit,
                 traffic_class: header.traffic_class,
-                content: original.clone(),
+                content: packet.clone(),
             };
             self.push(*id, received);
         }
@@ -123,9 +132,7 @@ impl Sockets {
     }
 
     /// A datagram that was sent from `local` to `remote` did not arrive.
-    pub fn tell_udp(&mut self, local: (Ipv4Addr, u16), remote: (Ipv4Addr, u16), errno: Errno) {
-        let local = SocketAddrV4::new(local.0, local.1);
-        let remote = SocketAddrV4::new(remote.0, remote.1);
+    pub fn tell_udp(&mut self, local: SocketAddr, remote: SocketAddr, errno: Errno) {
         // A socket that talks to many would not know what it is about (RFC 1122, section 4.1.3.3, leaves it so).
         let Some(id) = self.connected.get(&(local, remote)) else { return };
         if let Some(socket) = self.all.get_mut(id) {
@@ -135,15 +142,14 @@ impl Sockets {
     }
 }
 
-impl Socket {
-    fn has(&self, address: Ipv4Addr) -> bool {
-        self.local.ip().is_unspecified() || *self.local.ip() == address
-    }
-}
-
-/// The stack answers those itself; programs get all other messages.
-fn is_echo_request(original: &Packet, header: &Ipv4) -> bool {
-    let mut original = original.clone();
-    original.advance(header.header_bytes());
-    original.first(icmpv4::HEADER_BYTES).is_some_and(|bytes| bytes[0] == 8)
+/// A number that tells senders apart.
+fn spread(from: SocketAddr) -> usize {
+    let address = match from.ip() {
+        IpAddr::V4(address) => address.to_bits() as usize,
+        IpAddr::V6(address) => {
+            let bits = address.to_bits();
+            (bits ^ (bits >> 64)) as usize
+        }
+    };
+    address ^ usize::from(from.port())
 }

@@ -10,12 +10,13 @@ mod deliver;
 pub use binding::Random;
 pub use deliver::Delivery;
 
+use crate::address::{self, Version};
 use crate::interface::InterfaceId;
 use crate::wire::ipv4::Protocol;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::net::{Ipv4Addr, SocketAddrV4};
+use core::net::{IpAddr, SocketAddr};
 use hashbrown::HashMap;
 use rump_kpi::packet::Packet;
 use rump_kpi::{Errno, PollEvents, WaitQueue};
@@ -42,13 +43,13 @@ pub enum Kind {
 #[derive(Clone, Debug)]
 pub struct Received {
     /// Who sent it.
-    pub from: SocketAddrV4,
+    pub from: SocketAddr,
     /// To which address.
-    pub to: Ipv4Addr,
+    pub to: IpAddr,
     /// Through which interface it came.
     pub interface: InterfaceId,
     /// How many more routers might have passed it on.
-    pub time_to_live: u8,
+    pub hop_limit: u8,
     /// DSCP and ECN.
     pub traffic_class: u8,
     /// Its content; of a raw socket, the whole packet.
@@ -67,21 +68,23 @@ pub struct SocketOptions {
     /// `SO_DONTROUTE`.
     pub dont_route: bool,
     /// `IP_TTL`.
-    pub time_to_live: Option<u8>,
+    pub hop_limit: Option<u8>,
     /// `IP_TOS`.
     pub traffic_class: u8,
     /// `IP_MULTICAST_TTL`.
-    pub group_time_to_live: u8,
+    pub group_hop_limit: u8,
     /// `IP_MULTICAST_LOOP`.
     pub group_loops: bool,
     /// `IP_MULTICAST_IF`.
     pub group_interface: Option<InterfaceId>,
     /// `IP_DONTFRAG`.
     pub dont_fragment: bool,
+    /// `IPV6_V6ONLY`.
+    pub v6_only: bool,
     /// `IP_PKTINFO`.
     pub tells_address: bool,
     /// `IP_RECVTTL`.
-    pub tells_time_to_live: bool,
+    pub tells_hop_limit: bool,
     /// `SO_RCVBUF`.
     pub receive_bytes: usize,
     /// `SO_SNDBUF`: the longest datagram.
@@ -95,14 +98,15 @@ impl Default for SocketOptions {
             reuse_port: false,
             broadcast: false,
             dont_route: false,
-            time_to_live: None,
+            hop_limit: None,
             traffic_class: 0,
-            group_time_to_live: 1,
+            group_hop_limit: 1,
             group_loops: true,
             group_interface: None,
             dont_fragment: false,
+            v6_only: false,
             tells_address: false,
-            tells_time_to_live: false,
+            tells_hop_limit: false,
             receive_bytes: RECEIVE_BYTES,
             send_bytes: usize::from(u16::MAX),
         }
@@ -111,12 +115,14 @@ impl Default for SocketOptions {
 
 /// A socket of datagrams.
 pub struct Socket {
+    /// Of which version its addresses are, as its program sees them.
+    pub version: Version,
     /// What it carries.
     pub kind: Kind,
     /// Its own address; port zero before it has one.
-    pub local: SocketAddrV4,
+    pub local: SocketAddr,
     /// Whom it talks to, if that is settled.
-    pub remote: Option<SocketAddrV4>,
+    pub remote: Option<SocketAddr>,
     /// What was chosen for it.
     pub options: SocketOptions,
     queue: VecDeque<Received>,
@@ -125,15 +131,16 @@ pub struct Socket {
     error: Option<Errno>,
     reads: bool,
     writes: bool,
-    memberships: Vec<(Ipv4Addr, InterfaceId)>,
+    memberships: Vec<(IpAddr, InterfaceId)>,
     waiters: Arc<WaitQueue>,
 }
 
 impl Socket {
-    fn new(kind: Kind) -> Self {
+    fn new(version: Version, kind: Kind) -> Self {
         Self {
+            version,
             kind,
-            local: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0),
+            local: SocketAddr::new(version.unspecified(), 0),
             remote: None,
             options: SocketOptions::default(),
             queue: VecDeque::new(),
@@ -144,6 +151,11 @@ impl Socket {
             memberships: Vec::new(),
             waiters: Arc::default(),
         }
+    }
+
+    /// Whether it receives at an address.
+    fn has(&self, address: IpAddr) -> bool {
+        address::covers(self.local.ip(), self.options.v6_only, address)
     }
 
     /// What can be done now.
@@ -185,7 +197,7 @@ impl Socket {
 pub struct Sockets {
     all: HashMap<SocketId, Socket>,
     /// Of those that are connected, by their own address and the other's.
-    connected: HashMap<(SocketAddrV4, SocketAddrV4), SocketId>,
+    connected: HashMap<(SocketAddr, SocketAddr), SocketId>,
     /// Of UDP, by port, connected ones as well.
     by_port: HashMap<u16, Vec<SocketId>>,
     raw: Vec<SocketId>,
@@ -224,13 +236,13 @@ impl Sockets {
         core::mem::take(&mut self.changed)
     }
 
-    fn add(&mut self, kind: Kind) -> SocketId {
+    fn add(&mut self, version: Version, kind: Kind) -> SocketId {
         let id = SocketId(self.next);
         self.next += 1;
         if let Kind::Raw(_) = kind {
             self.raw.push(id);
         }
-        self.all.insert(id, Socket::new(kind));
+        self.all.insert(id, Socket::new(version, kind));
         id
     }
 }

@@ -8,7 +8,7 @@ use crate::route::{Route, Via};
 use crate::wire::arp;
 use crate::wire::ethernet::MacAddress;
 use alloc::string::String;
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr};
 use rump_kpi::Errno;
 use rump_kpi::device::{DeviceInfo, Medium, Offloads};
 
@@ -113,7 +113,8 @@ impl Stack {
     }
 
     /// Whether an address is one of this host.
-    pub fn is_local(&self, address: Ipv4Addr) -> bool {
+    pub fn is_local(&self, address: IpAddr) -> bool {
+        let IpAddr::V4(address) = address else { return false };
         address.is_loopback() || self.interfaces.values().any(|interface| interface.has_address(address))
     }
 }

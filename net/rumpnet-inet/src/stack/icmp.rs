@@ -7,7 +7,7 @@ use crate::reassembly::Expired;
 use crate::time::Instant;
 use crate::wire::icmpv4::{Message, Unreachable};
 use crate::wire::ipv4::{Ipv4, Protocol};
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use rump_kpi::Errno;
 use rump_kpi::packet::Packet;
@@ -44,7 +44,7 @@ impl Stack {
                 if arrived.is_for_many && !self.settings.answers_broadcast_echo {
                     return self.drop_packet(Dropped::NotForUs);
                 }
-                let source = if arrived.is_for_many { None } else { Some(header.destination) };
+                let source = if arrived.is_for_many { None } else { Some(header.destination.into()) };
                 let options = Options {
                     source,
                     traffic_class: header.traffic_class,
@@ -82,8 +82,8 @@ impl Stack {
         }
         let Some(bytes) = packet.first(header_length + 4) else { return };
         let port = |at: usize| u16::from_be_bytes([bytes[header_length + at], bytes[header_length + at + 1]]);
-        let local = (Ipv4Addr::from(source), port(0));
-        let remote = (Ipv4Addr::from(destination), port(2));
+        let local = SocketAddr::new(Ipv4Addr::from(source).into(), port(0));
+        let remote = SocketAddr::new(Ipv4Addr::from(destination).into(), port(2));
         let errno = match message {
             Message::Unreachable(Unreachable::Port | Unreachable::Protocol) => Errno::ECONNREFUSED,
             Message::Unreachable(Unreachable::TooLong { .. }) => Errno::EMSGSIZE,
@@ -103,7 +103,7 @@ impl Stack {
         message: &Message,
         mut content: Packet,
     ) {
-        let Ok(path) = self.path(to, options) else { return self.drop_packet(Dropped::NoRoute) };
+        let Ok(path) = self.path(to.into(), options) else { return self.drop_packet(Dropped::NoRoute) };
         message.emit(&mut content);
         let _ = self.send(now, &path, Protocol::ICMP, options, content);
     }
@@ -128,7 +128,7 @@ impl Stack {
         quoted.truncate(COMPLAINT_BYTES - HEADERS);
         let content = Packet::with_content(quoted.into_parts());
         // From the address that it was sent to, if that is ours.
-        let source = Some(header.destination).filter(|own| self.is_local(*own));
+        let source = Some(IpAddr::V4(header.destination)).filter(|own| self.is_local(*own));
         let options = Options { source, traffic_class: 0xc0, ..Options::default() };
         self.send_icmp(now, header.source, &options, message, content);
     }

@@ -7,9 +7,10 @@ use crate::time::Instant;
 use crate::wire::arp::{self, Operation};
 use crate::wire::ethernet::{EtherType, Frame};
 use crate::wire::icmpv4::{self, Unreachable};
+use crate::wire::ip::IpHeader;
 use crate::wire::ipv4::{Ipv4, Protocol};
 use alloc::collections::VecDeque;
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr};
 use rump_kpi::packet::{Checksum, Packet};
 
 /// A packet of IP that came.
@@ -101,8 +102,9 @@ impl Stack {
         let destination = header.destination;
         let Some(interface) = self.interfaces.get(&id) else { return };
         let is_broadcast = id != LOOPBACK && interface.is_broadcast(destination);
-        let is_member = destination.is_multicast() && (interface.is_member(destination) || id == LOOPBACK);
-        let is_ours = self.is_local(destination) || is_broadcast || is_member;
+        let is_member =
+            destination.is_multicast() && (interface.is_member(destination.into()) || id == LOOPBACK);
+        let is_ours = self.is_local(destination.into()) || is_broadcast || is_member;
         if !is_source(header.source) || (id != LOOPBACK && !may_be_on_link(&header)) {
             return self.drop_malformed(id, crate::wire::Malformed::Address);
         }
@@ -125,12 +127,15 @@ impl Stack {
     }
 
     fn deliver(&mut self, now: Instant, arrived: Arrived, header: Ipv4, packet: Packet) {
-        let was_taken = self.sockets.deliver_raw(&header, &arrived.original, arrived.interface);
+        let ip = IpHeader::from(&header);
+        // The stack answers those itself; programs get all other messages.
+        let is_answered = header.protocol == Protocol::ICMP && icmpv4::is_echo_request(&packet);
+        let was_taken = self.sockets.deliver_raw(&ip, &arrived.original, arrived.interface, is_answered);
         match header.protocol {
             Protocol::ICMP => self.input_icmp(now, &arrived, &header, packet),
-            Protocol::UDP => self.input_udp(now, &arrived, &header, packet),
+            Protocol::UDP => self.input_udp(now, &arrived, &ip, packet),
             Protocol::TCP if !arrived.is_for_many => {
-                if let Err(why) = self.input_tcp(now, &header, packet) {
+                if let Err(why) = self.input_tcp(now, &ip, arrived.interface, packet) {
                     self.drop_malformed(arrived.interface, why);
                 }
             }
@@ -146,14 +151,15 @@ impl Stack {
 
     /// A copy of what goes to a group or to all, for those here.
     pub(crate) fn receive_own(&mut self, now: Instant, path: &Path, protocol: Protocol, mut packet: Packet) {
-        let header = Ipv4::new(path.source, path.destination, protocol, 1);
+        let (IpAddr::V4(source), IpAddr::V4(destination)) = (path.source, path.destination) else { return };
+        let header = Ipv4::new(source, destination, protocol, 1);
         let mut original = packet.clone();
         header.emit(&mut original);
         packet.checksum = Checksum::Good;
         self.deliver(now, Arrived { interface: path.interface, is_for_many: true, original }, header, packet);
     }
 
-    fn input_udp(&mut self, now: Instant, arrived: &Arrived, header: &Ipv4, packet: Packet) {
+    fn input_udp(&mut self, now: Instant, arrived: &Arrived, header: &IpHeader, packet: Packet) {
         use crate::sockets::Delivery;
         match self.sockets.deliver_udp(header, packet, arrived.interface, arrived.is_for_many) {
             Ok(Delivery::Done) => {}
@@ -177,7 +183,7 @@ impl Stack {
             return self.complain(now, &arrived, &icmpv4::Message::TimeExceeded);
         }
         let options = Options { may_broadcast: false, ..Options::default() };
-        let path = match self.path(header.destination, &options) {
+        let path = match self.path(header.destination.into(), &options) {
             Ok(path) => path,
             Err(_) => {
                 let is_silent = self
@@ -192,7 +198,7 @@ impl Stack {
             }
         };
         header.time_to_live -= 1;
-        let path = Path { source: header.source, ..path };
+        let path = Path { source: header.source.into(), ..path };
         let mtu = path.mtu.min(u32::from(u16::MAX)) as u16;
         if self.send_with_header(now, &path, &header, packet).is_err() {
             self.complain(now, &arrived, &icmpv4::Message::Unreachable(Unreachable::TooLong { mtu }));

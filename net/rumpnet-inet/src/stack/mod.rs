@@ -37,7 +37,7 @@ const LOOPBACK_MTU: u32 = 65_536;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// How many routers may pass a packet on that does not say so itself.
-    pub time_to_live: u8,
+    pub hop_limit: u8,
     /// Packets for others are passed on.
     pub forwarding: bool,
     /// Echo requests that went to all are answered.
@@ -48,7 +48,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { time_to_live: 64, forwarding: false, answers_broadcast_echo: false, icmp_per_second: 100 }
+        Self { hop_limit: 64, forwarding: false, answers_broadcast_echo: false, icmp_per_second: 100 }
     }
 }
 

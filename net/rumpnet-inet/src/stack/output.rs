@@ -1,6 +1,7 @@
 //! Sending: finding the way, cutting what is too long, and handing it to the link.
 
 use super::{Dropped, LOOPBACK, Stack};
+use crate::address::endpoint;
 use crate::interface::{Interface, InterfaceId, Link};
 use crate::neighbour::Resolved;
 use crate::reassembly;
@@ -9,7 +10,7 @@ use crate::time::Instant;
 use crate::wire::ethernet::{EtherType, Frame, MacAddress};
 use crate::wire::ipv4::{Ipv4, MOST_BYTES, Protocol};
 use crate::wire::{self, arp};
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use rump_kpi::Errno;
 use rump_kpi::device::Offloads;
 use rump_kpi::packet::{Checksum, Packet};
@@ -18,11 +19,11 @@ use rump_kpi::packet::{Checksum, Packet};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// The address to send from.
-    pub source: Option<Ipv4Addr>,
-    /// The interface to send through, whatever the routes say: for groups, and for all.
+    pub source: Option<IpAddr>,
+    /// The interface to send through, whatever the routes say: for groups, for all, and for addresses of a link.
     pub interface: Option<InterfaceId>,
     /// How many routers may pass it on.
-    pub time_to_live: Option<u8>,
+    pub hop_limit: Option<u8>,
     /// DSCP and ECN.
     pub traffic_class: u8,
     /// No router may cut it.
@@ -39,26 +40,47 @@ pub struct Path {
     /// Through which interface.
     pub interface: InterfaceId,
     /// To whom on its link.
-    pub next_hop: Ipv4Addr,
+    pub next_hop: IpAddr,
     /// From which address.
-    pub source: Ipv4Addr,
+    pub source: IpAddr,
     /// To whom in the end.
-    pub destination: Ipv4Addr,
+    pub destination: IpAddr,
     /// Most bytes of a packet.
     pub mtu: u32,
     /// It goes to all on the link.
     pub is_broadcast: bool,
 }
 
+impl Path {
+    /// Our end of a conversation on this way.
+    pub fn source_endpoint(&self, port: u16) -> SocketAddr {
+        endpoint(self.source, port, self.interface)
+    }
+}
+
 impl Stack {
-    /// Finds the way. Errors: EACCES (to all, and that was not asked for), EADDRNOTAVAIL (the source is not ours),
-    /// ENETUNREACH, EHOSTUNREACH (the route rejects), ENETDOWN.
-    pub fn path(&self, destination: Ipv4Addr, options: &Options) -> Result<Path, Errno> {
-        if options.source.is_some_and(|source| !source.is_unspecified() && !self.is_local(source)) {
+    /// Finds the way. Errors: EACCES (to all, and that was not asked for), EADDRNOTAVAIL (the source is not ours,
+    /// or not of that version), ENETUNREACH, EHOSTUNREACH (the route rejects), ENETDOWN.
+    pub fn path(&self, destination: IpAddr, options: &Options) -> Result<Path, Errno> {
+        let own = options.source.filter(|source| !source.is_unspecified());
+        if own.is_some_and(|own| !self.is_local(own)) {
             return Err(Errno::EADDRNOTAVAIL);
         }
-        let own = options.source.filter(|source| !source.is_unspecified());
-        if self.is_local(destination) {
+        match (destination, own) {
+            (IpAddr::V4(destination), None) => self.path_v4(destination, None, options),
+            (IpAddr::V4(destination), Some(IpAddr::V4(own))) => self.path_v4(destination, Some(own), options),
+            (IpAddr::V4(_), Some(IpAddr::V6(_))) => Err(Errno::EADDRNOTAVAIL),
+            (IpAddr::V6(_), _) => Err(Errno::ENETUNREACH),
+        }
+    }
+
+    fn path_v4(
+        &self,
+        destination: Ipv4Addr,
+        own: Option<Ipv4Addr>,
+        options: &Options,
+    ) -> Result<Path, Errno> {
+        if self.is_local(destination.into()) {
             let source = own.unwrap_or(destination);
             return self.complete(LOOPBACK, destination, destination, Some(source));
         }
@@ -96,7 +118,14 @@ impl Stack {
         // Before an interface has an address, its host speaks as nobody (RFC 1122, section 3.2.1.3).
         let source = source.or_else(|| interface.source_for(next_hop)).unwrap_or(Ipv4Addr::UNSPECIFIED);
         let is_broadcast = id != LOOPBACK && interface.is_broadcast(destination);
-        Ok(Path { interface: id, next_hop, source, destination, mtu: interface.mtu, is_broadcast })
+        Ok(Path {
+            interface: id,
+            next_hop: next_hop.into(),
+            source: source.into(),
+            destination: destination.into(),
+            mtu: interface.mtu,
+            is_broadcast,
+        })
     }
 
     /// Where groups are, if nobody says: on the link of an own address, of the default route, or the first one.
@@ -124,12 +153,15 @@ impl Stack {
         options: &Options,
         packet: Packet,
     ) -> Result<(), Errno> {
-        let default = if path.destination.is_multicast() { 1 } else { self.settings.time_to_live };
+        let (IpAddr::V4(source), IpAddr::V4(destination)) = (path.source, path.destination) else {
+            return Err(Errno::EAFNOSUPPORT);
+        };
+        let default = if destination.is_multicast() { 1 } else { self.settings.hop_limit };
         let header = Ipv4 {
             traffic_class: options.traffic_class,
             identification: self.next_identification(),
             dont_fragment: options.dont_fragment,
-            ..Ipv4::new(path.source, path.destination, protocol, options.time_to_live.unwrap_or(default))
+            ..Ipv4::new(source, destination, protocol, options.hop_limit.unwrap_or(default))
         };
         self.send_with_header(now, path, &header, packet)?;
         if path.interface == LOOPBACK {
@@ -184,8 +216,9 @@ impl Stack {
         };
         let resolved = match path.next_hop {
             _ if path.is_broadcast => Resolved::To(MacAddress::BROADCAST, packet),
-            group if group.is_multicast() => Resolved::To(MacAddress::of_group_v4(group), packet),
-            neighbour => neighbours.resolve(now, neighbour, packet),
+            IpAddr::V4(group) if group.is_multicast() => Resolved::To(MacAddress::of_group_v4(group), packet),
+            IpAddr::V4(neighbour) => neighbours.resolve(now, neighbour, packet),
+            IpAddr::V6(_) => return,
         };
         match resolved {
             Resolved::To(destination, packet) => {

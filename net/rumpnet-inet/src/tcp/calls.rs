@@ -5,14 +5,18 @@ use super::output::Sending;
 use super::pcb::{FIN_WAIT_2, Pcb, State};
 use super::seq::SeqNumber;
 use super::table::TcpId;
+use crate::address::{self, Version, endpoint};
+use crate::interface::InterfaceId;
 use crate::stack::{Options, Stack};
 use crate::time::Instant;
 use crate::wire::Malformed;
-use crate::wire::checksum::pseudo_v4;
-use crate::wire::ipv4::{HEADER_BYTES as IP_BYTES, Ipv4, MOST_BYTES, Protocol};
+use crate::wire::checksum::pseudo;
+use crate::wire::ip::IpHeader;
+use crate::wire::ipv4::{HEADER_BYTES as IP_BYTES, MOST_BYTES, Protocol};
+use crate::wire::ipv6;
 use crate::wire::tcp::{self, Flags, Segment};
 use alloc::vec::Vec;
-use core::net::{Ipv4Addr, SocketAddrV4};
+use core::net::{IpAddr, SocketAddr};
 use rump_kpi::device::Offloads;
 use rump_kpi::packet::{Packet, Segmentation, Segments};
 use rump_kpi::{Errno, Shutdown};
@@ -22,13 +26,13 @@ const BEGUN_FACTOR: usize = 4;
 
 impl Stack {
     /// A socket of TCP.
-    pub fn tcp_socket(&mut self) -> TcpId {
-        self.tcp.add(Pcb::new())
+    pub fn tcp_socket(&mut self, version: Version) -> TcpId {
+        self.tcp.add(Pcb::new(version))
     }
 
     /// Gives it an address. Errors: EBADF, EADDRNOTAVAIL, EINVAL (it has one), EADDRINUSE.
-    pub fn tcp_bind(&mut self, id: TcpId, address: SocketAddrV4) -> Result<(), Errno> {
-        if !address.ip().is_unspecified() && !self.is_local(*address.ip()) {
+    pub fn tcp_bind(&mut self, id: TcpId, address: SocketAddr) -> Result<(), Errno> {
+        if !address.ip().is_unspecified() && !self.is_local(address.ip()) {
             return Err(Errno::EADDRNOTAVAIL);
         }
         self.tcp.bind(id, address)
@@ -41,7 +45,8 @@ impl Stack {
             return Err(Errno::EISCONN);
         }
         if pcb.local.port() == 0 {
-            self.tcp.bind(id, SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))?;
+            let any = SocketAddr::new(pcb.version.unspecified(), 0);
+            self.tcp.bind(id, any)?;
         }
         let pcb = self.tcp.find_mut(id)?;
         pcb.state = State::Listen;
@@ -63,7 +68,7 @@ impl Stack {
 
     /// Begins a connection. Errors: EBADF, EISCONN, EALREADY, EOPNOTSUPP (it listens), EADDRNOTAVAIL, those of
     /// [`Stack::path`], EADDRINUSE, and EINPROGRESS: it is begun.
-    pub fn tcp_connect(&mut self, now: Instant, id: TcpId, remote: SocketAddrV4) -> Result<(), Errno> {
+    pub fn tcp_connect(&mut self, now: Instant, id: TcpId, remote: SocketAddr) -> Result<(), Errno> {
         let pcb = self.tcp.find(id)?;
         match pcb.state {
             State::Closed if pcb.remote.port() == 0 => {}
@@ -71,21 +76,21 @@ impl Stack {
             State::SynSent | State::SynReceived => return Err(Errno::EALREADY),
             _ => return Err(Errno::EISCONN),
         }
-        let remote = match remote.ip().is_unspecified() {
-            true => SocketAddrV4::new(Ipv4Addr::LOCALHOST, remote.port()),
-            false => remote,
-        };
-        if remote.port() == 0 || remote.ip().is_multicast() || remote.ip().is_broadcast() {
+        let mut remote = remote;
+        if remote.ip().is_unspecified() {
+            remote.set_ip(Version::of(remote.ip()).loopback());
+        }
+        if remote.port() == 0 || remote.ip().is_multicast() || address::is_all(remote.ip()) {
             return Err(Errno::EADDRNOTAVAIL);
         }
-        let path = self.path(*remote.ip(), &pcb.path_options())?;
+        let path = self.path(remote.ip(), &pcb.path_options(remote))?;
         if path.is_broadcast {
             return Err(Errno::EADDRNOTAVAIL);
         }
         if self.tcp.find(id)?.local.port() == 0 {
-            self.tcp.bind(id, SocketAddrV4::new(path.source, 0))?;
+            self.tcp.bind(id, path.source_endpoint(0))?;
         }
-        let local = SocketAddrV4::new(path.source, self.tcp.find(id)?.local.port());
+        let local = path.source_endpoint(self.tcp.find(id)?.local.port());
         self.tcp.connect(id, local, remote)?;
         let initial = self.tcp.initial_number(now, local, remote);
         let pcb = self.tcp.find_mut(id)?;
@@ -215,7 +220,7 @@ impl Stack {
     fn run(&mut self, now: Instant, id: TcpId, act: impl FnOnce(&mut Pcb) -> (Option<Sending>, Effect)) {
         let Ok(pcb) = self.tcp.find_mut(id) else { return };
         let (sending, effect) = act(pcb);
-        let remote = *pcb.remote.ip();
+        let remote = pcb.remote;
         if let Some(sending) = sending {
             self.send_segment(now, id, sending);
         }
@@ -238,18 +243,18 @@ impl Stack {
     }
 
     /// Whether the way to a host takes segments that are to be cut.
-    fn takes_uncut(&self, remote: Ipv4Addr) -> bool {
-        let path = self.path(remote, &Options::default());
+    fn takes_uncut(&self, remote: SocketAddr) -> bool {
+        let needed = Offloads::CHECKSUM | if remote.is_ipv4() { Offloads::TCP4 } else { Offloads::TCP6 };
+        let path =
+            self.path(remote.ip(), &Options { interface: address::zone(remote), ..Options::default() });
         path.is_ok_and(|path| {
-            self.interfaces
-                .get(&path.interface)
-                .is_some_and(|interface| interface.offloads.contains(Offloads::TCP4 | Offloads::CHECKSUM))
+            self.interfaces.get(&path.interface).is_some_and(|interface| interface.offloads.contains(needed))
         })
     }
 
     fn send_segment(&mut self, now: Instant, id: TcpId, sending: Sending) {
         let Ok(pcb) = self.tcp.find(id) else { return };
-        let (options, remote) = (pcb.path_options(), *pcb.remote.ip());
+        let (options, remote) = (pcb.path_options(pcb.remote), pcb.remote.ip());
         let Sending { segment, content, cut } = sending;
         self.emit_segment(now, remote, &options, &segment, content, cut);
     }
@@ -257,7 +262,7 @@ impl Stack {
     fn emit_segment(
         &mut self,
         now: Instant,
-        remote: Ipv4Addr,
+        remote: IpAddr,
         options: &Options,
         segment: &Segment,
         mut packet: Packet,
@@ -265,8 +270,9 @@ impl Stack {
     ) {
         // What cannot be sent now is sent again later.
         let Ok(path) = self.path(remote, options) else { return };
-        segment.emit(&mut packet, |length| pseudo_v4(path.source, remote, Protocol::TCP, length));
-        packet.segmentation = cut.map(|size| Segmentation { kind: Segments::Tcp4, size });
+        segment.emit(&mut packet, |length| pseudo(path.source, remote, Protocol::TCP, length));
+        let kind = if remote.is_ipv4() { Segments::Tcp4 } else { Segments::Tcp6 };
+        packet.segmentation = cut.map(|size| Segmentation { kind, size });
         let _ = self.send(now, &path, Protocol::TCP, options, packet);
     }
 
@@ -305,14 +311,15 @@ impl Stack {
     pub(crate) fn input_tcp(
         &mut self,
         now: Instant,
-        header: &Ipv4,
+        header: &IpHeader,
+        interface: InterfaceId,
         mut packet: Packet,
     ) -> Result<(), Malformed> {
         let (source, destination) = (header.source, header.destination);
-        let pseudo = |length| pseudo_v4(source, destination, Protocol::TCP, length);
+        let pseudo = |length| pseudo(source, destination, Protocol::TCP, length);
         let segment = Segment::take(&mut packet, pseudo)?;
-        let remote = SocketAddrV4::new(source, segment.source);
-        let local = SocketAddrV4::new(destination, segment.destination);
+        let remote = endpoint(source, segment.source, interface);
+        let local = endpoint(destination, segment.destination, interface);
         self.reuse(&segment, local, remote);
         let receiver = self.tcp.receiver(local, remote);
         let state = receiver.and_then(|id| self.tcp.find(id).ok()).map_or(State::Closed, |pcb| pcb.state);
@@ -344,7 +351,7 @@ impl Stack {
 
     /// A new connection may take the place of one that has ended, if its numbers are higher (RFC 6191; RFC 9293,
     /// section 3.6.1).
-    fn reuse(&mut self, segment: &Segment, local: SocketAddrV4, remote: SocketAddrV4) {
+    fn reuse(&mut self, segment: &Segment, local: SocketAddr, remote: SocketAddr) {
         let is_syn = segment.flags & (Flags::SYN | Flags::ACK | Flags::RST) == Flags::SYN;
         let Some(id) = self.tcp.waiting(local, remote).filter(|_| is_syn) else { return };
         let Ok(pcb) = self.tcp.find(id) else { return };
@@ -365,7 +372,7 @@ impl Stack {
         &mut self,
         now: Instant,
         id: TcpId,
-        (local, remote): (SocketAddrV4, SocketAddrV4),
+        (local, remote): (SocketAddr, SocketAddr),
         segment: Segment,
         content: Packet,
     ) {
@@ -384,18 +391,17 @@ impl Stack {
             // Full: the other side asks again.
             return;
         }
-        let choices = listening.choices.clone();
+        let (version, choices) = (listening.version, listening.choices.clone());
         if listening.listener.begun.len() >= backlog.saturating_mul(BEGUN_FACTOR) {
             // A flood: the oldest that was not made goes.
             if let Some(oldest) = listening.listener.begun.pop_front() {
                 self.tcp.remove(oldest);
             }
         }
-        let Ok(path) = self.path(*remote.ip(), &Options { source: Some(*local.ip()), ..Options::default() })
-        else {
-            return;
-        };
-        let mut pcb = Pcb::new();
+        let options =
+            Options { source: Some(local.ip()), interface: address::zone(remote), ..Options::default() };
+        let Ok(path) = self.path(remote.ip(), &options) else { return };
+        let mut pcb = Pcb::new(version);
         pcb.choices = choices;
         (pcb.state, pcb.parent, pcb.is_held) = (State::SynReceived, Some(id), false);
         let child = self.tcp.add(pcb);
@@ -418,8 +424,8 @@ impl Stack {
     fn refuse(
         &mut self,
         now: Instant,
-        local: SocketAddrV4,
-        remote: SocketAddrV4,
+        local: SocketAddr,
+        remote: SocketAddr,
         segment: &Segment,
         length: usize,
     ) {
@@ -440,8 +446,9 @@ impl Stack {
             urgent: 0,
             options: tcp::Options::default(),
         };
-        let options = Options { source: Some(*local.ip()), ..Options::default() };
-        self.emit_segment(now, *remote.ip(), &options, &reset, Packet::with_content([]), None);
+        let options =
+            Options { source: Some(local.ip()), interface: address::zone(remote), ..Options::default() };
+        self.emit_segment(now, remote.ip(), &options, &reset, Packet::with_content([]), None);
     }
 
     /// The timers of connections.
@@ -460,7 +467,8 @@ impl Pcb {
         let send = &mut self.send;
         (send.initial, send.unacknowledged, send.next, send.highest) = (initial, initial, initial, initial);
         let mtu = mtu.min(MOST_BYTES as u32);
-        send.segment = mtu.saturating_sub((IP_BYTES + tcp::HEADER_BYTES) as u32).max(64);
+        let ip_bytes = if self.remote.is_ipv4() { IP_BYTES } else { ipv6::HEADER_BYTES };
+        send.segment = mtu.saturating_sub((ip_bytes + tcp::HEADER_BYTES) as u32).max(64);
         self.congestion = super::congestion::Congestion::new(send.segment);
         self.receive.scale = super::output::scale_for(self.choices.receive_bytes);
         if self.state == State::SynSent {
@@ -471,10 +479,11 @@ impl Pcb {
         }
     }
 
-    fn path_options(&self) -> Options {
+    fn path_options(&self, remote: SocketAddr) -> Options {
         Options {
-            source: Some(*self.local.ip()).filter(|own| !own.is_unspecified()),
-            time_to_live: self.choices.time_to_live,
+            source: Some(self.local.ip()).filter(|own| !own.is_unspecified()),
+            interface: address::zone(remote),
+            hop_limit: self.choices.hop_limit,
             traffic_class: self.choices.traffic_class,
             dont_fragment: true,
             ..Options::default()

@@ -6,11 +6,12 @@ use super::rtt::Rtt;
 use super::send_buffer::SendBuffer;
 use super::seq::SeqNumber;
 use super::table::TcpId;
+use crate::address::{self, Version};
 use crate::time::Instant;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::net::{Ipv4Addr, SocketAddrV4};
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use rump_kpi::socket::Amounts;
 use rump_kpi::{Errno, PollEvents, WaitQueue};
@@ -175,9 +176,11 @@ pub struct Choices {
     pub send_bytes: usize,
     /// `SO_RCVBUF`.
     pub receive_bytes: usize,
-    /// `IP_TTL`.
-    pub time_to_live: Option<u8>,
-    /// `IP_TOS`.
+    /// `IPV6_V6ONLY`.
+    pub v6_only: bool,
+    /// `IP_TTL`, `IPV6_UNICAST_HOPS`.
+    pub hop_limit: Option<u8>,
+    /// `IP_TOS`, `IPV6_TCLASS`.
     pub traffic_class: u8,
 }
 
@@ -191,7 +194,8 @@ impl Default for Choices {
             resets: false,
             send_bytes: SEND_BYTES,
             receive_bytes: RECEIVE_BYTES,
-            time_to_live: None,
+            v6_only: false,
+            hop_limit: None,
             traffic_class: 0,
         }
     }
@@ -210,12 +214,14 @@ pub struct Listener {
 
 /// See the module.
 pub struct Pcb {
+    /// Of which version its addresses are, as its program sees them.
+    pub version: Version,
     /// Which state.
     pub state: State,
     /// Its own address; port zero before it has one.
-    pub local: SocketAddrV4,
+    pub local: SocketAddr,
     /// The other's; port zero before there is one.
-    pub remote: SocketAddrV4,
+    pub remote: SocketAddr,
     /// What was chosen for it.
     pub choices: Choices,
     /// What is sent.
@@ -260,15 +266,15 @@ pub struct Pcb {
     pub waiters: Arc<WaitQueue>,
 }
 
-const NOWHERE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
-
 impl Pcb {
     /// A socket without a connection.
-    pub fn new() -> Self {
+    pub fn new(version: Version) -> Self {
+        let nowhere = SocketAddr::new(version.unspecified(), 0);
         Self {
+            version,
             state: State::Closed,
-            local: NOWHERE,
-            remote: NOWHERE,
+            local: nowhere,
+            remote: nowhere,
             choices: Choices::default(),
             send: Send { segment: DEFAULT_SEGMENT, ..Send::default() },
             receive: Receive::default(),
@@ -291,6 +297,11 @@ impl Pcb {
             heard: Instant::ZERO,
             waiters: Arc::default(),
         }
+    }
+
+    /// Whether it receives at an address.
+    pub fn has(&self, address: IpAddr) -> bool {
+        address::covers(self.local.ip(), self.choices.v6_only, address)
     }
 
     /// Bytes on their way.
@@ -369,11 +380,5 @@ impl Pcb {
         events.set(PollEvents::HUP, self.state == State::Closed || (has_end && !self.state.may_send()));
         events.set(PollEvents::ERR, self.error.is_some());
         events
-    }
-}
-
-impl Default for Pcb {
-    fn default() -> Self {
-        Self::new()
     }
 }

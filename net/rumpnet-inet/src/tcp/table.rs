@@ -2,13 +2,14 @@
 
 use super::pcb::{Pcb, State};
 use super::seq::SeqNumber;
+use crate::address;
 use crate::sockets::Random;
 use crate::time::Instant;
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hash::Hasher;
-use core::net::{Ipv4Addr, SocketAddrV4};
+use core::net::{IpAddr, SocketAddr};
 use hashbrown::HashMap;
 use rump_kpi::{Errno, WaitQueue};
 use siphasher::sip::SipHasher13;
@@ -24,7 +25,7 @@ const EPHEMERAL: core::ops::RangeInclusive<u16> = 49_152..=65_535;
 pub struct Table {
     all: HashMap<TcpId, Pcb>,
     /// Connections, by their own address and the other's.
-    connections: HashMap<(SocketAddrV4, SocketAddrV4), TcpId>,
+    connections: HashMap<(SocketAddr, SocketAddr), TcpId>,
     /// All that have a port and no connection: bound, or listening.
     by_port: HashMap<u16, Vec<TcpId>>,
     /// How many connections have a port.
@@ -75,19 +76,18 @@ impl Table {
     }
 
     /// The socket that a segment is for: a connection, else whoever listens at its address, else at any.
-    pub fn receiver(&self, local: SocketAddrV4, remote: SocketAddrV4) -> Option<TcpId> {
+    pub fn receiver(&self, local: SocketAddr, remote: SocketAddr) -> Option<TcpId> {
         if let Some(id) = self.connections.get(&(local, remote)) {
             return Some(*id);
         }
         let listens = |id: &&TcpId| self.all.get(*id).is_some_and(|pcb| pcb.state == State::Listen);
         let same_port = self.by_port.get(&local.port())?;
-        let at = |ip: Ipv4Addr| {
-            same_port
-                .iter()
-                .filter(listens)
-                .find(|id| self.all.get(*id).is_some_and(|pcb| *pcb.local.ip() == ip))
+        let having = |suits: &dyn Fn(&Pcb) -> bool| {
+            same_port.iter().filter(listens).find(|id| self.all.get(*id).is_some_and(suits)).copied()
         };
-        at(*local.ip()).or_else(|| at(Ipv4Addr::UNSPECIFIED)).copied()
+        having(&|pcb| pcb.local.ip() == local.ip())
+            .or_else(|| having(&|pcb| address::covers(pcb.local.ip(), true, local.ip())))
+            .or_else(|| having(&|pcb| pcb.has(local.ip())))
     }
 
     /// Whose readiness changed.
@@ -128,12 +128,17 @@ impl Table {
     }
 
     /// Gives a socket an address; with port zero, one that nobody has. Errors: EBADF, EINVAL (it has one), EADDRINUSE.
-    pub fn bind(&mut self, id: TcpId, address: SocketAddrV4) -> Result<(), Errno> {
+    pub fn bind(&mut self, id: TcpId, address: SocketAddr) -> Result<(), Errno> {
         if self.find(id)?.local.port() != 0 {
             return Err(Errno::EINVAL);
         }
         let address = match address.port() {
-            0 => SocketAddrV4::new(*address.ip(), self.free_port()?),
+            0 => {
+                let port = self.free_port()?;
+                let mut address = address;
+                address.set_port(port);
+                address
+            }
             _ if self.conflicts(id, address) => return Err(Errno::EADDRINUSE),
             _ => address,
         };
@@ -154,12 +159,13 @@ impl Table {
 
     /// As BSD has it: `SO_REUSEPORT` lets all share who want to, `SO_REUSEADDR` lets a port be taken of which there are
     /// but connections, or sockets with other addresses.
-    fn conflicts(&self, id: TcpId, address: SocketAddrV4) -> bool {
+    fn conflicts(&self, id: TcpId, address: SocketAddr) -> bool {
         let Some(own) = self.all.get(&id) else { return false };
         let bound = self.by_port.get(&address.port()).into_iter().flatten();
         let with_bound = bound.filter_map(|id| self.all.get(id)).any(|other| {
             let theirs = other.local.ip();
-            let overlaps = theirs == address.ip() || theirs.is_unspecified() || address.ip().is_unspecified();
+            let overlaps =
+                other.has(address.ip()) || address::covers(address.ip(), own.choices.v6_only, theirs);
             let both_reuse_port = own.choices.reuse_port && other.choices.reuse_port;
             let both_reuse_address = own.choices.reuse_address && other.choices.reuse_address;
             overlaps && !both_reuse_port && !(both_reuse_address && theirs != address.ip())
@@ -169,7 +175,7 @@ impl Table {
     }
 
     /// Puts a socket among the connections. Errors: EBADF, EADDRINUSE (there is one between the two).
-    pub fn connect(&mut self, id: TcpId, local: SocketAddrV4, remote: SocketAddrV4) -> Result<(), Errno> {
+    pub fn connect(&mut self, id: TcpId, local: SocketAddr, remote: SocketAddr) -> Result<(), Errno> {
         if self.connections.contains_key(&(local, remote)) {
             return Err(Errno::EADDRINUSE);
         }
@@ -182,7 +188,7 @@ impl Table {
     }
 
     /// A connection between two addresses that has ended, and of which only the memory is kept.
-    pub fn waiting(&self, local: SocketAddrV4, remote: SocketAddrV4) -> Option<TcpId> {
+    pub fn waiting(&self, local: SocketAddr, remote: SocketAddr) -> Option<TcpId> {
         let id = self.connections.get(&(local, remote))?;
         self.all.get(id).filter(|pcb| pcb.state == State::TimeWait).map(|_| *id)
     }
@@ -223,10 +229,13 @@ impl Table {
     }
 
     /// Where the numbers of a connection begin: a clock of four microseconds, moved by what cannot be foreseen (RFC 6528).
-    pub fn initial_number(&self, now: Instant, local: SocketAddrV4, remote: SocketAddrV4) -> SeqNumber {
+    pub fn initial_number(&self, now: Instant, local: SocketAddr, remote: SocketAddr) -> SeqNumber {
         let mut hasher = SipHasher13::new_with_keys(self.secret[0], self.secret[1]);
         for address in [local, remote] {
-            hasher.write(&address.ip().octets());
+            match address.ip() {
+                IpAddr::V4(ip) => hasher.write(&ip.octets()),
+                IpAddr::V6(ip) => hasher.write(&ip.octets()),
+            }
             hasher.write(&address.port().to_le_bytes());
         }
         SeqNumber((now.as_micros() / 4) as u32) + hasher.finish() as u32

@@ -1,7 +1,7 @@
 //! The checksum of the Internet protocols: the complement of the sum of all 16-bit words in ones' complement (RFC 1071).
 
 use crate::wire::ipv4::Protocol;
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use rump_kpi::packet::Packet;
 
 /// A sum that grows.
@@ -98,6 +98,16 @@ pub fn pseudo_v6(from: Ipv6Addr, to: Ipv6Addr, protocol: Protocol, length: usize
     sum.add(&(length as u32).to_be_bytes());
     sum.add_word(protocol.0.into());
     sum
+}
+
+/// The same for either version; `from` and `to` are of one.
+pub fn pseudo(from: IpAddr, to: IpAddr, protocol: Protocol, length: usize) -> Sum {
+    match (from, to) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => pseudo_v4(from, to, protocol, length),
+        (IpAddr::V6(from), IpAddr::V6(to)) => pseudo_v6(from, to, protocol, length),
+        // No path leads from one version to the other.
+        _ => Sum::default(),
+    }
 }
 
 /// What a checksum becomes when a word that it is over changes (RFC 1624, equation 3).

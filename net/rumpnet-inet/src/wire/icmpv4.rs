@@ -78,6 +78,11 @@ pub enum Message {
     },
 }
 
+/// Whether content of a packet asks for an echo.
+pub fn is_echo_request(content: &Packet) -> bool {
+    content.chunks().find_map(|chunk| chunk.first()) == Some(&8)
+}
+
 impl Message {
     /// Takes the header off a packet. Errors: [`Malformed::Short`], [`Malformed::Checksum`].
     pub fn take(packet: &mut Packet) -> Result<Self, Malformed> {

@@ -5,6 +5,7 @@ use super::{ONE, TWO, at, pair};
 use core::net::Ipv4Addr;
 use core::time::Duration;
 use rump_kpi::{Errno, PollEvents, Shutdown};
+use rumpnet_inet::address::Version;
 use rumpnet_inet::interface::InterfaceId;
 use rumpnet_inet::stack::Stack;
 use rumpnet_inet::tcp::{State, TcpId};
@@ -69,12 +70,12 @@ impl Side {
 
 /// Connects the first host to a port of the second. Answers both ends.
 fn connect(lan: &mut Lan, port: u16) -> (TcpId, TcpId) {
-    let listener = lan.stack(1).tcp_socket();
+    let listener = lan.stack(1).tcp_socket(Version::V4);
     lan.stack(1).tcp_bind(listener, at(TWO, port)).unwrap();
     lan.stack(1).tcp_listen(listener, 5).unwrap();
     // On the worst of wires a SYN and all that follow it may be lost.
     for _ in 0..10 {
-        let client = lan.stack(0).tcp_socket();
+        let client = lan.stack(0).tcp_socket(Version::V4);
         let begun = lan.call(0, |stack, now| stack.tcp_connect(now, client, at(TWO, port)));
         assert_eq!(begun, Err(Errno::EINPROGRESS));
         // If the last of three is lost with all its copies, one side has a connection and the other none.
@@ -150,10 +151,10 @@ fn a_host_talks_to_itself() {
     let mut lan = pair(Impairment::default());
     let stack = lan.stack(0);
     let now = Duration::from_secs(1);
-    let listener = stack.tcp_socket();
+    let listener = stack.tcp_socket(Version::V4);
     stack.tcp_bind(listener, at(Ipv4Addr::UNSPECIFIED, 80)).unwrap();
     stack.tcp_listen(listener, 1).unwrap();
-    let client = stack.tcp_socket();
+    let client = stack.tcp_socket(Version::V4);
     assert_eq!(stack.tcp_connect(now, client, at(Ipv4Addr::LOCALHOST, 80)), Err(Errno::EINPROGRESS));
     let server = stack.tcp_accept(listener).unwrap();
     let mut sides = [Side::new(0, client, 1, 5_000_000), Side::new(0, server, 2, 10)];
@@ -171,7 +172,7 @@ fn a_host_talks_to_itself() {
 #[test]
 fn a_port_where_nobody_listens_refuses() {
     let mut lan = pair(Impairment::default());
-    let client = lan.stack(0).tcp_socket();
+    let client = lan.stack(0).tcp_socket(Version::V4);
     let _ = lan.call(0, |stack, now| stack.tcp_connect(now, client, at(TWO, 81)));
     lan.settle();
     let pcb = lan.stack(0).tcp.find(client).unwrap();
@@ -182,7 +183,7 @@ fn a_port_where_nobody_listens_refuses() {
 #[test]
 fn a_host_that_is_not_there_times_out() {
     let mut lan = pair(Impairment::default());
-    let client = lan.stack(0).tcp_socket();
+    let client = lan.stack(0).tcp_socket(Version::V4);
     let nobody = Ipv4Addr::new(192, 0, 2, 99);
     let _ = lan.call(0, |stack, now| stack.tcp_connect(now, client, at(nobody, 81)));
     lan.run(Duration::from_secs(600));
@@ -248,7 +249,7 @@ fn a_flood_of_beginnings_costs_bounded_memory_and_leaves_room_for_others() {
     for address in [ONE, TWO, Ipv4Addr::new(192, 0, 2, 3)] {
         lan.add_host(&[(0, address, 24)]);
     }
-    let listener = lan.stack(1).tcp_socket();
+    let listener = lan.stack(1).tcp_socket(Version::V4);
     lan.stack(1).tcp_bind(listener, at(TWO, 80)).unwrap();
     lan.stack(1).tcp_listen(listener, 16).unwrap();
     for number in 0..20_000_u32 {
@@ -256,7 +257,7 @@ fn a_flood_of_beginnings_costs_bounded_memory_and_leaves_room_for_others() {
         lan.stack(1).take_sent();
     }
     assert!(lan.stack(1).tcp.count() <= 16 * 4 + 1);
-    let client = lan.stack(2).tcp_socket();
+    let client = lan.stack(2).tcp_socket(Version::V4);
     let _ = lan.call(2, |stack, now| stack.tcp_connect(now, client, at(TWO, 80)));
     lan.settle();
     assert_eq!(lan.stack(2).tcp.find(client).unwrap().state, State::Established);

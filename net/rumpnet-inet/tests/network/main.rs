@@ -4,12 +4,12 @@ mod connections;
 mod lan;
 
 use bytes::Bytes;
-use core::net::{Ipv4Addr, SocketAddrV4};
+use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use lan::{Impairment, Lan};
 use rump_kpi::packet::Packet;
 use rump_kpi::{Errno, Shutdown};
-use rumpnet_inet::address::Prefix;
+use rumpnet_inet::address::{Prefix, Version};
 use rumpnet_inet::interface::InterfaceId;
 use rumpnet_inet::route::{Route, Via};
 use rumpnet_inet::stack::{Dropped, Stack};
@@ -27,8 +27,8 @@ fn packet(length: usize) -> Packet {
     Packet::with_content([Bytes::from(content(length))])
 }
 
-fn at(ip: Ipv4Addr, port: u16) -> SocketAddrV4 {
-    SocketAddrV4::new(ip, port)
+fn at(ip: Ipv4Addr, port: u16) -> SocketAddr {
+    SocketAddr::new(ip.into(), port)
 }
 
 /// How many seeds to try: `RUMP_NET_SEEDS`, or so many.
@@ -49,9 +49,9 @@ fn pair(impairment: Impairment) -> Lan {
 #[test]
 fn a_datagram_of_any_length_arrives_and_is_answered() {
     let mut lan = pair(Impairment::default());
-    let server = lan.stack(1).udp_socket();
+    let server = lan.stack(1).udp_socket(Version::V4);
     lan.stack(1).bind(server, at(TWO, 7)).unwrap();
-    let client = lan.stack(0).udp_socket();
+    let client = lan.stack(0).udp_socket(Version::V4);
     lan.stack(0).connect(client, at(TWO, 7)).unwrap();
     for length in [0, 1, 2, 3, 1471, 1472, 1473, 2000, 9001, 65_507] {
         lan.call(0, |stack, now| stack.send_datagram(now, client, None, packet(length))).unwrap();
@@ -71,7 +71,7 @@ fn a_datagram_of_any_length_arrives_and_is_answered() {
 #[test]
 fn every_echo_request_is_answered_with_its_content() {
     let mut lan = pair(Impairment::default());
-    let raw = lan.stack(0).raw_socket(Protocol::ICMP);
+    let raw = lan.stack(0).raw_socket(Version::V4, Protocol::ICMP);
     for length in [0, 1, 56, 1472, 1473, 65_507] {
         let mut request = packet(length);
         icmpv4::Message::EchoRequest { identifier: 77, sequence: length as u16 }.emit(&mut request);
@@ -91,7 +91,7 @@ fn every_echo_request_is_answered_with_its_content() {
 fn a_port_that_nobody_has_refuses() {
     let mut lan = pair(Impairment::default());
     for host in [TWO, ONE, Ipv4Addr::LOCALHOST] {
-        let client = lan.stack(0).udp_socket();
+        let client = lan.stack(0).udp_socket(Version::V4);
         lan.stack(0).connect(client, at(host, 9)).unwrap();
         lan.call(0, |stack, now| stack.send_datagram(now, client, None, packet(100))).unwrap();
         lan.settle();
@@ -103,7 +103,7 @@ fn a_port_that_nobody_has_refuses() {
 #[test]
 fn a_host_that_is_not_there_is_unreachable() {
     let mut lan = pair(Impairment::default());
-    let client = lan.stack(0).udp_socket();
+    let client = lan.stack(0).udp_socket(Version::V4);
     let nobody = Ipv4Addr::new(192, 0, 2, 99);
     lan.stack(0).connect(client, at(nobody, 9)).unwrap();
     lan.call(0, |stack, now| stack.send_datagram(now, client, None, packet(100))).unwrap();
@@ -135,26 +135,26 @@ fn routed() -> Lan {
 fn a_router_passes_on_cuts_and_complains() {
     let mut lan = routed();
     let far = Ipv4Addr::new(10, 0, 2, 9);
-    let server = lan.stack(2).udp_socket();
+    let server = lan.stack(2).udp_socket(Version::V4);
     lan.stack(2).bind(server, at(Ipv4Addr::UNSPECIFIED, 7)).unwrap();
-    let client = lan.stack(0).udp_socket();
+    let client = lan.stack(0).udp_socket(Version::V4);
     lan.stack(0).connect(client, at(far, 7)).unwrap();
     for length in [1, 572, 573, 1400, 5000] {
         lan.call(0, |stack, now| stack.send_datagram(now, client, None, packet(length))).unwrap();
         lan.settle();
         let received = lan.stack(2).receive_datagram(server, false).unwrap().unwrap();
-        assert!(received.content.to_vec() == content(length) && received.time_to_live == 63);
+        assert!(received.content.to_vec() == content(length) && received.hop_limit == 63);
     }
     lan.stack(0).sockets.find_mut(client).unwrap().options.dont_fragment = true;
     lan.call(0, |stack, now| stack.send_datagram(now, client, None, packet(1400))).unwrap();
     lan.settle();
     assert_eq!(lan.stack(0).receive_datagram(client, false).unwrap_err(), Errno::EMSGSIZE);
-    lan.stack(0).sockets.find_mut(client).unwrap().options.time_to_live = Some(1);
+    lan.stack(0).sockets.find_mut(client).unwrap().options.hop_limit = Some(1);
     lan.call(0, |stack, now| stack.send_datagram(now, client, None, packet(1))).unwrap();
     lan.settle();
     assert_eq!(lan.stack(1).dropped(Dropped::TimeToLive), 1);
     let nowhere = Ipv4Addr::new(203, 0, 113, 1);
-    let other = lan.stack(0).udp_socket();
+    let other = lan.stack(0).udp_socket(Version::V4);
     lan.stack(0).connect(other, at(nowhere, 7)).unwrap();
     lan.call(0, |stack, now| stack.send_datagram(now, other, None, packet(1))).unwrap();
     lan.settle();
@@ -167,9 +167,9 @@ fn datagrams_survive_a_bad_wire_or_are_lost_but_never_changed() {
         let impairment =
             Impairment { seed, loss: 10, duplicate: 10, corrupt: 10, jitter: Duration::from_millis(20) };
         let mut lan = pair(impairment);
-        let server = lan.stack(1).udp_socket();
+        let server = lan.stack(1).udp_socket(Version::V4);
         lan.stack(1).bind(server, at(TWO, 7)).unwrap();
-        let client = lan.stack(0).udp_socket();
+        let client = lan.stack(0).udp_socket(Version::V4);
         lan.stack(0).connect(client, at(TWO, 7)).unwrap();
         let mut arrived = 0;
         for length in 0..60 {
@@ -197,19 +197,19 @@ fn a_group_reaches_its_members_alone() {
     let group = Ipv4Addr::new(239, 1, 2, 3);
     let sockets: Vec<_> = (0..3)
         .map(|host| {
-            let socket = lan.stack(host).udp_socket();
+            let socket = lan.stack(host).udp_socket(Version::V4);
             lan.stack(host).bind(socket, at(Ipv4Addr::UNSPECIFIED, 5353)).unwrap();
             socket
         })
         .collect();
-    lan.stack(1).join(sockets[1], group, None).unwrap();
-    assert_eq!(lan.stack(1).join(sockets[1], group, None), Err(Errno::EADDRINUSE));
+    lan.stack(1).join(sockets[1], group.into(), None).unwrap();
+    assert_eq!(lan.stack(1).join(sockets[1], group.into(), None), Err(Errno::EADDRINUSE));
     let to = Some(at(group, 5353));
     lan.call(0, |stack, now| stack.send_datagram(now, sockets[0], to, packet(10))).unwrap();
     lan.settle();
     assert_eq!(lan.stack(1).receive_datagram(sockets[1], false).unwrap().unwrap().content.len(), 10);
     assert_eq!(lan.stack(2).receive_datagram(sockets[2], false).unwrap_err(), Errno::EAGAIN);
-    lan.stack(1).leave(sockets[1], group, None).unwrap();
+    lan.stack(1).leave(sockets[1], group.into(), None).unwrap();
     lan.call(0, |stack, now| stack.send_datagram(now, sockets[0], to, packet(10))).unwrap();
     lan.settle();
     assert_eq!(lan.stack(1).receive_datagram(sockets[1], false).unwrap_err(), Errno::EAGAIN);
@@ -218,9 +218,9 @@ fn a_group_reaches_its_members_alone() {
 #[test]
 fn to_all_goes_only_what_was_meant_to() {
     let mut lan = pair(Impairment::default());
-    let server = lan.stack(1).udp_socket();
+    let server = lan.stack(1).udp_socket(Version::V4);
     lan.stack(1).bind(server, at(Ipv4Addr::UNSPECIFIED, 7)).unwrap();
-    let client = lan.stack(0).udp_socket();
+    let client = lan.stack(0).udp_socket(Version::V4);
     for all in [Ipv4Addr::BROADCAST, Ipv4Addr::new(192, 0, 2, 255)] {
         let to = Some(at(all, 7));
         lan.stack(0).sockets.find_mut(client).unwrap().options.broadcast = false;
@@ -244,7 +244,7 @@ fn to_all_goes_only_what_was_meant_to() {
 fn sockets_share_addresses_as_bsd_lets_them() {
     let mut stack = Stack::new(1);
     let mut bind = |address: Ipv4Addr, port, reuse_address, reuse_port| {
-        let socket = stack.udp_socket();
+        let socket = stack.udp_socket(Version::V4);
         let options = &mut stack.sockets.find_mut(socket).unwrap().options;
         (options.reuse_address, options.reuse_port) = (reuse_address, reuse_port);
         stack.bind(socket, at(address, port))
@@ -268,7 +268,7 @@ fn sockets_share_addresses_as_bsd_lets_them() {
 #[test]
 fn what_is_shut_down_says_so() {
     let mut stack = Stack::new(1);
-    let socket = stack.udp_socket();
+    let socket = stack.udp_socket(Version::V4);
     assert_eq!(stack.shutdown(socket, Shutdown::Both), Err(Errno::ENOTCONN));
     stack.connect(socket, at(Ipv4Addr::LOCALHOST, 9)).unwrap();
     stack.shutdown(socket, Shutdown::Both).unwrap();
@@ -281,9 +281,9 @@ fn what_is_shut_down_says_so() {
 #[test]
 fn a_reader_who_does_not_read_costs_bounded_memory() {
     let mut stack = Stack::new(1);
-    let server = stack.udp_socket();
+    let server = stack.udp_socket(Version::V4);
     stack.bind(server, at(Ipv4Addr::LOCALHOST, 7)).unwrap();
-    let client = stack.udp_socket();
+    let client = stack.udp_socket(Version::V4);
     stack.connect(client, at(Ipv4Addr::LOCALHOST, 7)).unwrap();
     for _ in 0..100_000 {
         stack.send_datagram(Duration::ZERO, client, None, packet(1)).unwrap();
