@@ -38,18 +38,23 @@ pub struct Options {
     pub target: Option<String>,
     /// Look for the planted defects instead.
     pub planted: bool,
+    /// Where the random numbers begin: for a verdict on a change, which luck should not give. Campaigns have none.
+    pub seed: Option<u32>,
 }
 
 impl Options {
-    /// Parses `--seconds N`, `--target NAME` and `--planted`.
+    /// Parses `--seconds N`, `--target NAME`, `--seed N` and `--planted`.
     pub fn parse(arguments: &[String]) -> Result<Self, String> {
-        let mut options = Self { seconds: 60, target: None, planted: false };
+        let mut options = Self { seconds: 60, target: None, planted: false, seed: None };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} wants a value"));
             match word.as_str() {
                 "--seconds" => {
                     options.seconds = value()?.parse().map_err(|error| format!("--seconds: {error}"))?;
+                }
+                "--seed" => {
+                    options.seed = Some(value()?.parse().map_err(|error| format!("--seed: {error}"))?);
                 }
                 "--target" => options.target = Some(value()?.clone()),
                 "--planted" => options.planted = true,
@@ -81,7 +86,7 @@ pub fn run(options: &Options) -> Result<(), String> {
     let manifest = manifest(&root);
     let variables = [("RUMP_FUZZ_SEEDS", seeds.to_string_lossy().into_owned())];
     let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let tests = ["test", "--quiet", "--manifest-path", &manifest, "--lib", "--tests"];
+    let tests = ["test", "--release", "--quiet", "--manifest-path", &manifest, "--lib", "--tests"];
     step("fuzz: the repair of checksums", "cargo", &tests, &variables)?;
     let folder = build(&root, &folder_of("target"))?;
     for &(target, longest) in options.targets() {
@@ -92,9 +97,10 @@ pub fn run(options: &Options) -> Result<(), String> {
         println!("== fuzz: {target} for {} s", options.seconds);
         let corpus = folder_of("corpus").join(target);
         make_folder(&corpus)?;
-        let time = format!("-max_total_time={}", options.seconds);
-        let folders = [corpus, seeds].map(|path| path.to_string_lossy().into_owned());
-        execute(&binary, longest, &[&[time][..], &folders].concat())?;
+        let mut arguments = vec![format!("-max_total_time={}", options.seconds)];
+        arguments.extend(options.seed.map(|seed| format!("-seed={seed}")));
+        arguments.extend([corpus, seeds].map(|path| path.to_string_lossy().into_owned()));
+        execute(&binary, longest, &arguments)?;
     }
     Ok(())
 }
@@ -193,15 +199,16 @@ mod tests {
 
     #[test]
     fn options_are_read() {
-        let options = parse("--seconds 5 --target partitions --planted").unwrap();
-        assert_eq!(options, Options { seconds: 5, target: Some("partitions".into()), planted: true });
+        let options = parse("--seconds 5 --target partitions --planted --seed 7").unwrap();
+        let target = Some("partitions".into());
+        assert_eq!(options, Options { seconds: 5, target, planted: true, seed: Some(7) });
         assert_eq!(options.targets().count(), 1);
         assert_eq!(parse("").unwrap().targets().count(), TARGETS.len());
     }
 
     #[test]
     fn unknown_targets_and_bad_values_are_refused() {
-        for line in ["--target x", "--seconds", "--seconds x", "--fast"] {
+        for line in ["--target x", "--seconds", "--seconds x", "--seed", "--fast"] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

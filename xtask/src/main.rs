@@ -35,7 +35,8 @@ options of test, ci and msrv:
 
 options of fuzz:
   --seconds N    for each target (60)
-  --target NAME  ext2fs_walk, cd9660_walk or partitions (all)
+  --target NAME  one of them alone; a wrong name tells which there are
+  --seed N       where the random numbers begin, for runs that are alike
   --planted      find the defects that are planted in a copy of the sources, each within N seconds
 ";
 
