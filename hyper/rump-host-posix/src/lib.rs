@@ -1,14 +1,15 @@
 //! A process on a POSIX host as the host of rump kernels.
 //!
 //! Files are read and written with `pread` and `pwrite`; nothing is kept in between, since the host has a page cache
-//! already. Host error numbers end in the module `errno`.
-#![forbid(unsafe_code)]
+//! already. Host error numbers end in the module `errno`; `unsafe` is in `tun::linux::ioctl` alone.
+#![deny(unsafe_code)]
 
 mod errno;
 mod event;
 mod file;
 mod folder;
 mod lock;
+pub mod tun;
 
 use folder::{Folder, Way};
 use rump_abi::{Errno, FileType, Mode, TimeSpec};
@@ -64,16 +65,21 @@ impl Console for PosixHost {
 
 impl Entropy for PosixHost {
     fn fill(&self, buf: &mut [u8]) -> HostResult<()> {
-        let mut filled = 0;
-        while filled < buf.len() {
-            match rustix::rand::getrandom(&mut buf[filled..], rustix::rand::GetRandomFlags::empty()) {
-                Ok(count) => filled += count,
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(errno::named("random bytes", error.into())),
-            }
-        }
-        Ok(())
+        fill_random(buf)
     }
+}
+
+/// Errors: EIO.
+fn fill_random(buf: &mut [u8]) -> HostResult<()> {
+    let mut filled = 0;
+    while filled < buf.len() {
+        match rustix::rand::getrandom(&mut buf[filled..], rustix::rand::GetRandomFlags::empty()) {
+            Ok(count) => filled += count,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(errno::named("random bytes", error.into())),
+        }
+    }
+    Ok(())
 }
 
 impl Params for PosixHost {

@@ -8,8 +8,10 @@ mod disk;
 mod event;
 mod files;
 pub mod suite;
+mod wire;
 
 pub use disk::{Faults, SimDisk};
+pub use wire::SimWire;
 
 use rump_abi::{Errno, TimeSpec};
 use rump_hyper::{Clock, Console, Entropy, Event, HostError, HostResult, Params, Threads};

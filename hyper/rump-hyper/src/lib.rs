@@ -7,6 +7,8 @@
 
 extern crate alloc;
 
+pub mod packet;
+
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -172,7 +174,7 @@ pub fn names_beneath(path: &[u8]) -> Result<Vec<&[u8]>, Errno> {
     if names.iter().all(is_name) { Ok(names) } else { Err(Errno::EINVAL) }
 }
 
-/// A host: the sum of its services.
+/// A host: the sum of its services. Ends of networks ([`packet::PacketIo`]) are handed to devices one by one.
 pub trait Hypervisor: Clock + Console + Entropy + Params + Threads + HostFs {}
 
 impl<T: Clock + Console + Entropy + Params + Threads + HostFs> Hypervisor for T {}

@@ -2,7 +2,10 @@
 //!
 //! With it goes what a device may leave to the stack, or the stack to a device, as in the header of virtio-net
 //! (VIRTIO 1.2, section 5.1.6): a checksum that is still to be made, one that was found good, a content that is to be
-//! cut into segments.
+//! cut into segments. [`offload`] does what a device does not.
+
+pub mod checksum;
+pub mod offload;
 
 use alloc::vec;
 use alloc::vec::Vec;

@@ -11,6 +11,8 @@ pub mod ipv6;
 pub mod tcp;
 pub mod udp;
 
+pub use rump_kpi::packet::offload::complete;
+
 /// What is wrong with a packet; each reason is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Malformed {
@@ -22,19 +24,4 @@ pub enum Malformed {
     Checksum,
     /// An address that cannot be where it is.
     Address,
-}
-
-/// Makes the checksum that a packet lacks: for devices that do not. A sum of zero becomes its other form for
-/// UDP, where zero says that there is none (RFC 768).
-pub fn complete(packet: &mut rump_kpi::packet::Packet) {
-    use rump_kpi::packet::Checksum;
-    let Checksum::Missing { start, offset } = packet.checksum else { return };
-    let mut sum = checksum::Sum::default();
-    sum.add_packet(packet, start.into());
-    let sum = match sum.finish() {
-        0 if offset == udp::CHECKSUM_AT => 0xffff,
-        sum => sum,
-    };
-    packet.overwrite(usize::from(start) + usize::from(offset), &sum.to_be_bytes());
-    packet.checksum = Checksum::Good;
 }

@@ -1,0 +1,260 @@
+//! A network device over an end of a host's network ([`PacketIo`]): a tap, a tunnel, a wire of a simulation.
+//!
+//! What a stack knows of a packet goes to the other side in the header of virtio-net and comes from there (`header`). The
+//! device does what the host does not: it cuts, and makes checksums. Datagrams that came together are handed on one by one.
+//!
+//! A thread of its own receives, from [`NetworkDevice::start`] to [`NetworkDevice::stop`] or until the device is dropped.
+//!
+//! # Locks
+//! `thread` alone; it is held neither while a packet is sent nor while one is handed on.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod header;
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use rump_hyper::packet::{self as host, Outgoing, PacketIo, Received};
+use rump_hyper::{Event, HostError, Hypervisor};
+use rump_kpi::device::{DeviceInfo, Medium, NetworkDevice, Offloads, Receiver};
+use rump_kpi::packet::{Checksum, Packet, Segments, offload};
+use rump_kpi::sync::Mutex;
+use rump_kpi::{Errno, KError, KResult};
+
+/// Bytes of a header of Ethernet.
+const ETHERNET_BYTES: usize = 14;
+
+/// See the module.
+pub struct VirtIf {
+    host: Arc<dyn Hypervisor>,
+    end: Arc<End>,
+    thread: Mutex<Option<Arc<Running>>>,
+}
+
+/// What the device and its thread share.
+struct End {
+    io: Arc<dyn PacketIo>,
+    info: DeviceInfo,
+    name: alloc::string::String,
+    counters: Counters,
+}
+
+/// A thread that receives.
+struct Running {
+    is_ending: AtomicBool,
+    has_ended: Arc<dyn Event>,
+}
+
+#[derive(Default)]
+struct Counters {
+    received: AtomicU64,
+    malformed: AtomicU64,
+    sent: AtomicU64,
+    refused: AtomicU64,
+    overrun: AtomicU64,
+}
+
+/// A packet with its header.
+type Frame = ([u8; host::HEADER_BYTES], Packet);
+
+/// What went through a device: frames as the host has them, long ones counted once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Frames that came.
+    pub received: u64,
+    /// Those whose header contradicts itself or the frame: they were dropped.
+    pub malformed: u64,
+    /// Frames that the host took.
+    pub sent: u64,
+    /// Frames that the host refused, or that were not what they said.
+    pub refused: u64,
+    /// Frames that the host had no room for.
+    pub overrun: u64,
+}
+
+impl VirtIf {
+    /// A device over an end, which nobody else uses; `host` gives it its thread.
+    pub fn new(host: Arc<dyn Hypervisor>, io: Arc<dyn PacketIo>) -> Arc<Self> {
+        let info = io.info();
+        let medium = match info.medium {
+            host::Medium::Ethernet { address } => Medium::Ethernet { address },
+            host::Medium::Ip => Medium::Ip,
+        };
+        let device = DeviceInfo { medium, mtu: info.mtu, offloads: offloads(info.offloads) };
+        let end = End { io, info: device, name: info.name, counters: Counters::default() };
+        Arc::new(Self { host, end: Arc::new(end), thread: Mutex::new(None) })
+    }
+
+    /// What went through.
+    pub fn statistics(&self) -> Statistics {
+        let counters = &self.end.counters;
+        let [received, malformed, sent, refused, overrun] =
+            [&counters.received, &counters.malformed, &counters.sent, &counters.refused, &counters.overrun]
+                .map(|counter| counter.load(Ordering::Relaxed));
+        Statistics { received, malformed, sent, refused, overrun }
+    }
+
+    /// Tells the thread to end; answers it if there is one.
+    fn end(&self) -> Option<Arc<Running>> {
+        let running = self.thread.lock().take()?;
+        running.is_ending.store(true, Ordering::Release);
+        self.end.io.wake();
+        Some(running)
+    }
+}
+
+impl Drop for VirtIf {
+    fn drop(&mut self) {
+        // Not waited for: it may be that thread which drops the device.
+        let _ = self.end();
+    }
+}
+
+fn offloads(of_host: host::Offloads) -> Offloads {
+    let pairs = [
+        (host::Offloads::CHECKSUM, Offloads::CHECKSUM),
+        (host::Offloads::TCP4, Offloads::TCP4),
+        (host::Offloads::TCP6, Offloads::TCP6),
+        (host::Offloads::UDP, Offloads::UDP),
+    ];
+    pairs.iter().filter(|(theirs, _)| of_host.contains(*theirs)).map(|(_, ours)| *ours).collect()
+}
+
+impl NetworkDevice for VirtIf {
+    fn info(&self) -> DeviceInfo {
+        self.end.info.clone()
+    }
+
+    fn send(&self, packets: &mut Vec<Packet>) -> KResult<()> {
+        self.end.send(packets)
+    }
+
+    /// Errors: EBUSY (it was started already), EAGAIN (no thread).
+    fn start(&self, receiver: Arc<dyn Receiver>) -> KResult<()> {
+        let mut thread = self.thread.lock();
+        if thread.is_some() {
+            return Err(Errno::EBUSY.into());
+        }
+        let running = Arc::new(Running { is_ending: AtomicBool::new(false), has_ended: self.host.event() });
+        let (end, of_thread, console) = (self.end.clone(), running.clone(), self.host.clone());
+        let body = move || {
+            if let Err(error) = end.receive_all(&*receiver, &of_thread.is_ending) {
+                console.write_line(&format!("network device {}: {error}", end.name));
+            }
+            // The receiver is let go of first, so that stopping means that nothing of it is used.
+            drop(receiver);
+            of_thread.has_ended.set();
+        };
+        self.host.spawn(&format!("virtif {}", self.end.name), Box::new(body)).map_err(of_host)?;
+        *thread = Some(running);
+        Ok(())
+    }
+
+    /// Not to be called by what the device hands packets to.
+    fn stop(&self) {
+        if let Some(running) = self.end() {
+            running.has_ended.wait(None);
+        }
+    }
+}
+
+fn of_host(error: HostError) -> KError {
+    KError::new(error.errno, error.what)
+}
+
+fn count(counter: &AtomicU64, by: usize) {
+    counter.fetch_add(by as u64, Ordering::Relaxed);
+}
+
+impl End {
+    /// Bytes before IP.
+    fn link_bytes(&self) -> usize {
+        if matches!(self.info.medium, Medium::Ethernet { .. }) { ETHERNET_BYTES } else { 0 }
+    }
+
+    /// Receives until told to end. Errors: ENETDOWN.
+    fn receive_all(&self, receiver: &dyn Receiver, is_ending: &AtomicBool) -> Result<(), HostError> {
+        let mut frames = Vec::new();
+        loop {
+            self.io.receive(&mut frames, None)?;
+            if is_ending.load(Ordering::Acquire) {
+                return Ok(());
+            }
+            count(&self.counters.received, frames.len());
+            let mut packets = Vec::with_capacity(frames.len());
+            frames.drain(..).for_each(|frame| self.take_in(frame, &mut packets));
+            if !packets.is_empty() {
+                receiver.receive(packets);
+            }
+        }
+    }
+
+    /// Makes packets of a frame.
+    fn take_in(&self, frame: Received, packets: &mut Vec<Packet>) {
+        let mut packet = Packet::received(frame.bytes);
+        let link = self.link_bytes();
+        if header::apply(&frame.header, &mut packet, link).is_err() {
+            return count(&self.counters.malformed, 1);
+        }
+        if packet.segmentation.is_some_and(|segmentation| segmentation.kind == Segments::Udp) {
+            match offload::cut(packet, link) {
+                Ok(mut all) => packets.append(&mut all),
+                Err(_) => count(&self.counters.malformed, 1),
+            }
+        } else {
+            packets.push(packet);
+        }
+    }
+
+    fn send(&self, packets: &mut Vec<Packet>) -> KResult<()> {
+        let link = self.link_bytes();
+        let mut ready = Vec::with_capacity(packets.len());
+        for packet in packets.drain(..) {
+            if self.prepare(packet, link, &mut ready).is_err() {
+                count(&self.counters.refused, 1);
+            }
+        }
+        let frames: Vec<Outgoing<'_>> = ready
+            .iter()
+            .map(|(header, packet)| Outgoing { header: *header, parts: packet.chunks().collect() })
+            .collect();
+        let sent = self.io.send(&frames).map_err(of_host)?;
+        count(&self.counters.sent, sent.taken - sent.refused);
+        count(&self.counters.refused, sent.refused);
+        // They are lost, as on a wire that is busy: whoever sends too fast learns of it by that.
+        count(&self.counters.overrun, frames.len() - sent.taken);
+        Ok(())
+    }
+
+    /// Adds the frames that a packet becomes where the host does not do all of it. Of one that is not what it says, none.
+    fn prepare(&self, packet: Packet, link: usize, ready: &mut Vec<Frame>) -> Result<(), header::Malformed> {
+        let is_taken = packet.segmentation.is_none_or(|segmentation| {
+            self.info.offloads.contains(match segmentation.kind {
+                Segments::Tcp4 => Offloads::TCP4,
+                Segments::Tcp6 => Offloads::TCP6,
+                Segments::Udp => Offloads::UDP,
+            })
+        });
+        if is_taken {
+            ready.push(self.finish(packet, link)?);
+            return Ok(());
+        }
+        for segment in offload::cut(packet, link).map_err(|_| header::Malformed)? {
+            ready.push(self.finish(segment, link)?);
+        }
+        Ok(())
+    }
+
+    fn finish(&self, mut packet: Packet, link: usize) -> Result<Frame, header::Malformed> {
+        if packet.checksum != Checksum::Unknown && !self.info.offloads.contains(Offloads::CHECKSUM) {
+            offload::complete(&mut packet);
+            packet.checksum = Checksum::Unknown;
+        }
+        Ok((header::of(&mut packet, link)?, packet))
+    }
+}
