@@ -2,12 +2,13 @@
 //!
 //! Boot a [`Kernel`] on a host, make a [`Process`], and call what POSIX calls a system call as its methods. For
 //! the common case, files out of a disk image, [`image::Image`] does all of it in one call; the README has an
-//! example.
+//! example. Sockets as owned values, and interfaces, are in [`net`].
 #![forbid(unsafe_code)]
 
 mod fixed_clock;
 pub mod image;
 pub mod mkfs;
+pub mod net;
 
 pub use fixed_clock::FixedClock;
 

@@ -41,6 +41,7 @@ pub use sys::mount::MountArgs;
 pub use sys::open::Fcntl;
 pub use sys::poll::{FdSet, PollFd};
 pub use sys::rw::Whence;
+pub use waiting::Watch;
 
 /// The directory argument of at-calls that means the working directory.
 pub const AT_FDCWD: Option<Fd> = None;

@@ -3,6 +3,8 @@
 //! A call that cannot go on registers a waker of its own at the queues of what it waits for, looks again, and sleeps on
 //! an event of the host until one of them, an interruption, a halt of the kernel or its deadline wakes it. A descriptor
 //! that another thread closes wakes those who wait for its file; they look whether it is still theirs.
+//!
+//! Who has a waker of his own, a future for example, does the same with [`Process::watch`] and calls that do not block.
 
 use crate::descriptors::OpenFile;
 use crate::{Fd, Process};
@@ -76,7 +78,27 @@ impl<'a> Sleeper<'a> {
     }
 }
 
+/// A waker that hears of a descriptor until this is dropped: see [`Process::watch`].
+pub struct Watch {
+    _registrations: [Option<Registration>; 2],
+}
+
 impl Process {
+    /// Wakes `waker` whenever what can be done with a descriptor changes, also because it is closed, the process is
+    /// interrupted, or the kernel halts: as long as the answer is kept, perhaps more often than needed, and from whatever
+    /// thread makes the change. Whoever waits tries, watches, and tries again before he sleeps. Where nothing ever
+    /// blocks, as with files of file systems, it is woken by none but the last two.
+    ///
+    /// Errors: EBADF, ENXIO (halted).
+    pub fn watch(&self, fd: Fd, waker: &Waker) -> KResult<Watch> {
+        let file = self.file(fd)?;
+        let ends = Some(self.sleepers().register(waker));
+        let changes = file.object.waiters().map(|waiters| waiters.register(waker));
+        // A halt before the first registration woke nobody.
+        self.shared().check_running()?;
+        Ok(Watch { _registrations: [ends, changes] })
+    }
+
     /// Lets every blocked call of this process answer EINTR. Calls that block later are not concerned.
     pub fn interrupt(&self) {
         self.count_interruption();

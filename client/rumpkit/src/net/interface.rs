@@ -1,0 +1,111 @@
+//! Interfaces and routes of a kernel.
+
+use super::{InterfaceAddress, InterfaceInfo, NetworkDevice, RouteInfo};
+use crate::kpi::device::{Gateway, Network};
+use crate::kpi::socket::Domain;
+use crate::{AddressFamily, Errno, KError, KResult, Kernel};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+/// An interface of a kernel: a name for it, which may be dropped, not the thing itself.
+///
+/// ```
+/// use rumpkit::net::{Interface, wire::Wire};
+/// # use rumpkit::{Kernel, PosixHost};
+/// # fn main() -> std::io::Result<()> {
+/// # let kernel = rumpkit::components().into_iter().fold(Kernel::builder(PosixHost::new()), |b, c| b.component(c)).boot()?;
+/// let wire = Wire::new();
+/// let interface = Interface::attach(&kernel, "eth0", wire.end())?;
+/// interface.add_address("10.0.0.1/24".parse()?)?;
+/// interface.up()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Interface {
+    domain: Arc<dyn Domain>,
+    number: u32,
+}
+
+impl Interface {
+    /// Makes an interface of a device, which is down. Errors: AlreadyExists, those of the device.
+    pub fn attach(kernel: &Kernel, name: &str, device: Arc<dyn NetworkDevice>) -> io::Result<Self> {
+        let domain = kernel.protocols(AddressFamily::Inet)?;
+        let number = network(&*domain)?.attach(name, device)?;
+        Ok(Self { domain, number })
+    }
+
+    /// The interface with this name. Errors: ENXIO (there is none).
+    pub fn find(kernel: &Kernel, name: &str) -> io::Result<Self> {
+        let domain = kernel.protocols(AddressFamily::Inet)?;
+        let all = network(&*domain)?.interfaces();
+        let found = all.iter().find(|info| info.name == name);
+        let missing = || KError::new(Errno::ENXIO, format!("no interface {name}"));
+        let number = found.ok_or_else(missing)?.number;
+        Ok(Self { domain, number })
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Lets packets pass. Errors: ENXIO (it was detached), here and below.
+    pub fn up(&self) -> io::Result<()> {
+        Ok(network(&*self.domain)?.set_up(self.number, true)?)
+    }
+
+    /// Lets none pass.
+    pub fn down(&self) -> io::Result<()> {
+        Ok(network(&*self.domain)?.set_up(self.number, false)?)
+    }
+
+    /// Gives it an address, and a route to its network. Errors: AlreadyExists, AddrNotAvailable (it cannot be one).
+    pub fn add_address(&self, address: InterfaceAddress) -> io::Result<()> {
+        let InterfaceAddress { address, prefix_length } = address;
+        Ok(network(&*self.domain)?.add_address(self.number, address, prefix_length)?)
+    }
+
+    /// Takes it away. Errors: AddrNotAvailable.
+    pub fn remove_address(&self, address: IpAddr) -> io::Result<()> {
+        Ok(network(&*self.domain)?.remove_address(self.number, address)?)
+    }
+
+    /// What it is, which addresses it has, and what went through.
+    pub fn info(&self) -> io::Result<InterfaceInfo> {
+        let all = network(&*self.domain)?.interfaces();
+        let gone = KError::new(Errno::ENXIO, "the interface was detached");
+        Ok(all.into_iter().find(|info| info.number == self.number).ok_or(gone)?)
+    }
+
+    /// Takes it away, with its addresses and routes; its device is stopped.
+    pub fn detach(self) -> io::Result<()> {
+        Ok(network(&*self.domain)?.detach(self.number)?)
+    }
+}
+
+/// Errors: EAFNOSUPPORT.
+fn network(domain: &dyn Domain) -> KResult<&dyn Network> {
+    domain.network().ok_or_else(|| KError::new(Errno::EAFNOSUPPORT, "the protocols have no interfaces"))
+}
+
+/// All interfaces of a kernel, in order of numbers.
+pub fn interfaces(kernel: &Kernel) -> io::Result<Vec<InterfaceInfo>> {
+    Ok(network(&*kernel.protocols(AddressFamily::Inet)?)?.interfaces())
+}
+
+/// All routes of a kernel, those of the longest prefixes first.
+pub fn routes(kernel: &Kernel) -> io::Result<Vec<RouteInfo>> {
+    Ok(network(&*kernel.protocols(AddressFamily::Inet)?)?.routes())
+}
+
+/// Sends to `router` what has no other way. Errors: NetworkUnreachable (it is on no link), AlreadyExists.
+pub fn add_default_route(kernel: &Kernel, router: IpAddr) -> io::Result<()> {
+    let destination = match router {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    let route = RouteInfo { destination, length: 0, gateway: Gateway::Router(router), metric: 0 };
+    Ok(network(&*kernel.protocols(AddressFamily::Inet)?)?.add_route(&route)?)
+}

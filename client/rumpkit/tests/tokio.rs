@@ -1,0 +1,220 @@
+//! Asynchronous sockets: that no wake-up is lost, that futures can be dropped, and that a halt ends all waiting.
+
+use rumpkit::net::tokio::{TcpListener, TcpStream, UdpSocket};
+use rumpkit::net::wire::Wire;
+use rumpkit::net::{self, Interface, errno};
+use rumpkit::{Errno, Kernel, PosixHost};
+use std::io::ErrorKind;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// Longer than anything here takes: what waits so long waits for ever.
+const FOR_EVER: Duration = Duration::from_secs(120);
+
+fn kernel() -> Kernel {
+    let builder = Kernel::builder(PosixHost::new());
+    rumpkit::components()
+        .into_iter()
+        .fold(builder, |builder, component| builder.component(component))
+        .boot()
+        .unwrap()
+}
+
+fn on_wire(wire: &Wire, address: &str) -> Kernel {
+    let kernel = kernel();
+    let interface = Interface::attach(&kernel, "eth0", wire.end()).unwrap();
+    interface.add_address(address.parse().unwrap()).unwrap();
+    interface.up().unwrap();
+    kernel
+}
+
+fn content(seed: usize, length: usize) -> Vec<u8> {
+    (0..length).map(|at| (at.wrapping_mul(seed * 2 + 3) >> 4) as u8).collect()
+}
+
+async fn echo(listener: TcpListener) {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        tokio::spawn(async move {
+            let (mut read, mut write) = stream.into_split();
+            tokio::io::copy(&mut read, &mut write).await.unwrap();
+            write.shutdown().await.unwrap();
+        });
+    }
+}
+
+/// Both directions at once, in pieces of odd lengths.
+async fn exchange(stream: TcpStream, seed: usize, bytes: usize) {
+    let (mut read, mut write) = stream.into_split();
+    let sent = content(seed, bytes);
+    let sending = tokio::spawn({
+        let sent = sent.clone();
+        async move {
+            for piece in sent.chunks(1 + seed * 977 % 70_000) {
+                write.write_all(piece).await.unwrap();
+            }
+            write.shutdown().await.unwrap();
+        }
+    });
+    let mut back = Vec::new();
+    read.read_to_end(&mut back).await.unwrap();
+    sending.await.unwrap();
+    assert!(back == sent, "connection {seed}: {} bytes came back", back.len());
+}
+
+/// `connections` at once, over loopback or a wire.
+async fn stress(server: Kernel, client: Kernel, address: &'static str, connections: usize, bytes: usize) {
+    let echoing = tokio::spawn(echo(TcpListener::bind(&server.process(), address).unwrap()));
+    let mut tasks = JoinSet::new();
+    for seed in 0..connections {
+        let process = client.process();
+        tasks.spawn(async move {
+            let stream = TcpStream::connect(&process, address).await.unwrap();
+            exchange(stream, seed, bytes).await;
+        });
+    }
+    timeout(FOR_EVER, async { while tasks.join_next().await.transpose().unwrap().is_some() {} })
+        .await
+        .unwrap();
+    echoing.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_connections_over_loopback_lose_no_wake_up() {
+    let kernel = kernel();
+    stress(kernel.clone(), kernel, "127.0.0.1:7", 100, 300_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_connections_over_a_wire_lose_no_wake_up() {
+    let wire = Wire::new();
+    let (server, client) = (on_wire(&wire, "10.0.0.1/24"), on_wire(&wire, "10.0.0.2/24"));
+    stress(server, client, "10.0.0.1:7", 20, 300_000).await;
+}
+
+#[tokio::test]
+async fn one_thread_is_enough() {
+    let kernel = kernel();
+    stress(kernel.clone(), kernel, "127.0.0.1:7", 10, 100_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_million_bytes_one_by_one_lose_no_wake_up() {
+    let kernel = kernel();
+    let listener = TcpListener::bind(&kernel.process(), "127.0.0.1:7").unwrap();
+    let mut client = TcpStream::connect(&kernel.process(), "127.0.0.1:7").await.unwrap();
+    let (mut server, _) = listener.accept().await.unwrap();
+    client.set_nodelay(true).unwrap();
+    server.set_nodelay(true).unwrap();
+    let answering = tokio::spawn(async move {
+        while let Ok(byte) = server.read_u8().await {
+            server.write_u8(byte.wrapping_add(1)).await.unwrap();
+        }
+    });
+    let rounds = async {
+        for round in 0..20_000_u32 {
+            client.write_u8(round as u8).await.unwrap();
+            assert_eq!(client.read_u8().await.unwrap(), (round as u8).wrapping_add(1));
+        }
+    };
+    timeout(FOR_EVER, rounds).await.unwrap();
+    drop(client);
+    timeout(FOR_EVER, answering).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_future_that_is_dropped_has_received_nothing() {
+    let kernel = kernel();
+    let socket = UdpSocket::bind(&kernel.process(), "127.0.0.1:7").unwrap();
+    let other = UdpSocket::bind(&kernel.process(), "127.0.0.1:0").unwrap();
+    let mut buffer = [0; 8];
+    for number in 0..50_u8 {
+        let early = timeout(Duration::from_millis(1), socket.recv_from(&mut buffer)).await;
+        assert!(early.is_err());
+        other.send_to(&[number], "127.0.0.1:7").await.unwrap();
+        let (length, from) = timeout(FOR_EVER, socket.recv_from(&mut buffer)).await.unwrap().unwrap();
+        assert_eq!((length, buffer[0], from), (1, number, other.local_addr().unwrap()));
+    }
+    let listener = TcpListener::bind(&kernel.process(), "127.0.0.1:7").unwrap();
+    assert!(timeout(Duration::from_millis(1), listener.accept()).await.is_err());
+    let _client = TcpStream::connect(&kernel.process(), "127.0.0.1:7").await.unwrap();
+    timeout(FOR_EVER, listener.accept()).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn one_socket_serves_many_tasks() {
+    let kernel = kernel();
+    let socket = std::sync::Arc::new(UdpSocket::bind(&kernel.process(), "127.0.0.1:7").unwrap());
+    let mut tasks = JoinSet::new();
+    for _ in 0..20 {
+        let socket = socket.clone();
+        tasks.spawn(async move {
+            let mut buffer = [0; 1];
+            socket.recv_from(&mut buffer).await.unwrap();
+            buffer[0]
+        });
+    }
+    tokio::task::yield_now().await;
+    for number in 0..20_u8 {
+        socket.send_to(&[number], "127.0.0.1:7").await.unwrap();
+    }
+    let mut numbers = timeout(FOR_EVER, tasks.join_all()).await.unwrap();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..20).collect::<Vec<u8>>());
+}
+
+#[tokio::test]
+async fn errors_are_those_of_blocking_sockets() {
+    let kernel = kernel();
+    let refused = TcpStream::connect(&kernel.process(), "127.0.0.1:9").await.unwrap_err();
+    assert_eq!((refused.kind(), errno(&refused)), (ErrorKind::ConnectionRefused, Some(Errno::ECONNREFUSED)));
+    let listener = net::TcpListener::bind(&kernel.process(), "127.0.0.1:9").unwrap();
+    let client = net::TcpStream::connect(&kernel.process(), "127.0.0.1:9").unwrap();
+    let client = TcpStream::from_blocking(client).unwrap();
+    let (mut server, _) = TcpListener::from_blocking(listener).unwrap().accept().await.unwrap();
+    server.write_all(b"unread").await.unwrap();
+    assert_eq!(client.peek(&mut [0; 9]).await.unwrap(), 6);
+    drop(client);
+    assert_eq!(server.read_u8().await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_halt_wakes_everybody() {
+    let kernel = kernel();
+    let listener = TcpListener::bind(&kernel.process(), "127.0.0.1:7").unwrap();
+    let mut silent = TcpStream::connect(&kernel.process(), "127.0.0.1:7").await.unwrap();
+    let (mut full, _) = listener.accept().await.unwrap();
+    let datagrams = UdpSocket::bind(&kernel.process(), "127.0.0.1:7").unwrap();
+    let (mut read, write) = TcpStream::connect(&kernel.process(), "127.0.0.1:7").await.unwrap().into_split();
+    let accepted = listener.accept().await.unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move { listener.accept().await.map(drop) });
+    tasks.spawn(async move { datagrams.recv_from(&mut [0; 1]).await.map(drop) });
+    tasks.spawn(async move { read.read_u8().await.map(drop) });
+    tasks.spawn(async move { tokio::io::copy(&mut tokio::io::repeat(0), &mut full).await.map(drop) });
+    // It has received, and the sender's buffer is full.
+    let mut buffer = [0; 1];
+    while silent.peek(&mut buffer).await.unwrap() == 0 {}
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(tasks.try_join_next().is_none());
+    kernel.init().reboot().unwrap();
+    let results = timeout(FOR_EVER, tasks.join_all()).await.unwrap();
+    for result in results {
+        assert_eq!(errno(&result.unwrap_err()), Some(Errno::ENXIO));
+    }
+    assert_eq!(errno(&silent.read_u8().await.unwrap_err()), Some(Errno::ENXIO));
+    drop((write, accepted));
+}
+
+#[test]
+fn the_example_serves_its_page() {
+    let output = std::process::Command::new(env!("CARGO"))
+        .args(["run", "--quiet", "-p", "rumpkit", "--features", "tokio", "--example", "http-server"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.starts_with("200 OK\n") && text.contains("two kernels"), "{text}");
+}
