@@ -19,6 +19,11 @@ impl Chance {
         Self::per_million(count.saturating_mul(10_000))
     }
 
+    /// How often in a million.
+    pub const fn in_million(self) -> u32 {
+        self.0
+    }
+
     /// Whether it happens with this random number.
     pub(crate) fn happens(self, random: u64) -> bool {
         random % 1_000_000 < u64::from(self.0)

@@ -1,0 +1,46 @@
+//! Numbers that follow from a seed.
+
+use std::ops::Range;
+
+/// The splitmix64 sequence.
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// Begins with a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number.
+    pub fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number of a range that is not empty.
+    pub fn within(&mut self, range: Range<u64>) -> u64 {
+        range.start + self.number() % (range.end - range.start)
+    }
+
+    /// Whether something happens that happens once in so many times.
+    pub fn one_in(&mut self, times: u64) -> bool {
+        self.number() % times == 0
+    }
+
+    /// Bytes of a stream of their own: those at `offset` and behind. The same seed gives the same stream, so that who reads
+    /// it can tell each byte.
+    pub fn fill_stream(seed: u64, offset: u64, bytes: &mut [u8]) {
+        let word = |at: u64| Self(seed ^ (at >> 3).wrapping_mul(0xd6e8_feb8_6659_fd93)).number().to_le_bytes();
+        let (mut at, mut rest) = (offset, bytes);
+        while !rest.is_empty() {
+            let within = (at & 7) as usize;
+            let count = rest.len().min(8 - within);
+            let (now, later) = rest.split_at_mut(count);
+            now.copy_from_slice(&word(at)[within..within + count]);
+            (at, rest) = (at + count as u64, later);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Worlds by chance: how many kernels, on what wires, and what programs do.
+
+use crate::random::Random;
+use crate::traffic::Conversation;
+use crate::world::{HostId, World};
+use rumpkit::net::wire::Wire;
+use rumpnet_lossy::impairment::{Chance, Impairment, Rate};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+/// Virtual time after which a world is given up.
+const PATIENCE: Duration = Duration::from_secs(4 * 3600);
+/// How long each stretch is in which a link may be down.
+const STRETCH: u64 = 40;
+
+/// A world and its programs.
+pub struct Scenario {
+    /// The world.
+    pub world: World,
+    conversations: Vec<Conversation>,
+    /// Who jumps when, and how far.
+    jumps: Vec<(Duration, HostId, Duration)>,
+}
+
+impl Scenario {
+    /// Two to five kernels on one wire, or in a row with routers between, and up to six connections among them.
+    pub fn draw(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let mut world = World::new(seed);
+        let count = random.within(2..6) as u8;
+        let wire = Wire::new();
+        let hosts: Vec<HostId> = (0..count).map(|_| world.add_host()).collect();
+        for (number, host) in (1..).zip(&hosts) {
+            let address = format!("10.0.0.{number}/24").parse().expect("an address");
+            world.plug(*host, &wire, address, impairment(&mut random));
+        }
+        let conversations = (0..random.within(1..7))
+            .map(|number| {
+                let from = random.within(0..count.into()) as usize;
+                let to = (from + random.within(1..count.into()) as usize) % hosts.len();
+                let address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, to as u8 + 1));
+                let lengths = (length(&mut random), length(&mut random));
+                let address = SocketAddr::new(address, 1024 + number as u16);
+                Conversation::new(&world, (hosts[from], hosts[to]), address, random.number(), lengths)
+            })
+            .collect();
+        let jump = |host: &HostId| {
+            let at = Duration::from_millis(random.within(0..60_000));
+            let ahead = Duration::from_secs(random.within(1..3600));
+            random.one_in(4).then_some((at, *host, ahead))
+        };
+        let jumps = hosts.iter().filter_map(jump).collect();
+        Self { world, conversations, jumps }
+    }
+
+    /// Lets all programs run to their end. Errors: what went wrong in which conversation.
+    pub fn run(&mut self) -> Result<(), String> {
+        while self.conversations.iter().any(|conversation| !conversation.is_done()) {
+            for (number, conversation) in self.conversations.iter_mut().enumerate() {
+                conversation.work(&self.world).map_err(|what| self.world.told(number, &what))?;
+            }
+            if self.world.now() > PATIENCE {
+                return Err(self.world.told(0, "not done in time"));
+            }
+            let next = self.jumps.iter().map(|(at, ..)| at.saturating_sub(self.world.now())).min();
+            self.world.pass(next.unwrap_or(Duration::MAX).min(Duration::from_secs(1)));
+            let now = self.world.now();
+            let (due, later): (Vec<_>, Vec<_>) = self.jumps.drain(..).partition(|(at, ..)| *at <= now);
+            self.jumps = later;
+            due.into_iter().for_each(|(_, host, ahead)| self.world.jump(host, ahead));
+        }
+        Ok(())
+    }
+}
+
+fn length(random: &mut Random) -> u64 {
+    match random.within(0..8) {
+        0 => 0,
+        1 => random.within(1..10),
+        2..=5 => random.within(10..20_000),
+        _ => random.within(20_000..120_000),
+    }
+}
+
+/// What is wrong with what a kernel sends.
+fn impairment(random: &mut Random) -> Impairment {
+    let mut chance = |most: u64| match random.within(0..3) {
+        0 => Chance::default(),
+        _ => Chance::per_million(random.within(0..most * 10_000 + 1) as u32),
+    };
+    let [loss, corruption, duplication, reordering] = [30, 3, 20, 30].map(&mut chance);
+    let millis = |random: &mut Random, most: u64| Duration::from_millis(random.within(0..most + 1));
+    let rate = random.one_in(2).then(|| Rate {
+        bits_per_second: random.within(200_000..100_000_000),
+        queue_bytes: random.within(8_000..200_000),
+    });
+    let down = if random.one_in(3) {
+        (0..random.within(1..4))
+            .map(|number| {
+                let begin = Duration::from_secs(number * STRETCH) + millis(random, 20_000);
+                begin..begin + millis(random, 15_000)
+            })
+            .collect()
+    } else {
+        Vec::new()
+    };
+    Impairment {
+        down,
+        black_hole: None,
+        loss,
+        corruption,
+        duplication,
+        rate,
+        delay: millis(random, 150),
+        jitter: millis(random, 40),
+        reordering,
+        held_back: millis(random, 60),
+    }
+}

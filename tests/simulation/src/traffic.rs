@@ -1,0 +1,201 @@
+//! What programs do: connections that carry bytes both ways, each byte known to who reads it.
+
+use crate::random::Random;
+use crate::world::{HostId, World};
+use rumpkit::net::{TcpListener, TcpStream, errno};
+use rumpkit::{AddressFamily, Errno, OpenFlags, PollEvents, PollFd, Process, SocketAddress, SocketType};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::time::Duration;
+
+/// Bytes of one call.
+const CHUNK: usize = 16 << 10;
+
+/// One side of a connection: it sends a stream, and checks the one that comes.
+struct Side {
+    stream: TcpStream,
+    sends: Stream,
+    receives: Stream,
+    has_ended: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Stream {
+    seed: u64,
+    length: u64,
+    done: u64,
+}
+
+impl Side {
+    fn new(stream: TcpStream, sends: Stream, receives: Stream) -> Self {
+        Self { stream, sends, receives, has_ended: false }
+    }
+
+    fn is_done(&self) -> bool {
+        self.sends.done > self.sends.length && self.has_ended
+    }
+
+    /// Sends and receives what there is room for. Errors: what went wrong.
+    fn work(&mut self) -> Result<(), String> {
+        let mut bytes = [0; CHUNK];
+        while self.sends.done < self.sends.length {
+            let count = (self.sends.length - self.sends.done).min(CHUNK as u64) as usize;
+            Random::fill_stream(self.sends.seed, self.sends.done, &mut bytes[..count]);
+            match self.stream.write(&bytes[..count]) {
+                Ok(sent) => self.sends.done += sent as u64,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(format!("sent {} of {}: {error}", self.sends.done, self.sends.length)),
+            }
+        }
+        if self.sends.done == self.sends.length {
+            self.stream.shutdown(Shutdown::Write).map_err(|error| format!("shutdown: {error}"))?;
+            self.sends.done += 1;
+        }
+        while !self.has_ended {
+            match self.stream.read(&mut bytes) {
+                Ok(0) if self.receives.done < self.receives.length => {
+                    return Err(format!("ended after {} of {}", self.receives.done, self.receives.length));
+                }
+                Ok(0) => self.has_ended = true,
+                Ok(count) => self.check(&bytes[..count])?,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => {
+                    let Stream { done, length, .. } = self.receives;
+                    return Err(format!("received {done} of {length}: {error}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let mut expected = [0; CHUNK];
+        let expected = &mut expected[..bytes.len()];
+        Random::fill_stream(self.receives.seed, self.receives.done, expected);
+        if bytes != expected {
+            return Err(format!("other bytes than were sent, behind {}", self.receives.done));
+        }
+        self.receives.done += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+/// A connection, from before it is begun until both sides have read all.
+pub struct Conversation {
+    from: HostId,
+    address: SocketAddr,
+    listener: TcpListener,
+    to_server: Stream,
+    to_client: Stream,
+    begun: Option<TcpStream>,
+    client: Option<Side>,
+    server: Option<Side>,
+    /// When the client may try again, if it was told that there is nobody.
+    again_at: Duration,
+}
+
+impl Conversation {
+    /// A program at `to` waits at `address` for one at `from`; then they send each other so many bytes.
+    pub fn new(
+        world: &World,
+        (from, to): (HostId, HostId),
+        address: SocketAddr,
+        seed: u64,
+        (to_server, to_client): (u64, u64),
+    ) -> Self {
+        let listener = TcpListener::bind(world.process(to), address).expect("a port that nobody has");
+        listener.set_nonblocking(true).expect("an open socket");
+        let stream = |seed, length| Stream { seed, length, done: 0 };
+        Self {
+            from,
+            address,
+            listener,
+            to_server: stream(seed, to_server),
+            to_client: stream(!seed, to_client),
+            begun: None,
+            client: None,
+            server: None,
+            again_at: Duration::ZERO,
+        }
+    }
+
+    /// Whether both sides have sent and read all.
+    pub fn is_done(&self) -> bool {
+        [&self.client, &self.server].into_iter().all(|side| side.as_ref().is_some_and(Side::is_done))
+    }
+
+    /// Bytes that the server has read.
+    pub fn received(&self) -> u64 {
+        self.server.as_ref().map_or(0, |side| side.receives.done)
+    }
+
+    /// Does what can be done now. Errors: what went wrong.
+    pub fn work(&mut self, world: &World) -> Result<(), String> {
+        if self.client.is_none() {
+            self.connect(world)?;
+        }
+        if self.server.is_none() {
+            match self.listener.accept() {
+                Ok((stream, _)) => {
+                    stream.set_nonblocking(true).map_err(|error| error.to_string())?;
+                    self.server = Some(Side::new(stream, self.to_client, self.to_server));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(format!("accept: {error}")),
+            }
+        }
+        for (name, side) in [("client", &mut self.client), ("server", &mut self.server)] {
+            if let Some(side) = side.as_mut().filter(|side| !side.is_done()) {
+                side.work().map_err(|what| format!("{name} {what}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins, and sees what became of it. Who is not heard tries again.
+    fn connect(&mut self, world: &World) -> Result<(), String> {
+        let process = world.process(self.from);
+        let Some(stream) = self.begun.take() else {
+            if world.now() >= self.again_at {
+                self.begun = Some(begin(process, self.address)?);
+            }
+            return Ok(());
+        };
+        match outcome(process, &stream)? {
+            None => self.begun = Some(stream),
+            Some(Ok(())) => self.client = Some(Side::new(stream, self.to_server, self.to_client)),
+            Some(Err(Errno::ETIMEDOUT | Errno::EHOSTUNREACH)) => {
+                self.again_at = world.now() + Duration::from_secs(1);
+            }
+            Some(Err(errno)) => return Err(format!("connect: {errno:?}")),
+        }
+        Ok(())
+    }
+}
+
+fn begin(process: &Process, address: SocketAddr) -> Result<TcpStream, String> {
+    let (family, name) = match address {
+        SocketAddr::V4(address) => (AddressFamily::Inet, SocketAddress::Inet(address)),
+        SocketAddr::V6(address) => (AddressFamily::Inet6, SocketAddress::Inet6(address)),
+    };
+    let fd = process.socket(family, SocketType::Stream, 0, OpenFlags::NONBLOCK).map_err(|error| error.to_string())?;
+    let stream = TcpStream::from_fd(process, fd);
+    match process.connect(fd, &name) {
+        Ok(()) => Ok(stream),
+        Err(error) if error.errno == Errno::EINPROGRESS => Ok(stream),
+        Err(error) => Err(format!("connect: {error}")),
+    }
+}
+
+/// None while it is not decided.
+fn outcome(process: &Process, stream: &TcpStream) -> Result<Option<Result<(), Errno>>, String> {
+    let mut waits = [PollFd::new(stream.as_fd(), PollEvents::OUT)];
+    process.poll(&mut waits, Some(Duration::ZERO)).map_err(|error| error.to_string())?;
+    if waits[0].revents.is_empty() {
+        return Ok(None);
+    }
+    match stream.take_error().map_err(|error| error.to_string())? {
+        None => Ok(Some(Ok(()))),
+        Some(error) => errno(&error).map(|errno| Some(Err(errno))).ok_or_else(|| error.to_string()),
+    }
+}

@@ -1,0 +1,119 @@
+//! Kernels, wires, and the time that passes for all of them.
+//!
+//! Each kernel has a clock of its own, which may jump ([`World::jump`]); the wires have another one.
+
+use rump_host_sim::SimHost;
+use rumpkit::net::wire::Wire;
+use rumpkit::net::{Interface, InterfaceAddress};
+use rumpkit::{Kernel, Process};
+use rumpnet_lossy::impairment::Impairment;
+use rumpnet_lossy::{Both, Lossy};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Rounds at one instant; more of them mean that somebody keeps somebody busy for ever.
+const MOST_ROUNDS: usize = 100_000;
+
+/// See the module.
+pub struct World {
+    seed: u64,
+    /// The clock of the wires, and of whoever looks at this world.
+    time: Arc<SimHost>,
+    hosts: Vec<Host>,
+    links: Vec<Arc<Lossy>>,
+    began: Duration,
+}
+
+struct Host {
+    clock: Arc<SimHost>,
+    kernel: Kernel,
+    process: Process,
+}
+
+/// A kernel of a world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostId(usize);
+
+impl World {
+    /// An empty one.
+    pub fn new(seed: u64) -> Self {
+        let time = SimHost::new(seed);
+        let began = rumpkit::hyper::Clock::monotonic(&*time);
+        Self { seed, time, hosts: Vec::new(), links: Vec::new(), began }
+    }
+
+    /// How long it has lasted.
+    pub fn now(&self) -> Duration {
+        rumpkit::hyper::Clock::monotonic(&*self.time) - self.began
+    }
+
+    /// Boots another kernel.
+    pub fn add_host(&mut self) -> HostId {
+        let clock = SimHost::new(self.seed ^ (self.hosts.len() as u64 + 1) << 32);
+        let components = rumpkit::components().into_iter();
+        let builder = components.fold(Kernel::builder(clock.clone()), |builder, component| builder.component(component));
+        let kernel = builder.boot().expect("a kernel boots");
+        let process = kernel.process();
+        self.hosts.push(Host { clock, kernel, process });
+        HostId(self.hosts.len() - 1)
+    }
+
+    /// A kernel.
+    pub fn kernel(&self, id: HostId) -> &Kernel {
+        &self.hosts[id.0].kernel
+    }
+
+    /// A process of it.
+    pub fn process(&self, id: HostId) -> &Process {
+        &self.hosts[id.0].process
+    }
+
+    /// Plugs a kernel into a wire. What it sends meets `impairment`.
+    pub fn plug(&mut self, id: HostId, wire: &Wire, address: InterfaceAddress, impairment: Impairment) {
+        let number = self.links.len() as u64;
+        let both = Both { outgoing: impairment, incoming: Impairment::default() };
+        let link = Lossy::new(self.time.clone(), wire.end(), self.seed.wrapping_add(number << 8), both);
+        let interface = Interface::attach(self.kernel(id), &format!("sim{number}"), link.clone());
+        let interface = interface.expect("a name that nobody has");
+        interface.up().expect("it is there");
+        interface.add_address(address).expect("an address that nobody has");
+        self.links.push(link);
+    }
+
+    /// The clock of a kernel jumps ahead, as when its machine slept.
+    pub fn jump(&mut self, id: HostId, ahead: Duration) {
+        self.hosts[id.0].clock.advance(ahead);
+    }
+
+    /// Lets time pass until the next event, but not more than `most`. Answers whether there is one.
+    pub fn pass(&mut self, most: Duration) -> bool {
+        for _ in 0..MOST_ROUNDS {
+            match self.next_event() {
+                Some(Duration::ZERO) => {}
+                next => {
+                    let step = next.unwrap_or(most).min(most);
+                    self.time.advance(step);
+                    self.hosts.iter().for_each(|host| host.clock.advance(step));
+                    return next.is_some();
+                }
+            }
+        }
+        panic!("seed {}: no end of events at {:?}", self.seed, self.now());
+    }
+
+    /// What went wrong, and where to find it again.
+    pub fn told(&self, number: usize, what: &str) -> String {
+        format!("seed {}, after {:?}, connection {number}: {what}", self.seed, self.now())
+    }
+
+    /// Does what is due; how long it is to the next event.
+    fn next_event(&self) -> Option<Duration> {
+        let left = |clock: &SimHost, deadline: Option<Duration>| {
+            deadline.map(|deadline| deadline.saturating_sub(rumpkit::hyper::Clock::monotonic(clock)))
+        };
+        let of_hosts = self.hosts.iter().filter_map(|host| left(&host.clock, host.kernel.poll_network())).min();
+        // Those come last: what a kernel sends is on its way now.
+        let of_links = self.links.iter().filter_map(|link| left(&self.time, link.poll())).min();
+        of_hosts.into_iter().chain(of_links).min()
+    }
+}
