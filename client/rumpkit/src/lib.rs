@@ -20,11 +20,13 @@ pub use rump_abi::{
     AddressFamily, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType, event, sockopt,
 };
 pub use rump_dev as dev;
-pub use rump_host_posix::PosixHost;
+pub use rump_host_posix::{PosixHost, tun};
 pub use rump_hyper as hyper;
 pub use rump_kern::*;
 pub use rump_kpi as kpi;
 pub use rump_kpi::{KError, KResult};
+pub use rumpnet_lossy as lossy;
+pub use rumpnet_virtif as virtif;
 
 /// Every component that this library links: file systems, partition schemes and protocols.
 pub fn components() -> Vec<kpi::Component> {

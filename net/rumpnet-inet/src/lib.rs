@@ -4,7 +4,8 @@
 //! devices, and the translation to rump-kpi.
 //!
 //! # Locks
-//! One lock for a stack. It is held neither while a device sends nor while somebody is woken.
+//! One lock for a stack, under which that of what waits for devices is taken. None is held while a device sends or while
+//! somebody is woken.
 #![no_std]
 #![forbid(unsafe_code)]
 

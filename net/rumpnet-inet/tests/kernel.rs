@@ -4,9 +4,12 @@ use core::net::{Ipv4Addr, SocketAddrV4};
 use core::time::Duration;
 use rump_host_posix::PosixHost;
 use rump_kern::{Fd, Kernel, PollFd, Process};
+use rump_kpi::device::{DeviceInfo, Medium, NetworkDevice, Offloads, Receiver};
+use rump_kpi::packet::Packet;
 use rump_kpi::{
-    AddressFamily, Errno, MessageFlags, OpenFlags, PollEvents, Shutdown, SocketAddress, SocketType,
+    AddressFamily, Errno, KResult, MessageFlags, OpenFlags, PollEvents, Shutdown, SocketAddress, SocketType,
 };
+use std::sync::{Arc, Mutex};
 
 const NONE: MessageFlags = MessageFlags::empty();
 
@@ -158,4 +161,58 @@ fn a_connection_to_nowhere_times_out_by_the_thread_of_the_kernel() {
     let mut buffer = [0; 11];
     assert_eq!(process.recv(server, &mut buffer, MessageFlags::WAITALL).unwrap(), 11);
     assert_eq!(&buffer, b"firstsecond");
+}
+
+/// A tunnel that notes which packets it is sent, and takes its time.
+#[derive(Default)]
+struct Tunnel(Mutex<Vec<u16>>);
+
+impl NetworkDevice for Tunnel {
+    fn info(&self) -> DeviceInfo {
+        DeviceInfo { medium: Medium::Ip, mtu: 1500, offloads: Offloads::empty() }
+    }
+
+    fn send(&self, packets: &mut Vec<Packet>) -> KResult<()> {
+        for packet in packets.drain(..) {
+            std::thread::yield_now();
+            let header = packet.to_vec();
+            self.0.lock().unwrap().push(u16::from_be_bytes([header[4], header[5]]));
+        }
+        Ok(())
+    }
+
+    fn start(&self, _receiver: Arc<dyn Receiver>) -> KResult<()> {
+        Ok(())
+    }
+
+    fn stop(&self) {}
+}
+
+#[test]
+fn packets_of_many_threads_leave_in_the_order_in_which_they_were_made() {
+    let kernel = kernel();
+    let domain = kernel.protocols(AddressFamily::Inet).unwrap();
+    let (network, tunnel) = (domain.network().unwrap(), Arc::new(Tunnel::default()));
+    let number = network.attach("tun0", tunnel.clone()).unwrap();
+    network.set_up(number, true).unwrap();
+    network.add_address(number, Ipv4Addr::new(192, 0, 2, 1).into(), 24).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let process = kernel.process();
+            scope.spawn(move || {
+                let fd = socket(&process, SocketType::Datagram);
+                let to = SocketAddress::Inet(SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 2), 9));
+                for _ in 0..1000 {
+                    process.sendto(fd, b"x", NONE, &to).unwrap();
+                }
+            });
+        }
+    });
+    let patience = std::time::Instant::now() + Duration::from_secs(20);
+    while tunnel.0.lock().unwrap().len() < 4000 {
+        assert!(std::time::Instant::now() < patience, "{} packets", tunnel.0.lock().unwrap().len());
+        std::thread::yield_now();
+    }
+    let sent = tunnel.0.lock().unwrap().clone();
+    assert!(sent.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1)), "{sent:?}");
 }

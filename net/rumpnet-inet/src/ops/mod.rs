@@ -41,6 +41,7 @@ impl ProtocolFamily for Inet {
         Ok(Arc::new(InetDomain {
             shared: Arc::new(Shared {
                 stack: Mutex::new(Stack::new(u64::from_le_bytes(seed))),
+                outbox: Mutex::default(),
                 devices: RwLock::default(),
                 environment: environment.clone(),
                 deadline: AtomicU64::new(NEVER),
@@ -49,9 +50,31 @@ impl ProtocolFamily for Inet {
     }
 }
 
+/// Packets that wait for a device, when more are lost.
+const MOST_WAITING: usize = 16_384;
+/// How often one thread sends what others made meanwhile, before it leaves that to the kernel's.
+const MOST_ROUNDS: usize = 64;
+
+/// What the stack made and no device has yet, in order. One thread at a time sends, so that it stays in order: out of it,
+/// segments of TCP look lost.
+#[derive(Default)]
+struct Outbox {
+    packets: Vec<(InterfaceId, Packet)>,
+    is_busy: bool,
+}
+
+impl Outbox {
+    fn add(&mut self, mut packets: Vec<(InterfaceId, Packet)>) {
+        packets.truncate(MOST_WAITING.saturating_sub(self.packets.len()));
+        self.packets.append(&mut packets);
+    }
+}
+
 /// What sockets, devices and the kernel share.
 struct Shared {
     stack: Mutex<Stack>,
+    /// Taken under that of the stack; a leaf.
+    outbox: Mutex<Outbox>,
     devices: RwLock<BTreeMap<InterfaceId, Arc<dyn NetworkDevice>>>,
     environment: NetEnvironment,
     /// When the kernel polls next, in nanoseconds.
@@ -61,12 +84,19 @@ struct Shared {
 impl Shared {
     /// Does something with the stack; sends what comes of it, and wakes who waited for it.
     fn drive<T>(&self, call: impl FnOnce(&mut Stack, Instant) -> T) -> T {
-        let (answer, sent, changed, deadline) = {
+        let (answer, has_sent, changed, deadline) = {
             let mut stack = self.stack.lock();
             let answer = call(&mut stack, (self.environment.monotonic)());
-            (answer, stack.take_sent(), stack.take_changed(), stack.next_deadline())
+            let sent = stack.take_sent();
+            let has_sent = !sent.is_empty();
+            if has_sent {
+                self.outbox.lock().add(sent);
+            }
+            (answer, has_sent, stack.take_changed(), stack.next_deadline())
         };
-        self.transmit(sent);
+        if has_sent {
+            self.transmit();
+        }
         changed.iter().for_each(|waiters| waiters.wake());
         let deadline = deadline.map_or(NEVER, |deadline| deadline.as_nanos() as u64);
         if deadline < self.deadline.load(Ordering::Acquire) {
@@ -75,7 +105,29 @@ impl Shared {
         answer
     }
 
-    fn transmit(&self, sent: Vec<(InterfaceId, Packet)>) {
+    /// Sends what waits, unless another thread does: that sees what came meanwhile.
+    fn transmit(&self) {
+        let mut is_mine = false;
+        for round in 0..=MOST_ROUNDS {
+            let packets = {
+                let mut outbox = self.outbox.lock();
+                if outbox.is_busy && !is_mine {
+                    return;
+                }
+                is_mine = !outbox.packets.is_empty() && round < MOST_ROUNDS;
+                outbox.is_busy = is_mine;
+                match is_mine {
+                    true => core::mem::take(&mut outbox.packets),
+                    false if outbox.packets.is_empty() => return,
+                    false => break,
+                }
+            };
+            self.hand_to_devices(packets);
+        }
+        (self.environment.poll_soon)();
+    }
+
+    fn hand_to_devices(&self, sent: Vec<(InterfaceId, Packet)>) {
         let mut by_device: BTreeMap<InterfaceId, Vec<Packet>> = BTreeMap::new();
         for (id, packet) in sent {
             by_device.entry(id).or_default().push(packet);
@@ -170,6 +222,7 @@ impl Domain for InetDomain {
             stack.poll(now);
             stack.next_deadline()
         });
+        self.shared.transmit();
         let nanos = deadline.map_or(NEVER, |deadline| deadline.as_nanos() as u64);
         self.shared.deadline.store(nanos, Ordering::Release);
         deadline

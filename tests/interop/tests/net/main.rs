@@ -1,0 +1,68 @@
+//! TCP/IP against the Linux stack: a kernel of ours at one end of a tap, Linux in a network namespace at the other.
+//!
+//! The namespace lives as long as a process that this program holds, and is gone with it, however it ends. What passes a
+//! tap without offload is captured, and tshark finds nothing malformed in it and no wrong checksum.
+#![forbid(unsafe_code)]
+
+mod many;
+mod namespace;
+mod opening;
+mod ping;
+mod refused;
+mod site;
+mod streams;
+mod trace;
+
+use interop::Check;
+use interop::program::lacks;
+use interop::suite::Suite;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// No test takes longer.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+type Test = (&'static str, fn() -> Check);
+
+const TESTS: &[Test] = &[
+    ("a_tap_is_opened_by_whom_it_is_for", opening::by_whom_it_is_for),
+    ("what_is_missing_is_named", opening::what_is_missing),
+    ("linux_pings_us_with_any_size", ping::of_us),
+    ("linux_pings_us_through_a_tunnel", ping::through_a_tunnel),
+    ("we_ping_linux_with_any_size", ping::of_linux),
+    ("packets_that_must_not_be_cut_are_not", ping::uncut),
+    ("streams_are_the_same_at_the_other_end", streams::plain),
+    ("streams_are_the_same_with_all_offloads", streams::offloaded),
+    ("streams_survive_a_bad_wire", streams::impaired),
+    ("half_of_a_connection_is_closed", streams::half_closed),
+    ("who_connects_to_nobody_is_refused", refused::streams),
+    ("datagrams_to_nobody_are_refused", refused::datagrams),
+    ("what_was_not_read_resets", refused::unread),
+    ("five_thousand_connections_at_once", many::at_once),
+    ("a_trace_that_is_damaged_is_seen", trace::damaged),
+];
+
+fn main() {
+    let lacking = lacks(&["unshare", "nsenter", "ip", "ping", "tshark"]).or_else(namespace::lacks);
+    let mut suite = Suite::default();
+    for &(name, test) in TESTS {
+        suite.add(name, lacking, move || within(test));
+    }
+    suite.run()
+}
+
+/// Runs a test to its end, or says that it did not end: its thread is then left behind.
+fn within(test: fn() -> Check) -> Check {
+    let (done, result) = mpsc::channel();
+    let running = thread::spawn(move || {
+        let outcome = test();
+        let _ = done.send(());
+        outcome
+    });
+    match result.recv_timeout(PATIENCE) {
+        Err(mpsc::RecvTimeoutError::Timeout) => Err(format!("not done within {PATIENCE:?}")),
+        // It ended, by a panic perhaps.
+        _ => running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+    }
+}
