@@ -121,6 +121,8 @@ pub const TCP_NODELAY: i32 = 1;
 pub const TCP_MAXSEG: i32 = 2;
 /// How many seconds a connection is silent before it is looked after.
 pub const TCP_KEEPIDLE: i32 = 3;
+/// What is known of a connection: `struct tcp_info` ([`TcpInfo`](crate::TcpInfo)); cannot be set.
+pub const TCP_INFO: i32 = 9;
 
 /// Who was on the other side when it was connected (`SO_PEERCRED` of Linux).
 pub const LOCAL_PEEREID: i32 = 3;

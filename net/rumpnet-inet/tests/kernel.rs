@@ -6,8 +6,11 @@ use rump_host_posix::PosixHost;
 use rump_kern::{Fd, Kernel, PollFd, Process};
 use rump_kpi::device::{DeviceInfo, Medium, NetworkDevice, Offloads, Receiver};
 use rump_kpi::packet::Packet;
+use rump_kpi::socket::OptionValue;
+use rump_kpi::sockopt::{IPPROTO_TCP, TCP_INFO};
 use rump_kpi::{
     AddressFamily, Errno, KResult, MessageFlags, OpenFlags, PollEvents, Shutdown, SocketAddress, SocketType,
+    TcpInfo, TcpOptions, TcpState,
 };
 use std::sync::{Arc, Mutex};
 
@@ -215,4 +218,33 @@ fn packets_of_many_threads_leave_in_the_order_in_which_they_were_made() {
     }
     let sent = tunnel.0.lock().unwrap().clone();
     assert!(sent.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1)), "{sent:?}");
+}
+
+#[test]
+fn what_is_known_of_a_connection_can_be_asked_for() {
+    let kernel = kernel();
+    let process = kernel.process();
+    let service = listener(&process, 80);
+    let client = socket(&process, SocketType::Stream);
+    let info = |fd| match process.getsockopt(fd, IPPROTO_TCP, TCP_INFO).unwrap() {
+        OptionValue::Bytes(bytes) => TcpInfo::from_bytes(&bytes).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((info(client).state, info(service).state), (TcpState::Closed, TcpState::Listen));
+    process.connect(client, &at(80)).unwrap();
+    let (server, _) = process.accept(service).unwrap();
+    send_all(&process, client, &content(1, 100_000));
+    let mut buffer = vec![0; 100_000];
+    assert_eq!(process.recv(server, &mut buffer, MessageFlags::WAITALL).unwrap(), 100_000);
+    process.send(server, b"done", NONE).unwrap();
+    assert_eq!(process.recv(client, &mut buffer, NONE).unwrap(), 4);
+    let (sender, receiver) = (info(client), info(server));
+    assert_eq!((sender.state, receiver.state), (TcpState::Established, TcpState::Established));
+    let agreed = TcpOptions::SACK | TcpOptions::TIMESTAMPS | TcpOptions::WSCALE;
+    assert!(sender.options.contains(agreed) && receiver.options.contains(agreed));
+    assert_eq!((sender.bytes_sent, sender.bytes_acked, sender.bytes_received), (100_000, 100_000, 4));
+    assert_eq!((receiver.bytes_received, receiver.bytes_sent), (100_000, 4));
+    assert_eq!((sender.total_retrans, sender.unacked, sender.notsent_bytes), (0, 0, 0));
+    assert!(sender.segs_out >= 2 && sender.segs_in >= 2 && sender.snd_mss > 60_000);
+    assert_eq!(sender.snd_nxt, receiver.rcv_nxt);
 }

@@ -4,6 +4,7 @@ use crate::interface::InterfaceId;
 use crate::sockets::{SocketId, SocketOptions};
 use crate::stack::Stack;
 use crate::tcp::TcpId;
+use crate::time::Instant;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
@@ -13,7 +14,7 @@ use rump_kpi::sockopt::{
     IP_ADD_MEMBERSHIP, IP_DONTFRAG, IP_DROP_MEMBERSHIP, IP_MULTICAST_IF, IP_MULTICAST_LOOP, IP_MULTICAST_TTL,
     IP_RECVPKTINFO, IP_RECVTTL, IP_TOS, IP_TTL, IPPROTO_IP, IPPROTO_TCP, SO_BROADCAST, SO_DONTROUTE,
     SO_ERROR, SO_KEEPALIVE, SO_LINGER, SO_PROTOCOL, SO_RCVBUF, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF,
-    SOL_SOCKET, TCP_KEEPIDLE, TCP_MAXSEG, TCP_NODELAY,
+    SOL_SOCKET, TCP_INFO, TCP_KEEPIDLE, TCP_MAXSEG, TCP_NODELAY,
 };
 
 /// Which protocol an option is of.
@@ -144,7 +145,12 @@ pub fn set_stream(
 }
 
 /// What an option of a connection is. Errors: ENOPROTOOPT.
-pub fn find_stream(stack: &mut Stack, id: TcpId, (level, name): (Level, i32)) -> Result<OptionValue, Errno> {
+pub fn find_stream(
+    stack: &mut Stack,
+    now: Instant,
+    id: TcpId,
+    (level, name): (Level, i32),
+) -> Result<OptionValue, Errno> {
     let default = stack.settings.hop_limit;
     let pcb = stack.tcp.find_mut(id)?;
     let choices = &pcb.choices;
@@ -162,6 +168,7 @@ pub fn find_stream(stack: &mut Stack, id: TcpId, (level, name): (Level, i32)) ->
         (Level::Ip, IP_TOS) => choices.traffic_class.into(),
         (Level::Ip, IP_TTL) => choices.hop_limit.unwrap_or(default).into(),
         (Level::Tcp, TCP_NODELAY) => choices.no_delay.into(),
+        (Level::Tcp, TCP_INFO) => return Ok(OptionValue::Bytes(pcb.info(now).to_bytes())),
         (Level::Tcp, TCP_MAXSEG) => pcb.segment_bytes().into(),
         (Level::Tcp, TCP_KEEPIDLE) => choices.keep_alive.unwrap_or(KEEP_IDLE).as_secs() as i64,
         _ => return Err(Errno::ENOPROTOOPT),

@@ -117,7 +117,8 @@ impl Socket for Stream {
     }
 
     fn option(&self, level: i32, name: i32) -> KResult<OptionValue> {
-        self.look(|stack| options::find_stream(stack, self.id, (Level::of(level)?, name)))
+        let now = (self.shared.environment.monotonic)();
+        self.look(|stack| options::find_stream(stack, now, self.id, (Level::of(level)?, name)))
     }
 
     fn ready(&self) -> PollEvents {

@@ -472,9 +472,9 @@ impl Pcb {
         let send = &mut self.send;
         (send.initial, send.unacknowledged, send.next, send.highest) = (initial, initial, initial, initial);
         let mtu = mtu.min(MOST_BYTES as u32);
-        let ip_bytes = if self.remote.is_ipv4() { IP_BYTES } else { ipv6::HEADER_BYTES };
-        send.segment = mtu.saturating_sub((ip_bytes + tcp::HEADER_BYTES) as u32).max(64);
-        self.congestion = super::congestion::Congestion::new(send.segment);
+        let segment = mtu.saturating_sub(self.header_bytes()).max(64);
+        (self.send.segment, self.receive.segment) = (segment, segment);
+        self.congestion = super::congestion::Congestion::new(segment);
         self.receive.scale = super::output::scale_for(self.choices.receive_bytes);
         if self.state == State::SynSent {
             self.sack = true;
@@ -482,6 +482,12 @@ impl Pcb {
         } else {
             self.receive.scale = 0;
         }
+    }
+
+    /// Bytes of the headers of a segment without options.
+    pub(super) fn header_bytes(&self) -> u32 {
+        let ip_bytes = if self.remote.is_ipv4() { IP_BYTES } else { ipv6::HEADER_BYTES };
+        (ip_bytes + tcp::HEADER_BYTES) as u32
     }
 
     fn path_options(&self, remote: SocketAddr) -> Options {

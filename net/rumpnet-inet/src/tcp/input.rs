@@ -35,6 +35,7 @@ impl Pcb {
     /// Takes a segment, in any state but closed and listening.
     pub fn input(&mut self, now: Instant, segment: Segment, content: Packet) -> Effect {
         self.heard = now;
+        self.counts.note_received(now, content.len() as u32);
         if self.timers.keep_alive.is_some() {
             self.timers.keep_alive = self.choices.keep_alive.map(|after| now + after);
         }
@@ -146,6 +147,7 @@ impl Pcb {
         self.send.window = segment.window.into();
         self.send.largest_window = self.send.window;
         self.send.window_told = (segment.sequence, segment.acknowledgment);
+        self.receive.segment = self.segment_bytes_of(self.receive.segment);
     }
 
     fn enter_established(&mut self, now: Instant, segment: &Segment) {
@@ -254,6 +256,8 @@ impl Pcb {
         let count = acknowledged - before;
         let syn = u32::from(before == self.send.initial);
         self.outgoing.advance((count - syn) as usize);
+        self.counts.acknowledged_at = now;
+        self.counts.bytes_acknowledged += u64::from(count - syn);
         self.send.unacknowledged = acknowledged;
         self.send.next = self.send.next.max(acknowledged);
         self.measure(now, segment);
@@ -368,6 +372,9 @@ impl Pcb {
         }
         if length == 0 {
             return false;
+        }
+        if place > self.incoming.next() as i64 {
+            self.counts.out_of_order = self.counts.out_of_order.wrapping_add(1);
         }
         let mut content = content;
         // What lies behind the window is not taken, nor what lies behind a FIN.

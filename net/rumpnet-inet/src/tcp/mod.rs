@@ -6,6 +6,7 @@
 
 mod calls;
 mod congestion;
+mod info;
 mod input;
 mod output;
 mod pcb;
@@ -16,6 +17,7 @@ mod seq;
 mod table;
 mod told;
 
+pub use info::Counts;
 pub use pcb::{Pcb, State};
 pub use seq::SeqNumber;
 pub use table::{Table, TcpId};

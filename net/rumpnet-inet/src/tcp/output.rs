@@ -11,7 +11,7 @@ use rump_kpi::packet::Packet;
 /// Bytes of a segment that a device or the loopback cuts, or does not need cut.
 const MOST_UNCUT: u32 = 64_000;
 /// What timestamps take of every segment.
-const TIMESTAMP_BYTES: u32 = 12;
+pub(super) const TIMESTAMP_BYTES: u32 = 12;
 
 /// A segment to send.
 pub struct Sending {
@@ -26,8 +26,13 @@ pub struct Sending {
 impl Pcb {
     /// Bytes of content in a segment.
     pub fn segment_bytes(&self) -> u32 {
+        self.segment_bytes_of(self.send.segment)
+    }
+
+    /// Bytes of content in a segment that has so many with its options.
+    pub fn segment_bytes_of(&self, segment: u32) -> u32 {
         let options = if self.timestamps.on { TIMESTAMP_BYTES } else { 0 };
-        self.send.segment.saturating_sub(options).max(1)
+        segment.saturating_sub(options).max(1)
     }
 
     /// Bytes of content in a segment that tells what lies behind gaps, too, if there are any.
@@ -108,6 +113,7 @@ impl Pcb {
         let content = self.outgoing.slice((at - self.first_byte()) as usize, length as usize);
         self.measuring = None;
         self.arm_retransmit(now);
+        self.counts.note_again(length, segment);
         Some(self.sending(now, at, Flags::ACK, content))
     }
 
@@ -158,6 +164,9 @@ impl Pcb {
         let mut flags = Flags::ACK;
         flags.set(Flags::PSH, takes_all && length > 0);
         flags.set(Flags::FIN, sends_fin);
+        if next.is_before(self.send.highest) {
+            self.counts.note_again(length, segment);
+        }
         let content = self.outgoing.slice((next - self.first_byte()) as usize, length as usize);
         let mut sending = self.sending(now, next, flags, content);
         sending.cut = (length > segment).then_some(segment as u16);
@@ -251,6 +260,8 @@ impl Pcb {
             timestamps: self.timestamps.on.then(|| (clock(now), self.timestamps.recent)),
             ..Options::default()
         };
+        let content_bytes = content.iter().map(Bytes::len).sum::<usize>() as u32;
+        self.counts.note_sent(now, content_bytes, self.segment_bytes());
         let acknowledges = flags.contains(Flags::ACK);
         let window = if acknowledges { self.announce() } else { 0 };
         if acknowledges {
@@ -284,6 +295,7 @@ impl Pcb {
         } else {
             told
         };
+        self.counts.zero_windows += u32::from(window == 0);
         let scaled = (window >> self.receive.scale).min(u16::MAX.into());
         self.receive.advertised = self.receive.next + (scaled << self.receive.scale);
         scaled as u16

@@ -1,6 +1,7 @@
 //! A connection: what RFC 9293, section 3.3.1, calls the transmission control block, and what it became since.
 
 use super::congestion::Congestion;
+use super::info::Counts;
 use super::receive_buffer::ReceiveBuffer;
 use super::rtt::Rtt;
 use super::send_buffer::SendBuffer;
@@ -104,6 +105,8 @@ pub struct Receive {
     pub advertised: SeqNumber,
     /// By how many bits our windows are shifted.
     pub scale: u8,
+    /// Longest content of a segment that the other side may send.
+    pub segment: u32,
     /// Where the other side's FIN is, in the count of the buffer.
     pub end: Option<u64>,
     /// Bytes that came since the last acknowledgement.
@@ -264,6 +267,8 @@ pub struct Pcb {
     pub is_deaf: bool,
     /// When the last segment came.
     pub heard: Instant,
+    /// What is counted for it.
+    pub counts: Counts,
     /// Those who wait.
     pub waiters: Arc<WaitQueue>,
 }
@@ -298,6 +303,7 @@ impl Pcb {
             is_held: true,
             is_deaf: false,
             heard: Instant::ZERO,
+            counts: Counts::default(),
             waiters: Arc::default(),
         }
     }

@@ -63,6 +63,11 @@ impl Rtt {
         self.backoff
     }
 
+    /// How much it varies.
+    pub fn variation(&self) -> Duration {
+        self.variation
+    }
+
     /// The mean.
     pub fn smoothed(&self) -> Option<Duration> {
         self.smoothed
