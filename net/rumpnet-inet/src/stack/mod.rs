@@ -29,7 +29,7 @@ use crate::reassembly::{FragmentV6, Reassembly};
 use crate::route::RoutingTable;
 use crate::routers::Routers;
 use crate::sockets::{Random, Sockets};
-use crate::tcp::Table;
+use crate::tcp::{Sending, Table};
 use crate::time::Instant;
 use crate::wire::Malformed;
 use crate::wire::ipv4::Ipv4;
@@ -83,6 +83,8 @@ pub struct Settings {
     pub claims_v6: u8,
     /// The same of IPv4.
     pub claims_v4: u8,
+    /// Of TCP.
+    pub tcp: crate::tcp::Settings,
 }
 
 impl Default for Settings {
@@ -100,6 +102,7 @@ impl Default for Settings {
             identifiers: Identifiers::Hardware,
             claims_v6: 1,
             claims_v4: 0,
+            tcp: crate::tcp::Settings::default(),
         }
     }
 }
@@ -149,6 +152,8 @@ pub struct Stack {
     reassembly: Reassembly<Ipv4>,
     reassembly_v6: Reassembly<FragmentV6>,
     limit: Limit,
+    /// Segments that are being sent, so that no call allocates for them.
+    pub(crate) outbox: Vec<Sending>,
     /// Packets to itself, and the interface that they come in by.
     looped: VecDeque<(InterfaceId, Packet)>,
     /// They are being taken in.
@@ -181,6 +186,7 @@ impl Stack {
             reassembly: Reassembly::default(),
             reassembly_v6: Reassembly::default(),
             limit: Limit::default(),
+            outbox: Vec::new(),
             looped: VecDeque::new(),
             is_looping: false,
             sent: Vec::new(),
@@ -300,6 +306,7 @@ impl Stack {
         }
     }
 
+<<<<<<< HEAD
     /// Takes in what it sent to itself, from a queue, not by recursion. What that brings about is taken in as well, to a
     /// bound: two sockets may keep each other busy for ever.
     pub(crate) fn loop_back(&mut self, now: Instant) {
@@ -310,6 +317,18 @@ impl Stack {
             let Some((id, packet)) = self.looped.pop_front() else { break };
             self.input_looped(now, id, packet);
         }
+=======
+    /// Takes in what it sent to itself. What that brings about is taken in as well, to a bound: two sockets may keep each
+    /// other busy for ever.
+    fn loop_back(&mut self, now: Instant) {
+        if core::mem::replace(&mut self.is_looping, true) {
+            return;
+        }
+        for _ in 0..MOST_LOOPED {
+            let Some(packet) = self.looped.pop_front() else { break };
+            self.input(now, LOOPBACK, packet);
+        }
+>>>>>>> 216f64e (inet: TCP finds losses by time, grows by CUBIC, and answers floods with cookies)
         self.is_looping = false;
     }
 }

@@ -1,7 +1,7 @@
 //! What can be told of a connection (`TCP_INFO`), and what is counted for it.
 
-use super::output::TIMESTAMP_BYTES;
 use super::pcb::{DELAYED_ACK, Pcb, State};
+use super::recovery::{DUPLICATES, Phase};
 use crate::time::Instant;
 use core::time::Duration;
 use rump_kpi::{TcpCaState, TcpInfo, TcpOptions, TcpState};
@@ -23,6 +23,12 @@ pub struct Counts {
     pub out_of_order: u32,
     /// How often no room was told.
     pub zero_windows: u32,
+    /// Segments that arrived, as far as was told.
+    pub delivered: u32,
+    /// Acknowledgements that said that the network is crowded.
+    pub delivered_crowded: u32,
+    /// Acknowledgements that said that something came twice.
+    pub twice: u32,
     /// Windows that were asked for since the last answer.
     pub probes: u8,
     /// Bytes that were sent, again or not.
@@ -111,7 +117,9 @@ impl Pcb {
             snd_mss: segment,
             rcv_mss: self.receive.segment,
             unacked: segments(self.flight()),
-            sacked: segments(self.recovery.held.iter().map(|(begin, end)| *end - *begin).sum()),
+            sacked: segments(self.scoreboard.held_bytes()),
+            lost: segments(self.scoreboard.lost_bytes()),
+            retrans: segments(self.scoreboard.again_bytes()),
             total_retrans: counts.again,
             last_data_sent: since(counts.sent_at),
             last_data_recv: since(counts.received_at),
@@ -121,8 +129,14 @@ impl Pcb {
             rttvar: micros(rtt.variation()),
             snd_ssthresh_bytes: self.congestion.threshold(),
             snd_cwnd_bytes: self.congestion.window(),
-            advmss: self.receive.segment + if self.timestamps.on { TIMESTAMP_BYTES } else { 0 },
-            reordering: 3,
+            advmss: self.receive.offered_segment,
+            reordering: segments(self.rack.most_disorder()).max(DUPLICATES),
+            reord_seen: self.rack.disorders(),
+            min_rtt: self.rack.shortest().map_or(0, micros),
+            rcv_rtt: self.rate.rtt().map_or(0, micros),
+            delivered: counts.delivered,
+            delivered_ce: counts.delivered_crowded,
+            dsack_dups: counts.twice,
             rcv_space: self.choices.receive_bytes as u32,
             snd_wnd: self.send.window,
             snd_nxt: self.send.next.0,
@@ -147,15 +161,17 @@ impl Pcb {
         options.set(TcpOptions::TIMESTAMPS, self.timestamps.on);
         options.set(TcpOptions::SACK, self.sack);
         options.set(TcpOptions::WSCALE, self.receive.scale > 0);
+        options.set(TcpOptions::ECN, self.ecn.on);
         options
     }
 
     fn ca_state(&self) -> TcpCaState {
-        match self.recovery.until {
-            Some(_) => TcpCaState::Recovery,
-            None if self.rtt.backoff() > 0 => TcpCaState::Loss,
-            None if self.recovery.duplicates > 0 => TcpCaState::Disorder,
-            None => TcpCaState::Open,
+        match self.recovery.phase {
+            Phase::Recovery => TcpCaState::Recovery,
+            Phase::Loss => TcpCaState::Loss,
+            Phase::Crowded => TcpCaState::Cwr,
+            Phase::Open if self.is_disordered() => TcpCaState::Disorder,
+            Phase::Open => TcpCaState::Open,
         }
     }
 }

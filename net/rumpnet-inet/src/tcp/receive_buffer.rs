@@ -5,7 +5,7 @@
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use rump_kpi::packet::Packet;
 
 /// Pieces behind gaps.
@@ -34,6 +34,38 @@ impl ReceiveBuffer {
     /// Bytes that can be read.
     pub fn ready_bytes(&self) -> usize {
         self.ready_bytes
+    }
+
+    /// Bytes that were read, or passed over.
+    pub fn read_bytes(&self) -> u64 {
+        self.next - self.ready_bytes as u64
+    }
+
+    /// The byte at a place, if it can be read.
+    pub fn byte_at(&self, place: u64) -> Option<u8> {
+        let mut left = usize::try_from(place.checked_sub(self.read_bytes())?).ok()?;
+        for bytes in &self.ready {
+            match bytes.get(left) {
+                Some(byte) => return Some(*byte),
+                None => left -= bytes.len(),
+            }
+        }
+        None
+    }
+
+    /// The first of `length` bytes from `place` on that are there, and behind the last of those that follow it.
+    pub fn overlap(&self, place: u64, length: u64) -> Option<(u64, u64)> {
+        let end = place + length;
+        if place < self.next {
+            return Some((place, end.min(self.next))).filter(|_| length > 0);
+        }
+        let before = self.later.range(..=place).next_back();
+        let covers = before.map(|(begin, piece)| (*begin, begin + piece.len() as u64));
+        let found = covers.filter(|(_, behind)| *behind > place).or_else(|| {
+            let (begin, piece) = self.later.range(place..end).next()?;
+            Some((*begin, begin + piece.len() as u64))
+        });
+        found.map(|(begin, behind)| (begin.max(place), behind.min(end)))
     }
 
     /// Whether something lies behind a gap.
@@ -111,20 +143,10 @@ impl ReceiveBuffer {
         blocks
     }
 
-    /// Copies to `parts`, and takes away what was copied unless `peek` is set. Answers how much it was.
-    pub fn read(&mut self, parts: &mut [&mut [u8]], peek: bool) -> usize {
-        let (mut piece, mut within, mut total) = (0, 0, 0);
-        for part in parts {
-            let mut filled = 0;
-            while let Some(bytes) = self.ready.get(piece).filter(|_| filled < part.len()) {
-                let count = (bytes.len() - within).min(part.len() - filled);
-                part[filled..filled + count].copy_from_slice(&bytes[within..within + count]);
-                (filled, within, total) = (filled + count, within + count, total + count);
-                if within == bytes.len() {
-                    (piece, within) = (piece + 1, 0);
-                }
-            }
-        }
+    /// Copies no more than `limit` bytes to `parts`, and takes away what was copied unless `peek` is set. Answers how
+    /// much it was.
+    pub fn read(&mut self, parts: &mut [&mut [u8]], limit: usize, peek: bool) -> usize {
+        let (total, piece, within) = self.copy(parts, 0, limit);
         if !peek {
             self.ready.drain(..piece);
             if let Some(first) = self.ready.front_mut().filter(|_| within > 0) {
@@ -133,6 +155,42 @@ impl ReceiveBuffer {
             self.ready_bytes -= total;
         }
         total
+    }
+
+    /// Copies what lies behind the first byte, and leaves it.
+    pub fn peek_behind(&self, parts: &mut [&mut [u8]]) -> usize {
+        self.copy(parts, 1, usize::MAX).0
+    }
+
+    /// Takes the first byte away.
+    pub fn skip_byte(&mut self) {
+        let Some(first) = self.ready.front_mut() else { return };
+        first.advance(1);
+        self.ready_bytes -= 1;
+        if first.is_empty() {
+            self.ready.pop_front();
+        }
+    }
+
+    /// Answers how much was copied, and which piece comes next from where on.
+    fn copy(&self, parts: &mut [&mut [u8]], skip: usize, limit: usize) -> (usize, usize, usize) {
+        let (mut piece, mut within, mut total) = (0, skip, 0);
+        if self.ready.front().is_some_and(|first| first.len() <= skip) {
+            (piece, within) = (1, 0);
+        }
+        for part in parts {
+            let mut filled = 0;
+            let most = part.len().min(limit - total);
+            while let Some(bytes) = self.ready.get(piece).filter(|_| filled < most) {
+                let count = (bytes.len() - within).min(most - filled);
+                part[filled..filled + count].copy_from_slice(&bytes[within..within + count]);
+                (filled, within, total) = (filled + count, within + count, total + count);
+                if within == bytes.len() {
+                    (piece, within) = (piece + 1, 0);
+                }
+            }
+        }
+        (total, piece, within)
     }
 
     /// Nobody reads what is ready.
@@ -173,8 +231,8 @@ mod tests {
                 );
                 let mut parts = [[0; 700], [0; 700]];
                 let [first, second] = &mut parts;
-                let peeked = buffer.read(&mut [first, second], true);
-                let count = buffer.read(&mut [first, second], false);
+                let peeked = buffer.read(&mut [first, second], usize::MAX, true);
+                let count = buffer.read(&mut [first, second], usize::MAX, false);
                 assert_eq!(peeked, count);
                 out.extend_from_slice(&parts.concat()[..count]);
             }
