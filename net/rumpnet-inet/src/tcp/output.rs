@@ -145,7 +145,13 @@ impl Pcb {
                 state => state,
             };
         }
-        self.note_sent(now, next + length + u32::from(sends_fin), segment);
+        if length > 0 {
+            self.note_sent(now, next + length, segment);
+        }
+        if sends_fin {
+            // It has a run of its own on the scoreboard: nobody tells that it lies behind a gap.
+            self.note_sent(now, next + length + 1, segment);
+        }
         Some(sending)
     }
 
@@ -227,8 +233,8 @@ impl Pcb {
         let is_stuck = self.timers.retransmit.is_none() && offered < waiting.min(self.segment_bytes());
         if !is_stuck {
             self.timers.persist = None;
-        } else if self.timers.persist.is_none() {
-            self.timers.persist = Some(now + self.rtt.timeout());
+        } else {
+            self.timers.persist.get_or_insert(now + self.rtt.timeout());
             self.send.stalled.get_or_insert(now);
         }
     }

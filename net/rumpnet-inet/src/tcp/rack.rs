@@ -26,8 +26,8 @@ struct Probe {
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Rack {
-    /// Of all that arrived, what was sent last: when, and where it ends.
-    newest: (Instant, u64),
+    /// Of all that arrived, which sending was the last.
+    newest: u64,
     /// How long it took.
     rtt: Duration,
     /// The shortest round trip, and when it was.
@@ -48,7 +48,7 @@ pub struct Rack {
 impl Default for Rack {
     fn default() -> Self {
         Self {
-            newest: (Instant::ZERO, 0),
+            newest: 0,
             rtt: Duration::ZERO,
             shortest: None,
             highest: 0,
@@ -82,9 +82,8 @@ impl Rack {
             }
         }
         self.highest = self.highest.max(arrived.end);
-        if (arrived.sent, arrived.end) > self.newest {
-            self.newest = (arrived.sent, arrived.end);
-            self.rtt = rtt;
+        if arrived.turn > self.newest {
+            (self.newest, self.rtt) = (arrived.turn, rtt);
         }
         (!arrived.again).then_some(rtt)
     }

@@ -26,6 +26,8 @@ enum Fate {
 struct Record {
     end: u64,
     sent: Instant,
+    /// Which sending it was: time alone does not tell what went first.
+    turn: u64,
     fate: Fate,
     /// They were sent more than once.
     again: bool,
@@ -42,6 +44,8 @@ pub struct Arrived {
     pub bytes: u32,
     /// When they were sent last.
     pub sent: Instant,
+    /// Which sending that was.
+    pub turn: u64,
     /// They were sent more than once.
     pub again: bool,
 }
@@ -50,11 +54,12 @@ pub struct Arrived {
 #[derive(Clone, Debug, Default)]
 pub struct Scoreboard {
     records: BTreeMap<u64, Record>,
-    /// What was sent again and is on its way, in the order of time.
-    again: BTreeSet<(Instant, u64)>,
+    /// What was sent again and is on its way, in the order of sending.
+    again: BTreeSet<(u64, u64)>,
     lost: BTreeSet<u64>,
     /// Before it, everything that was sent but once has been judged.
     judged: u64,
+    turns: u64,
     flight: u32,
     held_bytes: u32,
     lost_bytes: u32,
@@ -116,7 +121,9 @@ impl Scoreboard {
                 return;
             }
         }
-        self.records.insert(begin, Record { end, sent: now, fate: Fate::Sent, again: false, segment });
+        self.turns += 1;
+        let turn = self.turns;
+        self.records.insert(begin, Record { end, sent: now, turn, fate: Fate::Sent, again: false, segment });
     }
 
     /// Everything before `upto` is acknowledged. Tells what of it arrived just now.
@@ -130,7 +137,7 @@ impl Scoreboard {
             let bytes = (end - begin) as u32;
             self.flight -= bytes;
             if record.fate != Fate::Held {
-                tell(Arrived { end, bytes, sent: record.sent, again: record.again });
+                tell(Arrived { end, bytes, sent: record.sent, turn: record.turn, again: record.again });
             }
             if record.end > upto {
                 self.note(upto, record);
@@ -152,7 +159,7 @@ impl Scoreboard {
                 self.lost_bytes -= bytes;
                 self.lost.remove(&begin);
             }
-            Fate::Sent if record.again => drop(self.again.remove(&(record.sent, begin))),
+            Fate::Sent if record.again => drop(self.again.remove(&(record.turn, begin))),
             Fate::Sent => {}
         }
     }
@@ -166,7 +173,7 @@ impl Scoreboard {
                 self.lost_bytes += bytes;
                 self.lost.insert(begin);
             }
-            Fate::Sent if record.again => drop(self.again.insert((record.sent, begin))),
+            Fate::Sent if record.again => drop(self.again.insert((record.turn, begin))),
             Fate::Sent => {}
         }
         self.records.insert(begin, record);
@@ -202,7 +209,8 @@ impl Scoreboard {
                 self.note(high, Record { end: record.end, ..record });
             }
             self.note_held(low, Record { end: high, fate: Fate::Held, ..record });
-            tell(Arrived { end: high, bytes: (high - low) as u32, sent: record.sent, again: record.again });
+            let Record { sent, turn, again, .. } = record;
+            tell(Arrived { end: high, bytes: (high - low) as u32, sent, turn, again });
         }
     }
 
@@ -278,21 +286,17 @@ impl Scoreboard {
             if let Some(record) = self.records.get_mut(&begin) {
                 record.fate = Fate::Sent;
                 if record.again {
-                    self.again.insert((record.sent, begin));
+                    self.again.insert((record.turn, begin));
                 }
             }
         }
         (self.lost_bytes, self.judged) = (0, 0);
     }
 
-    /// Takes for lost whatever `judge` says so of, of that which was sent before (`sent`, `end`); the oldest first, until
-    /// it says of one when it is to be asked again (RFC 8985, section 6.2, step 5). Answers that.
-    pub fn judge(
-        &mut self,
-        (sent, end): (Instant, u64),
-        mut judge: impl FnMut(Instant) -> Option<Instant>,
-    ) -> Option<Instant> {
-        let is_before = |record: &Record| (record.sent, record.end) < (sent, end);
+    /// Takes for lost whatever `judge` says so of, of that which was sent before a turn; the oldest first, until it says of
+    /// one when it is to be asked again (RFC 8985, section 6.2, step 5). Answers that.
+    pub fn judge(&mut self, turn: u64, mut judge: impl FnMut(Instant) -> Option<Instant>) -> Option<Instant> {
+        let is_before = |record: &Record| record.turn < turn;
         let mut later = None;
         while let Some((begin, record)) = self.at_or_behind(self.judged) {
             if record.fate == Fate::Sent && !record.again {
@@ -307,9 +311,9 @@ impl Scoreboard {
             }
             self.judged = record.end;
         }
-        while let Some((when, begin)) = self.again.first().copied() {
+        while let Some((_, begin)) = self.again.first().copied() {
             let Some(record) = self.records.get(&begin).copied().filter(is_before) else { break };
-            if let Some(again) = judge(when) {
+            if let Some(again) = judge(record.sent) {
                 return Some(later.map_or(again, |later| later.min(again)));
             }
             self.forget(begin, &record);
@@ -335,23 +339,46 @@ impl Scoreboard {
             }
             end = record.end;
         }
-        let record = Record { end, sent: now, fate: Fate::Sent, again: true, segment };
-        self.note(begin, record);
+        self.note_again(now, (begin, end), segment);
         Some((begin, end))
     }
 
-    /// The last bytes, no more than a segment, are sent again now, though nothing says that they are lost.
+    fn note_again(&mut self, now: Instant, (begin, end): (u64, u64), segment: u32) {
+        self.turns += 1;
+        let record = Record {
+            end,
+            sent: now,
+            turn: self.turns,
+            fate: Fate::Sent,
+            again: true,
+            segment: segment.max(1),
+        };
+        self.note(begin, record);
+    }
+
+    /// The last bytes, no more than a segment, and the FIN behind them, are sent again now, though nothing says that they
+    /// are lost.
     pub fn repeat_last(&mut self, now: Instant, segment: u32) -> Option<(u64, u64)> {
         let (begin, record) = self.records.last_key_value().map(|(begin, record)| (*begin, *record))?;
         if record.fate == Fate::Held {
             return None;
         }
-        let from = begin.max(record.end.saturating_sub(segment.into()));
-        self.forget(begin, &record);
-        if begin < from {
-            self.note(begin, Record { end: from, ..record });
+        let (mut first, mut from) = ((begin, record), begin.max(record.end.saturating_sub(segment.into())));
+        // A FIN alone would be told of by nobody.
+        let before = self.records.range(..begin).next_back().map(|(begin, before)| (*begin, *before));
+        if let Some((start, before)) =
+            before.filter(|(_, before)| record.end - begin == 1 && before.fate == Fate::Sent)
+        {
+            self.forget(begin, &record);
+            first = (start, before);
+            from = start.max(begin.saturating_sub(segment.into()));
         }
-        self.note(from, Record { sent: now, again: true, fate: Fate::Sent, segment, ..record });
+        let (start, part) = first;
+        self.forget(start, &part);
+        if start < from {
+            self.note(start, Record { end: from, ..part });
+        }
+        self.note_again(now, (from, record.end), segment);
         Some((from, record.end))
     }
 }
@@ -386,7 +413,7 @@ mod tests {
                 .records
                 .iter()
                 .filter(|(_, r)| r.fate == Fate::Sent && r.again)
-                .map(|(b, r)| (r.sent, *b));
+                .map(|(b, r)| (r.turn, *b));
             assert_eq!(again.collect::<BTreeSet<_>>(), self.again);
         }
     }
@@ -421,14 +448,14 @@ mod tests {
         }
         board.hold(900, 1000, |_| {});
         let older = |than: u64| move |sent: Instant| (sent >= at(than)).then_some(sent + at(50));
-        assert_eq!(board.judge((at(9), 1000), older(4)), Some(at(54)));
+        assert_eq!(board.judge(10, older(4)), Some(at(54)));
         assert_eq!((board.lost_bytes(), board.pipe()), (400, 500));
         assert_eq!(board.take_lost(at(20), 100), Some((0, 100)));
         assert_eq!(board.take_lost(at(21), 250), Some((100, 300)));
         board.check();
-        assert_eq!(board.judge((at(9), 1000), older(100)), None);
+        assert_eq!(board.judge(10, older(100)), None);
         assert_eq!(board.lost_bytes(), 600);
-        assert_eq!(board.judge((at(30), 1100), older(100)), None);
+        assert_eq!(board.judge(13, older(100)), None);
         assert_eq!((board.lost_bytes(), board.pipe()), (900, 0));
         board.check();
         board.find_lost();
@@ -455,7 +482,7 @@ mod tests {
                     }
                     3 => {
                         let limit = at(random.number() % 2000);
-                        board.judge((at(step), sent), |sent| (sent > limit).then_some(limit));
+                        board.judge(board.turns, |sent| (sent > limit).then_some(limit));
                     }
                     4 => drop(board.take_lost(at(step), 100)),
                     5 if step % 50 == 0 => board.lose_until(at(random.number() % 2000)),
