@@ -83,7 +83,7 @@ impl Pure {
         let begin = Instant::now();
         for _ in 0..count {
             let (client, server) = pure.connect()?;
-            pure.stack.tcp.find_mut(client)?.choices.resets = true;
+            pure.stack.tcp.find_mut(client)?.choices.linger = Some(Duration::ZERO);
             let now = pure.now();
             pure.stack.tcp_close(now, client)?;
             pure.stack.tcp_close(now, server)?;

@@ -306,7 +306,6 @@ impl Stack {
         }
     }
 
-<<<<<<< HEAD
     /// Takes in what it sent to itself, from a queue, not by recursion. What that brings about is taken in as well, to a
     /// bound: two sockets may keep each other busy for ever.
     pub(crate) fn loop_back(&mut self, now: Instant) {
@@ -317,18 +316,6 @@ impl Stack {
             let Some((id, packet)) = self.looped.pop_front() else { break };
             self.input_looped(now, id, packet);
         }
-=======
-    /// Takes in what it sent to itself. What that brings about is taken in as well, to a bound: two sockets may keep each
-    /// other busy for ever.
-    fn loop_back(&mut self, now: Instant) {
-        if core::mem::replace(&mut self.is_looping, true) {
-            return;
-        }
-        for _ in 0..MOST_LOOPED {
-            let Some(packet) = self.looped.pop_front() else { break };
-            self.input(now, LOOPBACK, packet);
-        }
->>>>>>> 216f64e (inet: TCP finds losses by time, grows by CUBIC, and answers floods with cookies)
         self.is_looping = false;
     }
 }

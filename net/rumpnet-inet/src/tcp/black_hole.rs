@@ -45,15 +45,12 @@ impl Pcb {
     }
 
     /// The way takes packets of so many bytes, as a router told (RFC 1191, RFC 8201). What is on its way and too long is
-    /// sent again as soon as it is found missing.
+    /// sent again; the network is not crowded.
     pub fn told_path_mtu(&mut self, now: Instant, mtu: u32) {
         let segment = mtu.saturating_sub(self.header_bytes()).max(super::pcb::LEAST_SEGMENT);
         if segment < self.send.segment {
             self.shorten(now, segment);
-            self.scoreboard.lose_first(self.segment_bytes());
-            if self.scoreboard.lost_bytes() > 0 {
-                self.send_lost_at_once();
-            }
+            self.scoreboard.lose_longer(self.segment_bytes());
         }
     }
 

@@ -375,7 +375,7 @@ impl Stack {
         let listening = parent.and_then(|parent| self.tcp.find_mut(parent).ok());
         if let Some(listener) = listening.and_then(|listening| listening.listener.as_mut()) {
             // Who was not accepted yet is taken from the queue.
-            listener.begun.retain(|begun| *begun != id);
+            listener.begun.remove(&id);
             listener.made.retain(|made| *made != id);
         }
         if keeps && parent.is_none() {

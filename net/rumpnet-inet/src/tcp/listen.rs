@@ -69,7 +69,7 @@ impl Stack {
                 listener.cookie_given = Some(now);
                 return self.give_cookie(now, id, ends, segment, ecn);
             }
-            if let Some(oldest) = listener.begun.pop_front() {
+            if let Some(oldest) = listener.begun.pop_first() {
                 self.tcp.remove(oldest);
             }
         }
@@ -82,7 +82,7 @@ impl Stack {
             pcb.take_syn(now, segment);
         }
         if let Some(listener) = self.tcp.find_mut(id).ok().and_then(|pcb| pcb.listener.as_mut()) {
-            listener.begun.push_back(child);
+            listener.begun.insert(child);
         }
         self.run(now, child, |_| (None, Effect::default()));
     }
@@ -191,10 +191,7 @@ impl Stack {
     pub(super) fn made(&mut self, id: TcpId) {
         let Some(parent) = self.tcp.find(id).ok().and_then(|pcb| pcb.parent) else { return };
         if let Some(listener) = self.tcp.find_mut(parent).ok().and_then(|pcb| pcb.listener.as_mut()) {
-            // Mostly the oldest: what is made in order costs nothing.
-            if let Some(at) = listener.begun.iter().position(|begun| *begun == id) {
-                listener.begun.remove(at);
-            }
+            listener.begun.remove(&id);
             listener.made.push_back(id);
             self.tcp.wake(parent);
         }

@@ -158,8 +158,9 @@ impl Pcb {
     /// After a rest, the network is no longer known (RFC 5681, section 4.1).
     fn note_rest(&mut self, now: Instant) {
         let rest = now.saturating_sub(self.counts.sent_at);
-        let has_sent = self.counts.bytes_sent > 0;
-        if has_sent && self.flight() == 0 && rest > self.rtt.timeout() {
+        let is_new = self.counts.bytes_sent > 0 && self.rested != self.counts.sent_at;
+        if is_new && self.flight() == 0 && rest > self.rtt.timeout() {
+            self.rested = self.counts.sent_at;
             self.congestion.rested(rest, self.segment_bytes());
         }
     }
@@ -205,12 +206,6 @@ impl Pcb {
         self.timers.persist = None;
         self.timers.cork = None;
         self.arm_probe(now);
-    }
-
-    /// What is lost is sent as soon as anything is, whatever the window.
-    pub(super) fn send_lost_at_once(&mut self) {
-        let window = self.congestion.window().max(self.pipe() + self.segment_bytes());
-        self.congestion.set_window(window);
     }
 
     /// Waits for an answer, if there is something to be answered.

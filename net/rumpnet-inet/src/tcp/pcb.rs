@@ -19,7 +19,7 @@ use super::urgent::Urgent;
 use crate::address::{self, Version};
 use crate::time::Instant;
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -149,7 +149,7 @@ pub struct Listener {
     /// How many connections may wait.
     pub backlog: usize,
     /// Connections that are not made yet, in the order of their SYN.
-    pub begun: VecDeque<TcpId>,
+    pub begun: BTreeSet<TcpId>,
     /// When a cookie was given last instead of a connection.
     pub cookie_given: Option<Instant>,
     /// Connections that wait to be accepted.
@@ -208,6 +208,8 @@ pub struct Pcb {
     pub must_acknowledge: bool,
     /// What is held back has waited long enough.
     pub is_overdue: bool,
+    /// The sending after which a rest was noted.
+    pub rested: Instant,
     /// How often the other side was asked in vain whether it is there.
     pub keep_asked: u32,
     /// Challenges since a moment.
@@ -264,6 +266,7 @@ impl Pcb {
             timers: Timers::default(),
             must_acknowledge: false,
             is_overdue: false,
+            rested: Instant::ZERO,
             keep_asked: 0,
             challenges: (Instant::ZERO, 0),
             armed: None,

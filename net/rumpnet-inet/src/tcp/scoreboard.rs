@@ -267,6 +267,14 @@ impl Scoreboard {
         });
     }
 
+    /// Takes for lost what was sent in longer segments. Linear in the number of records.
+    pub fn lose_longer(&mut self, segment: u32) {
+        self.mark(|begin, record| {
+            let longest = (record.end - begin).min(record.segment.into());
+            record.fate == Fate::Sent && longest > segment.into()
+        });
+    }
+
     fn mark(&mut self, is_lost: impl Fn(u64, &Record) -> bool) {
         let found: alloc::vec::Vec<(u64, Record)> = self
             .records

@@ -104,12 +104,15 @@ fn exchange(lan: &mut Lan, there: usize, back: usize) -> Duration {
             lan.call(side.host, |stack, now| side.work(stack, now, other));
         }
         lan.run(Duration::from_millis(2));
-        assert!(
-            lan.now() - begin < Duration::from_secs(3600),
-            "{} and {} bytes",
-            sides[0].read,
-            sides[1].read
-        );
+        if lan.now() - begin >= Duration::from_secs(3600) {
+            for side in &sides {
+                let now = lan.now();
+                let pcb = lan.stack(side.host).tcp.find(side.socket).unwrap();
+                let (info, timers, send, receive) = (pcb.info(now), &pcb.timers, &pcb.send, &pcb.receive);
+                eprintln!("read {}: {info:?} {timers:?} {send:?} {receive:?} {:?}\n{:?}\n{:?}", side.read, pcb.recovery, pcb.scoreboard, pcb.armed);
+            }
+            panic!("{} and {} bytes, seed {}", sides[0].read, sides[1].read, lan.impairment.seed);
+        }
     }
     let took = lan.now() - begin;
     assert_eq!((sides[0].read, sides[1].read), (back, there));

@@ -124,3 +124,26 @@ fn what_is_held_back_goes_when_it_is_let_or_has_waited() {
     lan.run(Duration::from_millis(50));
     assert_eq!(received(&mut lan), 3004);
 }
+
+#[test]
+fn a_router_that_tells_how_long_packets_may_be_is_believed_at_once() {
+    let mut lan = pair(Impairment { delay: Duration::from_millis(5), ..Impairment::default() });
+    let (client, server) = connect(&mut lan, 80);
+    lan.filter = Some(Box::new(|_, frame| frame.len() <= 1294));
+    let mut sides = [Side::new(0, client, 1, 400_000), Side::new(1, server, 2, 0)];
+    lan.call(0, |stack, now| sides[0].work(stack, now, 2));
+    lan.run(Duration::from_millis(5));
+    let now = lan.now();
+    lan.stack(0).tcp.find_mut(client).unwrap().told_path_mtu(now, 1280);
+    lan.call(0, |stack, now| stack.tcp_push(now, client)).unwrap();
+    let begin = lan.now();
+    while !sides[1].has_end {
+        let [from, to] = &mut sides;
+        lan.call(0, |stack, now| from.work(stack, now, 2));
+        lan.call(1, |stack, now| to.work(stack, now, 1));
+        lan.run(Duration::from_millis(1));
+    }
+    let told = info(&mut lan, 0, client);
+    assert!(lan.now() - begin < Duration::from_millis(190), "{:?}", lan.now() - begin);
+    assert_eq!((told.snd_mss, told.retransmits, told.snd_ssthresh_bytes), (1280 - 40 - 12, 0, u32::MAX));
+}
