@@ -146,6 +146,13 @@ impl Pcb {
     fn measure(&mut self, now: Instant, took: Option<Duration>, news: &News) {
         self.counts.delivered =
             self.counts.delivered.wrapping_add(news.delivered.div_ceil(self.segment_bytes()));
+        if news.twice.is_some() {
+            // The acknowledgement that came first was lost: how long this one took says nothing.
+            if news.acknowledged > 0 {
+                self.rtt.answered();
+            }
+            return;
+        }
         let by_echo = || {
             let elapsed = clock(now).wrapping_sub(news.echo?);
             (elapsed < LONGEST_ANSWER).then(|| Duration::from_millis(elapsed.into()))

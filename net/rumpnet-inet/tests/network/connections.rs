@@ -109,7 +109,10 @@ fn exchange(lan: &mut Lan, there: usize, back: usize) -> Duration {
                 let now = lan.now();
                 let pcb = lan.stack(side.host).tcp.find(side.socket).unwrap();
                 let (info, timers, send, receive) = (pcb.info(now), &pcb.timers, &pcb.send, &pcb.receive);
-                eprintln!("read {}: {info:?} {timers:?} {send:?} {receive:?} {:?}\n{:?}\n{:?}", side.read, pcb.recovery, pcb.scoreboard, pcb.armed);
+                eprintln!(
+                    "read {}: {info:?} {timers:?} {send:?} {receive:?} {:?}\n{:?}\n{:?}",
+                    side.read, pcb.recovery, pcb.scoreboard, pcb.armed
+                );
             }
             panic!("{} and {} bytes, seed {}", sides[0].read, sides[1].read, lan.impairment.seed);
         }
