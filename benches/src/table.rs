@@ -154,6 +154,11 @@ impl Table {
         Ok(())
     }
 
+    /// What was measured once, since it cannot be done again in the same process.
+    pub fn once(&mut self, title: &str, target: Target, rump: impl Into<Measure>) {
+        self.add(title, vec![rump.into()], None, target);
+    }
+
     /// Measures beside a peer, in turns, so that both see the same machine.
     pub fn beside<M: Into<Measure>>(
         &mut self,

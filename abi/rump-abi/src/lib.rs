@@ -14,9 +14,11 @@ mod mode;
 mod socket;
 pub mod sockopt;
 mod stat;
+mod tcp_info;
 
 pub use errno::Errno;
 pub use flags::{AccessMode, AllocateFlags, AtFlags, MountFlags, OpenFlags, RenameFlags, XattrFlags};
 pub use mode::{FileType, Mode};
 pub use socket::{AddressFamily, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType};
 pub use stat::{DevNumber, Ino, Stat, StatVfs, TimeSpec};
+pub use tcp_info::{TcpCaState, TcpInfo, TcpOptions, TcpState};

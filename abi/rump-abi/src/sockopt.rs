@@ -121,6 +121,22 @@ pub const TCP_NODELAY: i32 = 1;
 pub const TCP_MAXSEG: i32 = 2;
 /// How many seconds a connection is silent before it is looked after.
 pub const TCP_KEEPIDLE: i32 = 3;
+/// Only full segments are sent, until it is cleared; the number that NetBSD keeps for it, and FreeBSD has. `TCP_CORK` of
+/// Linux.
+pub const TCP_NOPUSH: i32 = 4;
+/// How many seconds lie between the questions then.
+pub const TCP_KEEPINTVL: i32 = 5;
+/// How many of them in vain end a connection.
+pub const TCP_KEEPCNT: i32 = 6;
+/// How many seconds a connection may take to begin.
+pub const TCP_KEEPINIT: i32 = 7;
+/// What is known of a connection: `struct tcp_info` ([`TcpInfo`](crate::TcpInfo)); cannot be set.
+pub const TCP_INFO: i32 = 9;
+/// How many milliseconds what was sent may wait to be acknowledged, zero for the usual time (RFC 5482); Linux's number,
+/// NetBSD has no such option.
+pub const TCP_USER_TIMEOUT: i32 = 18;
+/// The name of the algorithm that finds out what the network takes: "cubic", "newreno". `TCP_CONGESTION` of Linux.
+pub const TCP_CONGCTL: i32 = 0x20;
 
 /// Who was on the other side when it was connected (`SO_PEERCRED` of Linux).
 pub const LOCAL_PEEREID: i32 = 3;

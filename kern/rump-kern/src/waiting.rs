@@ -137,6 +137,22 @@ impl Process {
         }
     }
 
+    /// Waits, with the last reference to a socket, for what its `SO_LINGER` says. An interruption or a halt ends that.
+    pub(crate) fn linger(&self, file: &Arc<OpenFile>) {
+        let Ok(socket) = file.socket() else { return };
+        let Some(time) = socket.socket.linger().filter(|time| !time.is_zero()) else { return };
+        if Arc::strong_count(file) > 1 || file.is_nonblocking() {
+            return;
+        }
+        let is_unfinished = || socket.socket.finish().is_err_and(|error| error.errno == Errno::EAGAIN);
+        if !is_unfinished() {
+            return;
+        }
+        let mut sleeper = Sleeper::new(self, Some(time));
+        sleeper.watch(socket.socket.waiters());
+        while is_unfinished() && sleeper.check().is_ok() && sleeper.sleep(None) {}
+    }
+
     /// Errors: EBADF (another file, or none).
     pub(crate) fn check_still(&self, fd: Fd, file: &Arc<OpenFile>) -> KResult<()> {
         let table = self.descriptors().read();

@@ -28,7 +28,8 @@ pub use fs::{
 };
 pub use rump_abi::{
     AddressFamily, AtFlags, DevNumber, Errno, FileType, Ino, MessageFlags, Mode, MountFlags, OpenFlags,
-    PollEvents, Shutdown, SocketAddress, SocketType, Stat, StatVfs, TimeSpec, XattrFlags, sockopt,
+    PollEvents, Shutdown, SocketAddress, SocketType, Stat, StatVfs, TcpCaState, TcpInfo, TcpOptions,
+    TcpState, TimeSpec, XattrFlags, sockopt,
 };
 /// Access control lists, which file systems with [`Capabilities::ACLS`] keep.
 pub use rump_acl as acl;

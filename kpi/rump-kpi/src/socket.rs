@@ -225,6 +225,21 @@ pub trait Socket: Send + Sync {
     /// An option. Errors: ENOPROTOOPT.
     fn option(&self, level: i32, name: i32) -> KResult<OptionValue>;
 
+    /// How long closing the last descriptor waits until the other side has got everything (`SO_LINGER`).
+    fn linger(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Begins to close: what was sent is still brought over. Errors: EAGAIN (that is not done).
+    fn finish(&self) -> KResult<()> {
+        Ok(())
+    }
+
+    /// Whether reading has come to the urgent data (`SIOCATMARK`). Errors: ENOTTY (there is no such thing).
+    fn is_at_mark(&self) -> KResult<bool> {
+        Err(Errno::ENOTTY.into())
+    }
+
     /// What can be done now.
     fn ready(&self) -> PollEvents;
 

@@ -3,11 +3,17 @@
 use core::net::{Ipv4Addr, SocketAddrV4};
 use core::time::Duration;
 use rump_host_posix::PosixHost;
-use rump_kern::{Fd, Kernel, PollFd, Process};
+use rump_kern::{Fd, Ioctl, Kernel, PollFd, Process};
 use rump_kpi::device::{DeviceInfo, Medium, NetworkDevice, Offloads, Receiver};
 use rump_kpi::packet::Packet;
+use rump_kpi::socket::OptionValue;
+use rump_kpi::sockopt::{
+    IPPROTO_TCP, SO_LINGER, SOL_SOCKET, TCP_CONGCTL, TCP_INFO, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINIT,
+    TCP_KEEPINTVL, TCP_NODELAY, TCP_NOPUSH, TCP_USER_TIMEOUT,
+};
 use rump_kpi::{
     AddressFamily, Errno, KResult, MessageFlags, OpenFlags, PollEvents, Shutdown, SocketAddress, SocketType,
+    TcpInfo, TcpOptions, TcpState,
 };
 use std::sync::{Arc, Mutex};
 
@@ -215,4 +221,110 @@ fn packets_of_many_threads_leave_in_the_order_in_which_they_were_made() {
     }
     let sent = tunnel.0.lock().unwrap().clone();
     assert!(sent.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1)), "{sent:?}");
+}
+
+#[test]
+fn what_is_known_of_a_connection_can_be_asked_for() {
+    let kernel = kernel();
+    let process = kernel.process();
+    let service = listener(&process, 80);
+    let client = socket(&process, SocketType::Stream);
+    let info = |fd| match process.getsockopt(fd, IPPROTO_TCP, TCP_INFO).unwrap() {
+        OptionValue::Bytes(bytes) => TcpInfo::from_bytes(&bytes).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((info(client).state, info(service).state), (TcpState::Closed, TcpState::Listen));
+    process.connect(client, &at(80)).unwrap();
+    let (server, _) = process.accept(service).unwrap();
+    send_all(&process, client, &content(1, 100_000));
+    let mut buffer = vec![0; 100_000];
+    assert_eq!(process.recv(server, &mut buffer, MessageFlags::WAITALL).unwrap(), 100_000);
+    process.send(server, b"done", NONE).unwrap();
+    assert_eq!(process.recv(client, &mut buffer, NONE).unwrap(), 4);
+    let (sender, receiver) = (info(client), info(server));
+    assert_eq!((sender.state, receiver.state), (TcpState::Established, TcpState::Established));
+    let agreed = TcpOptions::SACK | TcpOptions::TIMESTAMPS | TcpOptions::WSCALE;
+    assert!(sender.options.contains(agreed) && receiver.options.contains(agreed));
+    assert_eq!((sender.bytes_sent, sender.bytes_acked, sender.bytes_received), (100_000, 100_000, 4));
+    assert_eq!((receiver.bytes_received, receiver.bytes_sent), (100_000, 4));
+    assert_eq!((sender.total_retrans, sender.unacked, sender.notsent_bytes), (0, 0, 0));
+    assert!(sender.segs_out >= 2 && sender.segs_in >= 2 && sender.snd_mss > 60_000);
+    assert_eq!(sender.snd_nxt, receiver.rcv_nxt);
+}
+
+#[test]
+fn closing_waits_as_long_as_the_socket_lingers() {
+    let kernel = kernel();
+    let process = kernel.process();
+    let service = listener(&process, 80);
+    let client = socket(&process, SocketType::Stream);
+    process.connect(client, &at(80)).unwrap();
+    let (server, _) = process.accept(service).unwrap();
+    let linger = |time| OptionValue::Linger(Some(Duration::from_millis(time)));
+    process.setsockopt(client, SOL_SOCKET, SO_LINGER, &linger(300)).unwrap();
+    assert_eq!(process.getsockopt(client, SOL_SOCKET, SO_LINGER).unwrap(), linger(300));
+    // More than the other side has room for: it does not read, and closing gives up.
+    process.ioctl(client, Ioctl::SetNonblocking { nonblocking: true }).unwrap();
+    while process.send(client, &[0; 100_000], NONE).is_ok() {}
+    process.ioctl(client, Ioctl::SetNonblocking { nonblocking: false }).unwrap();
+    let begin = std::time::Instant::now();
+    process.close(client).unwrap();
+    assert!(begin.elapsed() >= Duration::from_millis(300), "{:?}", begin.elapsed());
+    // With a reader, it is over as soon as all has arrived.
+    let client = socket(&process, SocketType::Stream);
+    process.connect(client, &at(80)).unwrap();
+    let (other, _) = process.accept(service).unwrap();
+    process.setsockopt(client, SOL_SOCKET, SO_LINGER, &linger(60_000)).unwrap();
+    process.send(client, b"all", NONE).unwrap();
+    process.close(client).unwrap();
+    assert_eq!(receive_all(&process, other), b"all");
+    process.close(server).unwrap();
+}
+
+#[test]
+fn urgent_data_is_seen_by_poll_and_at_its_mark() {
+    let kernel = kernel();
+    let process = kernel.process();
+    let service = listener(&process, 80);
+    let client = socket(&process, SocketType::Stream);
+    process.connect(client, &at(80)).unwrap();
+    let (server, _) = process.accept(service).unwrap();
+    process.send(client, b"ab!", MessageFlags::OOB).unwrap();
+    let mut poll = [PollFd::new(server, PollEvents::PRI)];
+    assert_eq!(process.poll(&mut poll, Some(Duration::from_secs(5))).unwrap(), 1);
+    assert_eq!(process.ioctl(server, Ioctl::AtMark).unwrap(), 0);
+    let mut buffer = [0; 9];
+    assert_eq!(process.recv(server, &mut buffer, NONE).unwrap(), 2);
+    assert_eq!(process.ioctl(server, Ioctl::AtMark).unwrap(), 1);
+    assert_eq!(process.recv(server, &mut buffer, MessageFlags::OOB).unwrap(), 1);
+    assert_eq!(buffer[0], b'!');
+    let error = process.recv(server, &mut buffer, MessageFlags::OOB).unwrap_err();
+    assert_eq!(error.errno, Errno::EINVAL);
+}
+
+#[test]
+fn options_come_back_as_they_were_set() {
+    let kernel = kernel();
+    let process = kernel.process();
+    let fd = socket(&process, SocketType::Stream);
+    let get = |name| process.getsockopt(fd, IPPROTO_TCP, name).unwrap();
+    let set = |name, value: &OptionValue| process.setsockopt(fd, IPPROTO_TCP, name, value);
+    for (name, value) in [
+        (TCP_NODELAY, 1),
+        (TCP_NOPUSH, 1),
+        (TCP_KEEPIDLE, 100),
+        (TCP_KEEPINTVL, 7),
+        (TCP_KEEPCNT, 3),
+        (TCP_KEEPINIT, 9),
+        (TCP_USER_TIMEOUT, 30_000),
+    ] {
+        set(name, &OptionValue::Number(value)).unwrap();
+        assert_eq!(get(name), OptionValue::Number(value));
+    }
+    assert_eq!(get(TCP_CONGCTL), OptionValue::Bytes(b"cubic".to_vec()));
+    set(TCP_CONGCTL, &OptionValue::Bytes(b"reno\0".to_vec())).unwrap();
+    assert_eq!(get(TCP_CONGCTL), OptionValue::Bytes(b"newreno".to_vec()));
+    let none = set(TCP_CONGCTL, &OptionValue::Bytes(b"none".to_vec())).unwrap_err();
+    assert_eq!(none.errno, Errno::ENOENT);
+    assert_eq!(set(TCP_KEEPCNT, &OptionValue::Number(0)).unwrap_err().errno, Errno::EINVAL);
 }

@@ -2,7 +2,7 @@
 
 use crate::descriptors::Object;
 use crate::{Fd, Process};
-use rump_abi::OpenFlags;
+use rump_abi::{Errno, OpenFlags};
 use rump_kpi::KResult;
 
 /// Requests of `ioctl`.
@@ -12,6 +12,8 @@ pub enum Ioctl {
     Readable,
     /// `FIONSPACE`: how many bytes can be written.
     Space,
+    /// `SIOCATMARK`: one, if reading has come to urgent data.
+    AtMark,
     /// `FIONBIO`: changes whether calls block.
     SetNonblocking {
         /// They do not.
@@ -29,6 +31,8 @@ impl Process {
                 Ok(usize::try_from(left).unwrap_or(usize::MAX))
             }
             (Ioctl::Readable, object) => Ok(object.amounts()?.to_receive),
+            (Ioctl::AtMark, Object::Socket(file)) => Ok(file.socket.is_at_mark()?.into()),
+            (Ioctl::AtMark, _) => Err(Errno::ENOTTY.into()),
             (Ioctl::Space, object) => Ok(object.amounts()?.to_send),
             (Ioctl::SetNonblocking { nonblocking }, _) => {
                 let mut status = file.status();

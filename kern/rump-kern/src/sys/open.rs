@@ -155,9 +155,11 @@ impl Process {
         Ok(())
     }
 
-    /// Closes a descriptor. Calls that block on it answer EBADF. Errors: EBADF.
+    /// Closes a descriptor. Calls that block on it answer EBADF. The last one of a socket that lingers (`SO_LINGER`) waits as
+    /// long as that says until the other side has got everything, unless it is non-blocking. Errors: EBADF.
     pub fn close(&self, fd: Fd) -> KResult<()> {
         let taken = self.descriptors().write().take(fd)?;
+        self.linger(&taken.file);
         self.close_file(taken.file);
         Ok(())
     }

@@ -5,6 +5,7 @@ mod options;
 mod settings;
 mod socket;
 mod stream;
+mod stream_options;
 
 use crate::address::{self, Version};
 use crate::interface::InterfaceId;

@@ -3,17 +3,14 @@
 use crate::interface::InterfaceId;
 use crate::sockets::{SocketId, SocketOptions};
 use crate::stack::Stack;
-use crate::tcp::TcpId;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
-use core::time::Duration;
 use rump_kpi::Errno;
 use rump_kpi::socket::OptionValue;
 use rump_kpi::sockopt::{
     IP_ADD_MEMBERSHIP, IP_DONTFRAG, IP_DROP_MEMBERSHIP, IP_MULTICAST_IF, IP_MULTICAST_LOOP, IP_MULTICAST_TTL,
     IP_RECVPKTINFO, IP_RECVTTL, IP_TOS, IP_TTL, IPPROTO_IP, IPPROTO_TCP, SO_BROADCAST, SO_DONTROUTE,
-    SO_ERROR, SO_KEEPALIVE, SO_LINGER, SO_PROTOCOL, SO_RCVBUF, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF,
-    SOL_SOCKET, TCP_KEEPIDLE, TCP_MAXSEG, TCP_NODELAY,
+    SO_ERROR, SO_PROTOCOL, SO_RCVBUF, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SOL_SOCKET,
 };
 
 /// Which protocol an option is of.
@@ -39,8 +36,6 @@ impl Level {
     }
 }
 
-/// How long a connection is silent before it is asked for, unless that is said.
-const KEEP_IDLE: Duration = Duration::from_secs(7200);
 /// The largest buffer.
 const MOST_BUFFER: usize = 16 << 20;
 
@@ -106,67 +101,9 @@ pub fn find(stack: &mut Stack, id: SocketId, (level, name): (Level, i32)) -> Res
     Ok(OptionValue::Number(number))
 }
 
-fn buffer_of(number: i64) -> Result<usize, Errno> {
+pub(super) fn buffer_of(number: i64) -> Result<usize, Errno> {
     let bytes = usize::try_from(number).map_err(|_| Errno::EINVAL)?;
     if (1..=MOST_BUFFER).contains(&bytes) { Ok(bytes) } else { Err(Errno::EINVAL) }
-}
-
-/// Changes an option of a connection. Errors: ENOPROTOOPT, EINVAL.
-pub fn set_stream(
-    stack: &mut Stack,
-    id: TcpId,
-    (level, name): (Level, i32),
-    value: &OptionValue,
-) -> Result<(), Errno> {
-    let choices = &mut stack.tcp.find_mut(id)?.choices;
-    if let (Level::Socket, SO_LINGER, OptionValue::Linger(time)) = (level, name, value) {
-        choices.resets = *time == Some(Duration::ZERO);
-        return Ok(());
-    }
-    let OptionValue::Number(number) = *value else { return Err(Errno::EINVAL) };
-    let byte = || u8::try_from(number).map_err(|_| Errno::EINVAL);
-    match (level, name) {
-        (Level::Socket, SO_REUSEADDR) => choices.reuse_address = number != 0,
-        (Level::Socket, SO_REUSEPORT) => choices.reuse_port = number != 0,
-        (Level::Socket, SO_KEEPALIVE) => choices.keep_alive = (number != 0).then_some(KEEP_IDLE),
-        (Level::Socket, SO_SNDBUF) => choices.send_bytes = buffer_of(number)?,
-        (Level::Socket, SO_RCVBUF) => choices.receive_bytes = buffer_of(number)?,
-        (Level::Ip, IP_TOS) => choices.traffic_class = byte()?,
-        (Level::Ip, IP_TTL) if number != 0 => choices.hop_limit = Some(byte()?),
-        (Level::Tcp, TCP_NODELAY) => choices.no_delay = number != 0,
-        (Level::Tcp, TCP_KEEPIDLE) => {
-            let seconds = u64::try_from(number).ok().filter(|seconds| (1..=32_767).contains(seconds));
-            choices.keep_alive = Some(Duration::from_secs(seconds.ok_or(Errno::EINVAL)?));
-        }
-        _ => return Err(Errno::ENOPROTOOPT),
-    }
-    Ok(())
-}
-
-/// What an option of a connection is. Errors: ENOPROTOOPT.
-pub fn find_stream(stack: &mut Stack, id: TcpId, (level, name): (Level, i32)) -> Result<OptionValue, Errno> {
-    let default = stack.settings.hop_limit;
-    let pcb = stack.tcp.find_mut(id)?;
-    let choices = &pcb.choices;
-    let number = match (level, name) {
-        (Level::Socket, SO_ERROR) => pcb.error.take().map_or(0, |errno| errno as i64),
-        (Level::Socket, SO_PROTOCOL) => 6,
-        (Level::Socket, SO_LINGER) => {
-            return Ok(OptionValue::Linger(choices.resets.then_some(Duration::ZERO)));
-        }
-        (Level::Socket, SO_REUSEADDR) => choices.reuse_address.into(),
-        (Level::Socket, SO_REUSEPORT) => choices.reuse_port.into(),
-        (Level::Socket, SO_KEEPALIVE) => choices.keep_alive.is_some().into(),
-        (Level::Socket, SO_SNDBUF) => choices.send_bytes as i64,
-        (Level::Socket, SO_RCVBUF) => choices.receive_bytes as i64,
-        (Level::Ip, IP_TOS) => choices.traffic_class.into(),
-        (Level::Ip, IP_TTL) => choices.hop_limit.unwrap_or(default).into(),
-        (Level::Tcp, TCP_NODELAY) => choices.no_delay.into(),
-        (Level::Tcp, TCP_MAXSEG) => pcb.segment_bytes().into(),
-        (Level::Tcp, TCP_KEEPIDLE) => choices.keep_alive.unwrap_or(KEEP_IDLE).as_secs() as i64,
-        _ => return Err(Errno::ENOPROTOOPT),
-    };
-    Ok(OptionValue::Number(number))
 }
 
 fn switch(options: &mut SocketOptions, level: Level, name: i32) -> Option<&mut bool> {

@@ -1,12 +1,13 @@
 //! Sockets of TCP, as the kernel sees them.
 
-use super::options::{self, Level};
-use super::{Shared, address_of, check_port, name_of};
+use super::options::Level;
+use super::{Shared, address_of, check_port, name_of, stream_options};
 use crate::address::Version;
 use crate::stack::Stack;
 use crate::tcp::TcpId;
 use alloc::sync::Arc;
 use core::net::SocketAddr;
+use core::time::Duration;
 use rump_kpi::socket::{Amounts, Caller, Incoming, Name, OptionValue, Outgoing, Socket};
 use rump_kpi::{
     AddressFamily, Errno, KResult, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType, WaitQueue,
@@ -33,6 +34,13 @@ impl Stream {
 
     fn look<T>(&self, look: impl FnOnce(&mut Stack) -> Result<T, Errno>) -> KResult<T> {
         Ok(look(&mut self.shared.stack.lock())?)
+    }
+
+    fn receive_urgent(&self, parts: &mut [&mut [u8]], peek: bool) -> KResult<Incoming> {
+        let byte = self.look(|stack| stack.tcp_receive_urgent(self.id, peek))?;
+        let place = parts.iter_mut().find_map(|part| part.first_mut());
+        let length = usize::from(place.map(|place| *place = byte).is_some());
+        Ok(Incoming { length, flags: MessageFlags::OOB, ..Incoming::default() })
     }
 
     fn address(&self, which: impl FnOnce(&crate::tcp::Pcb) -> SocketAddr) -> KResult<SocketAddress> {
@@ -78,17 +86,18 @@ impl Socket for Stream {
     }
 
     fn send(&self, message: &mut Outgoing<'_>) -> KResult<usize> {
-        if message.flags.contains(MessageFlags::OOB) {
-            return Err(Errno::EOPNOTSUPP.into());
-        }
-        Ok(self.shared.drive(|stack, now| stack.tcp_send(now, self.id, message.parts))?)
+        let is_urgent = message.flags.contains(MessageFlags::OOB);
+        Ok(self.shared.drive(|stack, now| match is_urgent {
+            true => stack.tcp_send_urgent(now, self.id, message.parts),
+            false => stack.tcp_send(now, self.id, message.parts),
+        })?)
     }
 
     fn receive(&self, parts: &mut [&mut [u8]], flags: MessageFlags) -> KResult<Incoming> {
-        if flags.contains(MessageFlags::OOB) {
-            return Err(Errno::EINVAL.into());
-        }
         let peek = flags.contains(MessageFlags::PEEK);
+        if flags.contains(MessageFlags::OOB) {
+            return self.receive_urgent(parts, peek);
+        }
         let length = self.shared.drive(|stack, now| stack.tcp_receive(now, self.id, parts, peek))?;
         Ok(Incoming { length, ..Incoming::default() })
     }
@@ -113,11 +122,13 @@ impl Socket for Stream {
     }
 
     fn set_option(&self, level: i32, name: i32, value: &OptionValue) -> KResult<()> {
-        self.look(|stack| options::set_stream(stack, self.id, (Level::of(level)?, name), value))
+        let option = (Level::of(level)?, name);
+        Ok(self.shared.drive(|stack, now| stream_options::set(stack, now, self.id, option, value))?)
     }
 
     fn option(&self, level: i32, name: i32) -> KResult<OptionValue> {
-        self.look(|stack| options::find_stream(stack, self.id, (Level::of(level)?, name)))
+        let now = (self.shared.environment.monotonic)();
+        self.look(|stack| stream_options::find(stack, now, self.id, (Level::of(level)?, name)))
     }
 
     fn ready(&self) -> PollEvents {
@@ -126,6 +137,18 @@ impl Socket for Stream {
 
     fn amounts(&self) -> Amounts {
         self.look(|stack| Ok(stack.tcp.find(self.id)?.amounts())).unwrap_or_default()
+    }
+
+    fn linger(&self) -> Option<Duration> {
+        self.look(|stack| Ok(stack.tcp.find(self.id)?.choices.linger)).ok().flatten()
+    }
+
+    fn finish(&self) -> KResult<()> {
+        Ok(self.shared.drive(|stack, now| stack.tcp_finish(now, self.id))?)
+    }
+
+    fn is_at_mark(&self) -> KResult<bool> {
+        self.look(|stack| Ok(stack.tcp.find(self.id)?.is_at_mark()))
     }
 
     fn waiters(&self) -> &Arc<WaitQueue> {

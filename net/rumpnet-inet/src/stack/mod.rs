@@ -29,7 +29,7 @@ use crate::reassembly::{FragmentV6, Reassembly};
 use crate::route::RoutingTable;
 use crate::routers::Routers;
 use crate::sockets::{Random, Sockets};
-use crate::tcp::Table;
+use crate::tcp::{Sending, Table};
 use crate::time::Instant;
 use crate::wire::Malformed;
 use crate::wire::ipv4::Ipv4;
@@ -83,6 +83,8 @@ pub struct Settings {
     pub claims_v6: u8,
     /// The same of IPv4.
     pub claims_v4: u8,
+    /// Of TCP.
+    pub tcp: crate::tcp::Settings,
 }
 
 impl Default for Settings {
@@ -100,6 +102,7 @@ impl Default for Settings {
             identifiers: Identifiers::Hardware,
             claims_v6: 1,
             claims_v4: 0,
+            tcp: crate::tcp::Settings::default(),
         }
     }
 }
@@ -149,6 +152,8 @@ pub struct Stack {
     reassembly: Reassembly<Ipv4>,
     reassembly_v6: Reassembly<FragmentV6>,
     limit: Limit,
+    /// Segments that are being sent, so that no call allocates for them.
+    pub(crate) outbox: Vec<Sending>,
     /// Packets to itself, and the interface that they come in by.
     looped: VecDeque<(InterfaceId, Packet)>,
     /// They are being taken in.
@@ -181,6 +186,7 @@ impl Stack {
             reassembly: Reassembly::default(),
             reassembly_v6: Reassembly::default(),
             limit: Limit::default(),
+            outbox: Vec::new(),
             looped: VecDeque::new(),
             is_looping: false,
             sent: Vec::new(),

@@ -1,33 +1,32 @@
 //! What programs do with connections, and what the stack does for them.
 
 use super::input::Effect;
-use super::output::Sending;
-use super::pcb::{FIN_WAIT_2, Pcb, State};
+use super::output::{Cut, Sending};
+use super::pcb::{FIN_WAIT_2, LEAST_SEGMENT, Listener, Pcb, State};
 use super::seq::SeqNumber;
 use super::table::TcpId;
-use crate::address::{self, Version, endpoint};
-use crate::interface::InterfaceId;
-use crate::stack::{Options, Stack};
+use crate::address::{self, Version};
+use crate::stack::{Options, Path, Stack};
 use crate::time::Instant;
-use crate::wire::Malformed;
 use crate::wire::checksum::pseudo;
-use crate::wire::ip::IpHeader;
 use crate::wire::ipv4::{HEADER_BYTES as IP_BYTES, MOST_BYTES, Protocol};
 use crate::wire::ipv6;
 use crate::wire::tcp::{self, Flags, Segment};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use rump_kpi::device::Offloads;
 use rump_kpi::packet::{Packet, Segmentation, Segments};
 use rump_kpi::{Errno, Shutdown};
 
-/// Connections that are begun and not made, for each that a listener lets wait.
-const BEGUN_FACTOR: usize = 4;
-
 impl Stack {
     /// A socket of TCP.
     pub fn tcp_socket(&mut self, version: Version) -> TcpId {
-        self.tcp.add(Pcb::new(version))
+        let mut pcb = Pcb::new(version);
+        let settings = &self.settings.tcp;
+        (pcb.limits, pcb.choices.congestion, pcb.ecn.wanted) =
+            (settings.limits, settings.congestion, settings.ecn);
+        self.tcp.add(pcb)
     }
 
     /// Gives it an address. Errors: EBADF, EADDRNOTAVAIL, EINVAL (it has one), EADDRINUSE.
@@ -50,7 +49,10 @@ impl Stack {
         }
         let pcb = self.tcp.find_mut(id)?;
         pcb.state = State::Listen;
-        pcb.listener.backlog = backlog.clamp(1, 65_535);
+        match &mut pcb.listener {
+            Some(listener) => listener.backlog = backlog.clamp(1, 65_535),
+            none => *none = Some(Box::new(Listener::new(backlog))),
+        }
         Ok(())
     }
 
@@ -60,7 +62,8 @@ impl Stack {
         if pcb.state != State::Listen {
             return Err(Errno::EINVAL);
         }
-        let made = pcb.listener.made.pop_front().ok_or(Errno::EAGAIN)?;
+        let made = pcb.listener.as_mut().and_then(|listener| listener.made.pop_front());
+        let made = made.ok_or(Errno::EAGAIN)?;
         let connection = self.tcp.find_mut(made)?;
         (connection.parent, connection.is_held) = (None, true);
         Ok(made)
@@ -87,10 +90,10 @@ impl Stack {
         if path.is_broadcast {
             return Err(Errno::EADDRNOTAVAIL);
         }
-        if self.tcp.find(id)?.local.port() == 0 {
-            self.tcp.bind(id, path.source_endpoint(0))?;
+        let mut local = path.source_endpoint(self.tcp.find(id)?.local.port());
+        if local.port() == 0 {
+            local.set_port(self.tcp.port_to(local.ip(), remote)?);
         }
-        let local = path.source_endpoint(self.tcp.find(id)?.local.port());
         self.tcp.connect(id, local, remote)?;
         let initial = self.tcp.initial_number(now, local, remote);
         let pcb = self.tcp.find_mut(id)?;
@@ -128,6 +131,34 @@ impl Stack {
         Ok(taken)
     }
 
+    /// As [`Stack::tcp_send`]; the last byte is urgent (RFC 6093). Errors: the same.
+    pub fn tcp_send_urgent(&mut self, now: Instant, id: TcpId, parts: &[&[u8]]) -> Result<usize, Errno> {
+        let pcb = self.tcp.find_mut(id)?;
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        let end = pcb.end_of_data() + length as u32;
+        let before = pcb.send.urgent.replace(end);
+        let sent = self.tcp_send(now, id, parts);
+        if sent != Ok(length) {
+            // What was not taken comes again, with its end.
+            self.tcp.find_mut(id)?.send.urgent = before;
+        }
+        sent
+    }
+
+    /// The urgent byte. Errors: EBADF, EINVAL (there is none, it stays in the stream, or it was read), EAGAIN (it has not
+    /// come yet).
+    pub fn tcp_receive_urgent(&mut self, id: TcpId, peek: bool) -> Result<u8, Errno> {
+        self.tcp.find_mut(id)?.read_urgent(peek)
+    }
+
+    /// Sends what may be sent now that something was chosen. Errors: EBADF.
+    pub fn tcp_push(&mut self, now: Instant, id: TcpId) -> Result<(), Errno> {
+        let pcb = self.tcp.find_mut(id)?;
+        pcb.arm_keep_alive(now);
+        self.run(now, id, |_| (None, Effect::default()));
+        Ok(())
+    }
+
     /// Reads bytes; none at the end. Errors: EBADF, the error that waits (once all is read), ENOTCONN, EAGAIN.
     pub fn tcp_receive(
         &mut self,
@@ -137,7 +168,7 @@ impl Stack {
         peek: bool,
     ) -> Result<usize, Errno> {
         let pcb = self.tcp.find_mut(id)?;
-        if pcb.incoming.ready_bytes() == 0 {
+        if pcb.readable_bytes() == 0 {
             if let Some(errno) = pcb.error.take() {
                 return Err(errno);
             }
@@ -151,8 +182,9 @@ impl Stack {
                 Err(Errno::EAGAIN)
             };
         }
-        let count = pcb.incoming.read(parts, peek);
+        let count = pcb.read(parts, peek);
         if !peek && count > 0 {
+            pcb.grow_receive_buffer(now);
             pcb.note_read();
             if pcb.must_acknowledge {
                 self.run(now, id, |_| (None, Effect::default()));
@@ -177,6 +209,26 @@ impl Stack {
         Ok(())
     }
 
+    /// Begins to close: no more is sent. Errors: EBADF, EAGAIN (what was sent has not all been acknowledged).
+    pub fn tcp_finish(&mut self, now: Instant, id: TcpId) -> Result<(), Errno> {
+        let pcb = self.tcp.find_mut(id)?;
+        if !pcb.is_ending && matches!(pcb.state, State::Established | State::CloseWait | State::SynReceived) {
+            pcb.is_ending = true;
+            self.run(now, id, |_| (None, Effect::default()));
+        }
+        let pcb = self.tcp.find(id)?;
+        let is_unfinished = matches!(
+            pcb.state,
+            State::SynReceived
+                | State::Established
+                | State::CloseWait
+                | State::FinWait1
+                | State::Closing
+                | State::LastAck
+        );
+        if is_unfinished { Err(Errno::EAGAIN) } else { Ok(()) }
+    }
+
     /// The program is done with it: what was written is still sent. What was not read, or is not wanted, resets the
     /// connection (RFC 2525, section 2.17). Errors: EBADF.
     pub fn tcp_close(&mut self, now: Instant, id: TcpId) -> Result<(), Errno> {
@@ -186,15 +238,15 @@ impl Stack {
         match pcb.state {
             State::Closed => drop(self.tcp.remove(id)),
             State::Listen => {
-                let listener = core::mem::take(&mut pcb.listener);
+                let listener = pcb.listener.take();
                 self.tcp.remove(id);
-                for child in listener.begun.into_iter().chain(listener.made) {
-                    self.abort(now, child);
+                if let Some(listener) = listener {
+                    listener.begun.into_iter().chain(listener.made).for_each(|child| self.abort(now, child));
                 }
             }
             State::SynSent => drop(self.tcp.remove(id)),
             State::TimeWait => {}
-            _ if pcb.choices.resets || is_unread => self.abort(now, id),
+            _ if pcb.choices.resets() || is_unread => self.abort(now, id),
             _ => {
                 pcb.is_ending = true;
                 pcb.is_deaf = true;
@@ -210,9 +262,11 @@ impl Stack {
     /// Ends a connection at once.
     fn abort(&mut self, now: Instant, id: TcpId) {
         let Ok(pcb) = self.tcp.find_mut(id) else { return };
-        let next = pcb.send.highest;
+        let next = pcb.send.next;
         let reset = pcb.sending(now, next, Flags::RST | Flags::ACK, Vec::new());
-        self.send_segment(now, id, reset);
+        if let Some((path, options)) = self.way(id) {
+            self.send_segment(now, &path, &options, reset);
+        }
         self.tcp.remove(id);
     }
 
@@ -224,22 +278,21 @@ impl Stack {
         act: impl FnOnce(&mut Pcb) -> (Option<Sending>, Effect),
     ) {
         let Ok(pcb) = self.tcp.find_mut(id) else { return };
+        let was_waiting = pcb.state == State::TimeWait;
         let (sending, effect) = act(pcb);
-        let remote = pcb.remote;
-        if let Some(sending) = sending {
-            self.send_segment(now, id, sending);
-        }
         if effect.is_gone {
             return self.gone(id);
         }
         if effect.is_made {
             self.made(id);
         }
-        let uncut = self.takes_uncut(remote);
-        let Ok(pcb) = self.tcp.find_mut(id) else { return };
-        let all = pcb.output(now, uncut);
-        for sending in all {
-            self.send_segment(now, id, sending);
+        let Ok(pcb) = self.tcp.find(id) else { return };
+        if sending.is_some() || pcb.has_output() {
+            self.send_all(now, id, sending);
+        }
+        let Ok(pcb) = self.tcp.find(id) else { return };
+        if pcb.state == State::TimeWait && !was_waiting {
+            self.note_waiting(id);
         }
         self.tcp.rearm(id);
         if effect.wakes {
@@ -247,62 +300,83 @@ impl Stack {
         }
     }
 
-    /// Whether the way to a host takes segments that are to be cut.
-    fn takes_uncut(&self, remote: SocketAddr) -> bool {
-        let needed = Offloads::CHECKSUM | if remote.is_ipv4() { Offloads::TCP4 } else { Offloads::TCP6 };
-        let path =
-            self.path(remote.ip(), &Options { interface: address::zone(remote), ..Options::default() });
-        path.is_ok_and(|path| {
-            self.interfaces.get(&path.interface).is_some_and(|interface| interface.offloads.contains(needed))
-        })
+    /// Sends a segment, and all that may be sent after it.
+    fn send_all(&mut self, now: Instant, id: TcpId, first: Option<Sending>) {
+        let way = self.way(id);
+        let cut = way.as_ref().map_or(Cut::Never, |(path, _)| self.cut_on(path));
+        let mut all = core::mem::take(&mut self.outbox);
+        all.extend(first);
+        if let Ok(pcb) = self.tcp.find_mut(id) {
+            pcb.output(now, cut, |sending| all.push(sending));
+        }
+        for sending in all.drain(..) {
+            // What cannot be sent now is sent again later.
+            if let Some((path, options)) = &way {
+                self.send_segment(now, path, options, sending);
+            }
+        }
+        self.outbox = all;
     }
 
-    fn send_segment(&mut self, now: Instant, id: TcpId, sending: Sending) {
-        let Ok(pcb) = self.tcp.find(id) else { return };
-        let (options, remote) = (pcb.path_options(pcb.remote), pcb.remote.ip());
-        let Sending { segment, content, cut } = sending;
-        self.emit_segment(now, remote, &options, &segment, content, cut);
+    /// The way of a connection, and what is asked of it.
+    fn way(&self, id: TcpId) -> Option<(Path, Options)> {
+        let pcb = self.tcp.find(id).ok()?;
+        let options = pcb.path_options(pcb.remote);
+        let path = self.path(pcb.remote.ip(), &options).ok()?;
+        Some((path, options))
     }
 
-    fn emit_segment(
+    /// Whether a way takes segments that are to be cut.
+    fn cut_on(&self, path: &Path) -> Cut {
+        let kind = if path.destination.is_ipv4() { Offloads::TCP4 } else { Offloads::TCP6 };
+        let interface = self.interfaces.get(&path.interface);
+        let takes = |offloads: Offloads| offloads.contains(Offloads::CHECKSUM | kind);
+        if interface.is_some_and(|interface| takes(interface.offloads)) { Cut::Later } else { Cut::Never }
+    }
+
+    fn send_segment(&mut self, now: Instant, path: &Path, options: &Options, sending: Sending) {
+        let Sending { segment, content, cut, mark } = sending;
+        let options = Options { traffic_class: options.traffic_class & !3 | mark.bits(), ..*options };
+        self.emit_segment(now, path, &options, &segment, content, cut);
+    }
+
+    pub(super) fn emit_segment(
         &mut self,
         now: Instant,
-        remote: IpAddr,
+        path: &Path,
         options: &Options,
         segment: &Segment,
         mut packet: Packet,
         cut: Option<u16>,
     ) {
-        // What cannot be sent now is sent again later.
-        let Ok(path) = self.path(remote, options) else { return };
+        let remote = path.destination;
         segment.emit(&mut packet, |length| pseudo(path.source, remote, Protocol::TCP, length));
         let kind = if remote.is_ipv4() { Segments::Tcp4 } else { Segments::Tcp6 };
         packet.segmentation = cut.map(|size| Segmentation { kind, size });
-        let _ = self.send(now, &path, Protocol::TCP, options, packet);
+        let _ = self.send(now, path, Protocol::TCP, options, packet);
     }
 
-    /// A connection is made: its listener has one more.
-    fn made(&mut self, id: TcpId) {
-        let Some(parent) = self.tcp.find(id).ok().and_then(|pcb| pcb.parent) else { return };
-        if let Ok(listening) = self.tcp.find_mut(parent) {
-            listening.listener.begun.retain(|begun| *begun != id);
-            listening.listener.made.push_back(id);
-            self.tcp.wake(parent);
+    /// A connection has ended, and is remembered for a while. Of many, the oldest are not.
+    fn note_waiting(&mut self, id: TcpId) {
+        let most = self.settings.tcp.most_waiting;
+        while let Some(oldest) = self.tcp.note_waiting(id, most) {
+            self.gone(oldest);
         }
     }
 
     /// A connection is gone; what came before can still be read by who has a descriptor of it.
-    fn gone(&mut self, id: TcpId) {
+    pub(super) fn gone(&mut self, id: TcpId) {
         self.tcp.wake(id);
         let Ok(pcb) = self.tcp.find_mut(id) else { return };
         let parent = pcb.parent;
         let keeps = pcb.is_held || pcb.parent.is_some();
         pcb.state = State::Closed;
         pcb.timers = Default::default();
-        if let Some(listening) = parent.and_then(|parent| self.tcp.find_mut(parent).ok()) {
+        let listening = parent.and_then(|parent| self.tcp.find_mut(parent).ok());
+        if let Some(listener) = listening.and_then(|listening| listening.listener.as_mut()) {
             // Who was not accepted yet is taken from the queue.
-            listening.listener.begun.retain(|begun| *begun != id);
-            listening.listener.made.retain(|made| *made != id);
+            listener.begun.remove(&id);
+            listener.made.retain(|made| *made != id);
         }
         if keeps && parent.is_none() {
             self.tcp.disconnect(id);
@@ -310,150 +384,6 @@ impl Stack {
         } else {
             self.tcp.remove(id);
         }
-    }
-
-    /// Takes a segment. Errors: it is malformed.
-    pub(crate) fn input_tcp(
-        &mut self,
-        now: Instant,
-        header: &IpHeader,
-        interface: InterfaceId,
-        mut packet: Packet,
-    ) -> Result<(), Malformed> {
-        let (source, destination) = (header.source, header.destination);
-        let pseudo = |length| pseudo(source, destination, Protocol::TCP, length);
-        let segment = Segment::take(&mut packet, pseudo)?;
-        let remote = endpoint(source, segment.source, interface);
-        let local = endpoint(destination, segment.destination, interface);
-        self.reuse(&segment, local, remote);
-        let receiver = self.tcp.receiver(local, remote);
-        let state = receiver.and_then(|id| self.tcp.find(id).ok()).map_or(State::Closed, |pcb| pcb.state);
-        let Some(id) = receiver.filter(|_| state != State::Closed) else {
-            self.refuse(now, local, remote, &segment, packet.len());
-            return Ok(());
-        };
-        if state == State::Listen {
-            self.input_listen(now, id, (local, remote), segment, packet);
-            return Ok(());
-        }
-        let is_stray_ack = match self.tcp.find(id) {
-            Ok(pcb) => {
-                let begun = matches!(state, State::SynSent | State::SynReceived);
-                let has_ack = segment.flags.contains(Flags::ACK) && !segment.flags.contains(Flags::RST);
-                begun && has_ack && segment.acknowledgment != pcb.send.initial + 1
-            }
-            Err(_) => false,
-        };
-        if is_stray_ack {
-            self.refuse(now, local, remote, &segment, packet.len());
-            if state == State::SynSent {
-                return Ok(());
-            }
-        }
-        self.run(now, id, |pcb| (None, pcb.input(now, segment, packet)));
-        Ok(())
-    }
-
-    /// A new connection may take the place of one that has ended, if its numbers are higher (RFC 6191; RFC 9293,
-    /// section 3.6.1).
-    fn reuse(&mut self, segment: &Segment, local: SocketAddr, remote: SocketAddr) {
-        let is_syn = segment.flags & (Flags::SYN | Flags::ACK | Flags::RST) == Flags::SYN;
-        let Some(id) = self.tcp.waiting(local, remote).filter(|_| is_syn) else { return };
-        let Ok(pcb) = self.tcp.find(id) else { return };
-        let is_newer = match segment.options.timestamps.filter(|_| pcb.timestamps.on) {
-            Some((value, _)) => (value.wrapping_sub(pcb.timestamps.recent) as i32) > 0,
-            None => segment.sequence.is_after(pcb.receive.next),
-        };
-        if is_newer {
-            match pcb.is_held {
-                true => self.gone(id),
-                false => drop(self.tcp.remove(id)),
-            }
-        }
-    }
-
-    /// RFC 9293, section 3.10.7.2.
-    fn input_listen(
-        &mut self,
-        now: Instant,
-        id: TcpId,
-        (local, remote): (SocketAddr, SocketAddr),
-        segment: Segment,
-        content: Packet,
-    ) {
-        if segment.flags.contains(Flags::RST) {
-            return;
-        }
-        if segment.flags.contains(Flags::ACK) {
-            return self.refuse(now, local, remote, &segment, content.len());
-        }
-        if !segment.flags.contains(Flags::SYN) {
-            return;
-        }
-        let Ok(listening) = self.tcp.find_mut(id) else { return };
-        let backlog = listening.listener.backlog;
-        if listening.listener.made.len() > backlog {
-            // Full: the other side asks again.
-            return;
-        }
-        let (version, choices) = (listening.version, listening.choices.clone());
-        if listening.listener.begun.len() >= backlog.saturating_mul(BEGUN_FACTOR) {
-            // A flood: the oldest that was not made goes.
-            if let Some(oldest) = listening.listener.begun.pop_front() {
-                self.tcp.remove(oldest);
-            }
-        }
-        let options =
-            Options { source: Some(local.ip()), interface: address::zone(remote), ..Options::default() };
-        let Ok(path) = self.path(remote.ip(), &options) else { return };
-        let mut pcb = Pcb::new(version);
-        pcb.choices = choices;
-        (pcb.state, pcb.parent, pcb.is_held) = (State::SynReceived, Some(id), false);
-        let child = self.tcp.add(pcb);
-        if self.tcp.connect(child, local, remote).is_err() {
-            self.tcp.remove(child);
-            return;
-        }
-        let initial = self.tcp.initial_number(now, local, remote);
-        if let Ok(pcb) = self.tcp.find_mut(child) {
-            pcb.begin(initial, path.mtu);
-            pcb.take_syn(now, &segment);
-        }
-        if let Ok(listening) = self.tcp.find_mut(id) {
-            listening.listener.begun.push_back(child);
-        }
-        self.run(now, child, |_| (None, Effect::default()));
-    }
-
-    /// There is no such connection (RFC 9293, section 3.10.7.1).
-    fn refuse(
-        &mut self,
-        now: Instant,
-        local: SocketAddr,
-        remote: SocketAddr,
-        segment: &Segment,
-        length: usize,
-    ) {
-        if segment.flags.contains(Flags::RST) {
-            return;
-        }
-        let has_ack = segment.flags.contains(Flags::ACK);
-        let length = length as u32
-            + u32::from(segment.flags.contains(Flags::SYN))
-            + u32::from(segment.flags.contains(Flags::FIN));
-        let reset = Segment {
-            source: local.port(),
-            destination: remote.port(),
-            sequence: if has_ack { segment.acknowledgment } else { SeqNumber(0) },
-            acknowledgment: if has_ack { SeqNumber(0) } else { segment.sequence + length },
-            flags: if has_ack { Flags::RST } else { Flags::RST | Flags::ACK },
-            window: 0,
-            urgent: 0,
-            options: tcp::Options::default(),
-        };
-        let options =
-            Options { source: Some(local.ip()), interface: address::zone(remote), ..Options::default() };
-        self.emit_segment(now, remote.ip(), &options, &reset, Packet::with_content([]), None);
     }
 
     /// The timers of connections.
@@ -468,20 +398,36 @@ impl Stack {
 
 impl Pcb {
     /// Numbers begin; segments fit into packets of `mtu` bytes.
-    fn begin(&mut self, initial: SeqNumber, mtu: u32) {
+    pub(super) fn begin(&mut self, initial: SeqNumber, mtu: u32) {
         let send = &mut self.send;
         (send.initial, send.unacknowledged, send.next, send.highest) = (initial, initial, initial, initial);
-        let mtu = mtu.min(MOST_BYTES as u32);
-        let ip_bytes = if self.remote.is_ipv4() { IP_BYTES } else { ipv6::HEADER_BYTES };
-        send.segment = mtu.saturating_sub((ip_bytes + tcp::HEADER_BYTES) as u32).max(64);
-        self.congestion = super::congestion::Congestion::new(send.segment);
-        self.receive.scale = super::output::scale_for(self.choices.receive_bytes);
+        let segment = self.longest_segment(self.remote, mtu);
+        (self.send.segment, self.receive.segment, self.receive.offered_segment) = (segment, segment, segment);
+        self.receive.scale = super::header::scale_for(self.largest_receive_buffer());
         if self.state == State::SynSent {
             self.sack = true;
             self.timestamps.on = true;
         } else {
             self.receive.scale = 0;
         }
+    }
+
+    /// Bytes of the headers of a segment without options.
+    pub(super) fn header_bytes(&self) -> u32 {
+        header_bytes_to(self.remote)
+    }
+
+    /// Bytes of a segment to somebody, in packets of `mtu` bytes.
+    pub(super) fn longest_segment(&self, remote: SocketAddr, mtu: u32) -> u32 {
+        let most = mtu.min(MOST_BYTES as u32).saturating_sub(header_bytes_to(remote));
+        most.min(self.choices.most_segment.map_or(u32::MAX, u32::from)).max(LEAST_SEGMENT)
+    }
+
+    /// Whether anything may come of [`Pcb::output`].
+    fn has_output(&self) -> bool {
+        let has_new = self.send.next.is_before(self.end_of_data()) || self.is_ending;
+        let is_begun = matches!(self.state, State::SynSent | State::SynReceived);
+        self.must_acknowledge || has_new || is_begun || self.scoreboard.lost_bytes() > 0
     }
 
     fn path_options(&self, remote: SocketAddr) -> Options {
@@ -494,4 +440,10 @@ impl Pcb {
             ..Options::default()
         }
     }
+}
+
+/// Bytes of the headers of a segment without options.
+fn header_bytes_to(remote: SocketAddr) -> u32 {
+    let ip_bytes = if remote.is_ipv4() { IP_BYTES } else { ipv6::HEADER_BYTES };
+    (ip_bytes + tcp::HEADER_BYTES) as u32
 }

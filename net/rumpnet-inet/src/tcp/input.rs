@@ -1,18 +1,28 @@
 //! What comes to a connection, in the steps of RFC 9293, section 3.10.7.
 
-use super::output::{Sending, clock};
-use super::pcb::{FIN_WAIT_2, Pcb, State, TIME_WAIT};
+use super::congestion::Congestion;
+use super::ecn::Mark;
+use super::pcb::{FIN_WAIT_2, LEAST_SEGMENT, Pcb, State, TIME_WAIT};
 use super::seq::SeqNumber;
+use super::timers::Timers;
 use crate::time::Instant;
 use crate::wire::tcp::{Flags, Segment};
 use core::time::Duration;
 use rump_kpi::Errno;
 use rump_kpi::packet::Packet;
 
-/// Acknowledgements that say nothing new before a segment is taken for lost.
-const DUPLICATES: u32 = 3;
 /// A timestamp older than this says nothing (RFC 7323, section 5.5).
 const OLD_TIMESTAMP: Duration = Duration::from_secs(24 * 24 * 3600);
+
+/// A segment that came.
+pub struct Arriving {
+    /// Its header.
+    pub segment: Segment,
+    /// Its content.
+    pub content: Packet,
+    /// What routers said of the way.
+    pub mark: Mark,
+}
 
 /// What became of a segment.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -26,6 +36,7 @@ pub struct Effect {
 }
 
 impl Effect {
+    /// The connection is gone.
     pub(super) fn gone() -> Self {
         Self { wakes: true, is_made: false, is_gone: true }
     }
@@ -33,67 +44,98 @@ impl Effect {
 
 impl Pcb {
     /// Takes a segment, in any state but closed and listening.
-    pub fn input(&mut self, now: Instant, segment: Segment, content: Packet) -> Effect {
+    pub fn input(&mut self, now: Instant, arriving: Arriving) -> Effect {
+        let segment = &arriving.segment;
+        let bytes = arriving.content.len() as u32;
         self.heard = now;
-        if self.timers.keep_alive.is_some() {
-            self.timers.keep_alive = self.choices.keep_alive.map(|after| now + after);
-        }
+        self.keep_asked = 0;
+        self.counts.note_received(now, bytes);
         if self.state == State::SynSent {
-            return self.input_syn_sent(now, segment, content);
+            return self.input_syn_sent(now, arriving);
         }
-        let length = content.len() as u32
+        let length = bytes
             + u32::from(segment.flags.contains(Flags::SYN))
             + u32::from(segment.flags.contains(Flags::FIN));
-        if !self.is_fresh(now, &segment) {
+        if !self.is_fresh(now, segment) {
             // PAWS (RFC 7323, section 5.3): an old duplicate.
-            self.must_acknowledge |= !segment.flags.contains(Flags::RST);
+            self.note_unacceptable(now, segment, bytes);
             return Effect::default();
         }
         if !self.is_acceptable(segment.sequence, length) {
             // First: check the sequence number.
-            self.must_acknowledge |= !segment.flags.contains(Flags::RST);
-            if self.state == State::TimeWait {
+            self.note_unacceptable(now, segment, bytes);
+            if self.state == State::TimeWait && segment.flags.contains(Flags::FIN) {
                 self.timers.forget = Some(now + TIME_WAIT);
             }
             return Effect::default();
         }
         if segment.flags.contains(Flags::RST) {
-            return self.input_reset(segment.sequence);
+            return self.input_reset(now, segment.sequence);
         }
         // Fourth: check the SYN bit. It may be blind (RFC 5961, section 4), or the peer's, who forgot us.
         if segment.flags.contains(Flags::SYN) {
-            self.must_acknowledge = true;
-            return Effect::default();
+            return self.input_late_syn(now, segment);
         }
         // Fifth: check the ACK field.
         if !segment.flags.contains(Flags::ACK) {
             return Effect::default();
         }
-        self.note_timestamp(now, &segment);
+        self.note_timestamp(now, segment);
         let mut effect = Effect::default();
         if self.state == State::SynReceived {
             if segment.acknowledgment != self.send.initial + 1 {
                 // It is refused by whoever called.
-                return Effect::gone();
+                return Effect::default();
             }
-            self.enter_established(now, &segment);
+            self.enter_established(now, segment);
             effect = Effect { wakes: true, is_made: true, is_gone: false };
         }
-        if segment.acknowledgment.is_after(self.send.highest) {
-            self.must_acknowledge = true;
+        // What acknowledges more than was sent, or what is long gone, may be blind (RFC 5961, section 5).
+        let oldest = SeqNumber(self.send.unacknowledged.0.wrapping_sub(self.send.largest_window.max(65_535)));
+        if segment.acknowledgment.is_after(self.send.highest) || segment.acknowledgment.is_before(oldest) {
+            self.challenge(now);
             return effect;
         }
-        effect.wakes |= self.input_acknowledgment(now, &segment, length);
+        self.ecn.received(arriving.mark, segment.flags);
+        effect.wakes |= self.input_acknowledgment(now, &arriving, length);
         if self.has_ended(now) {
             return Effect::gone();
         }
-        effect.wakes |= self.input_text(now, &segment, content);
+        effect.wakes |= self.input_urgent(&arriving.segment);
+        effect.wakes |= self.input_text(now, arriving);
         effect.wakes |= self.input_fin(now);
         effect
     }
 
+    /// A segment is old, or lies outside the window.
+    fn note_unacceptable(&mut self, now: Instant, segment: &Segment, bytes: u32) {
+        if segment.flags.contains(Flags::RST) {
+            return;
+        }
+        let end = segment.sequence + bytes;
+        if bytes == 0 {
+            return self.challenge(now);
+        }
+        if !end.is_after(self.receive.next) {
+            self.receive.twice = Some((segment.sequence, end));
+        }
+        self.must_acknowledge = true;
+    }
+
+    /// A SYN where there is a connection. If it is one that is being made, that is the peer's again (RFC 9293, section
+    /// 3.10.7.4, fourth): it did not get our answer.
+    fn input_late_syn(&mut self, now: Instant, segment: &Segment) -> Effect {
+        if self.state == State::SynReceived && segment.sequence == self.receive.initial {
+            self.send.next = self.send.initial;
+        } else {
+            self.challenge(now);
+        }
+        Effect::default()
+    }
+
     /// RFC 9293, section 3.10.7.3.
-    fn input_syn_sent(&mut self, now: Instant, segment: Segment, content: Packet) -> Effect {
+    fn input_syn_sent(&mut self, now: Instant, arriving: Arriving) -> Effect {
+        let Arriving { segment, content, mark } = arriving;
         let has_ack = segment.flags.contains(Flags::ACK);
         let is_ours = has_ack && segment.acknowledgment == self.send.initial + 1;
         if has_ack && !is_ours {
@@ -118,9 +160,12 @@ impl Pcb {
             return Effect::default();
         }
         self.enter_established(now, &segment);
-        self.input_acknowledgment(now, &segment, 1);
+        let arriving = Arriving { segment, content, mark };
+        self.input_acknowledgment(now, &arriving, 1);
         self.must_acknowledge = true;
-        self.input_text(now, &Segment { sequence: segment.sequence + 1, ..segment }, content);
+        let Arriving { segment, content, mark } = arriving;
+        let segment = Segment { sequence: segment.sequence + 1, ..segment };
+        self.input_text(now, Arriving { segment, content, mark });
         self.input_fin(now);
         Effect { wakes: true, is_made: true, is_gone: false }
     }
@@ -132,20 +177,25 @@ impl Pcb {
         self.receive.next = segment.sequence + 1;
         self.receive.advertised = self.receive.next;
         let theirs = u32::from(options.maximum_segment_size.unwrap_or(super::pcb::DEFAULT_SEGMENT as u16));
-        self.send.segment = self.send.segment.min(theirs.max(64));
-        self.congestion = super::congestion::Congestion::new(self.send.segment);
+        self.send.segment = self.send.segment.min(theirs.max(LEAST_SEGMENT));
+        self.ecn.take_syn(segment.flags);
         if let Some(scale) = options.window_scale {
             self.send.scale = scale;
-            self.receive.scale = super::output::scale_for(self.choices.receive_bytes);
+            self.receive.scale = super::header::scale_for(self.largest_receive_buffer());
+        } else {
+            self.receive.scale = 0;
         }
         self.sack = options.sack_permitted;
-        if let Some((value, _)) = options.timestamps {
-            self.timestamps = super::pcb::Timestamps { on: true, recent: value, recent_at: now };
-        }
+        self.timestamps = match options.timestamps {
+            Some((value, _)) => super::pcb::Timestamps { on: true, recent: value, recent_at: now },
+            None => super::pcb::Timestamps::default(),
+        };
+        self.congestion = Congestion::new(self.choices.congestion, self.segment_bytes());
         // The window of a SYN is not scaled.
         self.send.window = segment.window.into();
         self.send.largest_window = self.send.window;
         self.send.window_told = (segment.sequence, segment.acknowledgment);
+        self.receive.segment = self.segment_bytes_of(self.receive.offered_segment);
     }
 
     fn enter_established(&mut self, now: Instant, segment: &Segment) {
@@ -155,7 +205,16 @@ impl Pcb {
             self.send.largest_window = self.send.largest_window.max(self.send.window);
         }
         self.send.window_told = (segment.sequence, segment.acknowledgment);
-        self.timers.keep_alive = self.choices.keep_alive.map(|after| now + after);
+        if self.rtt.backoff() > 1 {
+            // RFC 5681, section 3.1: the way is not as good as it might be.
+            self.congestion.set_window(self.segment_bytes());
+        }
+        if self.rtt.backoff() > 0 {
+            self.rtt.note_lost_syn();
+        }
+        self.timers.retransmit = None;
+        self.send.stalled = None;
+        self.arm_keep_alive(now);
     }
 
     /// Whether a segment lies in the window (RFC 9293, section 3.4, table 6).
@@ -190,9 +249,9 @@ impl Pcb {
     }
 
     /// Second: check the RST bit (RFC 5961, section 3.2).
-    fn input_reset(&mut self, sequence: SeqNumber) -> Effect {
+    fn input_reset(&mut self, now: Instant, sequence: SeqNumber) -> Effect {
         if sequence != self.receive.next {
-            self.must_acknowledge = true;
+            self.challenge(now);
             return Effect::default();
         }
         self.error = match self.state {
@@ -201,130 +260,6 @@ impl Pcb {
             _ => Some(Errno::ECONNRESET),
         };
         Effect::gone()
-    }
-
-    /// Answers whether there is more room for what the program writes.
-    fn input_acknowledgment(&mut self, now: Instant, segment: &Segment, length: u32) -> bool {
-        let acknowledged = segment.acknowledgment;
-        let is_new = acknowledged.is_after(self.send.unacknowledged);
-        let window =
-            u32::from(segment.window) << if segment.flags.contains(Flags::SYN) { 0 } else { self.send.scale };
-        let is_duplicate = acknowledged == self.send.unacknowledged
-            && length == 0
-            && window == self.send.window
-            && self.send.unacknowledged != self.send.highest;
-        self.note_held(segment);
-        if is_new {
-            self.acknowledge(now, segment);
-        } else if is_duplicate {
-            self.note_duplicate(now);
-        }
-        self.note_window(segment, window);
-        is_new
-    }
-
-    /// What the other side has behind gaps.
-    fn note_held(&mut self, segment: &Segment) {
-        if !self.sack {
-            return;
-        }
-        let first = self.send.unacknowledged.max(segment.acknowledgment);
-        for &(begin, end) in &segment.options.sack {
-            let is_sound =
-                begin.is_before(end) && !begin.is_before(first) && !end.is_after(self.send.highest);
-            if is_sound {
-                self.recovery.held.push((begin, end));
-            }
-        }
-        self.recovery.held.retain(|held| held.1.is_after(first));
-        let base = first;
-        self.recovery.held.sort_by_key(|held| held.0.0.wrapping_sub(base.0));
-        self.recovery.held.dedup_by(|next, held| {
-            let touches = !next.0.is_after(held.1);
-            if touches {
-                held.1 = held.1.max(next.1);
-            }
-            touches
-        });
-    }
-
-    fn acknowledge(&mut self, now: Instant, segment: &Segment) {
-        let acknowledged = segment.acknowledgment;
-        let before = self.send.unacknowledged;
-        let count = acknowledged - before;
-        let syn = u32::from(before == self.send.initial);
-        self.outgoing.advance((count - syn) as usize);
-        self.send.unacknowledged = acknowledged;
-        self.send.next = self.send.next.max(acknowledged);
-        self.measure(now, segment);
-        self.recovery.duplicates = 0;
-        self.recovery.held.retain(|held| held.1.is_after(acknowledged));
-        let bytes = self.segment_bytes();
-        match self.recovery.until {
-            Some(until) if acknowledged.is_before(until) => {
-                // Not all: the next one is missing, too (RFC 6582, section 3.2, step 3).
-                if !self.sack || self.recovery.held.is_empty() {
-                    self.recovery.again_from = acknowledged;
-                }
-            }
-            Some(_) => self.recovery.until = None,
-            None => self.congestion.acknowledged(count, bytes),
-        }
-        self.timers.retransmit = None;
-        self.arm_retransmit(now);
-    }
-
-    /// How long the answer took (RFC 7323, section 4.1; RFC 6298, section 3).
-    fn measure(&mut self, now: Instant, segment: &Segment) {
-        let by_timestamp = segment.options.timestamps.filter(|(_, echo)| self.timestamps.on && *echo != 0);
-        if let Some((_, echo)) = by_timestamp {
-            let elapsed = clock(now).wrapping_sub(echo);
-            if elapsed < 600_000 {
-                self.rtt.measured(Duration::from_millis(elapsed.into()));
-                self.measuring = None;
-                return;
-            }
-        }
-        match self.measuring {
-            Some((number, since)) if !segment.acknowledgment.is_before(number) => {
-                self.measuring = None;
-                // What was sent twice says nothing (Karn).
-                if self.rtt.backoff() == 0 {
-                    self.rtt.measured(now.saturating_sub(since));
-                } else {
-                    self.rtt.answered();
-                }
-            }
-            _ => {}
-        }
-        if self.measuring.is_none() {
-            self.rtt.answered();
-        }
-    }
-
-    fn note_duplicate(&mut self, now: Instant) {
-        self.recovery.duplicates += 1;
-        let is_lost = self.recovery.duplicates == DUPLICATES;
-        if !is_lost || self.recovery.until.is_some() {
-            return;
-        }
-        let flight = self.flight();
-        self.congestion.lost(flight, self.segment_bytes());
-        self.recovery.until = Some(self.send.highest);
-        self.recovery.again_from = self.send.unacknowledged;
-        self.arm_retransmit(now);
-    }
-
-    /// RFC 9293, section 3.10.7.4, "update the send window".
-    fn note_window(&mut self, segment: &Segment, window: u32) {
-        let (told_by, acknowledged) = self.send.window_told;
-        let is_newer = told_by.is_before(segment.sequence)
-            || (told_by == segment.sequence && !segment.acknowledgment.is_before(acknowledged));
-        if is_newer {
-            self.send.window = window;
-            self.send.largest_window = self.send.largest_window.max(window);
-            self.send.window_told = (segment.sequence, segment.acknowledgment);
-        }
     }
 
     /// What the acknowledgement of our FIN changes. Answers whether the connection is gone.
@@ -351,11 +286,12 @@ impl Pcb {
 
     fn enter_time_wait(&mut self, now: Instant) {
         self.state = State::TimeWait;
-        self.timers = super::pcb::Timers { forget: Some(now + TIME_WAIT), ..Default::default() };
+        self.timers = Timers { forget: Some(now + TIME_WAIT), ..Default::default() };
     }
 
     /// Seventh: process the segment text. Answers whether there is more to read.
-    fn input_text(&mut self, now: Instant, segment: &Segment, content: Packet) -> bool {
+    fn input_text(&mut self, now: Instant, arriving: Arriving) -> bool {
+        let Arriving { segment, mut content, .. } = arriving;
         if !self.state.may_receive() {
             return false;
         }
@@ -369,23 +305,32 @@ impl Pcb {
         if length == 0 {
             return false;
         }
-        let mut content = content;
+        let next = self.incoming.next() as i64;
+        if place > next {
+            self.counts.out_of_order = self.counts.out_of_order.wrapping_add(1);
+        }
         // What lies behind the window is not taken, nor what lies behind a FIN.
-        let window_end =
-            self.incoming.next() as i64 + i64::from(self.receive_window().max(self.told_window()));
+        let window_end = next + i64::from(self.receive_window().max(self.told_window()));
         let limit = self.receive.end.map_or(window_end, |end| window_end.min(end as i64));
         content.truncate((limit - place).clamp(0, length) as usize);
         let skipped = (-place).max(0);
         content.advance(skipped as usize);
         let place = (place + skipped) as u64;
-        let before = self.incoming.next();
+        if self.sack {
+            let twice = self.incoming.overlap(place, content.len() as u64);
+            self.receive.twice = twice.map(|(begin, end)| (self.number_of(begin), self.number_of(end)));
+        }
         let had_gap = self.incoming.has_gap();
         let moved = self.incoming.insert(place, content);
-        self.receive.next += (self.incoming.next() - before) as u32;
+        self.receive.next += (self.incoming.next() - next as u64) as u32;
+        if moved {
+            self.take_urgent();
+            self.measure_round(now);
+        }
         if self.is_deaf {
             self.incoming.forget_ready();
         }
-        if moved && !had_gap {
+        if moved && !had_gap && self.receive.twice.is_none() {
             self.delay_acknowledgement(now, length as u32);
         } else {
             // A gap, or one that was filled (RFC 5681, section 4.2).
@@ -409,73 +354,5 @@ impl Pcb {
             _ => {}
         }
         true
-    }
-
-    /// A timer ran out. Answers what is to be sent, and what became of the connection.
-    pub fn timeout(&mut self, now: Instant) -> (Option<Sending>, Effect) {
-        let is_due = |timer: Option<Instant>| timer.is_some_and(|deadline| deadline <= now);
-        if is_due(self.timers.forget) {
-            return (None, Effect::gone());
-        }
-        if is_due(self.timers.acknowledge) {
-            self.must_acknowledge = true;
-            self.timers.acknowledge = None;
-        }
-        if is_due(self.timers.retransmit) {
-            if self.gives_up() {
-                // A host that says that it is out of reach explains the silence.
-                self.error = Some(self.soft_error.unwrap_or(Errno::ETIMEDOUT));
-                return (None, Effect::gone());
-            }
-            self.retransmit();
-            self.timers.retransmit = None;
-        }
-        let mut sending = None;
-        if is_due(self.timers.persist) {
-            self.rtt.back_off();
-            sending = self.probe(now);
-            self.timers.persist = Some(now + self.rtt.timeout());
-        }
-        if is_due(self.timers.keep_alive) {
-            sending = self.keep_alive(now);
-            if self.error.is_some() {
-                return (None, Effect::gone());
-            }
-        }
-        (sending, Effect::default())
-    }
-
-    fn gives_up(&self) -> bool {
-        let most = if self.state.is_synchronized() {
-            super::pcb::MOST_RETRIES
-        } else {
-            super::pcb::MOST_SYN_RETRIES
-        };
-        self.rtt.backoff() >= most
-    }
-
-    /// Everything that is not acknowledged is sent again, as slowly as at the beginning (RFC 5681, section 3.1).
-    fn retransmit(&mut self) {
-        let is_first = self.rtt.backoff() == 0;
-        self.congestion.timed_out(self.flight(), self.segment_bytes(), is_first);
-        self.rtt.back_off();
-        self.send.next = self.send.unacknowledged;
-        self.recovery = super::pcb::Recovery::default();
-        self.measuring = None;
-        // The FIN is sent again by whoever sends what comes before it.
-    }
-
-    /// Is anybody there? A segment before the window asks for an answer (RFC 9293, section 3.8.4).
-    fn keep_alive(&mut self, now: Instant) -> Option<Sending> {
-        let after = self.choices.keep_alive?;
-        let silence = now.saturating_sub(self.heard);
-        let interval = (after / 8).max(Duration::from_secs(1));
-        if silence >= after + interval * 8 {
-            self.error = Some(Errno::ETIMEDOUT);
-            return None;
-        }
-        self.timers.keep_alive = Some(now + if silence >= after { interval } else { after - silence });
-        let before = SeqNumber(self.send.unacknowledged.0.wrapping_sub(1));
-        (silence >= after).then(|| self.sending(now, before, Flags::ACK, alloc::vec::Vec::new()))
     }
 }

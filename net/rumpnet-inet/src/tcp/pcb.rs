@@ -1,37 +1,43 @@
 //! A connection: what RFC 9293, section 3.3.1, calls the transmission control block, and what it became since.
 
+use super::autotune::{Limits, ReceiveRate};
+use super::black_hole::BlackHole;
+use super::choices::Choices;
 use super::congestion::Congestion;
+use super::ecn::Ecn;
+use super::info::Counts;
+use super::rack::Rack;
 use super::receive_buffer::ReceiveBuffer;
+use super::recovery::Recovery;
 use super::rtt::Rtt;
+use super::scoreboard::Scoreboard;
 use super::send_buffer::SendBuffer;
 use super::seq::SeqNumber;
 use super::table::TcpId;
+use super::timers::Timers;
+use super::urgent::Urgent;
 use crate::address::{self, Version};
 use crate::time::Instant;
-use alloc::collections::VecDeque;
+use alloc::boxed::Box;
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use rump_kpi::socket::Amounts;
 use rump_kpi::{Errno, PollEvents, WaitQueue};
 
-/// Bytes that a program may have written and the other side not acknowledged.
-const SEND_BYTES: usize = 512 << 10;
-/// Bytes that may wait for the program.
-const RECEIVE_BYTES: usize = 512 << 10;
 /// A segment that every host takes (RFC 9293, section 3.7.1).
 pub const DEFAULT_SEGMENT: u32 = 536;
+/// Shorter segments are not believed in.
+pub const LEAST_SEGMENT: u32 = 64;
 /// How long an acknowledgement may be held back (RFC 9293, section 3.8.6.3, allows half a second).
 pub const DELAYED_ACK: Duration = Duration::from_millis(40);
 /// Twice the longest life of a segment, shorter than the RFC's four minutes as everybody has it.
 pub const TIME_WAIT: Duration = Duration::from_secs(60);
 /// How long a closed connection waits for the other side to close, too.
 pub const FIN_WAIT_2: Duration = Duration::from_secs(60);
-/// How often a segment is sent again before the connection is given up (RFC 9293, section 3.8.3).
-pub const MOST_RETRIES: u32 = 12;
-/// The same of a SYN.
-pub const MOST_SYN_RETRIES: u32 = 6;
+/// Challenges to segments that may be blind, in a time (RFC 5961, section 7).
+const CHALLENGES: (u8, Duration) = (10, Duration::from_secs(5));
 
 /// States (RFC 9293, section 3.3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,10 +83,20 @@ pub struct Send {
     pub initial: SeqNumber,
     /// `SND.UNA`: the first that is not acknowledged.
     pub unacknowledged: SeqNumber,
-    /// `SND.NXT`: the next to send; after a time-out it goes back.
+    /// Where that is in the count of all that was sent, in which a SYN and a FIN have a place each.
+    pub place: u64,
+    /// `SND.NXT`: the next to send for the first time.
     pub next: SeqNumber,
-    /// The highest that ever was sent, and one.
+    /// The highest that may be acknowledged, and one: that of a byte that asks for the window comes before it, too.
     pub highest: SeqNumber,
+    /// The congestion window was full when this was next.
+    pub filled: u64,
+    /// Since when something waits to be acknowledged.
+    pub stalled: Option<Instant>,
+    /// When the SYN was sent, unless it was sent again.
+    pub syn_sent: Option<Instant>,
+    /// Where urgent data ends.
+    pub urgent: Option<SeqNumber>,
     /// `SND.WND`.
     pub window: u32,
     /// The largest window that was seen.
@@ -104,10 +120,16 @@ pub struct Receive {
     pub advertised: SeqNumber,
     /// By how many bits our windows are shifted.
     pub scale: u8,
+    /// Longest segment that the other side may send: as it was offered, and its content.
+    pub offered_segment: u32,
+    /// See there.
+    pub segment: u32,
     /// Where the other side's FIN is, in the count of the buffer.
     pub end: Option<u64>,
     /// Bytes that came since the last acknowledgement.
     pub unacknowledged: u32,
+    /// What came a second time, to be told (RFC 2883).
+    pub twice: Option<(SeqNumber, SeqNumber)>,
 }
 
 /// Timestamps (RFC 7323, section 3).
@@ -121,93 +143,15 @@ pub struct Timestamps {
     pub recent_at: Instant,
 }
 
-/// Going on after a loss.
-#[derive(Clone, Debug, Default)]
-pub struct Recovery {
-    /// Acknowledgements that said nothing new.
-    pub duplicates: u32,
-    /// Until this is acknowledged, a loss is being mended.
-    pub until: Option<SeqNumber>,
-    /// What the other side has behind gaps; in order, not overlapping.
-    pub held: Vec<(SeqNumber, SeqNumber)>,
-    /// Where the next segment to be sent again is looked for.
-    pub again_from: SeqNumber,
-}
-
-/// Timers; each at most once.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Timers {
-    /// To send again.
-    pub retransmit: Option<Instant>,
-    /// To ask for the window.
-    pub persist: Option<Instant>,
-    /// To acknowledge.
-    pub acknowledge: Option<Instant>,
-    /// To forget the connection.
-    pub forget: Option<Instant>,
-    /// To see whether the other side is there.
-    pub keep_alive: Option<Instant>,
-}
-
-impl Timers {
-    /// The first.
-    pub fn next(&self) -> Option<Instant> {
-        [self.retransmit, self.persist, self.acknowledge, self.forget, self.keep_alive]
-            .into_iter()
-            .flatten()
-            .min()
-    }
-}
-
-/// What a program chose.
-#[derive(Clone, Debug)]
-pub struct Choices {
-    /// `SO_REUSEADDR`.
-    pub reuse_address: bool,
-    /// `SO_REUSEPORT`.
-    pub reuse_port: bool,
-    /// `TCP_NODELAY`.
-    pub no_delay: bool,
-    /// `SO_KEEPALIVE`: after so long without a word, and how often between.
-    pub keep_alive: Option<Duration>,
-    /// `SO_LINGER` with zero: closing resets.
-    pub resets: bool,
-    /// `SO_SNDBUF`.
-    pub send_bytes: usize,
-    /// `SO_RCVBUF`.
-    pub receive_bytes: usize,
-    /// `IPV6_V6ONLY`.
-    pub v6_only: bool,
-    /// `IP_TTL`, `IPV6_UNICAST_HOPS`.
-    pub hop_limit: Option<u8>,
-    /// `IP_TOS`, `IPV6_TCLASS`.
-    pub traffic_class: u8,
-}
-
-impl Default for Choices {
-    fn default() -> Self {
-        Self {
-            reuse_address: false,
-            reuse_port: false,
-            no_delay: false,
-            keep_alive: None,
-            resets: false,
-            send_bytes: SEND_BYTES,
-            receive_bytes: RECEIVE_BYTES,
-            v6_only: false,
-            hop_limit: None,
-            traffic_class: 0,
-        }
-    }
-}
-
 /// A socket that listens.
 #[derive(Debug, Default)]
 pub struct Listener {
     /// How many connections may wait.
     pub backlog: usize,
     /// Connections that are not made yet, in the order of their SYN.
-    pub begun: VecDeque<TcpId>,
+    pub begun: BTreeSet<TcpId>,
+    /// When a cookie was given last instead of a connection.
+    pub cookie_given: Option<Instant>,
     /// Connections that wait to be accepted.
     pub made: VecDeque<TcpId>,
 }
@@ -224,6 +168,8 @@ pub struct Pcb {
     pub remote: SocketAddr,
     /// What was chosen for it.
     pub choices: Choices,
+    /// How far its buffers grow.
+    pub limits: Limits,
     /// What is sent.
     pub send: Send,
     /// What is received.
@@ -240,20 +186,38 @@ pub struct Pcb {
     pub sack: bool,
     /// How long an answer takes.
     pub rtt: Rtt,
-    /// What is being measured without timestamps: the number that is waited for, since when.
-    pub measuring: Option<(SeqNumber, Instant)>,
     /// How much may be on its way.
     pub congestion: Congestion,
+    /// What is on its way.
+    pub scoreboard: Scoreboard,
+    /// Which of it is lost.
+    pub rack: Rack,
     /// Going on after a loss.
     pub recovery: Recovery,
+    /// Explicit congestion notification.
+    pub ecn: Ecn,
+    /// Urgent data that comes.
+    pub urgent: Urgent,
+    /// How fast the program reads.
+    pub rate: ReceiveRate,
+    /// Packets that are too long for the way.
+    pub black_hole: BlackHole,
     /// Timers.
     pub timers: Timers,
     /// An acknowledgement is to be sent now.
     pub must_acknowledge: bool,
+    /// What is held back has waited long enough.
+    pub is_overdue: bool,
+    /// The sending after which a rest was noted.
+    pub rested: Instant,
+    /// How often the other side was asked in vain whether it is there.
+    pub keep_asked: u32,
+    /// Challenges since a moment.
+    challenges: (Instant, u8),
     /// Who listens, of a connection that nobody accepted yet.
     pub parent: Option<TcpId>,
     /// What it is to others, if it listens.
-    pub listener: Listener,
+    pub listener: Option<Box<Listener>>,
     /// What may be the reason of silence.
     pub soft_error: Option<Errno>,
     /// What went wrong since the last call.
@@ -264,6 +228,10 @@ pub struct Pcb {
     pub is_deaf: bool,
     /// When the last segment came.
     pub heard: Instant,
+    /// What is counted for it.
+    pub counts: Counts,
+    /// When the table of all looks at its timers.
+    pub armed: Option<Instant>,
     /// Those who wait.
     pub waiters: Arc<WaitQueue>,
 }
@@ -278,6 +246,7 @@ impl Pcb {
             local: nowhere,
             remote: nowhere,
             choices: Choices::default(),
+            limits: Limits::default(),
             send: Send { segment: DEFAULT_SEGMENT, ..Send::default() },
             receive: Receive::default(),
             outgoing: SendBuffer::default(),
@@ -286,18 +255,29 @@ impl Pcb {
             timestamps: Timestamps::default(),
             sack: false,
             rtt: Rtt::default(),
-            measuring: None,
-            congestion: Congestion::new(DEFAULT_SEGMENT),
+            congestion: Congestion::new(Default::default(), DEFAULT_SEGMENT),
+            scoreboard: Scoreboard::default(),
+            rack: Rack::default(),
+            ecn: Ecn::default(),
+            urgent: Urgent::default(),
+            rate: ReceiveRate::default(),
+            black_hole: BlackHole::default(),
             recovery: Recovery::default(),
             timers: Timers::default(),
             must_acknowledge: false,
-            parent: None,
-            listener: Listener::default(),
+            is_overdue: false,
+            rested: Instant::ZERO,
+            keep_asked: 0,
+            challenges: (Instant::ZERO, 0),
+            armed: None,
             soft_error: None,
+            parent: None,
+            listener: None,
             error: None,
             is_held: true,
             is_deaf: false,
             heard: Instant::ZERO,
+            counts: Counts::default(),
             waiters: Arc::default(),
         }
     }
@@ -307,9 +287,19 @@ impl Pcb {
         address::covers(self.local.ip(), self.choices.v6_only, address)
     }
 
-    /// Bytes on their way.
+    /// Bytes that were sent and not acknowledged.
     pub fn flight(&self) -> u32 {
-        self.send.highest - self.send.unacknowledged
+        self.send.next - self.send.unacknowledged
+    }
+
+    /// A segment may be blind: whoever sent it in earnest is told where the connection is, but nobody as often as he likes
+    /// (RFC 5961, section 10).
+    pub fn challenge(&mut self, now: Instant) {
+        let (since, count) = self.challenges;
+        let (most, time) = CHALLENGES;
+        self.challenges =
+            if now.saturating_sub(since) >= time { (now, 1) } else { (since, count.saturating_add(1)) };
+        self.must_acknowledge |= self.challenges.1 <= most;
     }
 
     /// The number of the first byte in the buffer: a SYN that is not acknowledged comes before it.
@@ -360,10 +350,15 @@ impl Pcb {
         SeqNumber(self.receive.next.0.wrapping_add(distance))
     }
 
+    /// Connections that wait to be accepted.
+    fn waiting_connections(&self) -> usize {
+        self.listener.as_ref().map_or(0, |listener| listener.made.len())
+    }
+
     /// How much can be done now.
     pub fn amounts(&self) -> Amounts {
         let listens = self.state == State::Listen;
-        let to_receive = if listens { self.listener.made.len() } else { self.incoming.ready_bytes() };
+        let to_receive = if listens { self.waiting_connections() } else { self.readable_bytes() };
         Amounts { to_receive, to_send: self.choices.send_bytes.saturating_sub(self.outgoing.len()) }
     }
 
@@ -371,11 +366,12 @@ impl Pcb {
     pub fn ready(&self) -> PollEvents {
         let mut events = PollEvents::empty();
         if self.state == State::Listen {
-            events.set(PollEvents::IN | PollEvents::RDNORM, !self.listener.made.is_empty());
+            events.set(PollEvents::IN | PollEvents::RDNORM, self.waiting_connections() > 0);
             return events;
         }
         let has_end = !self.state.may_receive() || self.is_deaf;
-        events.set(PollEvents::IN | PollEvents::RDNORM, self.incoming.ready_bytes() > 0 || has_end);
+        events.set(PollEvents::IN | PollEvents::RDNORM, self.readable_bytes() > 0 || has_end);
+        events.set(PollEvents::PRI | PollEvents::RDBAND, self.urgent.is_waiting());
         let is_made = self.state.is_synchronized();
         let has_room = self.outgoing.len() < self.choices.send_bytes;
         let may_write = is_made && (has_room || !self.state.may_send());

@@ -5,11 +5,15 @@
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use rump_kpi::packet::Packet;
 
-/// Pieces behind gaps.
+/// Small pieces behind gaps: more have to be larger.
 const MOST_PIECES: usize = 1024;
+/// Bytes that a piece more costs.
+const PIECE_BYTES: usize = 512;
+/// Runs of pieces that are told, at most.
+const MOST_BLOCKS: usize = 4;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -21,8 +25,10 @@ pub struct ReceiveBuffer {
     /// By their place; they do not overlap.
     later: BTreeMap<u64, Packet>,
     later_bytes: usize,
-    /// Where the piece is that came last behind a gap.
-    latest: u64,
+    /// Those that touch, as one: where they begin and end.
+    runs: BTreeMap<u64, u64>,
+    /// A place in each of those that came last behind a gap, the latest first.
+    latest: [u64; MOST_BLOCKS],
 }
 
 impl ReceiveBuffer {
@@ -34,6 +40,38 @@ impl ReceiveBuffer {
     /// Bytes that can be read.
     pub fn ready_bytes(&self) -> usize {
         self.ready_bytes
+    }
+
+    /// Bytes that were read, or passed over.
+    pub fn read_bytes(&self) -> u64 {
+        self.next - self.ready_bytes as u64
+    }
+
+    /// The byte at a place, if it can be read.
+    pub fn byte_at(&self, place: u64) -> Option<u8> {
+        let mut left = usize::try_from(place.checked_sub(self.read_bytes())?).ok()?;
+        for bytes in &self.ready {
+            match bytes.get(left) {
+                Some(byte) => return Some(*byte),
+                None => left -= bytes.len(),
+            }
+        }
+        None
+    }
+
+    /// The first of `length` bytes from `place` on that are there, and behind the last of those that follow it.
+    pub fn overlap(&self, place: u64, length: u64) -> Option<(u64, u64)> {
+        let end = place + length;
+        if place < self.next {
+            return Some((place, end.min(self.next))).filter(|_| length > 0);
+        }
+        let before = self.later.range(..=place).next_back();
+        let covers = before.map(|(begin, piece)| (*begin, begin + piece.len() as u64));
+        let found = covers.filter(|(_, behind)| *behind > place).or_else(|| {
+            let (begin, piece) = self.later.range(place..end).next()?;
+            Some((*begin, begin + piece.len() as u64))
+        });
+        found.map(|(begin, behind)| (begin.max(place), behind.min(end)))
     }
 
     /// Whether something lies behind a gap.
@@ -64,6 +102,9 @@ impl ReceiveBuffer {
             packet.advance((self.next - place) as usize);
             self.append(packet);
         }
+        while self.runs.first_key_value().is_some_and(|(begin, _)| *begin < self.next) {
+            self.runs.pop_first();
+        }
         true
     }
 
@@ -75,7 +116,6 @@ impl ReceiveBuffer {
 
     /// What of a packet is not there yet, in pieces between those that are.
     fn insert_later(&mut self, place: u64, packet: Packet) {
-        self.latest = place;
         let end = place + packet.len() as u64;
         let mut at = place;
         if let Some((before, piece)) = self.later.range(..=place).next_back() {
@@ -87,44 +127,55 @@ impl ReceiveBuffer {
             .map(|(begin, piece)| (*begin, begin + piece.len() as u64))
             .collect();
         for (begin, behind) in there.into_iter().chain([(end, end)]) {
-            if at < begin && self.later.len() < MOST_PIECES {
+            if at < begin && self.later.len() < MOST_PIECES + self.later_bytes / PIECE_BYTES {
                 let length = (begin - at) as usize;
                 self.later_bytes += length;
                 self.later.insert(at, packet.slice((at - place) as usize, length));
+                self.join(at, begin);
             }
             at = at.max(behind);
         }
+        self.note_latest(place);
     }
 
-    /// What lies behind gaps, the latest first (RFC 2018, section 4).
+    /// A piece is there: it makes one run with its neighbours.
+    fn join(&mut self, begin: u64, end: u64) {
+        let end = self.runs.remove(&end).unwrap_or(end);
+        match self.runs.range_mut(..begin).next_back().filter(|(_, behind)| **behind == begin) {
+            Some((_, behind)) => *behind = end,
+            None => drop(self.runs.insert(begin, end)),
+        }
+    }
+
+    /// The run that a place is in.
+    fn run_at(&self, place: u64) -> Option<(u64, u64)> {
+        let (begin, end) = self.runs.range(..=place).next_back()?;
+        (*end > place).then_some((*begin, *end))
+    }
+
+    /// Something came at a place behind a gap.
+    fn note_latest(&mut self, place: u64) {
+        let Some(run) = self.run_at(place) else { return };
+        let same = self.latest.iter().position(|other| self.run_at(*other) == Some(run));
+        self.latest[..=same.unwrap_or(MOST_BLOCKS - 1)].rotate_right(1);
+        self.latest[0] = place;
+    }
+
+    /// What lies behind gaps, the latest first (RFC 2018, section 4); no more than can be told.
     pub fn blocks(&self) -> Vec<(u64, u64)> {
         let mut blocks: Vec<(u64, u64)> = Vec::new();
-        for (begin, piece) in &self.later {
-            let end = begin + piece.len() as u64;
-            match blocks.last_mut() {
-                Some((_, last)) if last == begin => *last = end,
-                _ => blocks.push((*begin, end)),
+        for run in self.latest.iter().filter_map(|place| self.run_at(*place)) {
+            if !blocks.contains(&run) {
+                blocks.push(run);
             }
         }
-        let latest = self.latest;
-        blocks.sort_by_key(|(begin, end)| !(*begin <= latest && latest < *end));
         blocks
     }
 
-    /// Copies to `parts`, and takes away what was copied unless `peek` is set. Answers how much it was.
-    pub fn read(&mut self, parts: &mut [&mut [u8]], peek: bool) -> usize {
-        let (mut piece, mut within, mut total) = (0, 0, 0);
-        for part in parts {
-            let mut filled = 0;
-            while let Some(bytes) = self.ready.get(piece).filter(|_| filled < part.len()) {
-                let count = (bytes.len() - within).min(part.len() - filled);
-                part[filled..filled + count].copy_from_slice(&bytes[within..within + count]);
-                (filled, within, total) = (filled + count, within + count, total + count);
-                if within == bytes.len() {
-                    (piece, within) = (piece + 1, 0);
-                }
-            }
-        }
+    /// Copies no more than `limit` bytes to `parts`, and takes away what was copied unless `peek` is set. Answers how
+    /// much it was.
+    pub fn read(&mut self, parts: &mut [&mut [u8]], limit: usize, peek: bool) -> usize {
+        let (total, piece, within) = self.copy(parts, 0, limit);
         if !peek {
             self.ready.drain(..piece);
             if let Some(first) = self.ready.front_mut().filter(|_| within > 0) {
@@ -133,6 +184,42 @@ impl ReceiveBuffer {
             self.ready_bytes -= total;
         }
         total
+    }
+
+    /// Copies what lies behind the first byte, and leaves it.
+    pub fn peek_behind(&self, parts: &mut [&mut [u8]]) -> usize {
+        self.copy(parts, 1, usize::MAX).0
+    }
+
+    /// Takes the first byte away.
+    pub fn skip_byte(&mut self) {
+        let Some(first) = self.ready.front_mut() else { return };
+        first.advance(1);
+        self.ready_bytes -= 1;
+        if first.is_empty() {
+            self.ready.pop_front();
+        }
+    }
+
+    /// Answers how much was copied, and which piece comes next from where on.
+    fn copy(&self, parts: &mut [&mut [u8]], skip: usize, limit: usize) -> (usize, usize, usize) {
+        let (mut piece, mut within, mut total) = (0, skip, 0);
+        if self.ready.front().is_some_and(|first| first.len() <= skip) {
+            (piece, within) = (1, 0);
+        }
+        for part in parts {
+            let mut filled = 0;
+            let most = part.len().min(limit - total);
+            while let Some(bytes) = self.ready.get(piece).filter(|_| filled < most) {
+                let count = (bytes.len() - within).min(most - filled);
+                part[filled..filled + count].copy_from_slice(&bytes[within..within + count]);
+                (filled, within, total) = (filled + count, within + count, total + count);
+                if within == bytes.len() {
+                    (piece, within) = (piece + 1, 0);
+                }
+            }
+        }
+        (total, piece, within)
     }
 
     /// Nobody reads what is ready.
@@ -164,17 +251,21 @@ mod tests {
                 let end = (start + 1 + random.number() % 1500).min(all.len() as u64);
                 let packet = Packet::received(Bytes::copy_from_slice(&all[start as usize..end as usize]));
                 buffer.insert(start, packet);
-                let mut blocks = buffer.blocks();
-                blocks.sort_unstable();
-                assert!(blocks.windows(2).all(|pair| pair[0].1 < pair[1].0));
+                let runs: Vec<(u64, u64)> = buffer.runs.iter().map(|(begin, end)| (*begin, *end)).collect();
+                assert!(runs.windows(2).all(|pair| pair[0].1 < pair[1].0));
                 assert_eq!(
-                    blocks.iter().map(|(begin, end)| (end - begin) as usize).sum::<usize>(),
+                    runs.iter().map(|(begin, end)| (end - begin) as usize).sum::<usize>(),
                     buffer.later_bytes
                 );
+                let blocks = buffer.blocks();
+                assert!(blocks.iter().all(|block| runs.contains(block)));
+                if start > buffer.next() && start < end {
+                    assert!(blocks[0].0 <= start && start < blocks[0].1, "the latest is the first");
+                }
                 let mut parts = [[0; 700], [0; 700]];
                 let [first, second] = &mut parts;
-                let peeked = buffer.read(&mut [first, second], true);
-                let count = buffer.read(&mut [first, second], false);
+                let peeked = buffer.read(&mut [first, second], usize::MAX, true);
+                let count = buffer.read(&mut [first, second], usize::MAX, false);
                 assert_eq!(peeked, count);
                 out.extend_from_slice(&parts.concat()[..count]);
             }
@@ -189,6 +280,7 @@ mod tests {
         for place in 0..10_000 {
             buffer.insert(place * 2 + 1, Packet::received(Bytes::from_static(b"x")));
         }
-        assert_eq!(buffer.later.len(), MOST_PIECES);
+        assert!((MOST_PIECES..MOST_PIECES + 10).contains(&buffer.later.len()));
+        assert_eq!(buffer.blocks().len(), MOST_BLOCKS);
     }
 }

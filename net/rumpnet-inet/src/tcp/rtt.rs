@@ -9,6 +9,9 @@ const MOST: Duration = Duration::from_secs(60);
 /// Before anything was measured (section 2.1).
 const INITIAL: Duration = Duration::from_secs(1);
 
+/// After a SYN was lost (section 5.7).
+const AFTER_LOST_SYN: Duration = Duration::from_secs(3);
+
 /// What was measured.
 #[derive(Clone, Debug)]
 pub struct Rtt {
@@ -48,6 +51,14 @@ impl Rtt {
         self.timeout.saturating_mul(1 << self.backoff.min(16)).min(MOST)
     }
 
+    /// A SYN was lost, and nothing is known of the way: a wait as long as it used to be (section 5.7).
+    pub fn note_lost_syn(&mut self) {
+        self.backoff = 0;
+        if self.smoothed.is_none() {
+            self.timeout = AFTER_LOST_SYN;
+        }
+    }
+
     /// None came: the next wait is twice as long (section 5.5).
     pub fn back_off(&mut self) {
         self.backoff += 1;
@@ -61,6 +72,11 @@ impl Rtt {
     /// How often none came.
     pub fn backoff(&self) -> u32 {
         self.backoff
+    }
+
+    /// How much it varies.
+    pub fn variation(&self) -> Duration {
+        self.variation
     }
 
     /// The mean.

@@ -1,11 +1,13 @@
 //! All sockets of TCP: who has which address, and whose timer is next.
 
+use super::cookies::Cookies;
 use super::pcb::{Pcb, State};
 use super::seq::SeqNumber;
 use crate::address;
 use crate::sockets::Random;
 use crate::time::Instant;
-use alloc::collections::BTreeSet;
+use alloc::boxed::Box;
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hash::Hasher;
@@ -21,18 +23,31 @@ pub struct TcpId(pub(super) u64);
 /// Ports that are given to who asks for none.
 const EPHEMERAL: core::ops::RangeInclusive<u16> = 49_152..=65_535;
 
+/// How many they are.
+const PORTS: u64 = 65_535 - 49_152 + 1;
+
+fn write_address(hasher: &mut SipHasher13, address: SocketAddr) {
+    match address.ip() {
+        IpAddr::V4(ip) => hasher.write(&ip.octets()),
+        IpAddr::V6(ip) => hasher.write(&ip.octets()),
+    }
+    hasher.write(&address.port().to_le_bytes());
+}
+
 /// See the module.
 pub struct Table {
-    all: HashMap<TcpId, Pcb>,
+    all: HashMap<TcpId, Box<Pcb>>,
     /// Connections, by their own address and the other's.
     connections: HashMap<(SocketAddr, SocketAddr), TcpId>,
     /// All that have a port and no connection: bound, or listening.
     by_port: HashMap<u16, Vec<TcpId>>,
-    /// How many connections have a port.
-    connected: HashMap<u16, u32>,
+    /// How many connections have a port, and how many of an address.
+    connected: HashMap<(Option<IpAddr>, u16), u32>,
     deadlines: BTreeSet<(Instant, TcpId)>,
-    /// What `deadlines` has of each.
-    armed: HashMap<TcpId, Instant>,
+    /// Those that have ended, the oldest first; some may be gone.
+    waiting: VecDeque<TcpId>,
+    /// Ports that were given, by where they lead (RFC 6056, section 3.3.4).
+    given: [u16; 16],
     next: u64,
     secret: [u64; 2],
     random: Random,
@@ -49,7 +64,8 @@ impl Table {
             by_port: HashMap::new(),
             connected: HashMap::new(),
             deadlines: BTreeSet::new(),
-            armed: HashMap::new(),
+            waiting: VecDeque::new(),
+            given: core::array::from_fn(|_| random.number() as u16),
             next: 0,
             secret: [random.number(), random.number()],
             random,
@@ -61,18 +77,18 @@ impl Table {
     pub fn add(&mut self, pcb: Pcb) -> TcpId {
         let id = TcpId(self.next);
         self.next += 1;
-        self.all.insert(id, pcb);
+        self.all.insert(id, Box::new(pcb));
         id
     }
 
     /// A socket. Errors: EBADF.
     pub fn find(&self, id: TcpId) -> Result<&Pcb, Errno> {
-        self.all.get(&id).ok_or(Errno::EBADF)
+        self.all.get(&id).map(|pcb| &**pcb).ok_or(Errno::EBADF)
     }
 
     /// A socket, to be changed. Errors: EBADF.
     pub fn find_mut(&mut self, id: TcpId) -> Result<&mut Pcb, Errno> {
-        self.all.get_mut(&id).ok_or(Errno::EBADF)
+        self.all.get_mut(&id).map(|pcb| &mut **pcb).ok_or(Errno::EBADF)
     }
 
     /// The socket that a segment is for: a connection, else whoever listens at its address, else at any.
@@ -83,7 +99,11 @@ impl Table {
         let listens = |id: &&TcpId| self.all.get(*id).is_some_and(|pcb| pcb.state == State::Listen);
         let same_port = self.by_port.get(&local.port())?;
         let having = |suits: &dyn Fn(&Pcb) -> bool| {
-            same_port.iter().filter(listens).find(|id| self.all.get(*id).is_some_and(suits)).copied()
+            same_port
+                .iter()
+                .filter(listens)
+                .find(|id| self.all.get(*id).is_some_and(|pcb| suits(pcb)))
+                .copied()
         };
         having(&|pcb| pcb.local.ip() == local.ip())
             .or_else(|| having(&|pcb| address::covers(pcb.local.ip(), true, local.ip())))
@@ -102,19 +122,19 @@ impl Table {
         }
     }
 
-    /// The timers of a socket may have changed.
+    /// The timers of a socket may have changed. One that runs out later than it did is looked at when it did: most are moved
+    /// on with every segment.
     pub fn rearm(&mut self, id: TcpId) {
-        let deadline = self.all.get(&id).and_then(|pcb| pcb.timers.next());
-        if self.armed.get(&id).copied() == deadline {
-            return;
+        let Some(pcb) = self.all.get_mut(&id) else { return };
+        let deadline = pcb.timers.next();
+        match (pcb.armed, deadline) {
+            (Some(armed), Some(deadline)) if armed <= deadline => return,
+            (Some(_), None) | (None, None) => return,
+            (Some(armed), Some(_)) => drop(self.deadlines.remove(&(armed, id))),
+            (None, Some(_)) => {}
         }
-        if let Some(before) = self.armed.remove(&id) {
-            self.deadlines.remove(&(before, id));
-        }
-        if let Some(deadline) = deadline {
-            self.armed.insert(id, deadline);
-            self.deadlines.insert((deadline, id));
-        }
+        pcb.armed = deadline;
+        self.deadlines.extend(deadline.map(|deadline| (deadline, id)));
     }
 
     /// When the first timer runs out.
@@ -122,9 +142,36 @@ impl Table {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
-    /// A socket whose timer ran out.
-    pub fn due(&self, now: Instant) -> Option<TcpId> {
-        self.deadlines.first().filter(|(deadline, _)| *deadline <= now).map(|(_, id)| *id)
+    /// A socket whose timer may have run out; it is armed no more.
+    pub fn due(&mut self, now: Instant) -> Option<TcpId> {
+        let (deadline, id) = *self.deadlines.first()?;
+        if deadline > now {
+            return None;
+        }
+        self.deadlines.pop_first();
+        if let Some(pcb) = self.all.get_mut(&id) {
+            pcb.armed = None;
+        }
+        Some(id)
+    }
+
+    /// A connection has ended. Answers one that is to be forgotten, if there are more than `most`.
+    pub fn note_waiting(&mut self, id: TcpId, most: usize) -> Option<TcpId> {
+        if self.waiting.back() != Some(&id) {
+            self.waiting.push_back(id);
+        }
+        let is_waiting = |id: &TcpId| self.all.get(id).is_some_and(|pcb| pcb.state == State::TimeWait);
+        while self.waiting.len() > most || self.waiting.front().is_some_and(|first| !is_waiting(first)) {
+            if let Some(oldest) = self.waiting.pop_front().filter(is_waiting) {
+                return Some(oldest);
+            }
+        }
+        None
+    }
+
+    /// What cookies are made with.
+    pub(super) fn cookies(&self) -> Cookies {
+        Cookies { key: [self.secret[1], self.secret[0]] }
     }
 
     /// Gives a socket an address; with port zero, one that nobody has. Errors: EBADF, EINVAL (it has one), EADDRINUSE.
@@ -133,12 +180,7 @@ impl Table {
             return Err(Errno::EINVAL);
         }
         let address = match address.port() {
-            0 => {
-                let port = self.free_port()?;
-                let mut address = address;
-                address.set_port(port);
-                address
-            }
+            0 => self.free_port(id, address)?,
             _ if self.conflicts(id, address) => return Err(Errno::EADDRINUSE),
             _ => address,
         };
@@ -147,14 +189,39 @@ impl Table {
         Ok(())
     }
 
-    /// A port that no socket has: the first from a random one on (RFC 6056, section 3.3.1).
-    fn free_port(&mut self) -> Result<u16, Errno> {
-        let count = u64::from(EPHEMERAL.end() - EPHEMERAL.start()) + 1;
-        let start = self.random.number() % count;
-        (0..count)
-            .map(|step| EPHEMERAL.start() + ((start + step) % count) as u16)
-            .find(|port| !self.by_port.contains_key(port) && !self.connected.contains_key(port))
-            .ok_or(Errno::EADDRINUSE)
+    /// An address with a port that no socket has there: the first from a random one on (RFC 6056, section 3.3.1).
+    fn free_port(&mut self, id: TcpId, address: SocketAddr) -> Result<SocketAddr, Errno> {
+        let start = self.random.number() % PORTS;
+        let mut address = address;
+        for step in 0..PORTS {
+            address.set_port(EPHEMERAL.start() + ((start + step) % PORTS) as u16);
+            let ip = Some(address.ip()).filter(|ip| !ip.is_unspecified());
+            let is_free = !self.connected.contains_key(&(ip, address.port()))
+                && (!self.by_port.contains_key(&address.port()) || !self.conflicts(id, address));
+            if is_free {
+                return Ok(address);
+            }
+        }
+        Err(Errno::EADDRINUSE)
+    }
+
+    /// A port for a connection to somebody: one after the other for each of them, from where nobody else can tell (RFC
+    /// 6056, section 3.3.4, double-hash). One that another connection has, to somebody else, will do. Errors: EADDRINUSE.
+    pub fn port_to(&mut self, own: IpAddr, remote: SocketAddr) -> Result<u16, Errno> {
+        let mut hasher = SipHasher13::new_with_keys(self.secret[1], !self.secret[0]);
+        write_address(&mut hasher, SocketAddr::new(own, 0));
+        write_address(&mut hasher, remote);
+        let hash = hasher.finish();
+        let (offset, row) = (hash % PORTS, (hash >> 32) as usize % self.given.len());
+        for _ in 0..PORTS {
+            self.given[row] = self.given[row].wrapping_add(1);
+            let port = EPHEMERAL.start() + ((offset + u64::from(self.given[row])) % PORTS) as u16;
+            let local = SocketAddr::new(own, port);
+            if !self.by_port.contains_key(&port) && !self.connections.contains_key(&(local, remote)) {
+                return Ok(port);
+            }
+        }
+        Err(Errno::EADDRINUSE)
     }
 
     /// As BSD has it: `SO_REUSEPORT` lets all share who want to, `SO_REUSEADDR` lets a port be taken of which there are
@@ -162,7 +229,7 @@ impl Table {
     fn conflicts(&self, id: TcpId, address: SocketAddr) -> bool {
         let Some(own) = self.all.get(&id) else { return false };
         let bound = self.by_port.get(&address.port()).into_iter().flatten();
-        let with_bound = bound.filter_map(|id| self.all.get(id)).any(|other| {
+        let with_bound = bound.filter(|other| **other != id).filter_map(|id| self.all.get(id)).any(|other| {
             let theirs = other.local.ip();
             let overlaps =
                 other.has(address.ip()) || address::covers(address.ip(), own.choices.v6_only, theirs);
@@ -171,7 +238,8 @@ impl Table {
             overlaps && !both_reuse_port && !(both_reuse_address && theirs != address.ip())
         });
         let reuses = own.choices.reuse_address || own.choices.reuse_port;
-        with_bound || (!reuses && self.connected.contains_key(&address.port()))
+        let ip = Some(address.ip()).filter(|ip| !ip.is_unspecified());
+        with_bound || (!reuses && self.connected.contains_key(&(ip, address.port())))
     }
 
     /// Puts a socket among the connections. Errors: EBADF, EADDRINUSE (there is one between the two).
@@ -183,7 +251,9 @@ impl Table {
         let pcb = self.find_mut(id)?;
         (pcb.local, pcb.remote) = (local, remote);
         self.connections.insert((local, remote), id);
-        *self.connected.entry(local.port()).or_insert(0) += 1;
+        for ip in [None, Some(local.ip())] {
+            *self.connected.entry((ip, local.port())).or_insert(0) += 1;
+        }
         Ok(())
     }
 
@@ -211,33 +281,32 @@ impl Table {
             return;
         }
         self.connections.remove(&key);
-        if let Some(count) = self.connected.get_mut(&port) {
-            *count -= 1;
-            if *count == 0 {
-                self.connected.remove(&port);
+        for key in [(None, port), (Some(key.0.ip()), port)] {
+            if let Some(count) = self.connected.get_mut(&key) {
+                *count -= 1;
+                if *count == 0 {
+                    self.connected.remove(&key);
+                }
             }
         }
     }
 
     /// Removes a socket.
-    pub fn remove(&mut self, id: TcpId) -> Option<Pcb> {
+    pub fn remove(&mut self, id: TcpId) -> Option<Box<Pcb>> {
         self.disconnect(id);
         self.unbind(id);
-        let pcb = self.all.remove(&id);
-        self.rearm(id);
-        pcb
+        let pcb = self.all.remove(&id)?;
+        if let Some(armed) = pcb.armed {
+            self.deadlines.remove(&(armed, id));
+        }
+        Some(pcb)
     }
 
     /// Where the numbers of a connection begin: a clock of four microseconds, moved by what cannot be foreseen (RFC 6528).
     pub fn initial_number(&self, now: Instant, local: SocketAddr, remote: SocketAddr) -> SeqNumber {
         let mut hasher = SipHasher13::new_with_keys(self.secret[0], self.secret[1]);
-        for address in [local, remote] {
-            match address.ip() {
-                IpAddr::V4(ip) => hasher.write(&ip.octets()),
-                IpAddr::V6(ip) => hasher.write(&ip.octets()),
-            }
-            hasher.write(&address.port().to_le_bytes());
-        }
+        write_address(&mut hasher, local);
+        write_address(&mut hasher, remote);
         SeqNumber((now.as_micros() / 4) as u32) + hasher.finish() as u32
     }
 

@@ -1,13 +1,11 @@
 //! What others complain of, as far as it is a connection's (RFC 5927; RFC 5461; RFC 1191; RFC 8201).
 
 use super::input::Effect;
-use super::pcb::{Pcb, State};
+use super::pcb::State;
 use super::seq::SeqNumber;
 use super::table::TcpId;
 use crate::stack::{Stack, Told};
 use crate::time::Instant;
-use crate::wire::ipv4::{HEADER_BYTES as IP_BYTES, MOST_BYTES};
-use crate::wire::{ipv6, tcp};
 use core::net::SocketAddr;
 
 impl Stack {
@@ -49,18 +47,5 @@ impl Stack {
                 (None, Effect::default())
             }
         });
-    }
-}
-
-impl Pcb {
-    /// The way takes packets of so many bytes. What was longer is sent again.
-    fn told_path_mtu(&mut self, _now: Instant, mtu: u32) {
-        let ip_bytes = if self.remote.is_ipv4() { IP_BYTES } else { ipv6::HEADER_BYTES };
-        let headers = (ip_bytes + tcp::HEADER_BYTES) as u32;
-        let segment = mtu.min(MOST_BYTES as u32).saturating_sub(headers).max(64);
-        if segment < self.send.segment {
-            self.send.segment = segment;
-            self.send.next = self.send.unacknowledged;
-        }
     }
 }

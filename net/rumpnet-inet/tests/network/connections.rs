@@ -1,7 +1,7 @@
 //! Connections over wires of all kinds: every byte arrives once and in order, and both sides end as they should.
 
 use super::lan::{Impairment, Lan};
-use super::{ONE, TWO, at, pair};
+use super::{TWO, at, pair};
 use core::net::Ipv4Addr;
 use core::time::Duration;
 use rump_kpi::{Errno, PollEvents, Shutdown};
@@ -17,23 +17,23 @@ fn byte(stream: usize, place: usize) -> u8 {
 }
 
 /// One side of a connection: what it wrote and read.
-struct Side {
+pub struct Side {
     host: usize,
     socket: TcpId,
     stream: usize,
-    written: usize,
+    pub written: usize,
     total: usize,
-    read: usize,
-    has_end: bool,
+    pub read: usize,
+    pub has_end: bool,
 }
 
 impl Side {
-    fn new(host: usize, socket: TcpId, stream: usize, total: usize) -> Self {
+    pub fn new(host: usize, socket: TcpId, stream: usize, total: usize) -> Self {
         Self { host, socket, stream, written: 0, total, read: 0, has_end: false }
     }
 
     /// Writes and reads what can be; closes its direction at the end.
-    fn work(&mut self, stack: &mut Stack, now: Instant, other: usize) {
+    pub fn work(&mut self, stack: &mut Stack, now: Instant, other: usize) {
         while self.written < self.total {
             let end = (self.written + 9000).min(self.total);
             let piece: Vec<u8> = (self.written..end).map(|place| byte(self.stream, place)).collect();
@@ -69,7 +69,7 @@ impl Side {
 }
 
 /// Connects the first host to a port of the second. Answers both ends.
-fn connect(lan: &mut Lan, port: u16) -> (TcpId, TcpId) {
+pub fn connect(lan: &mut Lan, port: u16) -> (TcpId, TcpId) {
     let listener = lan.stack(1).tcp_socket(Version::V4);
     lan.stack(1).tcp_bind(listener, at(TWO, port)).unwrap();
     lan.stack(1).tcp_listen(listener, 5).unwrap();
@@ -104,12 +104,18 @@ fn exchange(lan: &mut Lan, there: usize, back: usize) -> Duration {
             lan.call(side.host, |stack, now| side.work(stack, now, other));
         }
         lan.run(Duration::from_millis(2));
-        assert!(
-            lan.now() - begin < Duration::from_secs(3600),
-            "{} and {} bytes",
-            sides[0].read,
-            sides[1].read
-        );
+        if lan.now() - begin >= Duration::from_secs(3600) {
+            for side in &sides {
+                let now = lan.now();
+                let pcb = lan.stack(side.host).tcp.find(side.socket).unwrap();
+                let (info, timers, send, receive) = (pcb.info(now), &pcb.timers, &pcb.send, &pcb.receive);
+                eprintln!(
+                    "read {}: {info:?} {timers:?} {send:?} {receive:?} {:?}\n{:?}\n{:?}",
+                    side.read, pcb.recovery, pcb.scoreboard, pcb.armed
+                );
+            }
+            panic!("{} and {} bytes, seed {}", sides[0].read, sides[1].read, lan.impairment.seed);
+        }
     }
     let took = lan.now() - begin;
     assert_eq!((sides[0].read, sides[1].read), (back, there));
@@ -139,6 +145,7 @@ fn every_byte_survives_a_bad_wire() {
             duplicate: seed % 3 * 5,
             corrupt: seed % 4 * 2,
             jitter: Duration::from_micros(seed % 7 * 400),
+            ..Impairment::default()
         };
         let mut lan = pair(impairment);
         let took = exchange(&mut lan, 200_000, 50_000);
@@ -241,25 +248,4 @@ fn a_link_that_goes_down_and_comes_back_is_survived() {
         lan.run(Duration::from_millis(20));
     }
     assert!(sides.iter().all(|side| side.has_end));
-}
-
-#[test]
-fn a_flood_of_beginnings_costs_bounded_memory_and_leaves_room_for_others() {
-    let mut lan = Lan::new(Impairment::default());
-    for address in [ONE, TWO, Ipv4Addr::new(192, 0, 2, 3)] {
-        lan.add_host(&[(0, address, 24)]);
-    }
-    let listener = lan.stack(1).tcp_socket(Version::V4);
-    lan.stack(1).tcp_bind(listener, at(TWO, 80)).unwrap();
-    lan.stack(1).tcp_listen(listener, 16).unwrap();
-    for number in 0..20_000_u32 {
-        lan.stack(1).input(Duration::from_secs(1000), InterfaceId(2), super::syn_from(number));
-        lan.stack(1).take_sent();
-    }
-    assert!(lan.stack(1).tcp.count() <= 16 * 4 + 1);
-    let client = lan.stack(2).tcp_socket(Version::V4);
-    let _ = lan.call(2, |stack, now| stack.tcp_connect(now, client, at(TWO, 80)));
-    lan.settle();
-    assert_eq!(lan.stack(2).tcp.find(client).unwrap().state, State::Established);
-    lan.stack(1).tcp_accept(listener).unwrap();
 }

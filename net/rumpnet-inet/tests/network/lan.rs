@@ -21,7 +21,12 @@ pub struct Impairment {
     pub duplicate: u64,
     pub corrupt: u64,
     pub jitter: Duration,
+    /// How long every frame takes besides.
+    pub delay: Duration,
 }
+
+/// Looks at a frame of a host before it flies, may change it, and says whether it does.
+pub type Filter = Box<dyn FnMut(usize, &mut Vec<u8>) -> bool>;
 
 struct Host {
     stack: Stack,
@@ -36,7 +41,10 @@ pub struct Lan {
     /// Frames on their way: when they arrive, where.
     flying: BTreeMap<(Instant, u64), (usize, InterfaceId, Bytes)>,
     frames: u64,
-    impairment: Impairment,
+    /// Frames that were put on wires: those that arrive at one time keep their order.
+    put_count: u64,
+    pub impairment: Impairment,
+    pub filter: Option<Filter>,
     random: Random,
 }
 
@@ -47,7 +55,9 @@ impl Lan {
             now: Duration::from_secs(1000),
             flying: BTreeMap::new(),
             frames: 0,
+            put_count: 0,
             impairment,
+            filter: None,
             random: Random::new(impairment.seed),
         }
     }
@@ -111,7 +121,12 @@ impl Lan {
         }
     }
 
-    fn put(&mut self, from: usize, wire: usize, frame: Vec<u8>) {
+    fn put(&mut self, from: usize, wire: usize, mut frame: Vec<u8>) {
+        if let Some(filter) = &mut self.filter {
+            if !filter(from, &mut frame) {
+                return;
+            }
+        }
         let copies = if self.chance(self.impairment.duplicate) { 2 } else { 1 };
         for host in (0..self.hosts.len()).filter(|host| *host != from) {
             let on_wire: Vec<InterfaceId> = self.hosts[host]
@@ -132,8 +147,11 @@ impl Lan {
                     frame[at] ^= 1 << (self.random.number() % 8);
                 }
                 let most = self.impairment.jitter.as_nanos() as u64 + 1;
-                let delay = Duration::from_micros(50) + Duration::from_nanos(self.random.number() % most);
-                let key = (self.now + delay, self.random.number());
+                let delay = self.impairment.delay
+                    + Duration::from_micros(50)
+                    + Duration::from_nanos(self.random.number() % most);
+                self.put_count += 1;
+                let key = (self.now + delay, self.put_count);
                 self.flying.insert(key, (host, id, frame.into()));
             }
         }

@@ -1,7 +1,12 @@
 //! Stacks on a wire that is simulated: what they say to each other, read by a parser that nobody here wrote.
 
 mod connections;
+mod endings;
+mod floods;
 mod lan;
+mod recovery;
+mod urgent;
+mod ways;
 
 use bytes::Bytes;
 use core::net::{Ipv4Addr, SocketAddr};
@@ -13,8 +18,12 @@ use rumpnet_inet::address::{Prefix, Version};
 use rumpnet_inet::interface::InterfaceId;
 use rumpnet_inet::route::{Route, Via};
 use rumpnet_inet::stack::{Dropped, Stack};
+use rumpnet_inet::tcp::SeqNumber;
+use rumpnet_inet::wire::checksum::pseudo_v4;
+use rumpnet_inet::wire::ethernet::{EtherType, Frame, MacAddress};
 use rumpnet_inet::wire::icmpv4;
 use rumpnet_inet::wire::ipv4::{Ipv4, Protocol};
+use rumpnet_inet::wire::tcp::{Flags, Options, Segment};
 
 const ONE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const TWO: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
@@ -164,8 +173,14 @@ fn a_router_passes_on_cuts_and_complains() {
 #[test]
 fn datagrams_survive_a_bad_wire_or_are_lost_but_never_changed() {
     for seed in 0..seeds(50) {
-        let impairment =
-            Impairment { seed, loss: 10, duplicate: 10, corrupt: 10, jitter: Duration::from_millis(20) };
+        let impairment = Impairment {
+            seed,
+            loss: 10,
+            duplicate: 10,
+            corrupt: 10,
+            jitter: Duration::from_millis(20),
+            ..Impairment::default()
+        };
         let mut lan = pair(impairment);
         let server = lan.stack(1).udp_socket(Version::V4);
         lan.stack(1).bind(server, at(TWO, 7)).unwrap();
@@ -295,17 +310,22 @@ fn a_reader_who_does_not_read_costs_bounded_memory() {
 
 /// A SYN of a host that will not answer.
 fn syn_from(number: u32) -> Packet {
-    use rumpnet_inet::tcp::SeqNumber;
-    use rumpnet_inet::wire::checksum::pseudo_v4;
-    use rumpnet_inet::wire::ethernet::{EtherType, Frame, MacAddress};
-    use rumpnet_inet::wire::tcp::{Flags, Options, Segment};
+    segment_from(number, Flags::SYN)
+}
+
+/// A segment without content of one of many hosts.
+fn segment_from(number: u32, flags: Flags) -> Packet {
     let source = Ipv4Addr::from(0xc633_6400 | (number & 0xff));
+    segment_of(source, (number >> 8) as u16 + 1, SeqNumber(number), flags)
+}
+
+fn segment_of(source: Ipv4Addr, port: u16, sequence: SeqNumber, flags: Flags) -> Packet {
     let segment = Segment {
-        source: (number >> 8) as u16 + 1,
+        source: port,
         destination: 80,
-        sequence: SeqNumber(number),
-        acknowledgment: SeqNumber(0),
-        flags: Flags::SYN,
+        sequence,
+        acknowledgment: SeqNumber(sequence.0.wrapping_mul(0x9e37_79b9)),
+        flags,
         window: 1000,
         urgent: 0,
         options: Options::default(),
