@@ -293,6 +293,20 @@ fn a_reader_who_does_not_read_costs_bounded_memory() {
     assert_eq!(stack.dropped(Dropped::Full), 100_000 - held as u64);
 }
 
+#[test]
+fn who_waits_is_woken_once_for_many_packets() {
+    let mut stack = Stack::new(1);
+    let server = stack.udp_socket(Version::V4);
+    stack.bind(server, at(Ipv4Addr::LOCALHOST, 7)).unwrap();
+    let client = stack.udp_socket(Version::V4);
+    stack.connect(client, at(Ipv4Addr::LOCALHOST, 7)).unwrap();
+    stack.take_changed();
+    for _ in 0..10 {
+        stack.send_datagram(Duration::ZERO, client, None, packet(1)).unwrap();
+    }
+    assert_eq!(stack.take_changed().len(), 1);
+}
+
 /// A SYN of a host that will not answer.
 fn syn_from(number: u32) -> Packet {
     use rumpnet_inet::tcp::SeqNumber;
