@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod image;
+pub mod namespace;
 pub mod program;
 pub mod reading;
 pub mod table;
