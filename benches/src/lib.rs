@@ -3,6 +3,7 @@
 
 pub mod image;
 pub mod loopback;
+pub mod namespace;
 pub mod program;
 pub mod reading;
 pub mod table;

@@ -233,13 +233,7 @@ impl End {
 
     /// Adds the frames that a packet becomes where the host does not do all of it. Of one that is not what it says, none.
     fn prepare(&self, packet: Packet, link: usize, ready: &mut Vec<Frame>) -> Result<(), header::Malformed> {
-        let is_taken = packet.segmentation.is_none_or(|segmentation| {
-            self.info.offloads.contains(match segmentation.kind {
-                Segments::Tcp4 => Offloads::TCP4,
-                Segments::Tcp6 => Offloads::TCP6,
-                Segments::Udp => Offloads::UDP,
-            })
-        });
+        let is_taken = packet.segmentation.is_none_or(|it| self.info.offloads.contains(it.kind.offload()));
         if is_taken {
             ready.push(self.finish(packet, link)?);
             return Ok(());

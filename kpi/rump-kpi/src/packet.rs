@@ -7,6 +7,7 @@
 pub mod checksum;
 pub mod offload;
 
+use crate::device::Offloads;
 use alloc::vec;
 use alloc::vec::Vec;
 use bytes::{Buf, Bytes};
@@ -41,6 +42,17 @@ pub enum Segments {
     Tcp6,
     /// UDP, each with a header of its own.
     Udp,
+}
+
+impl Segments {
+    /// What a device offers that cuts so.
+    pub fn offload(self) -> Offloads {
+        match self {
+            Self::Tcp4 => Offloads::TCP4,
+            Self::Tcp6 => Offloads::TCP6,
+            Self::Udp => Offloads::UDP,
+        }
+    }
 }
 
 /// A content that is longer than a packet may be.

@@ -219,6 +219,9 @@ impl Stack {
     pub fn take_changed(&mut self) -> Vec<Arc<WaitQueue>> {
         let mut changed = self.sockets.take_changed();
         changed.append(&mut self.tcp.take_changed());
+        // A batch of packets changes a socket many times: who waits for it is woken once.
+        changed.sort_unstable_by_key(Arc::as_ptr);
+        changed.dedup_by(|a, b| Arc::ptr_eq(a, b));
         changed
     }
 

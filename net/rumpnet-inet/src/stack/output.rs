@@ -7,13 +7,13 @@ use crate::neighbour::Resolved;
 use crate::reassembly;
 use crate::route::Via;
 use crate::time::Instant;
-use crate::wire::ethernet::{EtherType, Frame, MacAddress};
+use crate::wire::ethernet::{self, EtherType, Frame, MacAddress};
 use crate::wire::ipv4::{Ipv4, MOST_BYTES, Protocol};
 use crate::wire::{self, arp};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use rump_kpi::Errno;
 use rump_kpi::device::Offloads;
-use rump_kpi::packet::{Checksum, Packet};
+use rump_kpi::packet::{Checksum, Packet, offload};
 
 /// What a sender may ask for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -266,12 +266,25 @@ impl Stack {
         let Some(interface) = self.interfaces.get_mut(&id).filter(|interface| interface.is_up) else {
             return self.drop_packet(Dropped::InterfaceDown);
         };
+        if packet.segmentation.is_some_and(|it| !interface.offloads.contains(it.kind.offload())) {
+            let link =
+                if matches!(interface.link, Link::Ethernet { .. }) { ethernet::HEADER_BYTES } else { 0 };
+            return self.transmit_cut(id, packet, link);
+        }
         if packet.checksum != Checksum::Unknown && !interface.offloads.contains(Offloads::CHECKSUM) {
             wire::complete(&mut packet);
         }
         interface.statistics.packets_out += 1;
         interface.statistics.bytes_out += packet.len() as u64;
         self.sent.push((id, packet));
+    }
+
+    /// A router passes on what the device that it came from left uncut.
+    fn transmit_cut(&mut self, id: InterfaceId, packet: Packet, link: usize) {
+        match offload::cut(packet, link) {
+            Ok(segments) => segments.into_iter().for_each(|segment| self.transmit(id, segment)),
+            Err(_) => self.drop_packet(Dropped::Malformed(wire::Malformed::Header)),
+        }
     }
 
     /// Asks who has an address: all, or one who is thought to.

@@ -1,7 +1,6 @@
 //! What nobody wants.
 
 use crate::site::{NONE, OURS, Site, THEIRS, Wiring, at, there};
-use core::net::Ipv4Addr;
 use core::time::Duration;
 use interop::{Check, context};
 use rumpkit::{Errno, KResult, PollEvents, PollFd, SocketType};
@@ -56,7 +55,7 @@ pub fn datagrams() -> Check {
         )?;
         let mut buffer = vec![0; 70_000];
         let (count, from) = context(echo.recv_from(&mut buffer), format!("Linux receives {length} bytes"))?;
-        if buffer[..count] != bytes[..] || from.ip() != Ipv4Addr::from(OURS) {
+        if buffer[..count] != bytes[..] || from.ip() != OURS {
             return Err(format!("{length} bytes came to Linux as {count} others of {from}, not {bound:?}"));
         }
     }

@@ -1,0 +1,105 @@
+//! One stream of TCP between Linux and us through a tap: each figure beside smoltcp on a tap of the same kind, the median of
+//! five. See README.md.
+#![forbid(unsafe_code)]
+
+mod ours;
+mod peer;
+
+use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use rump_benches::Outcome;
+use rump_benches::namespace::Namespace;
+use rump_benches::table::{Format, Table, Target};
+use rumpkit::tun;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Linux.
+const THEIRS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+/// The stack that is measured.
+const OURS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+const PORT: u16 = 5001;
+/// The name of the tap in its namespace.
+const TAP: &str = "tap0";
+/// Bytes that are sent without offload, and with.
+const PLAIN: usize = 256 << 20;
+const OFFLOADED: usize = 1 << 30;
+/// Bytes of a call.
+const CHUNK: usize = 256 << 10;
+
+/// Which way the stream goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    FromLinux,
+    ToLinux,
+}
+
+fn main() -> Outcome {
+    let mut format = Format::Text;
+    for word in std::env::args().skip(1) {
+        match word.as_str() {
+            "--json" => format = Format::Json,
+            _ => return Err(format!("{word}: unknown; there is --json").into()),
+        }
+    }
+    let mut table = Table::new(format);
+    for (way, title) in [(Way::FromLinux, "from Linux"), (Way::ToLinux, "to Linux")] {
+        let plain = || ours::run(&tun::Options::tap(TAP).without_offload(), way, PLAIN);
+        let peer = ("smoltcp", || peer::run(way, PLAIN));
+        table.beside(&format!("256 MiB {title}"), Target::Speed(1.0), plain, peer)?;
+        let offloaded = || ours::run(&tun::Options::tap(TAP), way, OFFLOADED);
+        let within = Duration::from_secs_f64(OFFLOADED as f64 * 8.0 / 10e9);
+        table.alone(&format!("1 GiB {title}, with offload"), Target::Within(within), offloaded)?;
+    }
+    table.finish();
+    Ok(())
+}
+
+/// How Linux's end finds its rate, whatever the host's default: not by pacing, which on a machine with few cores measures
+/// when threads run.
+const CONGESTION_CONTROL: (&str, &str) = ("/proc/sys/net/ipv4/tcp_congestion_control", "reno");
+
+/// Gives Linux its side of the tap.
+fn configure(linux: &Namespace) -> Outcome {
+    let (path, name) = CONGESTION_CONTROL;
+    linux.enter(|| Ok(std::fs::write(path, name)?))?;
+    linux.ip(&format!("addr add {THEIRS}/24 dev {TAP}"))?;
+    linux.ip(&format!("link set {TAP} up"))
+}
+
+/// Linux's end: connects, and sends or receives so many bytes. Answers how long that took, to the end of the stream.
+fn linux_end(linux: &Namespace, way: Way, bytes: usize) -> Outcome<Duration> {
+    linux.enter(|| {
+        let address = SocketAddr::V4(SocketAddrV4::new(OURS, PORT));
+        let patience = Instant::now() + Duration::from_secs(5);
+        let mut stream = loop {
+            match TcpStream::connect_timeout(&address, Duration::from_secs(1)) {
+                Ok(stream) => break stream,
+                // It may not listen yet.
+                Err(_) if Instant::now() < patience => thread::sleep(Duration::from_millis(5)),
+                Err(error) => return Err(error.into()),
+            }
+        };
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        let mut buffer = vec![0; CHUNK];
+        let begin = Instant::now();
+        if way == Way::FromLinux {
+            for _ in 0..bytes / CHUNK {
+                stream.write_all(&buffer)?;
+            }
+            stream.shutdown(std::net::Shutdown::Write)?;
+            // One byte says that all have come.
+            stream.read_exact(&mut buffer[..1])?;
+        } else {
+            let mut came = 0;
+            while came < bytes {
+                match stream.read(&mut buffer)? {
+                    0 => return Err(format!("the end after {came} bytes").into()),
+                    count => came += count,
+                }
+            }
+        }
+        Ok(begin.elapsed())
+    })
+}
