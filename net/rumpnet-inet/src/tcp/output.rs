@@ -57,9 +57,18 @@ impl Pcb {
             }
         }
         if self.must_acknowledge && self.state != State::Closed && self.state != State::Listen {
-            all.push(self.sending(now, self.send.next, Flags::ACK, Vec::new()));
+            all.push(self.sending(now, self.sequence_of_nothing(), Flags::ACK, Vec::new()));
         }
         all
+    }
+
+    /// The number of a segment without content. It is not one that was sent before, though a timer ran out: where the other
+    /// side has received that, it drops what comes with such a number, and if both sides do so, no acknowledgement is ever
+    /// heard. A probe beyond the window was most likely not received.
+    fn sequence_of_nothing(&self) -> SeqNumber {
+        let send = &self.send;
+        let edge = send.unacknowledged + send.window;
+        if send.highest.is_after(edge) { send.next } else { send.highest }
     }
 
     /// The SYN, with or without an acknowledgement.
