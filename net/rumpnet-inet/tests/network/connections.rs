@@ -137,6 +137,29 @@ fn bytes_go_both_ways_and_both_sides_end() {
 }
 
 #[test]
+fn acknowledgements_that_both_sides_lost_are_made_good() {
+    let mut lan = pair(Impairment::default());
+    let (client, server) = connect(&mut lan, 80);
+    for (host, socket) in [(0, client), (1, server)] {
+        let sent = lan.call(host, |stack, now| stack.tcp_send(now, socket, &[&[7; 10_000]]));
+        assert_eq!(sent, Ok(10_000));
+    }
+    // All content arrives, and what it is answered with is lost: both timers run out.
+    lan.set_loss(100);
+    lan.run(Duration::from_millis(150));
+    lan.set_loss(0);
+    let before = lan.frames();
+    lan.run(Duration::from_secs(60));
+    assert!(lan.frames() - before < 100, "{} frames", lan.frames() - before);
+    for (host, socket) in [(0, client), (1, server)] {
+        let mut buffer = vec![0; 20_000];
+        let receive = |stack: &mut Stack, now| stack.tcp_receive(now, socket, &mut [&mut buffer], false);
+        assert_eq!(lan.call(host, receive), Ok(10_000));
+        assert_eq!(lan.stack(host).tcp.find(socket).unwrap().flight(), 0);
+    }
+}
+
+#[test]
 fn every_byte_survives_a_bad_wire() {
     for seed in 0..super::seeds(40) {
         let impairment = Impairment {

@@ -94,6 +94,11 @@ impl Lan {
         self.frames
     }
 
+    /// From now on so many packets of a hundred are lost; what is on its way arrives.
+    pub fn set_loss(&mut self, percent: u64) {
+        self.impairment.loss = percent;
+    }
+
     /// Does something with a stack, and sends what comes of it.
     pub fn call<T>(&mut self, host: usize, call: impl FnOnce(&mut Stack, Instant) -> T) -> T {
         let answer = call(&mut self.hosts[host].stack, self.now);
