@@ -31,15 +31,19 @@ fn main() -> Outcome {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
         ["peer", format, path] => peer(format, path.as_ref()),
-        [] => measure(Shown::Text),
-        ["--json"] => measure(Shown::Json),
-        _ => Err("there is --json".into()),
+        [] => measure(Shown::Text, None),
+        ["--json"] => measure(Shown::Json, None),
+        [only] => measure(Shown::Text, Some(only)),
+        _ => Err("there are --json, compatible and lanes".into()),
     }
 }
 
-fn measure(shown: Shown) -> Outcome {
+fn measure(shown: Shown, only: Option<&str>) -> Outcome {
     let mut table = Table::new(shown);
     for (name, format, bytes, bits_per_second) in FORMATS {
+        if only.is_some_and(|only| only != name) {
+            continue;
+        }
         let pair = Pair::new(name, format)?;
         let title = format!("{name}: {} MiB, one TCP stream", bytes >> 20);
         let target = Target::Rate { operations: bytes * 8, per_second: bits_per_second };
