@@ -81,7 +81,7 @@ const DEFECTS: &[Defect] = &[
 ];
 
 /// The folders that the targets are built from.
-const SOURCES: &[&str] = &["abi", "lib", "kpi", "fs", "dev", "fuzz", "Cargo.toml"];
+const SOURCES: &[&str] = &["abi", "lib", "hyper", "kpi", "fs", "net", "dev", "fuzz", "Cargo.toml"];
 
 /// Plants one defect after the other, and fails if one is not found within `seconds`.
 pub fn find_all(seconds: u32, seeds: &Path) -> Result<(), String> {

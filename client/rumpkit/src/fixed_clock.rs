@@ -3,8 +3,8 @@
 
 use rump_abi::TimeSpec;
 use rump_hyper::{
-    Access, BlockIo, Clock, Console, Entropy, Event, HostFolder, HostFs, HostResult, HostStat, Hypervisor,
-    Lock, Params, Threads,
+    Access, BlockIo, Clock, Console, Entropy, Event, HostFolder, HostFs, HostMemory, HostResult, HostStat,
+    Hypervisor, Lock, Params, SharedMemory, Threads,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,5 +79,11 @@ impl HostFs for FixedClock {
 
     fn folder(&self, path: &[u8]) -> HostResult<Arc<dyn HostFolder>> {
         self.host.folder(path)
+    }
+}
+
+impl HostMemory for FixedClock {
+    fn shared_memory(&self, path: &[u8], size_if_new: u64) -> HostResult<Arc<dyn SharedMemory>> {
+        self.host.shared_memory(path, size_if_new)
     }
 }

@@ -106,6 +106,9 @@ fn main() -> ExitCode {
     }
 }
 
+/// Buses of shared memory.
+const BUSES: u8 = 6;
+
 /// Scripts for a stack of TCP/IP.
 const SCRIPTS: u64 = 16;
 
@@ -161,6 +164,12 @@ fn make_all(folder: &Path) -> Check<usize> {
     told(fs::create_dir_all(&scripts), &scripts)?;
     for seed in 0..SCRIPTS {
         told(fs::write(scripts.join(format!("script-{seed}")), script(seed)), &scripts)?;
+        count += 1;
+    }
+    let buses = folder.join("shmif");
+    told(fs::create_dir_all(&buses), &buses)?;
+    for seed in 0..BUSES {
+        told(fs::write(buses.join(format!("bus-{seed}")), rump_fuzz::bus::seed(seed)), &buses)?;
         count += 1;
     }
     let (discs, tables) = (folder.join("cd9660_walk"), folder.join("partitions"));

@@ -1,21 +1,26 @@
 //! A process on a POSIX host as the host of rump kernels.
 //!
 //! Files are read and written with `pread` and `pwrite`; nothing is kept in between, since the host has a page cache
-//! already. Host error numbers end in the module `errno`; `unsafe` is in `tun::linux::ioctl` alone.
+//! already. Memory that processes share is mapped. Host error numbers end in the module `errno`; `unsafe` is in `mapping`,
+//! and for one system call each in `claim` and `tun::linux::ioctl`.
 #![deny(unsafe_code)]
 
+mod claim;
 mod errno;
 mod event;
 mod file;
 mod folder;
 mod lock;
+mod mapping;
+mod memory;
 pub mod tun;
+mod watch;
 
 use folder::{Folder, Way};
 use rump_abi::{Errno, FileType, Mode, TimeSpec};
 use rump_hyper::{
-    Access, BlockIo, Clock, Console, Entropy, Event, HostError, HostFolder, HostFs, HostResult, HostStat,
-    Lock, Params, Threads,
+    Access, BlockIo, Clock, Console, Entropy, Event, HostError, HostFolder, HostFs, HostMemory, HostResult,
+    HostStat, Lock, Params, SharedMemory, Threads,
 };
 use std::ffi::OsStr;
 use std::io::Write;
@@ -130,6 +135,12 @@ impl HostFs for PosixHost {
 
     fn folder(&self, name: &[u8]) -> HostResult<Arc<dyn HostFolder>> {
         Ok(Arc::new(Folder::open(path(name), Way::Kernel)?))
+    }
+}
+
+impl HostMemory for PosixHost {
+    fn shared_memory(&self, name: &[u8], size_if_new: u64) -> HostResult<Arc<dyn SharedMemory>> {
+        Ok(Arc::new(memory::Memory::open(path(name), size_if_new)?))
     }
 }
 

@@ -24,6 +24,28 @@ impl Time {
         }
         *now
     }
+
+    /// Does something while nobody is between looking and waiting; whoever waits looks again.
+    pub fn change(&self, change: impl FnOnce()) {
+        let _now = lock(&self.now);
+        change();
+        self.changed.notify_all();
+    }
+
+    /// Waits until `is_over`, or for `timeout`; answers whether it was.
+    pub fn wait(&self, timeout: Option<Duration>, is_over: impl Fn() -> bool) -> bool {
+        let mut now = lock(&self.now);
+        let end = timeout.map(|timeout| now.saturating_add(timeout));
+        loop {
+            if is_over() {
+                return true;
+            }
+            if end.is_some_and(|end| *now >= end) {
+                return false;
+            }
+            now = self.changed.wait(now).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
 }
 
 /// An event whose timeouts end when the simulated time has passed.
@@ -41,23 +63,10 @@ impl SimEvent {
 
 impl Event for SimEvent {
     fn set(&self) {
-        // The lock is held, so that nobody is between looking at the flag and waiting.
-        let _now = lock(&self.time.now);
-        self.is_set.store(true, Ordering::Release);
-        self.time.changed.notify_all();
+        self.time.change(|| self.is_set.store(true, Ordering::Release));
     }
 
     fn wait(&self, timeout: Option<Duration>) -> bool {
-        let mut now = lock(&self.time.now);
-        let end = timeout.map(|timeout| now.saturating_add(timeout));
-        loop {
-            if self.is_set.swap(false, Ordering::AcqRel) {
-                return true;
-            }
-            if end.is_some_and(|end| *now >= end) {
-                return false;
-            }
-            now = self.time.changed.wait(now).unwrap_or_else(PoisonError::into_inner);
-        }
+        self.time.wait(timeout, || self.is_set.swap(false, Ordering::AcqRel))
     }
 }

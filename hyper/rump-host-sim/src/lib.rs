@@ -7,6 +7,7 @@
 mod disk;
 mod event;
 mod files;
+mod memory;
 pub mod suite;
 mod wire;
 
@@ -31,6 +32,7 @@ pub struct SimHost {
     lines: Mutex<Vec<String>>,
     params: Mutex<BTreeMap<String, String>>,
     files: Arc<Mutex<BTreeMap<Vec<u8>, files::Entry>>>,
+    memories: Mutex<BTreeMap<Vec<u8>, Arc<memory::Memory>>>,
 }
 
 /// Takes a lock; a panic elsewhere leaves the data usable.
@@ -56,6 +58,7 @@ impl SimHost {
             lines: Mutex::default(),
             params: Mutex::new(BTreeMap::from([("RUMP_THREADS".into(), "0".into())])),
             files: Arc::default(),
+            memories: Mutex::default(),
         })
     }
 

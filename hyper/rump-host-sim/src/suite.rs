@@ -3,7 +3,7 @@
 //! Invariant: a check makes its own files, under its own name, so that checks may run in any order.
 
 use rump_abi::{Errno, FileType};
-use rump_hyper::{Access, BlockIo, HostError, HostResult, Hypervisor, Lock};
+use rump_hyper::{Access, BlockIo, HostError, HostResult, Hypervisor, Lock, SharedMemory};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -54,6 +54,15 @@ const CHECKS: &[(&str, Check)] = checks![
     absent_parameters_are_none,
     spawned_threads_run,
     events_wake_and_time_out,
+    shared_memory_is_made_once_and_seen_by_all,
+    shared_memory_keeps_what_a_file_holds,
+    shared_memory_is_copied_at_any_offset,
+    shared_memory_refuses_ranges_beyond_its_end,
+    words_of_shared_memory_are_replaced_by_one_alone,
+    a_file_for_one_alone_is_not_shared,
+    a_wait_for_a_word_ends_by_its_value_and_by_a_wake,
+    a_watch_is_told_what_others_notify,
+    a_number_belongs_to_whoever_claimed_it,
 ];
 
 /// Runs every check; panics at the first that fails, after printing its name.
@@ -418,4 +427,154 @@ fn spawned_threads_run(harness: &dyn Harness) {
     answers.sort_by_key(|(number, _)| *number);
     assert_eq!(answers.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [0, 1, 2, 3]);
     assert!(answers.iter().all(|(_, id)| *id != std::thread::current().id()));
+}
+
+/// New memory of 1000 bytes, or that which another check of this name made.
+fn memory(harness: &dyn Harness, name: &str) -> Arc<dyn SharedMemory> {
+    let path = [&harness.folder(name)[..], b"/bus"].concat();
+    harness.host().shared_memory(&path, 1000).unwrap()
+}
+
+fn shared_memory_is_made_once_and_seen_by_all(harness: &dyn Harness) {
+    let path = [&harness.folder("shared")[..], b"/bus"].concat();
+    let first = harness.host().shared_memory(&path, 1000).unwrap();
+    let second = harness.host().shared_memory(&path, 2000).unwrap();
+    assert_eq!((first.size_bytes(), second.size_bytes()), (1000, 1000), "its length stays");
+    let mut bytes = [1; 1000];
+    first.read(0, &mut bytes).unwrap();
+    assert!(bytes.iter().all(|byte| *byte == 0), "new memory is zeros");
+    first.write(500, b"hello").unwrap();
+    second.read(499, &mut bytes[..7]).unwrap();
+    assert_eq!(&bytes[..7], b"\0hello\0");
+    second.store_u64(504, u64::from_ne_bytes(*b"o, world"));
+    first.read(500, &mut bytes[..12]).unwrap();
+    assert_eq!(&bytes[..12], b"hello, world");
+    second.store_u32(508, u32::from_ne_bytes(*b"you!"));
+    assert_eq!(first.load_u64(504), u64::from_ne_bytes(*b"o, wyou!"));
+    assert_eq!(first.load_u32(508), u32::from_ne_bytes(*b"you!"));
+}
+
+fn shared_memory_keeps_what_a_file_holds(harness: &dyn Harness) {
+    let path = harness.file("held.bus", b"what a file holds");
+    let memory = harness.host().shared_memory(&path, 1000).unwrap();
+    let mut content = b"It is ".to_vec();
+    memory.append_to(&mut content, 0, 17).unwrap();
+    assert_eq!((memory.size_bytes(), &content[..]), (17, &b"It is what a file holds"[..]));
+    let empty = harness.file("empty.bus", b"");
+    assert_eq!(harness.host().shared_memory(&empty, 24).unwrap().size_bytes(), 24);
+    let folder = harness.folder("no-bus");
+    check_named(&refused(harness.host().shared_memory(&folder, 24)), Errno::EISDIR, &folder);
+}
+
+fn shared_memory_is_copied_at_any_offset(harness: &dyn Harness) {
+    let memory = memory(harness, "offsets");
+    let pattern: Vec<u8> = (1..=60).collect();
+    for start in 0..16 {
+        for length in [0, 1, 7, 8, 9, 23, 24, 60] {
+            memory.write(start, &[0xee; 90]).unwrap();
+            memory.write(start + 3, &pattern[..length]).unwrap();
+            let mut back = vec![0; length + 2];
+            memory.read(start + 2, &mut back).unwrap();
+            let expected = [&[0xee], &pattern[..length], &[0xee]].concat();
+            assert_eq!(back, expected, "{length} bytes at {}", start + 3);
+            let mut appended = vec![7; 3];
+            memory.append_to(&mut appended, start + 2, length + 2).unwrap();
+            assert_eq!(appended, [&[7, 7, 7], &expected[..]].concat());
+        }
+    }
+}
+
+fn shared_memory_refuses_ranges_beyond_its_end(harness: &dyn Harness) {
+    let memory = memory(harness, "ends");
+    let mut buf = [0; 8];
+    for offset in [993, 1000, 1001, i64::MAX as u64, u64::MAX - 7, u64::MAX] {
+        assert_eq!(refused(memory.read(offset, &mut buf)).errno, Errno::EINVAL, "{offset}");
+        assert_eq!(refused(memory.write(offset, &[1; 8])).errno, Errno::EINVAL, "{offset}");
+        let mut to = vec![7];
+        assert_eq!(refused(memory.append_to(&mut to, offset, 8)).errno, Errno::EINVAL, "{offset}");
+        assert_eq!(to, [7]);
+    }
+    assert!(memory.append_to(&mut Vec::new(), 0, usize::MAX).is_err());
+    memory.read(992, &mut buf).unwrap();
+    assert_eq!(buf, [0; 8], "a refused write must not write its first part");
+}
+
+fn words_of_shared_memory_are_replaced_by_one_alone(harness: &dyn Harness) {
+    let memory = memory(harness, "words");
+    assert!(memory.replace_u32(4, 0, 7));
+    assert!(!memory.replace_u32(4, 0, 8));
+    assert_eq!((memory.load_u32(0), memory.load_u32(4), memory.load_u32(8)), (0, 7, 0));
+    let count = || {
+        let once = || loop {
+            let value = memory.load_u32(8);
+            if memory.replace_u32(8, value, value + 1) {
+                return;
+            }
+        };
+        (0..1000).for_each(|_| once());
+    };
+    std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(count))));
+    assert_eq!((memory.load_u32(4), memory.load_u32(8), memory.load_u32(12)), (7, 4000, 0));
+}
+
+fn a_file_for_one_alone_is_not_shared(harness: &dyn Harness) {
+    let path = harness.file("alone.bus", &[0; 64]);
+    let owner = opened(harness, &path, Access::ReadWrite);
+    check_named(&refused(harness.host().shared_memory(&path, 1000)), Errno::EBUSY, &path);
+    drop(owner);
+    harness.host().shared_memory(&path, 1000).unwrap();
+}
+
+fn a_wait_for_a_word_ends_by_its_value_and_by_a_wake(harness: &dyn Harness) {
+    const LONG: Duration = Duration::from_secs(600);
+    let memory = memory(harness, "waits");
+    memory.wait(16, 1, LONG);
+    let waker = memory.clone();
+    let (done, is_done) = mpsc::channel();
+    let body = move || {
+        waker.wait(16, 0, LONG);
+        done.send(()).unwrap();
+    };
+    harness.host().spawn("suite", Box::new(body)).unwrap();
+    // Woken until it waits: a wake before that is for nobody.
+    let is_over = || {
+        memory.wake(16);
+        is_done.recv_timeout(Duration::from_millis(1)).is_ok()
+    };
+    assert!((0..60_000).any(|_| is_over()), "a wake ends a wait");
+}
+
+fn a_watch_is_told_what_others_notify(harness: &dyn Harness) {
+    const LONG: Duration = Duration::from_secs(600);
+    let path = harness.file("watched.bus", &[0; 64]);
+    let memory = harness.host().shared_memory(&path, 0).unwrap();
+    let watch = memory.watch().unwrap();
+    let other = harness.host().shared_memory(&path, 0).unwrap();
+    other.notify(4, 77).unwrap();
+    watch.wait(LONG);
+    assert_eq!(memory.load_u32(4), 77);
+    let (done, is_done) = mpsc::channel();
+    let body = move || {
+        watch.wait(LONG);
+        done.send(()).unwrap();
+    };
+    harness.host().spawn("suite", Box::new(body)).unwrap();
+    other.notify(4, 78).unwrap();
+    is_done.recv_timeout(Duration::from_secs(60)).expect("what is notified ends a wait");
+    assert_eq!(memory.load_u32(4), 78);
+}
+
+fn a_number_belongs_to_whoever_claimed_it(harness: &dyn Harness) {
+    let path = harness.file("claimed.bus", &[0; 64]);
+    let [first, second] = [(); 2].map(|()| harness.host().shared_memory(&path, 0).unwrap());
+    let claim = match first.claim(7) {
+        Err(error) if error.errno == Errno::ENOTSUP => return,
+        claim => claim.unwrap(),
+    };
+    let _other = second.claim(u32::MAX).unwrap();
+    check_named(&refused(second.claim(7)), Errno::EBUSY, &path);
+    check_named(&refused(first.claim(7)), Errno::EBUSY, &path);
+    drop(claim);
+    drop(second.claim(7).unwrap());
+    first.claim(7).unwrap();
 }

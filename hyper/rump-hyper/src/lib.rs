@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+mod memory;
 pub mod packet;
 
 use alloc::boxed::Box;
@@ -16,6 +17,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 use rump_abi::{Errno, FileType, Mode, TimeSpec};
+
+pub use memory::{Claim, HostMemory, SharedMemory, Watch};
 
 /// An error of the host: what failed, with a text for people that names the thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,6 +178,6 @@ pub fn names_beneath(path: &[u8]) -> Result<Vec<&[u8]>, Errno> {
 }
 
 /// A host: the sum of its services. Ends of networks ([`packet::PacketIo`]) are handed to devices one by one.
-pub trait Hypervisor: Clock + Console + Entropy + Params + Threads + HostFs {}
+pub trait Hypervisor: Clock + Console + Entropy + Params + Threads + HostFs + HostMemory {}
 
-impl<T: Clock + Console + Entropy + Params + Threads + HostFs> Hypervisor for T {}
+impl<T: Clock + Console + Entropy + Params + Threads + HostFs + HostMemory> Hypervisor for T {}
