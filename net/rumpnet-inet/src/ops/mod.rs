@@ -216,15 +216,16 @@ impl Domain for InetDomain {
     }
 
     fn poll(&self) -> Option<Duration> {
-        // Whatever is due from now on asks for a poll again.
-        self.shared.deadline.store(0, Ordering::Release);
         let deadline = self.shared.drive(|stack, now| {
             stack.poll(now);
-            stack.next_deadline()
+            let deadline = stack.next_deadline();
+            // Under the stack's lock: whoever brings an earlier one does it before, and is counted, or sees this one after,
+            // and asks for a poll.
+            let nanos = deadline.map_or(NEVER, |deadline| deadline.as_nanos() as u64);
+            self.shared.deadline.store(nanos, Ordering::Release);
+            deadline
         });
         self.shared.transmit();
-        let nanos = deadline.map_or(NEVER, |deadline| deadline.as_nanos() as u64);
-        self.shared.deadline.store(nanos, Ordering::Release);
         deadline
     }
 }
