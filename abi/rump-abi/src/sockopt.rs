@@ -44,10 +44,14 @@ pub const SO_PROTOCOL: i32 = 0x1025;
 
 /// The level of options of IPv4.
 pub const IPPROTO_IP: i32 = 0;
+/// What a raw socket sends begins with the header of IP.
+pub const IP_HDRINCL: i32 = 2;
 /// DSCP and ECN.
 pub const IP_TOS: i32 = 3;
 /// How many routers may pass a packet on.
 pub const IP_TTL: i32 = 4;
+/// Messages come with the address that they were sent to.
+pub const IP_RECVDSTADDR: i32 = 7;
 /// The interface that packets to groups leave by.
 pub const IP_MULTICAST_IF: i32 = 9;
 /// How many routers may pass on a packet to a group.
@@ -64,6 +68,50 @@ pub const IP_RECVTTL: i32 = 23;
 pub const IP_RECVPKTINFO: i32 = 26;
 /// Packets must not be cut; FreeBSD's number, NetBSD has no such option.
 pub const IP_DONTFRAG: i32 = 67;
+/// Takes what a source sends to a group; FreeBSD's number, as of the three that follow.
+pub const IP_ADD_SOURCE_MEMBERSHIP: i32 = 70;
+/// Takes it no more.
+pub const IP_DROP_SOURCE_MEMBERSHIP: i32 = 71;
+/// Takes what all but a source send to a group.
+pub const IP_BLOCK_SOURCE: i32 = 72;
+/// Takes what that source sends as well.
+pub const IP_UNBLOCK_SOURCE: i32 = 73;
+
+/// The level of options of IPv6.
+pub const IPPROTO_IPV6: i32 = 41;
+/// How many routers may pass a packet on; -1 is the usual number.
+pub const IPV6_UNICAST_HOPS: i32 = 4;
+/// The interface that packets to groups leave by.
+pub const IPV6_MULTICAST_IF: i32 = 9;
+/// How many routers may pass on a packet to a group.
+pub const IPV6_MULTICAST_HOPS: i32 = 10;
+/// Packets to groups come back to members on this host.
+pub const IPV6_MULTICAST_LOOP: i32 = 11;
+/// Becomes a member of a group.
+pub const IPV6_JOIN_GROUP: i32 = 12;
+/// Leaves a group.
+pub const IPV6_LEAVE_GROUP: i32 = 13;
+/// Where the checksum of a raw socket's packets is; -1: they have none.
+pub const IPV6_CHECKSUM: i32 = 26;
+/// Packets of IPv4 are not for this socket.
+pub const IPV6_V6ONLY: i32 = 27;
+/// Messages come with the address that they were sent to, and the interface.
+pub const IPV6_RECVPKTINFO: i32 = 36;
+/// Messages come with how many more routers might have passed them on.
+pub const IPV6_RECVHOPLIMIT: i32 = 37;
+/// The longest packet that reaches whom a socket is connected to; cannot be set.
+pub const IPV6_PATHMTU: i32 = 44;
+/// Messages come with DSCP and ECN.
+pub const IPV6_RECVTCLASS: i32 = 57;
+/// DSCP and ECN.
+pub const IPV6_TCLASS: i32 = 61;
+/// Packets must not be cut.
+pub const IPV6_DONTFRAG: i32 = 62;
+
+/// The level of options of ICMPv6.
+pub const IPPROTO_ICMPV6: i32 = 58;
+/// Which messages a raw socket gets: 256 bits, each of them keeps a type away.
+pub const ICMP6_FILTER: i32 = 18;
 
 /// The level of options of TCP.
 pub const IPPROTO_TCP: i32 = 6;

@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bitflags::bitflags;
 use core::net::IpAddr;
+use core::time::Duration;
 
 /// What a device carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,11 @@ pub trait NetworkDevice: Send + Sync {
 
     /// Nothing is given to the receiver any more once this returns.
     fn stop(&self);
+
+    /// Whether there is somebody at the other end of its cable, as far as it can tell.
+    fn has_carrier(&self) -> bool {
+        true
+    }
 }
 
 /// Who takes what a device receives.
@@ -81,6 +87,8 @@ pub struct InterfaceInfo {
     pub device: DeviceInfo,
     /// Packets pass.
     pub is_up: bool,
+    /// The device is connected to something.
+    pub has_carrier: bool,
     /// Its addresses, each with the length of its network's prefix.
     pub addresses: Vec<(IpAddr, u8)>,
     /// What went through.
@@ -100,6 +108,43 @@ pub struct Statistics {
     pub packets_out: u64,
     /// Their bytes.
     pub bytes_out: u64,
+}
+
+/// What can be done with an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressState {
+    /// It is not used yet: somebody else may have it.
+    Tentative,
+    /// Somebody else has it: it is not used.
+    Duplicate,
+    /// It is used.
+    Preferred,
+    /// It is used as long as there is no other; what is begun should have another.
+    Deprecated,
+}
+
+/// An address of an interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressInfo {
+    /// Which.
+    pub address: IpAddr,
+    /// Length of its network's prefix.
+    pub length: u8,
+    /// What can be done with it.
+    pub state: AddressState,
+    /// How much longer it is preferred; `None`: for ever.
+    pub preferred: Option<Duration>,
+    /// How much longer it is there; `None`: for ever.
+    pub valid: Option<Duration>,
+}
+
+/// A neighbour on the link of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NeighbourInfo {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its hardware address.
+    pub hardware: [u8; 6],
 }
 
 /// Where packets of a route go.
@@ -136,14 +181,29 @@ pub trait Network: Send + Sync {
     /// Takes an interface away, with its addresses and routes. Errors: ENXIO.
     fn detach(&self, number: u32) -> KResult<()>;
 
+    /// Makes an interface that needs no device: `lo1`, `lo2` and so on, which are down. Answers its number.
+    ///
+    /// Errors: EEXIST, EINVAL (no such kind can be made).
+    fn create(&self, name: &str) -> KResult<u32>;
+
     /// Lets packets pass, or not. Errors: ENXIO.
     fn set_up(&self, number: u32, is_up: bool) -> KResult<()>;
 
-    /// Gives an interface an address, and a route to its network. Errors: ENXIO, EAFNOSUPPORT, EADDRNOTAVAIL, EEXIST.
+    /// Says how many bytes of IP a packet has at most. Errors: ENXIO, EINVAL (less than IPv4 needs, or more than the
+    /// device takes).
+    fn set_mtu(&self, number: u32, mtu: u32) -> KResult<()>;
+
+    /// Gives an interface an address, and a route to its network; one of IPv6 is tentative at first. Errors: ENXIO, EAFNOSUPPORT, EADDRNOTAVAIL, EEXIST.
     fn add_address(&self, number: u32, address: IpAddr, length: u8) -> KResult<()>;
 
     /// Takes it away. Errors: ENXIO, EAFNOSUPPORT, EADDRNOTAVAIL.
     fn remove_address(&self, number: u32, address: IpAddr) -> KResult<()>;
+
+    /// The addresses of an interface, with their states. Errors: ENXIO.
+    fn addresses(&self, number: u32) -> KResult<Vec<AddressInfo>>;
+
+    /// Who is known on the link of an interface. Errors: ENXIO.
+    fn neighbours(&self, number: u32) -> KResult<Vec<NeighbourInfo>>;
 
     /// Adds a route. Errors: EAFNOSUPPORT, ENETUNREACH (the router is on no link), ENXIO, EEXIST.
     fn add_route(&self, route: &RouteInfo) -> KResult<()>;
@@ -154,6 +214,13 @@ pub trait Network: Send + Sync {
     /// All interfaces, in order of numbers.
     fn interfaces(&self) -> Vec<InterfaceInfo>;
 
-    /// All routes, those of the longest prefixes first.
+    /// All routes, of IPv4 and then of IPv6, those of the longest prefixes first; those that routers told of as well.
     fn routes(&self) -> Vec<RouteInfo>;
+
+    /// A choice of the administrator, by the name that sysctl(7) has for it, such as `net.inet6.ip6.forwarding`.
+    /// Errors: ENOENT.
+    fn setting(&self, name: &str) -> KResult<i64>;
+
+    /// Changes it. Errors: ENOENT, EINVAL.
+    fn set_setting(&self, name: &str, value: i64) -> KResult<()>;
 }

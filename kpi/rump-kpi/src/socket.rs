@@ -124,6 +124,8 @@ pub enum Control {
         /// Number of the interface.
         interface: u32,
     },
+    /// `IP_RECVDSTADDR`: the address that it was sent to.
+    Destination(core::net::Ipv4Addr),
     /// `SO_TIMESTAMP`.
     Timestamp(TimeSpec),
     /// `IP_TTL` and `IPV6_HOPLIMIT`.

@@ -85,6 +85,18 @@ pub fn covers(own: IpAddr, v6_only: bool, address: IpAddr) -> bool {
     own == address || (own.is_unspecified() && (own.is_ipv4() == address.is_ipv4() || has_both))
 }
 
+/// The group that whoever has an address belongs to, so that he can be asked for it (RFC 4291, section 2.7.1).
+pub fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
+    let [.., a, b, c] = address.octets();
+    let last = u128::from(u32::from_be_bytes([0, a, b, c]));
+    Ipv6Addr::from_bits(0xff02_0000_0000_0000_0000_0001_ff00_0000 | last)
+}
+
+/// The address of an interface with a prefix of 64 bits.
+pub fn with_identifier(prefix: Ipv6Addr, identifier: u64) -> Ipv6Addr {
+    Ipv6Addr::from_bits(prefix.masked(64).to_bits() | u128::from(identifier))
+}
+
 /// An address of IPv4 or IPv6.
 pub trait Address: Copy + Eq + Hash + Ord + fmt::Display + fmt::Debug {
     /// How many bits it has.
@@ -183,5 +195,11 @@ mod tests {
         assert!(
             six.contains("2001:db8::2".parse().unwrap()) && !six.contains("2001:db8:0:1::".parse().unwrap())
         );
+    }
+
+    #[test]
+    fn the_group_of_who_is_asked_has_his_last_bits() {
+        let address = |text: &str| text.parse::<Ipv6Addr>().unwrap();
+        assert_eq!(solicited_node(address("4037::1:800:200e:8c6c")), address("ff02::1:ff0e:8c6c"));
     }
 }

@@ -1,4 +1,4 @@
-//! IPv4, ICMP, UDP and TCP.
+//! IPv4 and IPv6, with what belongs to them: ICMP, ARP, neighbour discovery, groups; UDP and TCP.
 //!
 //! [`stack`] is pure: packets, calls and time go in, packets and wake-ups come out. What `ops` adds is the lock, the
 //! devices, and the translation to rump-kpi.
@@ -12,11 +12,16 @@
 extern crate alloc;
 
 pub mod address;
+pub mod destination;
 pub mod interface;
+pub mod multicast;
 pub mod neighbour;
 mod ops;
+pub mod own_address;
 mod reassembly;
 pub mod route;
+pub mod routers;
+pub mod selection;
 pub mod sockets;
 pub mod stack;
 pub mod tcp;

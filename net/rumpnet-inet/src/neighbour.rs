@@ -89,11 +89,33 @@ pub struct Neighbours<A> {
     /// Entries in order of their last use.
     order: BTreeSet<(u64, A)>,
     uses: u64,
+    /// How long an answer is good for.
+    reachable: Duration,
+    /// Time between two questions.
+    retransmit: Duration,
+}
+
+/// What a neighbour tells of itself (RFC 4861, section 4.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Advertised {
+    /// Its hardware address, if it says so.
+    pub hardware: Option<MacAddress>,
+    /// It was asked.
+    pub is_solicited: bool,
+    /// What it says counts more than what was known.
+    pub overrides: bool,
 }
 
 impl<A> Default for Neighbours<A> {
     fn default() -> Self {
-        Self { entries: HashMap::new(), deadlines: BTreeSet::new(), order: BTreeSet::new(), uses: 0 }
+        Self {
+            entries: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            order: BTreeSet::new(),
+            uses: 0,
+            reachable: REACHABLE,
+            retransmit: RETRANSMIT,
+        }
     }
 }
 
@@ -132,7 +154,7 @@ impl<A: Address> Neighbours<A> {
     pub fn resolve(&mut self, now: Instant, address: A, packet: Packet) -> Resolved<A> {
         let Some(entry) = self.entries.get_mut(&address) else {
             let waiting = VecDeque::from([packet]);
-            self.set(address, State::Incomplete { asked: 1, waiting }, Some(now + RETRANSMIT));
+            self.set(address, State::Incomplete { asked: 1, waiting }, Some(now + self.retransmit));
             return Resolved::Waits(Some(Action::Ask { address, at: None }));
         };
         match &mut entry.state {
@@ -163,7 +185,7 @@ impl<A: Address> Neighbours<A> {
             State::Incomplete { waiting, .. } => core::mem::take(waiting),
             _ => VecDeque::new(),
         };
-        self.set(address, State::Reachable(hardware), Some(now + REACHABLE));
+        self.set(address, State::Reachable(hardware), Some(now + self.reachable));
         waiting
     }
 
@@ -185,13 +207,71 @@ impl<A: Address> Neighbours<A> {
         }
     }
 
+    /// A neighbour tells of itself (RFC 4861, section 7.2.5). Answers the packets that waited, and where they go.
+    pub fn advertised(
+        &mut self,
+        now: Instant,
+        address: A,
+        told: Advertised,
+    ) -> Option<(MacAddress, VecDeque<Packet>)> {
+        let reachable = Some(now + self.reachable);
+        let entry = self.entries.get_mut(&address)?;
+        let (known, is_reachable) = match &mut entry.state {
+            State::Incomplete { waiting, .. } => {
+                let hardware = told.hardware?;
+                let waiting = core::mem::take(waiting);
+                if told.is_solicited {
+                    self.set(address, State::Reachable(hardware), reachable);
+                } else {
+                    self.set(address, State::Stale(hardware), None);
+                }
+                return Some((hardware, waiting));
+            }
+            State::Failed => return None,
+            State::Reachable(known) => (*known, true),
+            State::Stale(known) | State::Delay(known) | State::Probe { address: known, .. } => {
+                (*known, false)
+            }
+        };
+        let hardware = told.hardware.unwrap_or(known);
+        if hardware != known && !told.overrides {
+            if is_reachable {
+                self.set(address, State::Stale(known), None);
+            }
+        } else if told.is_solicited {
+            self.set(address, State::Reachable(hardware), reachable);
+        } else if hardware != known {
+            self.set(address, State::Stale(hardware), None);
+        }
+        None
+    }
+
+    /// Whether a neighbour has answered, as far as is known: it did, or nobody asked it yet.
+    pub fn answers(&self, address: A) -> bool {
+        !matches!(
+            self.entries.get(&address).map(|entry| &entry.state),
+            Some(State::Failed | State::Incomplete { asked: 2.., .. })
+        )
+    }
+
+    /// How long an answer is good for, and the time between two questions, as a router has it.
+    pub fn set_times(&mut self, reachable: Option<Duration>, retransmit: Option<Duration>) {
+        self.reachable = reachable.unwrap_or(self.reachable);
+        self.retransmit = retransmit.unwrap_or(self.retransmit);
+    }
+
+    /// Time between two questions.
+    pub fn retransmit_time(&self) -> Duration {
+        self.retransmit
+    }
+
     /// A transport got an answer from there: it is reachable (RFC 4861, section 7.3.1).
     pub fn confirm(&mut self, now: Instant, address: A) {
         if let Some(State::Stale(to) | State::Delay(to) | State::Probe { address: to, .. }) =
             self.entries.get(&address).map(|entry| &entry.state)
         {
             let to = *to;
-            self.set(address, State::Reachable(to), Some(now + REACHABLE));
+            self.set(address, State::Reachable(to), Some(now + self.reachable));
         }
     }
 
@@ -208,7 +288,7 @@ impl<A: Address> Neighbours<A> {
             match &mut entry.state {
                 State::Incomplete { asked, waiting } if *asked < MOST_QUESTIONS => {
                     let state = State::Incomplete { asked: *asked + 1, waiting: core::mem::take(waiting) };
-                    self.set(address, state, Some(now + RETRANSMIT));
+                    self.set(address, state, Some(now + self.retransmit));
                     return Some(Action::Ask { address, at: None });
                 }
                 State::Incomplete { waiting, .. } => {
@@ -222,12 +302,12 @@ impl<A: Address> Neighbours<A> {
                 }
                 State::Delay(to) => {
                     let to = *to;
-                    self.set(address, State::Probe { address: to, asked: 1 }, Some(now + RETRANSMIT));
+                    self.set(address, State::Probe { address: to, asked: 1 }, Some(now + self.retransmit));
                     return Some(Action::Ask { address, at: Some(to) });
                 }
                 State::Probe { address: to, asked } if *asked < MOST_QUESTIONS => {
                     let (to, asked) = (*to, *asked + 1);
-                    self.set(address, State::Probe { address: to, asked }, Some(now + RETRANSMIT));
+                    self.set(address, State::Probe { address: to, asked }, Some(now + self.retransmit));
                     return Some(Action::Ask { address, at: Some(to) });
                 }
                 // The next packet asks all anew.
@@ -315,6 +395,32 @@ mod tests {
         table.confirm(at(1), HIM);
         assert!(table.poll(at(6)).is_none());
         assert_eq!(table.next_deadline(), Some(at(31)));
+    }
+
+    #[test]
+    fn what_a_neighbour_tells_counts_as_its_flags_say() {
+        const OTHER: MacAddress = MacAddress([2, 0, 0, 0, 0, 8]);
+        let told = |hardware, is_solicited, overrides| Advertised {
+            hardware: Some(hardware),
+            is_solicited,
+            overrides,
+        };
+        let mut table = Neighbours::default();
+        assert!(table.advertised(at(0), HIM, told(HARDWARE, true, true)).is_none());
+        assert_eq!(table.known().count(), 0, "what nobody asked for is not remembered");
+        table.resolve(at(0), HIM, packet());
+        let (to, waiting) = table.advertised(at(0), HIM, told(HARDWARE, true, false)).unwrap();
+        assert_eq!((to, waiting.len(), table.next_deadline()), (HARDWARE, 1, Some(at(30))));
+        // Another one without the flag makes the known one doubtful, and changes nothing.
+        table.advertised(at(1), HIM, told(OTHER, true, false));
+        assert_eq!(table.known().next(), Some((HIM, HARDWARE)));
+        assert_eq!(table.next_deadline(), None);
+        table.advertised(at(1), HIM, told(OTHER, true, false));
+        assert_eq!(table.next_deadline(), None);
+        table.advertised(at(2), HIM, told(OTHER, false, true));
+        assert_eq!((table.known().next(), table.next_deadline()), (Some((HIM, OTHER)), None));
+        table.advertised(at(3), HIM, Advertised { hardware: None, is_solicited: true, overrides: false });
+        assert_eq!(table.next_deadline(), Some(at(33)));
     }
 
     #[test]

@@ -1,12 +1,16 @@
-//! Putting fragments together (RFC 791, section 3.2; RFC 815).
+//! Putting fragments together (RFC 791, section 3.2; RFC 815; RFC 8200, section 4.5).
 //!
 //! Memory is bounded: when there is too much, the oldest packet goes. Fragments that overlap others make the whole packet
 //! go, whatever they say (RFC 5722 asks that of IPv6; nobody sends such fragments of IPv4 in earnest).
 
+use crate::interface::InterfaceId;
 use crate::time::Instant;
-use crate::wire::ipv4::{Fragment, Ipv4, MOST_BYTES};
+use crate::wire::extension::{FRAGMENT_BYTES, FragmentHeader};
+use crate::wire::ipv4::{Fragment, Ipv4, MOST_BYTES, Protocol};
+use crate::wire::ipv6::{self, Ipv6};
 use alloc::collections::{BTreeMap, BTreeSet};
-use core::net::Ipv4Addr;
+use core::hash::Hash;
+use core::net::{Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 use hashbrown::HashMap;
 use rump_kpi::packet::Packet;
@@ -15,21 +19,83 @@ use rump_kpi::packet::Packet;
 const MOST_MEMORY: usize = 4 << 20;
 /// What it takes to keep one.
 const OVERHEAD: usize = 320;
-/// How long the others of a first fragment may take.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// The header of a fragment.
+pub trait Header: Clone {
+    /// What fragments of one packet have in common.
+    type Key: Copy + Eq + Ord + Hash;
+    /// How long the others may take once one came.
+    const TIMEOUT: Duration;
+    /// Fragments of a packet that was refused are refused as well, even if they come later (RFC 5722, section 4).
+    const STAYS_REFUSED: bool;
 
-/// What fragments of one packet have in common.
+    /// See there.
+    fn key(&self) -> Self::Key;
+
+    /// Which part it is.
+    fn fragment(&self) -> Fragment;
+
+    /// The longest content that a packet with this header has.
+    fn most_content(&self) -> usize;
+}
+
+/// What fragments of one packet of IPv4 have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Key {
-    source: Ipv4Addr,
-    destination: Ipv4Addr,
-    protocol: u8,
-    identification: u16,
+pub struct KeyV4(Ipv4Addr, Ipv4Addr, u8, u16);
+
+impl Header for Ipv4 {
+    type Key = KeyV4;
+    const TIMEOUT: Duration = Duration::from_secs(30);
+    const STAYS_REFUSED: bool = false;
+
+    fn key(&self) -> KeyV4 {
+        KeyV4(self.source, self.destination, self.protocol.0, self.identification)
+    }
+
+    fn fragment(&self) -> Fragment {
+        self.fragment
+    }
+
+    fn most_content(&self) -> usize {
+        MOST_BYTES - self.header_bytes()
+    }
+}
+
+/// Both headers of a fragment of IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FragmentV6 {
+    /// That of the packet.
+    pub header: Ipv6,
+    /// That of the fragment.
+    pub part: FragmentHeader,
+    /// Where it came in: addresses of links are the same on many.
+    pub interface: InterfaceId,
+}
+
+/// What fragments of one packet of IPv6 have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyV6(Ipv6Addr, Ipv6Addr, u32, InterfaceId);
+
+impl Header for FragmentV6 {
+    type Key = KeyV6;
+    const TIMEOUT: Duration = Duration::from_secs(60);
+    const STAYS_REFUSED: bool = true;
+
+    fn key(&self) -> KeyV6 {
+        KeyV6(self.header.source, self.header.destination, self.part.identification, self.interface)
+    }
+
+    fn fragment(&self) -> Fragment {
+        self.part.fragment
+    }
+
+    fn most_content(&self) -> usize {
+        ipv6::MOST_CONTENT
+    }
 }
 
 /// A packet of which not all is there.
 #[derive(Debug)]
-struct Partial {
+struct Partial<H> {
     /// By their place.
     fragments: BTreeMap<u16, Packet>,
     /// Length of all, once the last one came.
@@ -37,49 +103,61 @@ struct Partial {
     /// Bytes of content that are there.
     have: usize,
     /// The header of the first fragment, once it came.
-    first: Option<Ipv4>,
+    first: Option<H>,
     began: Instant,
+    /// Something was wrong: nothing of it is taken any more.
+    is_refused: bool,
 }
 
 /// A packet that was given up.
 #[derive(Debug)]
-pub struct Expired {
+pub struct Expired<H> {
     /// Header of its first fragment.
-    pub header: Ipv4,
+    pub header: H,
     /// Content of that.
     pub content: Packet,
 }
 
 /// Packets of which not all is there.
-#[derive(Debug, Default)]
-pub struct Reassembly {
-    partial: HashMap<Key, Partial>,
+pub struct Reassembly<H: Header> {
+    partial: HashMap<H::Key, Partial<H>>,
     /// In the order in which they began.
-    order: BTreeSet<(Instant, Key)>,
+    order: BTreeSet<(Instant, H::Key)>,
     memory: usize,
 }
 
-impl Reassembly {
-    /// Takes a fragment. Answers the packet, if it is complete now.
-    pub fn take(&mut self, now: Instant, header: Ipv4, content: Packet) -> Option<(Ipv4, Packet)> {
-        let key = Key {
-            source: header.source,
-            destination: header.destination,
-            protocol: header.protocol.0,
-            identification: header.identification,
-        };
-        let Fragment { offset, has_more } = header.fragment;
+impl<H: Header> Default for Reassembly<H> {
+    fn default() -> Self {
+        Self { partial: HashMap::new(), order: BTreeSet::new(), memory: 0 }
+    }
+}
+
+impl<H: Header> Reassembly<H> {
+    /// Takes a fragment. Answers the header of the first one and all content, if that is complete now.
+    pub fn take(&mut self, now: Instant, header: H, content: Packet) -> Option<(H, Packet)> {
+        let key = header.key();
+        let Fragment { offset, has_more } = header.fragment();
         let (start, end) = (usize::from(offset), usize::from(offset) + content.len());
-        let is_sound = !content.is_empty()
-            && (!has_more || content.len() % 8 == 0)
-            && end + header.header_bytes() <= MOST_BYTES;
+        let is_sound =
+            !content.is_empty() && (!has_more || content.len() % 8 == 0) && end <= header.most_content();
         if !is_sound {
             return None;
         }
         let partial = self.partial.entry(key).or_insert_with(|| {
             self.order.insert((now, key));
-            Partial { fragments: BTreeMap::new(), total: None, have: 0, first: None, began: now }
+            self.memory += OVERHEAD;
+            Partial {
+                fragments: BTreeMap::new(),
+                total: None,
+                have: 0,
+                first: None,
+                began: now,
+                is_refused: false,
+            }
         });
+        if partial.is_refused {
+            return None;
+        }
         if partial.fragments.get(&offset).is_some_and(|same| same.len() == content.len()) {
             // The same again.
             return None;
@@ -92,7 +170,7 @@ impl Reassembly {
             || (!has_more
                 && partial.fragments.last_key_value().is_some_and(|(at, _)| usize::from(*at) > end));
         if overlaps {
-            self.remove(key);
+            self.refuse(key);
             return None;
         }
         partial.have += content.len();
@@ -114,29 +192,38 @@ impl Reassembly {
         None
     }
 
-    fn complete(&mut self, key: Key) -> Option<(Ipv4, Packet)> {
+    fn complete(&mut self, key: H::Key) -> Option<(H, Packet)> {
         let partial = self.remove(key)?;
-        let header = Ipv4 { fragment: Fragment::default(), ..partial.first? };
         let parts = partial.fragments.into_values().flat_map(Packet::into_parts);
-        Some((header, Packet::with_content(parts)))
+        Some((partial.first?, Packet::with_content(parts)))
     }
 
-    fn remove(&mut self, key: Key) -> Option<Partial> {
+    fn refuse(&mut self, key: H::Key) {
+        let Some(partial) = self.partial.get_mut(&key).filter(|_| H::STAYS_REFUSED) else {
+            self.remove(key);
+            return;
+        };
+        self.memory -= partial.have + partial.fragments.len() * OVERHEAD;
+        (partial.have, partial.first, partial.is_refused) = (0, None, true);
+        partial.fragments.clear();
+    }
+
+    fn remove(&mut self, key: H::Key) -> Option<Partial<H>> {
         let partial = self.partial.remove(&key)?;
         self.order.remove(&(partial.began, key));
-        self.memory -= partial.have + partial.fragments.len() * OVERHEAD;
+        self.memory -= partial.have + (partial.fragments.len() + 1) * OVERHEAD;
         Some(partial)
     }
 
     /// When the next packet is given up.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.order.first().map(|(began, _)| *began + TIMEOUT)
+        self.order.first().map(|(began, _)| *began + H::TIMEOUT)
     }
 
     /// A packet that has taken too long and whose first fragment is there: its sender is told (RFC 1122, section 3.3.2).
-    pub fn poll(&mut self, now: Instant) -> Option<Expired> {
+    pub fn poll(&mut self, now: Instant) -> Option<Expired<H>> {
         loop {
-            let (_, key) = *self.order.first().filter(|(began, _)| *began + TIMEOUT <= now)?;
+            let (_, key) = *self.order.first().filter(|(began, _)| *began + H::TIMEOUT <= now)?;
             let mut partial = self.remove(key)?;
             if let (Some(header), Some(content)) = (partial.first, partial.fragments.remove(&0)) {
                 return Some(Expired { header, content });
@@ -159,10 +246,27 @@ pub fn cut(header: &Ipv4, content: &Packet, mtu: usize) -> impl Iterator<Item = 
     })
 }
 
+/// The same for IPv6, where each fragment has a header of its own (RFC 8200, section 4.5); `protocol` is what the content
+/// begins with, and `mtu` holds both headers and more.
+pub fn cut_v6(
+    protocol: Protocol,
+    identification: u32,
+    content: &Packet,
+    mtu: usize,
+) -> impl Iterator<Item = (FragmentHeader, Packet)> {
+    let room = (mtu.saturating_sub(ipv6::HEADER_BYTES + FRAGMENT_BYTES) & !7).max(8);
+    let total = content.len();
+    (0..total).step_by(room).map(move |at| {
+        let length = room.min(total - at);
+        let fragment = Fragment { offset: at as u16, has_more: at + length < total };
+        let part = FragmentHeader { next_header: protocol, fragment, identification };
+        (part, content.slice(at, length))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::ipv4::Protocol;
     use alloc::vec::Vec;
     use bytes::Bytes;
 
@@ -192,7 +296,8 @@ mod tests {
                 let complete = table.take(Duration::ZERO, part, bytes);
                 assert_eq!(complete.is_some(), step + 1 == all.len());
                 if let Some((whole, packet)) = complete {
-                    assert_eq!((whole, packet.to_vec()), (header(), content(5000)));
+                    assert_eq!(whole.fragment, Fragment { offset: 0, has_more: true });
+                    assert_eq!((whole.identification, packet.to_vec()), (7, content(5000)));
                 }
             }
             assert_eq!((table.memory, table.order.len()), (0, 0));
@@ -231,7 +336,7 @@ mod tests {
             table.take(Duration::ZERO, header, Packet::received(Bytes::from(content(1480))));
         }
         assert!(table.memory <= MOST_MEMORY && table.partial.len() <= MOST_MEMORY / 1480);
-        let expired = core::iter::from_fn(|| table.poll(TIMEOUT)).count();
+        let expired = core::iter::from_fn(|| table.poll(Ipv4::TIMEOUT)).count();
         assert!(expired > 1000 && table.memory == 0 && table.next_deadline().is_none());
     }
 
@@ -240,8 +345,48 @@ mod tests {
         let mut table = Reassembly::default();
         let (header, packet) = fragments(5000, 1500).remove(1);
         table.take(Duration::ZERO, header, packet);
-        assert_eq!(table.next_deadline(), Some(TIMEOUT));
-        assert!(table.poll(TIMEOUT).is_none());
+        assert_eq!(table.next_deadline(), Some(Ipv4::TIMEOUT));
+        assert!(table.poll(Ipv4::TIMEOUT).is_none());
         assert_eq!(table.memory, 0);
+    }
+
+    fn fragment_v6(offset: u16, has_more: bool, identification: u32) -> FragmentV6 {
+        let header = Ipv6 {
+            source: Ipv6Addr::LOCALHOST,
+            destination: Ipv6Addr::LOCALHOST,
+            next_header: Protocol::FRAGMENT,
+            hop_limit: 64,
+            traffic_class: 0,
+            flow_label: 0,
+        };
+        let fragment = Fragment { offset, has_more };
+        let part = FragmentHeader { next_header: Protocol::UDP, fragment, identification };
+        FragmentV6 { header, part, interface: InterfaceId(1) }
+    }
+
+    #[test]
+    fn of_a_packet_of_ipv6_with_an_overlap_nothing_is_taken_any_more() {
+        let mut table = Reassembly::default();
+        let mut take = |offset, length, has_more| {
+            let bytes = Packet::received(Bytes::from(content(length)));
+            table.take(Duration::ZERO, fragment_v6(offset, has_more, 1), bytes)
+        };
+        assert!(take(0, 16, true).is_none() && take(8, 16, false).is_none());
+        // The same again, and sound.
+        assert!(take(0, 16, true).is_none() && take(16, 16, false).is_none());
+        assert!(table.poll(FragmentV6::TIMEOUT).is_none());
+        assert_eq!((table.memory, table.order.len()), (0, 0));
+    }
+
+    #[test]
+    fn endless_packets_of_ipv6_that_are_refused_take_bounded_memory() {
+        let mut table = Reassembly::default();
+        for number in 0..100_000 {
+            for (offset, has_more) in [(0, true), (8, false)] {
+                let bytes = Packet::received(Bytes::from(content(16)));
+                assert!(table.take(Duration::ZERO, fragment_v6(offset, has_more, number), bytes).is_none());
+            }
+        }
+        assert!(table.memory <= MOST_MEMORY && table.partial.len() <= MOST_MEMORY / OVERHEAD);
     }
 }

@@ -91,7 +91,8 @@ pub fn cases() -> Vec<Case> {
     let jitter = Impairment { jitter: Duration::from_millis(10), ..Impairment::default() };
     let doubled = Impairment { duplication: Chance::percent(10), ..Impairment::default() };
     let damaged = Impairment { corruption: Chance::per_million(2000), ..Impairment::default() };
-    let times = |begin: u64, end: u64| -> Range<Duration> { Duration::from_secs(begin)..Duration::from_secs(end) };
+    let times =
+        |begin: u64, end: u64| -> Range<Duration> { Duration::from_secs(begin)..Duration::from_secs(end) };
     let flaps = Impairment { down: vec![times(3, 4), times(8, 10)], ..Impairment::default() };
     let none = Impairment::default;
     vec![

@@ -33,7 +33,8 @@ impl Random {
     /// Bytes of a stream of their own: those at `offset` and behind. The same seed gives the same stream, so that who reads
     /// it can tell each byte.
     pub fn fill_stream(seed: u64, offset: u64, bytes: &mut [u8]) {
-        let word = |at: u64| Self(seed ^ (at >> 3).wrapping_mul(0xd6e8_feb8_6659_fd93)).number().to_le_bytes();
+        let word =
+            |at: u64| Self(seed ^ (at >> 3).wrapping_mul(0xd6e8_feb8_6659_fd93)).number().to_le_bytes();
         let (mut at, mut rest) = (offset, bytes);
         while !rest.is_empty() {
             let within = (at & 7) as usize;

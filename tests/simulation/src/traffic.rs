@@ -44,7 +44,9 @@ impl Side {
             match self.stream.write(&bytes[..count]) {
                 Ok(sent) => self.sends.done += sent as u64,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => return Err(format!("sent {} of {}: {error}", self.sends.done, self.sends.length)),
+                Err(error) => {
+                    return Err(format!("sent {} of {}: {error}", self.sends.done, self.sends.length));
+                }
             }
         }
         if self.sends.done == self.sends.length {
@@ -178,7 +180,9 @@ fn begin(process: &Process, address: SocketAddr) -> Result<TcpStream, String> {
         SocketAddr::V4(address) => (AddressFamily::Inet, SocketAddress::Inet(address)),
         SocketAddr::V6(address) => (AddressFamily::Inet6, SocketAddress::Inet6(address)),
     };
-    let fd = process.socket(family, SocketType::Stream, 0, OpenFlags::NONBLOCK).map_err(|error| error.to_string())?;
+    let fd = process
+        .socket(family, SocketType::Stream, 0, OpenFlags::NONBLOCK)
+        .map_err(|error| error.to_string())?;
     let stream = TcpStream::from_fd(process, fd);
     match process.connect(fd, &name) {
         Ok(()) => Ok(stream),

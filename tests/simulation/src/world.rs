@@ -51,7 +51,8 @@ impl World {
     pub fn add_host(&mut self) -> HostId {
         let clock = SimHost::new(self.seed ^ (self.hosts.len() as u64 + 1) << 32);
         let components = rumpkit::components().into_iter();
-        let builder = components.fold(Kernel::builder(clock.clone()), |builder, component| builder.component(component));
+        let builder = components
+            .fold(Kernel::builder(clock.clone()), |builder, component| builder.component(component));
         let kernel = builder.boot().expect("a kernel boots");
         let process = kernel.process();
         self.hosts.push(Host { clock, kernel, process });
@@ -111,7 +112,8 @@ impl World {
         let left = |clock: &SimHost, deadline: Option<Duration>| {
             deadline.map(|deadline| deadline.saturating_sub(rumpkit::hyper::Clock::monotonic(clock)))
         };
-        let of_hosts = self.hosts.iter().filter_map(|host| left(&host.clock, host.kernel.poll_network())).min();
+        let of_hosts =
+            self.hosts.iter().filter_map(|host| left(&host.clock, host.kernel.poll_network())).min();
         // Those come last: what a kernel sends is on its way now.
         let of_links = self.links.iter().filter_map(|link| left(&self.time, link.poll())).min();
         of_hosts.into_iter().chain(of_links).min()

@@ -14,6 +14,9 @@ fn the_table_of_goodput_is_true() {
     if std::env::var_os("RUMP_BLESS").is_some() {
         fs::write(FILE, format!("{}{table}{}", &text[..begin], &text[end..])).expect("writing the document");
     } else {
-        assert!(text[begin..end] == *table, "docs/goodput.md says otherwise; RUMP_BLESS=1 writes it anew:\n{table}");
+        assert!(
+            text[begin..end] == *table,
+            "docs/goodput.md says otherwise; RUMP_BLESS=1 writes it anew:\n{table}"
+        );
     }
 }

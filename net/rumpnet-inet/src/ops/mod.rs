@@ -2,6 +2,7 @@
 
 mod network;
 mod options;
+mod settings;
 mod socket;
 mod stream;
 
@@ -82,8 +83,18 @@ struct Shared {
 }
 
 impl Shared {
-    /// Does something with the stack; sends what comes of it, and wakes who waited for it.
+    /// Does something with the stack; sends what comes of it, and wakes who waited for it. If something is due earlier
+    /// than before, the kernel is asked for a poll, once.
     fn drive<T>(&self, call: impl FnOnce(&mut Stack, Instant) -> T) -> T {
+        let (answer, deadline) = self.step(call);
+        if deadline < self.deadline.fetch_min(deadline, Ordering::AcqRel) {
+            (self.environment.poll_soon)();
+        }
+        answer
+    }
+
+    /// The same, but for asking: answers when something is due, in nanoseconds.
+    fn step<T>(&self, call: impl FnOnce(&mut Stack, Instant) -> T) -> (T, u64) {
         let (answer, has_sent, changed, deadline) = {
             let mut stack = self.stack.lock();
             let answer = call(&mut stack, (self.environment.monotonic)());
@@ -98,11 +109,7 @@ impl Shared {
             self.transmit();
         }
         changed.iter().for_each(|waiters| waiters.wake());
-        let deadline = deadline.map_or(NEVER, |deadline| deadline.as_nanos() as u64);
-        if deadline < self.deadline.load(Ordering::Acquire) {
-            (self.environment.poll_soon)();
-        }
-        answer
+        (answer, deadline.map_or(NEVER, |deadline| deadline.as_nanos() as u64))
     }
 
     /// Sends what waits, unless another thread does: that sees what came meanwhile.
@@ -216,16 +223,12 @@ impl Domain for InetDomain {
     }
 
     fn poll(&self) -> Option<Duration> {
-        let deadline = self.shared.drive(|stack, now| {
-            stack.poll(now);
-            let deadline = stack.next_deadline();
-            // Under the stack's lock: whoever brings an earlier one does it before, and is counted, or sees this one after,
-            // and asks for a poll.
-            let nanos = deadline.map_or(NEVER, |deadline| deadline.as_nanos() as u64);
-            self.shared.deadline.store(nanos, Ordering::Release);
-            deadline
-        });
+        // Whoever has something due from now on asks, for all that this poll might miss.
+        self.shared.deadline.store(NEVER, Ordering::Release);
+        let ((), deadline) = self.shared.step(|stack, now| stack.poll(now));
+        // What was left behind by who sent too much at once.
         self.shared.transmit();
-        deadline
+        self.shared.deadline.fetch_min(deadline, Ordering::AcqRel);
+        (deadline != NEVER).then(|| Duration::from_nanos(deadline))
     }
 }

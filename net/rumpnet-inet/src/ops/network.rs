@@ -1,16 +1,22 @@
 //! Interfaces and routes.
 
-use super::{InetDomain, Shared};
-use crate::address::Prefix;
-use crate::interface::InterfaceId;
+use super::{InetDomain, Shared, settings};
+use crate::address::{Address, Prefix, Version};
+use crate::interface::{ClaimV4, Interface, InterfaceId};
 use crate::route::{Route, Via};
-use crate::stack::{LOOPBACK, Stack};
+use crate::stack::{LOOPBACK, LOOPBACK_MTU, Stack};
+use crate::time::Instant;
+use crate::wire::ethernet::MacAddress;
+use alloc::format;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr};
-use rump_kpi::device::{Gateway, InterfaceInfo, Network, NetworkDevice, Receiver, RouteInfo};
+use core::net::IpAddr;
+use rump_kpi::device::{
+    AddressInfo, AddressState, DeviceInfo, Gateway, InterfaceInfo, Medium, NeighbourInfo, Network,
+    NetworkDevice, Offloads, Receiver, RouteInfo,
+};
 use rump_kpi::packet::Packet;
-use rump_kpi::{Errno, KResult};
+use rump_kpi::{Errno, KError, KResult};
 
 /// Takes what a device receives into the stack, as long as that is there.
 struct Input {
@@ -24,14 +30,6 @@ impl Receiver for Input {
             shared
                 .drive(|stack, now| packets.into_iter().for_each(|packet| stack.input(now, self.id, packet)));
         }
-    }
-}
-
-/// Errors: EAFNOSUPPORT.
-fn v4(address: IpAddr) -> Result<Ipv4Addr, Errno> {
-    match address {
-        IpAddr::V4(address) => Ok(address),
-        IpAddr::V6(_) => Err(Errno::EAFNOSUPPORT),
     }
 }
 
@@ -61,56 +59,110 @@ impl Network for InetDomain {
         Ok(())
     }
 
+    fn create(&self, name: &str) -> KResult<u32> {
+        let unit = name.strip_prefix("lo").and_then(|unit| unit.parse::<u16>().ok());
+        if unit.is_none_or(|unit| name != format!("lo{unit}")) {
+            return Err(KError::new(Errno::EINVAL, "only interfaces lo1, lo2 and so on can be made"));
+        }
+        let info = DeviceInfo { medium: Medium::Loopback, mtu: LOOPBACK_MTU, offloads: Offloads::all() };
+        Ok(self.shared.drive(|stack, _| stack.add_interface(name, &info))?.0)
+    }
+
     fn set_up(&self, number: u32, is_up: bool) -> KResult<()> {
         Ok(self.shared.drive(|stack, _| stack.set_up(InterfaceId(number), is_up))?)
     }
 
+    fn set_mtu(&self, number: u32, mtu: u32) -> KResult<()> {
+        Ok(self.shared.drive(|stack, _| stack.set_mtu(InterfaceId(number), mtu))?)
+    }
+
     fn add_address(&self, number: u32, address: IpAddr, length: u8) -> KResult<()> {
-        let address = v4(address)?;
-        Ok(self.shared.drive(|stack, _| stack.add_address(InterfaceId(number), address, length))?)
+        let id = InterfaceId(number);
+        Ok(self.shared.drive(|stack, _| match address {
+            IpAddr::V4(address) => stack.add_address(id, address, length),
+            IpAddr::V6(address) => stack.add_address_v6(id, address, length),
+        })?)
     }
 
     fn remove_address(&self, number: u32, address: IpAddr) -> KResult<()> {
-        let address = v4(address)?;
-        Ok(self.shared.drive(|stack, _| stack.remove_address(InterfaceId(number), address))?)
+        let id = InterfaceId(number);
+        Ok(self.shared.drive(|stack, _| match address {
+            IpAddr::V4(address) => stack.remove_address(id, address),
+            IpAddr::V6(address) => stack.remove_address_v6(id, address),
+        })?)
+    }
+
+    fn addresses(&self, number: u32) -> KResult<Vec<AddressInfo>> {
+        let now = (self.shared.environment.monotonic)();
+        let stack = self.shared.stack.lock();
+        let interface = stack.interfaces.get(&InterfaceId(number)).ok_or(Errno::ENXIO)?;
+        Ok(addresses_of(interface, now))
+    }
+
+    fn neighbours(&self, number: u32) -> KResult<Vec<NeighbourInfo>> {
+        let stack = self.shared.stack.lock();
+        let interface = stack.interfaces.get(&InterfaceId(number)).ok_or(Errno::ENXIO)?;
+        let v4 = interface.neighbours().into_iter().flat_map(|table| table.known());
+        let v6 = interface.neighbours_v6().into_iter().flat_map(|table| table.known());
+        let v4 = v4.map(|(address, hardware)| (IpAddr::V4(address), hardware));
+        let v6 = v6.map(|(address, hardware)| (IpAddr::V6(address), hardware));
+        let info =
+            |(address, hardware): (IpAddr, MacAddress)| NeighbourInfo { address, hardware: hardware.0 };
+        let mut all: Vec<NeighbourInfo> = v4.chain(v6).map(info).collect();
+        all.sort_by_key(|neighbour| neighbour.address);
+        Ok(all)
     }
 
     fn add_route(&self, route: &RouteInfo) -> KResult<()> {
-        let prefix = Prefix::new(v4(route.destination)?, route.length);
-        let gateway = match route.gateway {
-            Gateway::Router(router) => Some(v4(router)?),
-            _ => None,
-        };
+        let RouteInfo { length, gateway, metric, .. } = *route;
         Ok(self.shared.drive(|stack, _| {
-            let (via, interface) = match (route.gateway, gateway) {
-                (_, Some(router)) => (Via::Router(router), link_of(stack, router)?),
-                (Gateway::Interface(number), _) => (Via::Link, InterfaceId(number)),
-                (Gateway::Reject, _) => (Via::Reject, LOOPBACK),
-                _ => (Via::Blackhole, LOOPBACK),
+            let way = match gateway {
+                Gateway::Router(router) if router.is_ipv4() != route.destination.is_ipv4() => {
+                    return Err(Errno::EAFNOSUPPORT);
+                }
+                Gateway::Router(router) => (Some(router), stack.link_of_router(router)?),
+                Gateway::Interface(number) => (None, InterfaceId(number)),
+                Gateway::Reject | Gateway::Blackhole => (None, LOOPBACK),
             };
-            if !stack.interfaces.contains_key(&interface) {
+            if !stack.interfaces.contains_key(&way.1) {
                 return Err(Errno::ENXIO);
             }
-            stack.routes.add(Route { prefix, via, interface, metric: route.metric })
+            match route.destination {
+                IpAddr::V4(destination) => {
+                    let router =
+                        way.0.and_then(|router| if let IpAddr::V4(to) = router { Some(to) } else { None });
+                    stack.routes.add(route_of(destination, length, (gateway, router), way.1, metric))
+                }
+                IpAddr::V6(destination) => {
+                    let router =
+                        way.0.and_then(|router| if let IpAddr::V6(to) = router { Some(to) } else { None });
+                    stack.routes_v6.add(route_of(destination, length, (gateway, router), way.1, metric))
+                }
+            }
         })?)
     }
 
     fn remove_route(&self, destination: IpAddr, length: u8) -> KResult<()> {
-        let prefix = Prefix::new(v4(destination)?, length);
-        Ok(self.shared.drive(|stack, _| stack.routes.remove(prefix, None).map(drop))?)
+        Ok(self.shared.drive(|stack, _| match destination {
+            IpAddr::V4(address) => stack.routes.remove(Prefix::new(address, length), None).map(drop),
+            IpAddr::V6(address) => stack.routes_v6.remove(Prefix::new(address, length), None).map(drop),
+        })?)
     }
 
     fn interfaces(&self) -> Vec<InterfaceInfo> {
+        let devices = self.shared.devices.read().clone();
         let stack = self.shared.stack.lock();
-        let info = |(id, interface): (&InterfaceId, &crate::interface::Interface)| InterfaceInfo {
+        let info = |(id, interface): (&InterfaceId, &Interface)| InterfaceInfo {
             name: interface.name.clone(),
             number: id.0,
             device: interface.device(),
             is_up: interface.is_up,
+            has_carrier: devices.get(id).is_none_or(|device| device.has_carrier()),
             addresses: interface
                 .addresses
                 .iter()
                 .map(|(own, net)| (IpAddr::V4(*own), net.length()))
+                .chain(interface.v6.addresses.iter().map(|own| (IpAddr::V6(own.address), own.length)))
                 .collect(),
             statistics: interface.statistics,
         };
@@ -119,23 +171,102 @@ impl Network for InetDomain {
 
     fn routes(&self) -> Vec<RouteInfo> {
         let stack = self.shared.stack.lock();
-        let info = |route: Route<Ipv4Addr>| RouteInfo {
-            destination: IpAddr::V4(route.prefix.address()),
-            length: route.prefix.length(),
-            gateway: match route.via {
-                Via::Link => Gateway::Interface(route.interface.0),
-                Via::Router(router) => Gateway::Router(IpAddr::V4(router)),
-                Via::Reject => Gateway::Reject,
-                Via::Blackhole => Gateway::Blackhole,
-            },
-            metric: route.metric,
-        };
-        stack.routes.all().into_iter().map(info).collect()
+        let v4 = stack.routes.all().into_iter().map(info_of);
+        let v6 = stack.routes_v6.all().into_iter().map(info_of);
+        let heard = stack.routers.all().iter().map(|router| RouteInfo {
+            destination: Version::V6.unspecified(),
+            length: 0,
+            gateway: Gateway::Router(router.address.into()),
+            metric: TOLD_METRIC,
+        });
+        v4.chain(v6).chain(heard).collect()
+    }
+
+    fn setting(&self, name: &str) -> KResult<i64> {
+        settings::find(&self.shared.stack.lock().settings, name)
+            .ok_or_else(|| KError::new(Errno::ENOENT, format!("there is no setting {name}")))
+    }
+
+    fn set_setting(&self, name: &str, value: i64) -> KResult<()> {
+        Ok(self.shared.drive(|stack, _| settings::set(&mut stack.settings, name, value))?)
     }
 }
 
-/// The interface on whose link a router is. Errors: ENETUNREACH.
-fn link_of(stack: &Stack, router: Ipv4Addr) -> Result<InterfaceId, Errno> {
-    let route = stack.routes.lookup(router).filter(|route| route.via == Via::Link);
-    route.map(|route| route.interface).ok_or(Errno::ENETUNREACH)
+/// Metric that routes over routers which are heard of are shown with.
+const TOLD_METRIC: u32 = 256;
+
+fn addresses_of(interface: &Interface, now: Instant) -> Vec<AddressInfo> {
+    let lasting =
+        |address, length, state| AddressInfo { address, length, state, preferred: None, valid: None };
+    let v4 = interface
+        .addresses
+        .iter()
+        .map(|(own, net)| lasting(IpAddr::V4(*own), net.length(), AddressState::Preferred));
+    let is_new = |claim: &&ClaimV4| !interface.has_address(claim.address);
+    let claims = interface
+        .claims
+        .iter()
+        .filter(is_new)
+        .map(|claim| lasting(IpAddr::V4(claim.address), claim.length, AddressState::Tentative));
+    let left = |until: Option<Instant>| until.map(|until| until.saturating_sub(now));
+    let v6 = interface.v6.addresses.iter().map(|own| AddressInfo {
+        address: own.address.into(),
+        length: own.length,
+        state: own.state(),
+        preferred: left(own.preferred_until),
+        valid: left(own.valid_until),
+    });
+    v4.chain(claims).chain(v6).collect()
+}
+
+fn route_of<A: Address>(
+    destination: A,
+    length: u8,
+    (gateway, router): (Gateway, Option<A>),
+    interface: InterfaceId,
+    metric: u32,
+) -> Route<A> {
+    let via = match (gateway, router) {
+        (_, Some(router)) => Via::Router(router),
+        (Gateway::Reject, _) => Via::Reject,
+        (Gateway::Blackhole, _) => Via::Blackhole,
+        _ => Via::Link,
+    };
+    Route { prefix: Prefix::new(destination, length), via, interface, metric }
+}
+
+fn info_of<A: Address + Into<IpAddr>>(route: Route<A>) -> RouteInfo {
+    RouteInfo {
+        destination: route.prefix.address().into(),
+        length: route.prefix.length(),
+        gateway: match route.via {
+            Via::Link => Gateway::Interface(route.interface.0),
+            Via::Router(router) => Gateway::Router(router.into()),
+            Via::Reject => Gateway::Reject,
+            Via::Blackhole => Gateway::Blackhole,
+        },
+        metric: route.metric,
+    }
+}
+
+impl Stack {
+    /// The interface on whose link a router is. Errors: ENETUNREACH.
+    fn link_of_router(&self, router: IpAddr) -> Result<InterfaceId, Errno> {
+        let interface = match router {
+            IpAddr::V4(router) => {
+                self.routes.lookup(router).filter(|route| route.via == Via::Link).map(|route| route.interface)
+            }
+            // One that is named by an address of a link is on the only link that there is.
+            IpAddr::V6(router) if router.is_unicast_link_local() => {
+                let mut links = self.interfaces.iter().filter(|(_, interface)| !interface.is_loopback());
+                links.next().filter(|_| links.next().is_none()).map(|(id, _)| *id)
+            }
+            IpAddr::V6(router) => self
+                .routes_v6
+                .lookup(router)
+                .filter(|route| route.via == Via::Link)
+                .map(|route| route.interface),
+        };
+        interface.ok_or(Errno::ENETUNREACH)
+    }
 }

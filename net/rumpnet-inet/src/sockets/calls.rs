@@ -1,19 +1,30 @@
 //! What programs do with sockets of datagrams.
 
-use super::{Kind, OVERHEAD, Received, Socket, SocketId};
+use super::{Kind, Membership, OVERHEAD, Received, Socket, SocketId};
 use crate::address::{self, Version};
 use crate::interface::InterfaceId;
+use crate::multicast::{Filter, MOST_SOURCES};
 use crate::stack::{Options, Path, Stack};
 use crate::time::Instant;
-use crate::wire::checksum::pseudo;
-use crate::wire::ipv4::{self, Protocol};
+use crate::wire::checksum::{self, pseudo};
+use crate::wire::icmpv6;
+use crate::wire::ipv4::{self, Ipv4, Protocol};
+use crate::wire::ipv6;
 use crate::wire::udp::{self, Udp};
 use core::net::{IpAddr, SocketAddr};
 use rump_kpi::packet::Packet;
 use rump_kpi::{Errno, Shutdown};
 
-/// The longest content of a packet of IP without options.
-const MOST_CONTENT: usize = ipv4::MOST_BYTES - ipv4::HEADER_BYTES;
+/// Groups that one socket may be a member of.
+const MOST_MEMBERSHIPS: usize = 256;
+
+/// The longest content of a packet without options.
+fn most_content(version: Version) -> usize {
+    match version {
+        Version::V4 => ipv4::MOST_BYTES - ipv4::HEADER_BYTES,
+        Version::V6 => ipv6::MOST_CONTENT,
+    }
+}
 
 impl Stack {
     /// A socket of UDP.
@@ -49,9 +60,15 @@ impl Stack {
         }
     }
 
-    /// Settles whom a socket talks to. Errors: EBADF, EADDRNOTAVAIL (port zero), those of [`Stack::path`], EADDRINUSE.
+    /// Settles whom a socket talks to; the address and port of nobody take that back.
+    ///
+    /// Errors: EBADF, EADDRNOTAVAIL (port zero), those of [`Stack::path`], EADDRINUSE.
     pub fn connect(&mut self, id: SocketId, remote: SocketAddr) -> Result<(), Errno> {
         let socket = self.sockets.find(id)?;
+        if remote.ip().is_unspecified() && remote.port() == 0 {
+            // To the address of nobody: it is taken back (connect(2)).
+            return self.disconnect(id);
+        }
         if remote.port() == 0 && socket.kind == Kind::Udp {
             return Err(Errno::EADDRNOTAVAIL);
         }
@@ -90,14 +107,26 @@ impl Stack {
         };
         let kind = socket.kind;
         let header = if kind == Kind::Udp { udp::HEADER_BYTES } else { 0 };
-        if packet.len() > (MOST_CONTENT - header).min(socket.options.send_bytes) {
+        let to = someone(to);
+        let most = most_content(Version::of(to.ip())) - header;
+        if packet.len() > most.min(socket.options.send_bytes) && !socket.options.has_header {
             return Err(Errno::EMSGSIZE);
         }
-        let to = someone(to);
-        let (version, options) = (socket.version, socket.path_options(to));
+        let (version, options, checksum_at) =
+            (socket.version, socket.path_options(to), socket.options.checksum_at);
+        let has_header = socket.options.has_header && version == Version::V4;
         let path = self.path(to.ip(), &options)?;
+        if has_header {
+            return self.send_whole(now, &path, packet);
+        }
         let protocol = match kind {
-            Kind::Raw(protocol) => protocol,
+            Kind::Raw(protocol) => {
+                let at = if protocol == Protocol::ICMPV6 { Some(icmpv6::CHECKSUM_AT) } else { checksum_at };
+                if let Some(at) = at.filter(|_| version == Version::V6) {
+                    put_checksum(&mut packet, at, &path, protocol)?;
+                }
+                protocol
+            }
             Kind::Udp => {
                 if to.port() == 0 {
                     return Err(Errno::EADDRNOTAVAIL);
@@ -112,6 +141,32 @@ impl Stack {
         };
         self.loop_group(now, id, &path, protocol, &packet);
         self.send(now, &path, protocol, &options, packet)
+    }
+
+    /// Sends a packet whose header is there: what it lacks is filled in (ip(4)). Errors: EINVAL (no header of IPv4),
+    /// EMSGSIZE.
+    fn send_whole(&mut self, now: Instant, path: &Path, mut packet: Packet) -> Result<(), Errno> {
+        let bytes = packet.first(ipv4::HEADER_BYTES).ok_or(Errno::EINVAL)?;
+        let lacks_source = bytes[12..16] == [0; 4];
+        let lacks_identification = bytes[4..6] == [0; 2];
+        // The checksum and the length are ours to make.
+        let total = u16::try_from(packet.len()).map_err(|_| Errno::EMSGSIZE)?;
+        packet.overwrite(2, &total.to_be_bytes());
+        packet.overwrite(10, &[0; 2]);
+        let header_bytes = packet.first(1).map_or(0, |bytes| usize::from(bytes[0] & 0xf) * 4);
+        let sum = checksum::of(packet.first(header_bytes.max(ipv4::HEADER_BYTES)).ok_or(Errno::EINVAL)?);
+        packet.overwrite(10, &sum.to_be_bytes());
+        let mut header = Ipv4::take(&mut packet).map_err(|_| Errno::EINVAL)?;
+        if lacks_identification && !header.is_fragment() {
+            header.identification = self.next_identification();
+        }
+        if let (true, IpAddr::V4(source)) = (lacks_source, path.source) {
+            header.source = source;
+        }
+        let path = Path { source: header.source.into(), ..*path };
+        self.send_with_header(now, &path, &header, packet)?;
+        self.loop_back(now);
+        Ok(())
     }
 
     /// What goes to a group comes back to its members here.
@@ -163,54 +218,124 @@ impl Stack {
     /// Removes a socket, and it from its groups. Errors: EBADF.
     pub fn close(&mut self, id: SocketId) -> Result<(), Errno> {
         let socket = self.sockets.remove(id)?;
-        for (group, interface) in socket.memberships {
-            self.leave_group(interface, group);
+        for Membership { group, interface, .. } in socket.memberships {
+            self.want_group(interface, group, id, None);
         }
         Ok(())
     }
 
-    /// Makes a socket a member of a group on an interface, by default that of the route there.
+    /// Makes a socket a member of a group on an interface, by default that of the way there.
     ///
     /// Errors: EBADF, EINVAL (no group), EADDRNOTAVAIL (no interface), EADDRINUSE (it is one).
     pub fn join(&mut self, id: SocketId, group: IpAddr, on: Option<InterfaceId>) -> Result<(), Errno> {
-        let options = Options { interface: on, ..Options::default() };
+        self.change_membership(id, group, on, |before| match before {
+            None => Ok(Some(Filter::all())),
+            Some(_) => Err(Errno::EADDRINUSE),
+        })
+    }
+
+    /// Takes a socket out of a group. Errors: EBADF, EINVAL, EADDRNOTAVAIL (it is no member).
+    pub fn leave(&mut self, id: SocketId, group: IpAddr, on: Option<InterfaceId>) -> Result<(), Errno> {
+        // Of several interfaces, the first is meant.
+        let is_it = |member: &&Membership| member.group == group;
+        let first = || Some(self.sockets.find(id).ok()?.memberships.iter().find(is_it)?.interface);
+        let on = on.or_else(first);
+        self.change_membership(id, group, on, |before| match before {
+            Some(_) => Ok(None),
+            None => Err(Errno::EADDRNOTAVAIL),
+        })
+    }
+
+    /// Adds a source to those that a socket wants a group from, or takes it away; with the last one the socket leaves.
+    ///
+    /// Errors: EBADF, EINVAL (no group, or all sources but some are wanted), EADDRNOTAVAIL (no interface, or the source
+    /// is none), EADDRINUSE (it is one), ENOBUFS (there are too many).
+    pub fn change_source(
+        &mut self,
+        id: SocketId,
+        group: IpAddr,
+        on: Option<InterfaceId>,
+        change: SourceChange,
+    ) -> Result<(), Errno> {
+        self.change_membership(id, group, on, |before| {
+            let mut filter = match (before, change) {
+                (Some(filter), _) => filter.clone(),
+                (None, SourceChange::Add(_)) => Filter::none(),
+                (None, _) => return Err(Errno::EADDRNOTAVAIL),
+            };
+            let (source, adds) = match change {
+                SourceChange::Add(source) | SourceChange::Block(source) => (source, true),
+                SourceChange::Drop(source) | SourceChange::Unblock(source) => (source, false),
+            };
+            let excludes = matches!(change, SourceChange::Block(_) | SourceChange::Unblock(_));
+            if filter.excludes != excludes || source.is_ipv4() != group.is_ipv4() {
+                return Err(Errno::EINVAL);
+            }
+            let is_changed =
+                if adds { filter.sources.insert(source) } else { filter.sources.remove(&source) };
+            if !is_changed {
+                return Err(Errno::EADDRNOTAVAIL);
+            }
+            if filter.sources.len() > MOST_SOURCES {
+                return Err(Errno::ENOBUFS);
+            }
+            Ok(Some(filter).filter(|filter| *filter != Filter::none()))
+        })
+    }
+
+    /// Changes what a socket wants of a group; `None`: nothing. Errors: those of `change`, besides what the callers say.
+    fn change_membership(
+        &mut self,
+        id: SocketId,
+        group: IpAddr,
+        on: Option<InterfaceId>,
+        change: impl FnOnce(Option<&Filter>) -> Result<Option<Filter>, Errno>,
+    ) -> Result<(), Errno> {
         if !group.is_multicast() {
             return Err(Errno::EINVAL);
         }
-        let interface = self.path(group, &options).map_err(|_| Errno::EADDRNOTAVAIL)?.interface;
+        let interface = self.link_of_group(group, on).ok_or(Errno::EADDRNOTAVAIL)?;
         let socket = self.sockets.find_mut(id)?;
-        if socket.memberships.contains(&(group, interface)) {
-            return Err(Errno::EADDRINUSE);
+        let is_it = |member: &Membership| (member.group, member.interface) == (group, interface);
+        let at = socket.memberships.iter().position(is_it);
+        let filter = change(at.map(|at| &socket.memberships[at].filter))?;
+        if let Some(at) = at {
+            socket.memberships.remove(at);
+        } else if socket.memberships.len() >= MOST_MEMBERSHIPS {
+            return Err(Errno::ENOBUFS);
         }
-        socket.memberships.push((group, interface));
-        if let Some(interface) = self.interfaces.get_mut(&interface) {
-            match interface.groups.iter_mut().find(|(member, _)| *member == group) {
-                Some((_, count)) => *count += 1,
-                None => interface.groups.push((group, 1)),
-            }
+        if let Some(filter) = filter.clone() {
+            socket.memberships.push(Membership { group, interface, filter });
         }
+        self.want_group(interface, group, id, filter);
         Ok(())
     }
+}
 
-    /// Takes a socket out of a group. Errors: EBADF, EADDRNOTAVAIL (it is no member).
-    pub fn leave(&mut self, id: SocketId, group: IpAddr, on: Option<InterfaceId>) -> Result<(), Errno> {
-        let socket = self.sockets.find_mut(id)?;
-        let is_it = |(member, interface): &(IpAddr, InterfaceId)| {
-            *member == group && on.is_none_or(|on| on == *interface)
-        };
-        let at = socket.memberships.iter().position(is_it).ok_or(Errno::EADDRNOTAVAIL)?;
-        let (group, interface) = socket.memberships.remove(at);
-        self.leave_group(interface, group);
-        Ok(())
-    }
+/// What becomes of a source of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceChange {
+    /// It is wanted (`IP_ADD_SOURCE_MEMBERSHIP`).
+    Add(IpAddr),
+    /// No longer (`IP_DROP_SOURCE_MEMBERSHIP`).
+    Drop(IpAddr),
+    /// All but this are wanted (`IP_BLOCK_SOURCE`).
+    Block(IpAddr),
+    /// This as well (`IP_UNBLOCK_SOURCE`).
+    Unblock(IpAddr),
+}
 
-    fn leave_group(&mut self, interface: InterfaceId, group: IpAddr) {
-        let Some(interface) = self.interfaces.get_mut(&interface) else { return };
-        interface.groups.retain_mut(|(member, count)| {
-            *count -= u32::from(*member == group);
-            *count > 0
-        });
+/// Puts the checksum of a raw socket's packet into its place. Errors: EINVAL (it is shorter).
+fn put_checksum(packet: &mut Packet, at: u16, path: &Path, protocol: Protocol) -> Result<(), Errno> {
+    let place = usize::from(at);
+    if packet.len() < place + 2 {
+        return Err(Errno::EINVAL);
     }
+    packet.overwrite(place, &[0; 2]);
+    let mut sum = pseudo(path.source, path.destination, protocol, packet.len());
+    sum.add_packet(packet, 0);
+    packet.overwrite(place, &sum.finish().to_be_bytes());
+    Ok(())
 }
 
 /// Who talks to the address of nobody talks to himself.

@@ -1,8 +1,9 @@
 //! Which socket gets what came.
 
-use super::{Kind, Received, SocketId, Sockets};
+use super::{Kind, Received, Socket, SocketId, Sockets};
 use crate::address::{Version, endpoint};
 use crate::interface::InterfaceId;
+use crate::stack::Told;
 use crate::wire::Malformed;
 use crate::wire::checksum::pseudo;
 use crate::wire::ip::IpHeader;
@@ -90,9 +91,7 @@ impl Sockets {
         let same_port = self.by_port.get(&to.port()).into_iter().flatten();
         let wants = |id: &&SocketId| {
             self.all.get(*id).is_some_and(|socket| {
-                let is_member = !to.ip().is_multicast()
-                    || socket.memberships.is_empty()
-                    || socket.memberships.contains(&(to.ip(), interface));
+                let is_member = !to.ip().is_multicast() || socket.wants(to.ip(), interface, from.ip());
                 is_member && socket.has(to.ip()) && socket.remote.is_none_or(|remote| remote == from)
             })
         };
@@ -113,7 +112,13 @@ impl Sockets {
                 let speaks =
                     socket.kind == Kind::Raw(header.protocol) && socket.version == Version::of(header.source);
                 let is_peer = socket.remote.is_none_or(|remote| remote.ip() == header.source);
-                speaks && is_peer && socket.has(header.destination)
+                let is_member = !header.destination.is_multicast()
+                    || socket.wants(header.destination, interface, header.source);
+                speaks
+                    && is_peer
+                    && is_member
+                    && socket.has(header.destination)
+                    && socket.passes(header, packet)
             })
         };
         let receivers: Vec<SocketId> = self.raw.iter().filter(wants).copied().collect();
@@ -131,14 +136,57 @@ impl Sockets {
         !receivers.is_empty()
     }
 
+    /// Whether a datagram from `local` to `remote` can have been sent by a socket.
+    pub fn may_have_sent(&self, local: SocketAddr, remote: SocketAddr) -> bool {
+        let may_be = |id: &SocketId| {
+            self.all.get(id).is_some_and(|socket| {
+                socket.remote.is_none_or(|other| other == remote) && socket.has(local.ip())
+            })
+        };
+        self.by_port.get(&local.port()).into_iter().flatten().any(may_be)
+    }
+
     /// A datagram that was sent from `local` to `remote` did not arrive.
-    pub fn tell_udp(&mut self, local: SocketAddr, remote: SocketAddr, errno: Errno) {
+    pub fn tell_udp(&mut self, local: SocketAddr, remote: SocketAddr, what: Told) {
         // A socket that talks to many would not know what it is about (RFC 1122, section 4.1.3.3, leaves it so).
-        let Some(id) = self.connected.get(&(local, remote)) else { return };
-        if let Some(socket) = self.all.get_mut(id) {
-            socket.error = Some(errno);
-            self.changed.push(socket.waiters.clone());
+        let Some(id) = self.connected.get(&(local, remote)).copied() else { return };
+        self.tell(id, what);
+    }
+
+    /// Whether there are raw sockets of a protocol.
+    pub fn has_raw(&self, protocol: Protocol, version: Version) -> bool {
+        self.raw_of(protocol, version).next().is_some()
+    }
+
+    fn raw_of(&self, protocol: Protocol, version: Version) -> impl Iterator<Item = SocketId> + '_ {
+        let is_it = move |id: &&SocketId| {
+            let is_it = |socket: &Socket| socket.kind == Kind::Raw(protocol) && socket.version == version;
+            self.all.get(*id).is_some_and(is_it)
+        };
+        self.raw.iter().filter(is_it).copied()
+    }
+
+    /// A packet that raw sockets sent to `remote` did not arrive.
+    pub fn tell_raw(&mut self, protocol: Protocol, remote: IpAddr, what: Told) {
+        let all: Vec<SocketId> = self.raw_of(protocol, Version::of(remote)).collect();
+        for id in all {
+            let is_his = |socket: &Socket| socket.remote.is_some_and(|other| other.ip() == remote);
+            if self.all.get(&id).is_some_and(is_his) {
+                self.tell(id, what);
+            }
         }
+    }
+
+    fn tell(&mut self, id: SocketId, what: Told) {
+        let Some(socket) = self.all.get_mut(&id) else { return };
+        let errno = match what {
+            Told::Unreachable { errno, .. } => errno,
+            // What is sent next is cut, unless that is not wanted.
+            Told::PacketTooBig { .. } if socket.options.dont_fragment => Errno::EMSGSIZE,
+            Told::PacketTooBig { .. } => return,
+        };
+        socket.error = Some(errno);
+        self.changed.push(socket.waiters.clone());
     }
 }
 

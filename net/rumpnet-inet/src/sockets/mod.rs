@@ -8,10 +8,14 @@ mod calls;
 mod deliver;
 
 pub use binding::Random;
+pub use calls::SourceChange;
 pub use deliver::Delivery;
 
 use crate::address::{self, Version};
 use crate::interface::InterfaceId;
+use crate::multicast::Filter;
+use crate::wire::checksum::pseudo;
+use crate::wire::ip::IpHeader;
 use crate::wire::ipv4::Protocol;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -83,8 +87,18 @@ pub struct SocketOptions {
     pub v6_only: bool,
     /// `IP_PKTINFO`.
     pub tells_address: bool,
+    /// `IP_RECVDSTADDR`.
+    pub tells_destination: bool,
     /// `IP_RECVTTL`.
     pub tells_hop_limit: bool,
+    /// `IPV6_RECVTCLASS`.
+    pub tells_traffic_class: bool,
+    /// `IP_HDRINCL`: what is sent begins with the header of IP.
+    pub has_header: bool,
+    /// `IPV6_CHECKSUM`: where the checksum of a raw socket's packets is.
+    pub checksum_at: Option<u16>,
+    /// `ICMP6_FILTER`: types of messages that are kept away, a bit for each.
+    pub blocked_types: [u32; 8],
     /// `SO_RCVBUF`.
     pub receive_bytes: usize,
     /// `SO_SNDBUF`: the longest datagram.
@@ -106,11 +120,24 @@ impl Default for SocketOptions {
             dont_fragment: false,
             v6_only: false,
             tells_address: false,
+            tells_destination: false,
             tells_hop_limit: false,
+            tells_traffic_class: false,
+            has_header: false,
+            checksum_at: None,
+            blocked_types: [0; 8],
             receive_bytes: RECEIVE_BYTES,
             send_bytes: usize::from(u16::MAX),
         }
     }
+}
+
+/// A group that a socket wants to hear.
+#[derive(Clone, Debug)]
+struct Membership {
+    group: IpAddr,
+    interface: InterfaceId,
+    filter: Filter,
 }
 
 /// A socket of datagrams.
@@ -131,7 +158,7 @@ pub struct Socket {
     error: Option<Errno>,
     reads: bool,
     writes: bool,
-    memberships: Vec<(IpAddr, InterfaceId)>,
+    memberships: Vec<Membership>,
     waiters: Arc<WaitQueue>,
 }
 
@@ -156,6 +183,28 @@ impl Socket {
     /// Whether it receives at an address.
     fn has(&self, address: IpAddr) -> bool {
         address::covers(self.local.ip(), self.options.v6_only, address)
+    }
+
+    /// Whether it wants what a source sent to a group. One that is member of none hears all that others here are.
+    fn wants(&self, group: IpAddr, interface: InterfaceId, source: IpAddr) -> bool {
+        let is_it = |member: &&Membership| (member.group, member.interface) == (group, interface);
+        self.memberships.is_empty()
+            || self.memberships.iter().find(is_it).is_some_and(|member| member.filter.accepts(source))
+    }
+
+    /// Whether a raw socket of IPv6 takes a packet: by its type, or its checksum.
+    fn passes(&self, header: &IpHeader, packet: &Packet) -> bool {
+        if self.version == Version::V4 {
+            return true;
+        }
+        if header.protocol == Protocol::ICMPV6 {
+            let kind = packet.chunks().next().and_then(<[u8]>::first).copied().unwrap_or(0);
+            return self.options.blocked_types[usize::from(kind >> 5)] & 1 << (kind & 31) == 0;
+        }
+        let Some(at) = self.options.checksum_at else { return true };
+        let mut sum = pseudo(header.source, header.destination, header.protocol, packet.len());
+        sum.add_packet(packet, 0);
+        packet.len() >= usize::from(at) + 2 && sum.finish() == 0
     }
 
     /// What can be done now.

@@ -4,11 +4,13 @@ use super::Stack;
 use crate::address::Prefix;
 use crate::interface::{Interface, InterfaceId, Link};
 use crate::neighbour::Neighbours;
+use crate::own_address::{Claim, Origin, OwnAddress};
 use crate::route::{Route, Via};
-use crate::wire::arp;
+use crate::time::Instant;
 use crate::wire::ethernet::MacAddress;
+use crate::wire::ipv4::LEAST_MTU;
 use alloc::string::String;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use rump_kpi::Errno;
 use rump_kpi::device::{DeviceInfo, Medium, Offloads};
 
@@ -19,6 +21,8 @@ impl Stack {
         if let Some(interface) = self.interfaces.get_mut(&id) {
             interface.is_up = true;
             interface.addresses.push((Ipv4Addr::LOCALHOST, net));
+            let own = OwnAddress::new(Ipv6Addr::LOCALHOST, 128, Origin::Configured, Claim::Assigned);
+            interface.v6.addresses.push(own);
         }
     }
 
@@ -36,7 +40,8 @@ impl Stack {
         }
         let link = match device.medium {
             Medium::Ethernet { address } => {
-                Link::Ethernet { address: MacAddress(address), neighbours: Neighbours::default() }
+                let (neighbours, neighbours_v6) = (Neighbours::default(), Neighbours::default());
+                Link::Ethernet { address: MacAddress(address), neighbours, neighbours_v6 }
             }
             Medium::Ip => Link::PointToPoint,
             Medium::Loopback => Link::Loopback,
@@ -53,20 +58,44 @@ impl Stack {
     pub fn remove_interface(&mut self, id: InterfaceId) -> Result<(), Errno> {
         self.interfaces.remove(&id).ok_or(Errno::ENXIO)?;
         self.routes.retain(|route| route.interface != id);
+        self.routes_v6.retain(|route| route.interface != id);
+        self.forget_routers(id);
         Ok(())
     }
 
     /// Lets packets pass, or not. Errors: ENXIO.
     pub fn set_up(&mut self, id: InterfaceId, is_up: bool) -> Result<(), Errno> {
         let interface = self.interfaces.get_mut(&id).ok_or(Errno::ENXIO)?;
-        interface.is_up = is_up;
-        if let (false, Link::Ethernet { neighbours, .. }) = (is_up, &mut interface.link) {
-            *neighbours = Neighbours::default();
+        let was_up = core::mem::replace(&mut interface.is_up, is_up);
+        if let (false, Link::Ethernet { neighbours, neighbours_v6, .. }) = (is_up, &mut interface.link) {
+            (*neighbours, *neighbours_v6) = (Neighbours::default(), Neighbours::default());
+        }
+        match (was_up, is_up) {
+            (false, true) => {
+                interface.groups.restart();
+                interface.groups_v6.restart();
+                self.bring_up_v6(id);
+                self.wake_at(Instant::ZERO);
+            }
+            (true, false) => self.bring_down_v6(id),
+            _ => {}
         }
         Ok(())
     }
 
-    /// Gives an interface an address, and a route to its network; on Ethernet it is announced (RFC 5227, section 2.3).
+    /// Says how many bytes of IP a packet has at most. Errors: ENXIO, EINVAL (less than IPv4 needs, or more than the
+    /// device takes).
+    pub fn set_mtu(&mut self, id: InterfaceId, mtu: u32) -> Result<(), Errno> {
+        let interface = self.interfaces.get_mut(&id).ok_or(Errno::ENXIO)?;
+        if !(LEAST_MTU..=interface.most_mtu).contains(&mtu) {
+            return Err(Errno::EINVAL);
+        }
+        interface.mtu = mtu;
+        Ok(())
+    }
+
+    /// Gives an interface an address, and a route to its network; on Ethernet it is announced (RFC 5227, section 2.3), and
+    /// asked for first, if an administrator chose that.
     ///
     /// Errors: ENXIO, EADDRNOTAVAIL (no host can have it), EEXIST.
     pub fn add_address(&mut self, id: InterfaceId, address: Ipv4Addr, length: u8) -> Result<(), Errno> {
@@ -79,31 +108,42 @@ impl Stack {
         if !is_usable {
             return Err(Errno::EADDRNOTAVAIL);
         }
-        if interface.has_address(address) {
+        if interface.has_address(address) || interface.claims.iter().any(|claim| claim.address == address) {
             return Err(Errno::EEXIST);
         }
-        interface.addresses.push((address, net));
-        let announced = match &interface.link {
-            Link::Ethernet { address: hardware, .. } if interface.is_up => Some(*hardware),
-            _ => None,
-        };
-        // Another interface may be on the same network, and then it has the route.
-        let _ = self.routes.add(Route { prefix: net, via: Via::Link, interface: id, metric: 0 });
-        if let Some(hardware) = announced {
-            let message = arp::Message {
-                operation: arp::Operation::Request,
-                sender: (hardware, address),
-                target: (MacAddress([0; 6]), address),
-            };
-            self.send_arp(id, &message, MacAddress::BROADCAST);
+        let is_ethernet = interface.hardware().is_some();
+        let is_announced = is_ethernet && interface.is_up;
+        if is_ethernet && self.settings.claims_v4 > 0 {
+            self.claim_v4(id, address, net.length());
+            return Ok(());
+        }
+        self.take_address(id, address, net.length());
+        if is_announced {
+            self.send_claim(id, address, address);
         }
         Ok(())
+    }
+
+    /// An address is ours from now on.
+    pub(super) fn take_address(&mut self, id: InterfaceId, address: Ipv4Addr, length: u8) {
+        let net = Prefix::new(address, length);
+        let Some(interface) = self.interfaces.get_mut(&id) else { return };
+        if !interface.has_address(address) {
+            interface.addresses.push((address, net));
+        }
+        // Another interface may be on the same network, and then it has the route.
+        let _ = self.routes.add(Route { prefix: net, via: Via::Link, interface: id, metric: 0 });
     }
 
     /// Takes an address away, and with the last one of a network its route. Errors: ENXIO, EADDRNOTAVAIL.
     pub fn remove_address(&mut self, id: InterfaceId, address: Ipv4Addr) -> Result<(), Errno> {
         let interface = self.interfaces.get_mut(&id).ok_or(Errno::ENXIO)?;
+        let claims = interface.claims.len();
+        interface.claims.retain(|claim| claim.address != address);
         let at = interface.addresses.iter().position(|(own, _)| *own == address);
+        if at.is_none() && interface.claims.len() < claims {
+            return Ok(());
+        }
         let (_, net) = interface.addresses.remove(at.ok_or(Errno::EADDRNOTAVAIL)?);
         if interface.addresses.iter().all(|(_, other)| *other != net) {
             self.routes
@@ -114,7 +154,12 @@ impl Stack {
 
     /// Whether an address is one of this host.
     pub fn is_local(&self, address: IpAddr) -> bool {
-        let IpAddr::V4(address) = address else { return false };
-        address.is_loopback() || self.interfaces.values().any(|interface| interface.has_address(address))
+        match address {
+            IpAddr::V4(address) => {
+                let has = |interface: &Interface| interface.has_address(address);
+                address.is_loopback() || self.interfaces.values().any(has)
+            }
+            IpAddr::V6(address) => self.interfaces.values().any(|interface| interface.has_v6(address)),
+        }
     }
 }

@@ -2,12 +2,13 @@
 
 use super::input::Arrived;
 use super::output::Options;
+use super::told::{Quoted, Told};
 use super::{Dropped, Stack};
 use crate::reassembly::Expired;
 use crate::time::Instant;
 use crate::wire::icmpv4::{Message, Unreachable};
 use crate::wire::ipv4::{Ipv4, Protocol};
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use rump_kpi::Errno;
 use rump_kpi::packet::Packet;
@@ -30,6 +31,44 @@ impl Limit {
         }
         self.sent += 1;
         self.sent <= per_second
+    }
+}
+
+/// Longest packets of common links (RFC 1191, section 7).
+const PLATEAUS: [u32; 9] = [32_000, 17_914, 8166, 4352, 2002, 1492, 1006, 576, 552];
+/// No way is taken for narrower: who tells of less wants to make many small packets of few.
+const LEAST_PATH_MTU: u32 = 552;
+
+/// What a packet that was too long for may be cut to, if the router does not say (RFC 1191, section 5).
+fn plateau_below(total: u32) -> u32 {
+    PLATEAUS.into_iter().find(|plateau| *plateau < total).unwrap_or(LEAST_PATH_MTU)
+}
+
+/// The header of a packet that is quoted, and cut.
+struct QuotedV4 {
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+    protocol: Protocol,
+    total: u32,
+}
+
+impl QuotedV4 {
+    /// Takes it off; what is left begins with the header of the transport.
+    fn take(packet: &mut Packet) -> Option<Self> {
+        let bytes = packet.first(20)?;
+        let length = usize::from(bytes[0] & 0xf) * 4;
+        let is_first = u16::from_be_bytes([bytes[6], bytes[7]]) & 0x1fff == 0;
+        if bytes[0] >> 4 != 4 || length < 20 || !is_first {
+            return None;
+        }
+        let quoted = Self {
+            source: Ipv4Addr::new(bytes[12], bytes[13], bytes[14], bytes[15]),
+            destination: Ipv4Addr::new(bytes[16], bytes[17], bytes[18], bytes[19]),
+            protocol: Protocol(bytes[9]),
+            total: u16::from_be_bytes([bytes[2], bytes[3]]).into(),
+        };
+        packet.advance(length);
+        Some(quoted)
     }
 }
 
@@ -59,39 +98,70 @@ impl Stack {
                     packet,
                 );
             }
-            // A router knows a better one; nobody can tell a true one from a false one. It is not followed.
-            Message::Redirect { .. } => self.drop_packet(Dropped::NotForUs),
-            message if message.is_error() => self.told_of(&message, packet),
+            Message::Redirect { router } => self.input_redirect_v4(now, arrived, header, router, packet),
+            message if message.is_error() => self.told_of(now, arrived.interface, &message, packet),
             // Replies are for raw sockets, which have got them.
             _ => {}
         }
     }
 
-    /// A complaint about a packet that we sent.
-    fn told_of(&mut self, message: &Message, mut packet: Packet) {
-        // What is quoted is cut: only its beginning is looked at.
-        let Some(quoted) = packet.first(28).map(<[u8]>::to_vec) else { return };
-        let header_length = usize::from(quoted[0] & 0xf) * 4;
-        let (Ok(source), Ok(destination)) =
-            (<[u8; 4]>::try_from(&quoted[12..16]), <[u8; 4]>::try_from(&quoted[16..20]))
-        else {
-            return;
-        };
-        if quoted[0] >> 4 != 4 || header_length < 20 || quoted[9] != Protocol::UDP.0 {
-            return;
+    /// A router knows a better one (RFC 1122, section 3.2.2.2).
+    fn input_redirect_v4(
+        &mut self,
+        now: Instant,
+        arrived: &Arrived,
+        header: &Ipv4,
+        router: Ipv4Addr,
+        mut packet: Packet,
+    ) {
+        let id = arrived.interface;
+        let Some(quoted) = QuotedV4::take(&mut packet) else { return };
+        let way = self.path(quoted.destination.into(), &Options::default());
+        let is_router = way.is_ok_and(|path| {
+            (path.interface, path.next_hop) == (id, IpAddr::V4(header.source)) && !path.comes_back
+        });
+        let is_near = self
+            .routes
+            .lookup(router)
+            .is_some_and(|route| (route.via, route.interface) == (crate::route::Via::Link, id));
+        let is_followed = self.settings.accepts_redirects && !self.settings.forwarding;
+        if !is_followed || !is_router || !is_near || self.is_local(router.into()) {
+            return self.drop_packet(Dropped::NotForUs);
         }
-        let Some(bytes) = packet.first(header_length + 4) else { return };
-        let port = |at: usize| u16::from_be_bytes([bytes[header_length + at], bytes[header_length + at + 1]]);
-        let local = SocketAddr::new(Ipv4Addr::from(source).into(), port(0));
-        let remote = SocketAddr::new(Ipv4Addr::from(destination).into(), port(2));
-        let errno = match message {
-            Message::Unreachable(Unreachable::Port | Unreachable::Protocol) => Errno::ECONNREFUSED,
-            Message::Unreachable(Unreachable::TooLong { .. }) => Errno::EMSGSIZE,
-            Message::Unreachable(Unreachable::Network) => Errno::ENETUNREACH,
-            Message::Unreachable(_) => Errno::EHOSTUNREACH,
+        self.destinations.redirect(now, quoted.destination.into(), router.into(), id);
+        if let Some(deadline) = self.destinations.next_deadline() {
+            self.wake_at(deadline);
+        }
+    }
+
+    /// A complaint about a packet that we sent.
+    fn told_of(
+        &mut self,
+        now: Instant,
+        id: crate::interface::InterfaceId,
+        message: &Message,
+        mut packet: Packet,
+    ) {
+        let Some(quoted) = QuotedV4::take(&mut packet) else { return };
+        let unreachable = |errno, is_hard| Told::Unreachable { errno, is_hard };
+        let what = match message {
+            Message::Unreachable(Unreachable::Port | Unreachable::Protocol) => {
+                unreachable(Errno::ECONNREFUSED, true)
+            }
+            Message::Unreachable(Unreachable::TooLong { mtu }) => {
+                let mtu = match u32::from(*mtu) {
+                    0 => plateau_below(quoted.total),
+                    mtu => mtu,
+                };
+                Told::PacketTooBig { mtu: mtu.max(LEAST_PATH_MTU) }
+            }
+            Message::Unreachable(Unreachable::Network) => unreachable(Errno::ENETUNREACH, false),
+            Message::Unreachable(_) => unreachable(Errno::EHOSTUNREACH, false),
             _ => return,
         };
-        self.sockets.tell_udp(local, remote, errno);
+        let (source, destination) = (quoted.source.into(), quoted.destination.into());
+        let quoted = Quoted::new(source, destination, quoted.protocol, id, &packet);
+        self.told(now, &quoted, what);
     }
 
     /// Sends a message. It may get lost.
@@ -122,8 +192,8 @@ impl Stack {
         if is_complaint || header.fragment.offset != 0 || !is_single {
             return;
         }
-        if !self.limit.take(now, self.settings.icmp_per_second) {
-            return self.drop_packet(Dropped::Limited);
+        if !self.may_complain(now) {
+            return;
         }
         quoted.truncate(COMPLAINT_BYTES - HEADERS);
         let content = Packet::with_content(quoted.into_parts());
@@ -133,7 +203,16 @@ impl Stack {
         self.send_icmp(now, header.source, &options, message, content);
     }
 
-    pub(super) fn complain_of_reassembly(&mut self, now: Instant, expired: Expired) {
+    /// Whether there were not too many complaints lately; this is one more.
+    pub(super) fn may_complain(&mut self, now: Instant) -> bool {
+        let may = self.limit.take(now, self.settings.icmp_per_second);
+        if !may {
+            self.drop_packet(Dropped::Limited);
+        }
+        may
+    }
+
+    pub(super) fn complain_of_reassembly(&mut self, now: Instant, expired: Expired<Ipv4>) {
         let mut original = expired.content;
         expired.header.emit(&mut original);
         let arrived = Arrived { interface: super::LOOPBACK, is_for_many: false, original };

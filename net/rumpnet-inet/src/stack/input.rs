@@ -7,11 +7,23 @@ use crate::time::Instant;
 use crate::wire::arp::{self, Operation};
 use crate::wire::ethernet::{EtherType, Frame};
 use crate::wire::icmpv4::{self, Unreachable};
+use crate::wire::icmpv6;
 use crate::wire::ip::IpHeader;
-use crate::wire::ipv4::{Ipv4, Protocol};
+use crate::wire::ipv4::{Fragment, Ipv4, Protocol};
 use alloc::collections::VecDeque;
 use core::net::{IpAddr, Ipv4Addr};
 use rump_kpi::packet::{Checksum, Packet};
+
+/// How a packet of IP came.
+#[derive(Clone, Copy)]
+pub(super) struct Reception {
+    /// Through which interface.
+    pub interface: InterfaceId,
+    /// Its frame went to more than one host.
+    pub is_group_frame: bool,
+    /// We sent it.
+    pub is_own: bool,
+}
 
 /// A packet of IP that came.
 pub(super) struct Arrived {
@@ -31,14 +43,14 @@ impl Stack {
         };
         interface.statistics.packets_in += 1;
         interface.statistics.bytes_in += packet.len() as u64;
-        let Link::Ethernet { address, .. } = &interface.link else {
-            // What we sent to ourselves cannot have been damaged.
-            if id == LOOPBACK {
-                packet.checksum = Checksum::Good;
-            }
-            return self.input_ip(now, id, false, packet);
+        let Some(own) = interface.hardware() else {
+            let is_own = interface.is_loopback();
+            return self.input_packet(
+                now,
+                Reception { interface: id, is_group_frame: false, is_own },
+                packet,
+            );
         };
-        let own = *address;
         let frame = match Frame::take(&mut packet) {
             Ok(frame) => frame,
             Err(why) => return self.drop_malformed(id, why),
@@ -46,14 +58,36 @@ impl Stack {
         if frame.destination != own && !frame.destination.is_group() {
             return self.drop_packet(Dropped::NotForUs);
         }
+        let reception =
+            Reception { interface: id, is_group_frame: frame.destination.is_group(), is_own: false };
         match frame.ether_type {
             EtherType::ARP => self.input_arp(now, id, packet),
-            EtherType::IPV4 => self.input_ip(now, id, frame.destination.is_group(), packet),
+            EtherType::IPV4 => self.input_ip(now, reception, packet),
+            EtherType::IPV6 => self.input_v6(now, reception, packet),
             _ => self.drop_packet(Dropped::Nobody),
         }
     }
 
-    fn drop_malformed(&mut self, id: InterfaceId, why: crate::wire::Malformed) {
+    /// Takes a packet that we sent to ourselves, and that comes in by an interface again.
+    pub(super) fn input_looped(&mut self, now: Instant, id: InterfaceId, mut packet: Packet) {
+        if let Some(loopback) = self.interfaces.get_mut(&LOOPBACK) {
+            loopback.statistics.packets_in += 1;
+            loopback.statistics.bytes_in += packet.len() as u64;
+        }
+        // It cannot have been damaged.
+        packet.checksum = Checksum::Good;
+        self.input_packet(now, Reception { interface: id, is_group_frame: false, is_own: true }, packet);
+    }
+
+    /// Takes a packet that no frame says the version of.
+    fn input_packet(&mut self, now: Instant, reception: Reception, mut packet: Packet) {
+        match packet.first(1).map(|bytes| bytes[0] >> 4) {
+            Some(6) => self.input_v6(now, reception, packet),
+            _ => self.input_ip(now, reception, packet),
+        }
+    }
+
+    pub(super) fn drop_malformed(&mut self, id: InterfaceId, why: crate::wire::Malformed) {
         if let Some(interface) = self.interfaces.get_mut(&id) {
             interface.statistics.errors_in += 1;
         }
@@ -69,11 +103,17 @@ impl Stack {
         let Some(interface) = self.interfaces.get_mut(&id) else { return };
         let is_ours = interface.has_address(message.target.1);
         let (sender_hardware, sender) = message.sender;
+        if interface.hardware() == Some(sender_hardware) {
+            return self.drop_packet(Dropped::NotForUs);
+        }
         // Somebody else says that he has our address: he is not believed.
         if interface.has_address(sender) {
-            return self.drop_packet(Dropped::Malformed(crate::wire::Malformed::Address));
+            self.drop_packet(Dropped::Malformed(crate::wire::Malformed::Address));
+            return self.defend(now, id, sender);
         }
-        let Link::Ethernet { address: own, neighbours } = &mut interface.link else { return };
+        self.note_conflict(id, &message);
+        let Some(interface) = self.interfaces.get_mut(&id) else { return };
+        let Link::Ethernet { address: own, neighbours, .. } = &mut interface.link else { return };
         let own = *own;
         let waiting = match message.operation {
             _ if sender.is_unspecified() => VecDeque::new(),
@@ -93,7 +133,8 @@ impl Stack {
         }
     }
 
-    fn input_ip(&mut self, now: Instant, id: InterfaceId, is_group_frame: bool, mut packet: Packet) {
+    fn input_ip(&mut self, now: Instant, reception: Reception, mut packet: Packet) {
+        let Reception { interface: id, is_group_frame, is_own } = reception;
         let original = packet.clone();
         let header = match Ipv4::take(&mut packet) {
             Ok(header) => header,
@@ -101,11 +142,10 @@ impl Stack {
         };
         let destination = header.destination;
         let Some(interface) = self.interfaces.get(&id) else { return };
-        let is_broadcast = id != LOOPBACK && interface.is_broadcast(destination);
-        let is_member =
-            destination.is_multicast() && (interface.is_member(destination.into()) || id == LOOPBACK);
+        let is_broadcast = !is_own && interface.is_broadcast(destination);
+        let is_member = destination.is_multicast() && (interface.is_member(destination.into()) || is_own);
         let is_ours = self.is_local(destination.into()) || is_broadcast || is_member;
-        if !is_source(header.source) || (id != LOOPBACK && !may_be_on_link(&header)) {
+        if !is_source(header.source) || (!is_own && !may_be_on_link(&header)) {
             return self.drop_malformed(id, crate::wire::Malformed::Address);
         }
         if has_source_route(&header.options) {
@@ -119,7 +159,8 @@ impl Stack {
         if !header.is_fragment() {
             return self.deliver(now, arrived, header, packet);
         }
-        if let Some((header, packet)) = self.reassembly.take(now, header, packet) {
+        if let Some((first, packet)) = self.reassembly.take(now, header, packet) {
+            let header = Ipv4 { fragment: Fragment::default(), ..first };
             let mut original = packet.clone();
             header.emit(&mut original);
             self.deliver(now, Arrived { original, ..arrived }, header, packet);
@@ -133,6 +174,7 @@ impl Stack {
         let was_taken = self.sockets.deliver_raw(&ip, &arrived.original, arrived.interface, is_answered);
         match header.protocol {
             Protocol::ICMP => self.input_icmp(now, &arrived, &header, packet),
+            Protocol::IGMP => self.input_igmp(now, &arrived, &header, packet),
             Protocol::UDP => self.input_udp(now, &arrived, &ip, packet),
             Protocol::TCP if !arrived.is_for_many => {
                 if let Err(why) = self.input_tcp(now, &ip, arrived.interface, packet) {
@@ -151,7 +193,13 @@ impl Stack {
 
     /// A copy of what goes to a group or to all, for those here.
     pub(crate) fn receive_own(&mut self, now: Instant, path: &Path, protocol: Protocol, mut packet: Packet) {
-        let (IpAddr::V4(source), IpAddr::V4(destination)) = (path.source, path.destination) else { return };
+        let (source, destination) = match (path.source, path.destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => (source, destination),
+            (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                return self.receive_own_v6(now, path, (source, destination), protocol, packet);
+            }
+            _ => return,
+        };
         let header = Ipv4::new(source, destination, protocol, 1);
         let mut original = packet.clone();
         header.emit(&mut original);
@@ -159,14 +207,19 @@ impl Stack {
         self.deliver(now, Arrived { interface: path.interface, is_for_many: true, original }, header, packet);
     }
 
-    fn input_udp(&mut self, now: Instant, arrived: &Arrived, header: &IpHeader, packet: Packet) {
+    pub(super) fn input_udp(&mut self, now: Instant, arrived: &Arrived, header: &IpHeader, packet: Packet) {
         use crate::sockets::Delivery;
         match self.sockets.deliver_udp(header, packet, arrived.interface, arrived.is_for_many) {
             Ok(Delivery::Done) => {}
             Ok(Delivery::Full) => self.drop_packet(Dropped::Full),
             Ok(Delivery::Nobody) => {
                 self.drop_packet(Dropped::Nobody);
-                self.complain(now, arrived, &icmpv4::Message::Unreachable(Unreachable::Port));
+                if header.source.is_ipv4() {
+                    self.complain(now, arrived, &icmpv4::Message::Unreachable(Unreachable::Port));
+                } else {
+                    let message = icmpv6::Message::Unreachable(icmpv6::Unreachable::Port);
+                    self.complain_v6(now, arrived, &message);
+                }
             }
             Err(why) => self.drop_malformed(arrived.interface, why),
         }

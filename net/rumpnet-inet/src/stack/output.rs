@@ -49,6 +49,8 @@ pub struct Path {
     pub mtu: u32,
     /// It goes to all on the link.
     pub is_broadcast: bool,
+    /// It goes to ourselves, and comes in by `interface` again.
+    pub comes_back: bool,
 }
 
 impl Path {
@@ -70,7 +72,9 @@ impl Stack {
             (IpAddr::V4(destination), None) => self.path_v4(destination, None, options),
             (IpAddr::V4(destination), Some(IpAddr::V4(own))) => self.path_v4(destination, Some(own), options),
             (IpAddr::V4(_), Some(IpAddr::V6(_))) => Err(Errno::EADDRNOTAVAIL),
-            (IpAddr::V6(_), _) => Err(Errno::ENETUNREACH),
+            (IpAddr::V6(destination), None) => self.path_v6(destination, None, options),
+            (IpAddr::V6(destination), Some(IpAddr::V6(own))) => self.path_v6(destination, Some(own), options),
+            (IpAddr::V6(_), Some(IpAddr::V4(_))) => Err(Errno::EADDRNOTAVAIL),
         }
     }
 
@@ -86,6 +90,8 @@ impl Stack {
         }
         let (id, next_hop) = if destination.is_multicast() || destination.is_broadcast() {
             (options.interface.or_else(|| self.default_link(own)).ok_or(Errno::ENETUNREACH)?, destination)
+        } else if let Some((IpAddr::V4(router), on)) = self.destinations.find(destination.into()).redirect {
+            (on, router)
         } else {
             let route = self.routes.lookup(destination).ok_or(Errno::ENETUNREACH)?;
             match route.via {
@@ -117,19 +123,21 @@ impl Stack {
         }
         // Before an interface has an address, its host speaks as nobody (RFC 1122, section 3.2.1.3).
         let source = source.or_else(|| interface.source_for(next_hop)).unwrap_or(Ipv4Addr::UNSPECIFIED);
-        let is_broadcast = id != LOOPBACK && interface.is_broadcast(destination);
+        let is_broadcast = !interface.is_loopback() && interface.is_broadcast(destination);
+        let learned = self.destinations.find(destination.into()).mtu;
         Ok(Path {
             interface: id,
             next_hop: next_hop.into(),
             source: source.into(),
             destination: destination.into(),
-            mtu: interface.mtu,
+            mtu: learned.map_or(interface.mtu, |mtu| mtu.min(interface.mtu)),
             is_broadcast,
+            comes_back: interface.is_loopback(),
         })
     }
 
     /// Where groups are, if nobody says: on the link of an own address, of the default route, or the first one.
-    fn default_link(&self, own: Option<Ipv4Addr>) -> Option<InterfaceId> {
+    pub(super) fn default_link(&self, own: Option<Ipv4Addr>) -> Option<InterfaceId> {
         let of_address = own.and_then(|own| {
             self.interfaces.iter().find(|(_, interface)| interface.has_address(own)).map(|(id, _)| *id)
         });
@@ -153,30 +161,33 @@ impl Stack {
         options: &Options,
         packet: Packet,
     ) -> Result<(), Errno> {
-        let (IpAddr::V4(source), IpAddr::V4(destination)) = (path.source, path.destination) else {
-            return Err(Errno::EAFNOSUPPORT);
-        };
-        let default = if destination.is_multicast() { 1 } else { self.settings.hop_limit };
-        let header = Ipv4 {
-            traffic_class: options.traffic_class,
-            identification: self.next_identification(),
-            dont_fragment: options.dont_fragment,
-            ..Ipv4::new(source, destination, protocol, options.hop_limit.unwrap_or(default))
-        };
-        self.send_with_header(now, path, &header, packet)?;
-        if path.interface == LOOPBACK {
-            self.loop_back(now);
+        match (path.source, path.destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                let default = if destination.is_multicast() { 1 } else { self.settings.hop_limit };
+                let header = Ipv4 {
+                    traffic_class: options.traffic_class,
+                    identification: self.next_identification(),
+                    dont_fragment: options.dont_fragment,
+                    ..Ipv4::new(source, destination, protocol, options.hop_limit.unwrap_or(default))
+                };
+                self.send_with_header(now, path, &header, packet)?;
+            }
+            (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                self.send_v6(now, path, (source, destination), protocol, options, packet)?;
+            }
+            _ => return Err(Errno::EAFNOSUPPORT),
         }
+        self.loop_back(now);
         Ok(())
     }
 
-    fn next_identification(&mut self) -> u16 {
+    pub(crate) fn next_identification(&mut self) -> u16 {
         self.identification = self.identification.wrapping_add(1);
         self.identification
     }
 
     /// Errors: EMSGSIZE.
-    pub(super) fn send_with_header(
+    pub(crate) fn send_with_header(
         &mut self,
         now: Instant,
         path: &Path,
@@ -204,30 +215,40 @@ impl Stack {
     }
 
     /// Hands a packet of IP to its link.
-    fn hand_to_link(&mut self, now: Instant, path: &Path, packet: Packet) {
-        let Some(interface) = self.interfaces.get_mut(&path.interface) else { return };
-        let (hardware, neighbours) = match &mut interface.link {
-            Link::Ethernet { address, neighbours } => (*address, neighbours),
-            Link::Loopback => {
-                self.looped.push_back(packet);
-                return;
-            }
-            Link::PointToPoint => return self.transmit(path.interface, packet),
-        };
-        let resolved = match path.next_hop {
-            _ if path.is_broadcast => Resolved::To(MacAddress::BROADCAST, packet),
-            IpAddr::V4(group) if group.is_multicast() => Resolved::To(MacAddress::of_group_v4(group), packet),
-            IpAddr::V4(neighbour) => neighbours.resolve(now, neighbour, packet),
-            IpAddr::V6(_) => return,
-        };
-        match resolved {
-            Resolved::To(destination, packet) => {
-                self.send_frame(path.interface, (hardware, destination), EtherType::IPV4, packet);
-            }
-            Resolved::Waits(None) => {}
-            Resolved::Waits(Some(action)) => self.do_action(now, path.interface, action),
-            Resolved::Unreachable(packet) => self.complain_of_unresolved(now, packet),
+    pub(super) fn hand_to_link(&mut self, now: Instant, path: &Path, packet: Packet) {
+        if path.comes_back {
+            self.looped.push_back((path.interface, packet));
+            return;
         }
+        let Some(interface) = self.interfaces.get_mut(&path.interface) else { return };
+        let Link::Ethernet { address, neighbours, neighbours_v6 } = &mut interface.link else {
+            return self.transmit(path.interface, packet);
+        };
+        let own = *address;
+        let (to, ether_type, packet) = match path.next_hop {
+            _ if path.is_broadcast => (MacAddress::BROADCAST, EtherType::IPV4, packet),
+            IpAddr::V4(group) if group.is_multicast() => {
+                (MacAddress::of_group_v4(group), EtherType::IPV4, packet)
+            }
+            IpAddr::V6(group) if group.is_multicast() => {
+                (MacAddress::of_group_v6(group), EtherType::IPV6, packet)
+            }
+            IpAddr::V4(neighbour) => match neighbours.resolve(now, neighbour, packet) {
+                Resolved::To(to, packet) => (to, EtherType::IPV4, packet),
+                Resolved::Waits(None) => return,
+                Resolved::Waits(Some(action)) => return self.do_action(now, path.interface, action),
+                Resolved::Unreachable(packet) => return self.complain_of_unresolved(now, packet),
+            },
+            IpAddr::V6(neighbour) => match neighbours_v6.resolve(now, neighbour, packet) {
+                Resolved::To(to, packet) => (to, EtherType::IPV6, packet),
+                Resolved::Waits(None) => return,
+                Resolved::Waits(Some(action)) => return self.do_action_v6(now, path.interface, action),
+                Resolved::Unreachable(packet) => {
+                    return self.complain_of_unresolved_v6(now, path.interface, packet);
+                }
+            },
+        };
+        self.send_frame(path.interface, (own, to), ether_type, packet);
     }
 
     pub(super) fn send_frame(

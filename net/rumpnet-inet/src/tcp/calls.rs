@@ -217,7 +217,12 @@ impl Stack {
     }
 
     /// Does something with a connection, and sends and tells what comes of it.
-    fn run(&mut self, now: Instant, id: TcpId, act: impl FnOnce(&mut Pcb) -> (Option<Sending>, Effect)) {
+    pub(super) fn run(
+        &mut self,
+        now: Instant,
+        id: TcpId,
+        act: impl FnOnce(&mut Pcb) -> (Option<Sending>, Effect),
+    ) {
         let Ok(pcb) = self.tcp.find_mut(id) else { return };
         let (sending, effect) = act(pcb);
         let remote = pcb.remote;

@@ -26,7 +26,7 @@ pub struct Effect {
 }
 
 impl Effect {
-    fn gone() -> Self {
+    pub(super) fn gone() -> Self {
         Self { wakes: true, is_made: false, is_gone: true }
     }
 }
@@ -423,7 +423,8 @@ impl Pcb {
         }
         if is_due(self.timers.retransmit) {
             if self.gives_up() {
-                self.error = Some(Errno::ETIMEDOUT);
+                // A host that says that it is out of reach explains the silence.
+                self.error = Some(self.soft_error.unwrap_or(Errno::ETIMEDOUT));
                 return (None, Effect::gone());
             }
             self.retransmit();

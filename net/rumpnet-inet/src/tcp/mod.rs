@@ -14,6 +14,7 @@ mod rtt;
 mod send_buffer;
 mod seq;
 mod table;
+mod told;
 
 pub use pcb::{Pcb, State};
 pub use seq::SeqNumber;

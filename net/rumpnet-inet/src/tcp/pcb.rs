@@ -254,6 +254,8 @@ pub struct Pcb {
     pub parent: Option<TcpId>,
     /// What it is to others, if it listens.
     pub listener: Listener,
+    /// What may be the reason of silence.
+    pub soft_error: Option<Errno>,
     /// What went wrong since the last call.
     pub error: Option<Errno>,
     /// The program has a descriptor of it.
@@ -291,6 +293,7 @@ impl Pcb {
             must_acknowledge: false,
             parent: None,
             listener: Listener::default(),
+            soft_error: None,
             error: None,
             is_held: true,
             is_deaf: false,

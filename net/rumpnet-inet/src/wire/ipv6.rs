@@ -58,10 +58,33 @@ pub struct Ipv6 {
 }
 
 impl Ipv6 {
+    /// A header with nothing special.
+    pub fn new(source: Ipv6Addr, destination: Ipv6Addr, next_header: Protocol, hop_limit: u8) -> Self {
+        Self { source, destination, next_header, hop_limit, traffic_class: 0, flow_label: 0 }
+    }
+
     /// Takes the header off a packet, and what a link added behind its end.
     ///
     /// Errors: [`Malformed::Short`], [`Malformed::Header`] (version).
     pub fn take(packet: &mut Packet) -> Result<Self, Malformed> {
+        let (parsed, content) = Self::parse(packet)?;
+        if HEADER_BYTES + content > packet.len() {
+            return Err(Malformed::Short);
+        }
+        packet.truncate(HEADER_BYTES + content);
+        packet.advance(HEADER_BYTES);
+        Ok(parsed)
+    }
+
+    /// The same of a packet that is quoted, and cut. Errors: as they are there.
+    pub fn take_quoted(packet: &mut Packet) -> Result<Self, Malformed> {
+        let (parsed, _) = Self::parse(packet)?;
+        packet.advance(HEADER_BYTES);
+        Ok(parsed)
+    }
+
+    /// The header, and the length of what follows.
+    fn parse(packet: &mut Packet) -> Result<(Self, usize), Malformed> {
         let bytes = packet.first(HEADER_BYTES).ok_or(Malformed::Short)?;
         let header = Header::ref_from_bytes(bytes).map_err(|_| Malformed::Short)?;
         let word = header.version_class_label.get();
@@ -76,13 +99,7 @@ impl Ipv6 {
             traffic_class: (word >> 20) as u8,
             flow_label: word & 0xf_ffff,
         };
-        let total = HEADER_BYTES + usize::from(header.payload_length.get());
-        if total > packet.len() {
-            return Err(Malformed::Short);
-        }
-        packet.truncate(total);
-        packet.advance(HEADER_BYTES);
-        Ok(parsed)
+        Ok((parsed, header.payload_length.get().into()))
     }
 
     /// Puts the header before a packet, which is not longer than [`MOST_CONTENT`], but for one that is to be cut.

@@ -4,10 +4,15 @@
 pub mod arp;
 pub mod checksum;
 pub mod ethernet;
+pub mod extension;
+pub mod group;
 pub mod icmpv4;
+pub mod icmpv6;
+pub mod igmp;
 pub mod ip;
 pub mod ipv4;
 pub mod ipv6;
+pub mod ndp;
 pub mod tcp;
 pub mod udp;
 

@@ -56,6 +56,8 @@ impl Lan {
     pub fn add_host(&mut self, interfaces: &[(usize, Ipv4Addr, u8)]) {
         let number = self.hosts.len() as u8;
         let mut stack = Stack::new(u64::from(number) + 1);
+        // Who wants IPv6 says so.
+        stack.settings.makes_link_local = false;
         let mut wires = BTreeMap::new();
         for (index, &(wire, address, length)) in interfaces.iter().enumerate() {
             let medium = Medium::Ethernet { address: [2, 0, 0, 0, index as u8, number] };
