@@ -26,6 +26,7 @@ pub use rump_kern::*;
 pub use rump_kpi as kpi;
 pub use rump_kpi::{KError, KResult};
 pub use rumpnet_lossy as lossy;
+pub use rumpnet_shmif as shmif;
 pub use rumpnet_virtif as virtif;
 
 /// Every component that this library links: file systems, partition schemes and protocols.

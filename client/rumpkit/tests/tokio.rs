@@ -94,6 +94,18 @@ async fn many_connections_over_a_wire_lose_no_wake_up() {
     stress(server, client, "10.0.0.1:7", 20, 300_000).await;
 }
 
+/// Most of the first segments are lost, since few wait until it is known who has the address: timers bring the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn connections_whose_first_segment_is_lost_lose_no_timer() {
+    let mut tasks = JoinSet::new();
+    for _ in 0..20 {
+        let wire = Wire::new();
+        let (server, client) = (on_wire(&wire, "10.0.0.1/24"), on_wire(&wire, "10.0.0.2/24"));
+        tasks.spawn(stress(server, client, "10.0.0.1:7", 20, 10));
+    }
+    tasks.join_all().await;
+}
+
 #[tokio::test]
 async fn one_thread_is_enough() {
     let kernel = kernel();
@@ -101,7 +113,7 @@ async fn one_thread_is_enough() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_million_bytes_one_by_one_lose_no_wake_up() {
+async fn round_trips_of_one_byte_lose_no_wake_up() {
     let kernel = kernel();
     let listener = TcpListener::bind(&kernel.process(), "127.0.0.1:7").unwrap();
     let mut client = TcpStream::connect(&kernel.process(), "127.0.0.1:7").await.unwrap();

@@ -38,13 +38,17 @@ pub fn run(args: &Args, command: Command) -> Result<(), Failure> {
     // Built as a whole, so that each command has the options that all have.
     let mut command = command.disable_help_subcommand(true);
     command.build();
-    let pages = command.get_subcommands().filter(|one| !one.is_hide_set());
-    for page in std::iter::once(&command).chain(pages) {
-        let name = page.get_display_name().unwrap_or(page.get_name());
-        let text = render(name, page).map_err(|error| Failure::Other(format!("{name}.1: {error}")))?;
-        write(&args.share.join(format!("man/man1/{name}.1")), &text)?;
-    }
+    write_pages(&args.share, &command)?;
     Ok(())
+}
+
+/// The page of a command, and those of its own commands.
+fn write_pages(share: &Path, command: &Command) -> Result<(), Failure> {
+    let name = command.get_display_name().unwrap_or(command.get_name());
+    let text = render(name, command).map_err(|error| Failure::Other(format!("{name}.1: {error}")))?;
+    write(&share.join(format!("man/man1/{name}.1")), &text)?;
+    let mut pages = command.get_subcommands().filter(|one| !one.is_hide_set());
+    pages.try_for_each(|page| write_pages(share, page))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {

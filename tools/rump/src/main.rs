@@ -1,4 +1,4 @@
-//! `rump`: files out of disk images and into them, without root and without mounting.
+//! `rump`: files out of disk images and into them, without root and without mounting, and kernels on a network.
 //!
 //! Exit statuses: 0 done; 1 some of it failed; 2 usage; 3 the image could not be opened; 4 another program holds
 //! it; 70 a defect of this program; 130 interrupted; 143 terminated.
@@ -28,6 +28,7 @@ mod mkdir;
 mod mkfs;
 mod mode;
 mod mv;
+mod net;
 mod output;
 mod owner;
 mod progress;
@@ -143,6 +144,8 @@ enum Command {
     Mkfs(mkfs::Args),
     /// Move archives into an image, or out of one
     Tar(tar::Args),
+    /// Ping, netcat and a packet dump, each as a kernel of its own on a bus
+    Net(net::Args),
     /// Write man pages and completions, for an installation
     #[command(hide = true)]
     Generate(generate::Args),
@@ -221,6 +224,7 @@ fn run(command: Command, session: &mut Session, output: &mut Output) -> Result<(
         Command::Edit(args) => edit::run(&args, session, output),
         Command::Mkfs(args) => mkfs::run(&args, session, output),
         Command::Tar(args) => tar::run(&args, session),
+        Command::Net(args) => net::run(&args, session, output),
         Command::Generate(args) => generate::run(&args, Cli::command()),
     }
 }

@@ -29,6 +29,10 @@ pub enum Failure {
     Output(io::Error),
     /// Something else, with the thing named.
     Other(String),
+    /// A network could not be joined, or a question not be asked.
+    Network(String),
+    /// Nobody answered, which was told.
+    Unanswered,
     /// The user pressed Ctrl-C.
     Interrupted(String),
     /// SIGTERM came.
@@ -61,7 +65,9 @@ impl Failure {
                     error => (format!("{name}: {error}"), status),
                 }
             }
+            Self::Unanswered => return 1,
             Self::Other(text) => (text, 1),
+            Self::Network(text) => (text, 2),
             Self::Interrupted(text) => (text, 130),
             Self::Terminated(text) => (text, 143),
         };

@@ -25,7 +25,12 @@
 //!
 //! A socket is closed when it is dropped, and keeps its process and kernel as long as it is there. Errors are
 //! [`std::io::Error`] with the kind that the standard library would answer; the kernel's own number is told by [`errno`].
-//! Names are not resolved: see [`ToSocketAddr`]. With the feature `tokio` there are asynchronous ones in
+//! Names are not resolved: see [`ToSocketAddr`].
+//!
+//! An [`Interface`] is made of a device: an end of a [`wire`] in memory, a bus that processes share
+//! ([`crate::shmif`]), or a tap of the host ([`crate::virtif`] over [`crate::tun`]).
+//!
+//! With the feature `tokio` there are asynchronous ones in
 #![cfg_attr(feature = "tokio", doc = "[`tokio`].")]
 #![cfg_attr(not(feature = "tokio"), doc = "`tokio`.")]
 

@@ -3,8 +3,8 @@
 use super::address::{from_kernel, to_kernel};
 use crate::sockopt::{SO_ERROR, SOL_SOCKET};
 use crate::{
-    AddressFamily, Errno, Fcntl, Fd, Ioctl, KError, KResult, MessageFlags, OpenFlags, PollEvents, PollFd,
-    Process, SendMessage, SocketAddress, SocketType,
+    AddressFamily, Errno, Fcntl, Fd, Ioctl, KError, KResult, MessageFlags, OpenFlags, Process, SendMessage,
+    SocketAddress, SocketType,
 };
 use rump_kpi::socket::OptionValue;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -155,12 +155,6 @@ impl Socket {
     ) -> io::Result<(usize, SocketAddr)> {
         let (length, from) = self.process().recvfrom(self.fd, buffer, flags)?;
         Ok((length, from_kernel(from.ok_or(Errno::ENOTCONN).map_err(KError::from)?)?))
-    }
-
-    pub(super) fn ready(&self, events: PollEvents) -> KResult<PollEvents> {
-        let mut entry = [PollFd::new(self.fd, events)];
-        self.process().poll(&mut entry, Some(Duration::ZERO))?;
-        Ok(entry[0].revents)
     }
 
     pub(super) fn take_error(&self) -> io::Result<Option<io::Error>> {

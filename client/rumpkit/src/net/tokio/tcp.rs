@@ -4,13 +4,14 @@ use super::super::address::{ToSocketAddr, family_of, from_kernel, to_kernel};
 use super::super::socket::Socket;
 use super::super::{errno, tcp};
 use super::ready::{Interest, until_ready};
-use crate::{Errno, KError, MessageFlags, OpenFlags, PollEvents, Process, SocketType};
+use crate::{Errno, KError, MessageFlags, OpenFlags, PollEvents, PollFd, Process, SocketType};
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 const NONE: MessageFlags = MessageFlags::empty();
 /// A writer is told of more when there is room, or when the connection is over.
@@ -95,7 +96,8 @@ impl TcpStream {
             done => return done.map(|()| Self::new(socket)).map_err(io::Error::from),
         }
         let connected = || {
-            if !socket.ready(CONNECTED)?.intersects(CONNECTED) {
+            let mut entry = [PollFd::new(socket.fd(), CONNECTED)];
+            if socket.process().poll(&mut entry, Some(Duration::ZERO))? == 0 {
                 return Err(KError::from(Errno::EAGAIN).into());
             }
             socket.take_error()?.map_or(Ok(()), Err)

@@ -1,0 +1,148 @@
+//! Frames of all sorts, and what is said of them; tshark has the last word on files.
+
+use super::*;
+use etherparse::PacketBuilder;
+use std::process::{Command, Stdio};
+
+/// 2026-11-26 00:00:01.000002003 UTC.
+const TIME: Duration = Duration::new(1_795_651_201, 2003);
+
+fn frame(bytes: Vec<u8>) -> Frame {
+    Frame { time: TIME, bytes }
+}
+
+fn line(bytes: Vec<u8>) -> String {
+    Description::of(&frame(bytes)).to_string()
+}
+
+fn ether() -> etherparse::PacketBuilderStep<etherparse::Ethernet2Header> {
+    PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2])
+}
+
+fn tcp() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let packet = ether().ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).tcp(1234, 80, 7, 512).syn().ack(9);
+    packet.write(&mut bytes, b"hello").unwrap();
+    bytes
+}
+
+fn udp6() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let ends = ["fd00::1", "fd00::2"].map(|text| text.parse::<std::net::Ipv6Addr>().unwrap().octets());
+    ether().ipv6(ends[0], ends[1], 64).udp(5, 9999).write(&mut bytes, b"question").unwrap();
+    bytes
+}
+
+fn echo() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let packet = ether().ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).icmpv4_echo_request(3, 4);
+    packet.write(&mut bytes, &[0; 56]).unwrap();
+    bytes
+}
+
+fn arp() -> Vec<u8> {
+    let mut bytes = [[0xff; 6], [2, 0, 0, 0, 0, 1]].concat();
+    bytes.extend([0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 10, 0, 0, 1]);
+    bytes.extend([0, 0, 0, 0, 0, 0, 10, 0, 0, 2]);
+    bytes
+}
+
+#[test]
+fn lines_are_brief() {
+    for (bytes, text) in [
+        (tcp(), "IP 10.0.0.1:1234 > 10.0.0.2:80: Flags [S.], seq 7, ack 9, win 512, length 5"),
+        (udp6(), "IP6 [fd00::1]:5 > [fd00::2]:9999: UDP, length 8"),
+        (echo(), "IP 10.0.0.1 > 10.0.0.2: ICMP echo request, id 3, seq 4, length 64"),
+        (arp(), "ARP, Request who-has 10.0.0.2 tell 10.0.0.1, length 28"),
+        (
+            [&[2; 12][..], &[0x88, 0xcc], &[0; 46]].concat(),
+            "02:02:02:02:02:02 > 02:02:02:02:02:02, ethertype 0x88cc, length 60",
+        ),
+    ] {
+        assert_eq!(line(bytes), format!("00:00:01.000002 {text}"));
+    }
+}
+
+#[test]
+fn records_have_what_the_lines_have() {
+    let record = serde_json::to_value(Description::of(&frame(tcp()))).unwrap();
+    assert_eq!(record["time"], "1795651201.000002003");
+    assert_eq!((&record["network"], &record["protocol"]), (&"IP".into(), &"TCP".into()));
+    assert_eq!((&record["source"], &record["destination"]), (&"10.0.0.1:1234".into(), &"10.0.0.2:80".into()));
+    assert_eq!((&record["ether_source"], &record["length"]), (&"02:00:00:00:00:01".into(), &59.into()));
+}
+
+/// Every frame cut at every length, and with each byte changed in every bit.
+#[test]
+fn no_frame_is_too_malformed_for_a_line() {
+    for whole in [tcp(), udp6(), echo(), arp()] {
+        for length in 0..whole.len() {
+            let text = line(whole[..length].to_vec());
+            assert!(text.contains("length") && text.is_ascii(), "{text}");
+        }
+        assert!(line(whole[..20].to_vec()).ends_with("[malformed]"));
+        for at in 0..whole.len() {
+            for bit in 0..8 {
+                let mut damaged = whole.clone();
+                damaged[at] ^= 1 << bit;
+                assert!(line(damaged).bytes().all(|byte| matches!(byte, b' '..=b'~')));
+            }
+        }
+    }
+    let mut state = 1_u64;
+    for length in (0..3000).chain([65_535, 300_000]) {
+        let bytes = (0..length).map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        });
+        let mut bytes: Vec<u8> = bytes.collect();
+        if let Some(place) = bytes.get_mut(12..14) {
+            place.copy_from_slice(
+                [[0x08, 0x00], [0x86, 0xdd], [0x08, 0x06], [0x81, 0x00]][length % 4].as_slice(),
+            );
+        }
+        assert!(line(bytes).is_ascii());
+    }
+}
+
+#[test]
+fn the_count_and_a_signal_end_it() {
+    let (sender, events) = sync_channel(10);
+    for _ in 0..4 {
+        sender.send(Event::Frame(frame(echo()))).unwrap();
+    }
+    sender.send(Event::Signal).unwrap();
+    let mut out = Vec::new();
+    assert_eq!(show_all(&events, Some(3), &mut Shown::Lines(&mut out)).unwrap(), 3);
+    assert_eq!(show_all(&events, None, &mut Shown::Json(&mut out)).unwrap(), 1);
+    assert_eq!(String::from_utf8(out).unwrap().lines().count(), 4);
+}
+
+#[test]
+fn tshark_reads_the_file() {
+    if Command::new("tshark").arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
+        eprintln!("skipped: there is no tshark");
+        return;
+    }
+    let path = std::env::temp_dir().join(format!("rump-dump-{}.pcap", std::process::id()));
+    let mut file = pcap::Writer::new(File::create(&path).unwrap()).unwrap();
+    for bytes in [tcp(), udp6(), echo(), arp(), vec![0; 5], vec![]] {
+        file.write(&frame(bytes)).unwrap();
+    }
+    file.flush().unwrap();
+    let fields =
+        ["frame.time_epoch", "frame.len", "_ws.col.Protocol", "tcp.checksum.status", "udp.checksum.status"];
+    let fields = fields.iter().flat_map(|field| ["-e", field]);
+    let checks = ["tcp.check_checksum:TRUE", "udp.check_checksum:TRUE"].into_iter().flat_map(|on| ["-o", on]);
+    let mut tshark = Command::new("tshark");
+    tshark.args(["-n", "-T", "fields", "-E", "separator=;"]).args(checks).args(fields).arg("-r").arg(&path);
+    let output = tshark.output().unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "1795651201.000002003;59;TCP;1;", "{text}");
+    assert_eq!(lines[1], "1795651201.000002003;70;UDP;;1", "{text}");
+    assert!(lines[2].ends_with(";98;ICMP;;") && lines[3].ends_with(";42;ARP;;"), "{text}");
+    assert_eq!(lines.len(), 6, "{text}");
+}

@@ -1,0 +1,126 @@
+//! A kernel with one interface, for the time of a command.
+
+use super::link::LinkArgs;
+use crate::session::Failure;
+use clap::Args as ClapArgs;
+use rumpkit::net::{self, Interface, InterfaceAddress, NetworkDevice};
+use rumpkit::{Fd, KResult, Kernel, OpenFlags, PollEvents, PollFd, PosixHost, Process};
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The options that describe a station.
+#[derive(ClapArgs)]
+pub struct StationArgs {
+    #[command(flatten)]
+    link: LinkArgs,
+    #[command(flatten)]
+    network: NetworkArgs,
+}
+
+/// Its addresses and routes.
+#[derive(ClapArgs, Default)]
+pub struct NetworkArgs {
+    /// An address of our own, with the length of its network's prefix; may be repeated
+    #[arg(long, value_name = "ADDRESS/LENGTH", required = true)]
+    pub address: Vec<InterfaceAddress>,
+    /// The router for everything that is not on the link
+    #[arg(long, value_name = "ADDRESS")]
+    pub gateway: Option<IpAddr>,
+}
+
+/// See the module.
+pub struct Station {
+    process: Process,
+}
+
+impl StationArgs {
+    /// Boots it. Errors: usage, those of the device, addresses that cannot be ours, a gateway on no link.
+    pub fn boot(&self, host: &Arc<PosixHost>) -> Result<Station, Failure> {
+        Station::boot(host, self.link.open(host)?, &self.network)
+    }
+}
+
+impl Station {
+    /// Boots one on a device. Errors: as of [`StationArgs::boot`].
+    pub fn boot(
+        host: &Arc<PosixHost>,
+        device: Arc<dyn NetworkDevice>,
+        args: &NetworkArgs,
+    ) -> Result<Self, Failure> {
+        let builder = Kernel::builder(host.clone());
+        let builder = rumpkit::components().into_iter().fold(builder, |builder, one| builder.component(one));
+        let kernel = builder.boot().map_err(|error| Failure::Network(format!("boot: {error}")))?;
+        configure(&kernel, device, args)?;
+        Ok(Self { process: kernel.process() })
+    }
+
+    /// A process of it, the superuser.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+}
+
+fn configure(kernel: &Kernel, device: Arc<dyn NetworkDevice>, args: &NetworkArgs) -> Result<(), Failure> {
+    let failed = |what: String| move |error: io::Error| Failure::Network(format!("{what}: {error}"));
+    let interface = Interface::attach(kernel, "if0", device).map_err(failed("the interface".into()))?;
+    interface.up().map_err(failed("the interface".into()))?;
+    for address in &args.address {
+        interface.add_address(*address).map_err(failed(address.to_string()))?;
+    }
+    match args.gateway {
+        Some(router) => {
+            net::add_default_route(kernel, router).map_err(failed(format!("the gateway {router}")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Why a wait is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// The descriptor is ready.
+    Ready,
+    /// The bell was rung.
+    Rung,
+    /// It took too long.
+    TimedOut,
+}
+
+/// A pipe in the kernel that wakes whoever polls its end once it is rung, and stays rung.
+#[derive(Clone)]
+pub struct Bell {
+    process: Process,
+    ends: [Fd; 2],
+}
+
+impl Bell {
+    /// Errors: EMFILE.
+    pub fn new(process: &Process) -> KResult<Self> {
+        Ok(Self { process: process.clone(), ends: process.pipe2(OpenFlags::NONBLOCK)? })
+    }
+
+    /// Rings it.
+    pub fn ring(&self) {
+        // A full pipe was rung before, and a kernel that was halted wakes everybody itself.
+        let _ = self.process.write(self.ends[1], b"!");
+    }
+
+    /// Waits until a descriptor is ready for `events`, for `timeout` at most, or until the bell is rung, which comes first.
+    /// Errors: those of polling.
+    pub fn wait(&self, fd: Fd, events: PollEvents, timeout: Option<Duration>) -> KResult<Waited> {
+        let mut fds = [PollFd::new(fd, events), PollFd::new(self.fd(), PollEvents::IN)];
+        self.process.poll(&mut fds, timeout)?;
+        Ok(match fds.map(|entry| entry.revents.is_empty()) {
+            [_, false] => Waited::Rung,
+            [false, _] => Waited::Ready,
+            _ => Waited::TimedOut,
+        })
+    }
+
+    /// What can be read from once it was rung.
+    pub fn fd(&self) -> Fd {
+        self.ends[0]
+    }
+}

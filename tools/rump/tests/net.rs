@@ -1,0 +1,259 @@
+//! `rump net` over a bus in a file: each command is a process with a kernel of its own.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// A folder for buses and files, removed when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("rump-net-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().into()
+    }
+
+    /// `rump net`; `words` follow the link.
+    fn command(&self, format: &str, subcommand: &str, words: &[&str]) -> Command {
+        let link = format!("{format}:{}", self.path("bus"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rump"));
+        command.args(["net", subcommand, "--if", &link]).args(words);
+        command
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A command that is ended when dropped.
+struct Running(Child);
+
+impl Running {
+    /// Starts it, and waits for a line with `text` on standard error.
+    fn start(command: &mut Command, text: &str) -> (Self, BufReader<ChildStderr>) {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "it ended without {text:?}");
+        }
+        (Self(child), stderr)
+    }
+
+    fn interrupt(&self) {
+        let status = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// What it wrote, and how it ended.
+    fn finish(mut self) -> (Vec<u8>, Option<i32>) {
+        let mut stdout = self.0.stdout.take().unwrap();
+        let reading = std::thread::spawn(move || {
+            let mut output = Vec::new();
+            stdout.read_to_end(&mut output).unwrap();
+            output
+        });
+        let end = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return (reading.join().unwrap(), status.code());
+            }
+            assert!(Instant::now() < end, "it does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+const SERVER: &[&str] = &["--address", "10.0.0.1/24", "-v", "-l"];
+const CLIENT: &[&str] = &["--address", "10.0.0.2/24"];
+
+/// `CLIENT` and more.
+fn client<'a>(words: &[&'a str]) -> Vec<&'a str> {
+    [CLIENT, words].concat()
+}
+
+#[test]
+fn ping_is_answered_by_another_process() {
+    for format in ["shmif", "lanes"] {
+        let folder = Folder::new(&format!("ping-{format}"));
+        let (_server, _stderr) = Running::start(folder.command(format, "nc", SERVER).arg("7"), "listening");
+        let words = client(&["-c", "3", "-i", "0.01", "10.0.0.1"]);
+        let output = folder.command(format, "ping", &words).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        assert!(
+            text(&output).contains("64 bytes from 10.0.0.1: icmp_seq=3 ttl=64 time="),
+            "{}",
+            text(&output)
+        );
+        assert!(text(&output).contains("3 packets transmitted, 3 received, 0% packet loss"));
+        let words = client(&["-c", "2", "-i", "0.01", "-W", "0.2", "-q", "--json", "10.0.0.9"]);
+        let output = folder.command(format, "ping", &words).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        assert!(text(&output).starts_with("{") && text(&output).lines().count() == 1, "{}", text(&output));
+    }
+}
+
+#[test]
+fn a_signal_ends_ping_with_its_summary() {
+    let folder = Folder::new("interrupted");
+    let mut command = folder.command("shmif", "ping", &client(&["10.0.0.9"]));
+    let mut ping = Running(command.stdout(Stdio::piped()).spawn().unwrap());
+    let mut first = [0; 4];
+    ping.0.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+    ping.interrupt();
+    let (output, status) = ping.finish();
+    let output = String::from_utf8_lossy(&output).into_owned();
+    assert!(output.contains("received") && output.contains("100% packet loss"), "{output}");
+    assert_eq!(status, Some(1));
+}
+
+#[test]
+fn errors_are_told_and_have_their_status() {
+    let folder = Folder::new("errors");
+    let words = client(&["-c", "1", "192.0.2.1"]);
+    let output =
+        folder.command("shmif", "ping", &client(&["-c", "1", "-W", "0", "192.0.2.1"])).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "no route: {}", text(&output));
+    assert!(text(&output).contains("network is unreachable"), "{}", text(&output));
+    let output = folder.command("nothing", "ping", &words).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+    assert!(text(&output).contains("is no link"), "{}", text(&output));
+    std::fs::write(folder.path("bus"), vec![1; 1 << 20]).unwrap();
+    for subcommand in ["ping", "dump"] {
+        let words: &[&str] = if subcommand == "ping" { &words } else { &[] };
+        let output = folder.command("shmif", subcommand, words).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+        assert!(text(&output).contains("not a bus"), "{}", text(&output));
+    }
+    let refused = Folder::new("refused");
+    let (_server, _stderr) = Running::start(refused.command("shmif", "nc", SERVER).arg("7"), "listening");
+    let output =
+        refused.command("shmif", "nc", &client(&["10.0.0.1", "8"])).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("10.0.0.1 8 (tcp): connection refused"), "{}", text(&output));
+    let output = refused.command("shmif", "nc", &client(&["-z", "10.0.0.1", "6-8"])).output().unwrap();
+    assert_eq!((output.status.code(), text(&output).lines().count()), (Some(0), 1), "{}", text(&output));
+}
+
+#[test]
+fn nc_carries_files_both_ways() {
+    let folder = Folder::new("nc");
+    let content = |seed: usize| -> Vec<u8> {
+        (0..1_500_000).map(|at: usize| (at.wrapping_mul(2 * seed + 3) >> 4) as u8).collect()
+    };
+    let words = [SERVER, &["-N", "-p", "80"]].concat();
+    let (mut server, _stderr) = Running::start(&mut folder.command("shmif", "nc", &words), "listening");
+    let mut input = server.0.stdin.take().unwrap();
+    let feeding = std::thread::spawn(move || input.write_all(&content(1)).unwrap());
+    let serving = std::thread::spawn(move || server.finish());
+    let file = folder.path("request");
+    std::fs::write(&file, content(2)).unwrap();
+    let mut command = folder.command("shmif", "nc", &client(&["-N", "10.0.0.1", "80"]));
+    let output = command.stdin(std::fs::File::open(&file).unwrap()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stdout == content(1), "{} bytes", output.stdout.len());
+    feeding.join().unwrap();
+    let (received, status) = serving.join().unwrap();
+    assert_eq!(status, Some(0));
+    assert!(received == content(2), "{} bytes", received.len());
+}
+
+#[test]
+fn a_signal_ends_nc() {
+    let folder = Folder::new("stopped");
+    let (server, _stderr) = Running::start(folder.command("shmif", "nc", SERVER).arg("80"), "listening");
+    server.interrupt();
+    assert_eq!(server.finish(), (vec![], Some(130)));
+}
+
+#[test]
+fn dump_sees_what_others_say() {
+    let folder = Folder::new("dump");
+    let (_server, _stderr) = Running::start(folder.command("shmif", "nc", SERVER).arg("7"), "listening");
+    let mut dump = folder.command("shmif", "dump", &["-c", "12"]);
+    let dump = Running(dump.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    // Until it has begun, nothing is seen; then twelve packets end it.
+    let mut ping = folder.command("shmif", "ping", &client(&["-i", "0.01", "10.0.0.1"]));
+    let _ping = Running(ping.stdout(Stdio::null()).spawn().unwrap());
+    let (output, status) = dump.finish();
+    assert_eq!(status, Some(0));
+    let output = String::from_utf8(output).unwrap();
+    assert_eq!(output.lines().count(), 12, "{output}");
+    assert!(output.contains("IP 10.0.0.1 > 10.0.0.2: ICMP echo reply, id "), "{output}");
+}
+
+#[test]
+fn wireshark_reads_what_dump_writes() {
+    if Command::new("tshark").arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
+        eprintln!("skipped: there is no tshark");
+        return;
+    }
+    let folder = Folder::new("pcap");
+    let file = folder.path("trace.pcap");
+    let dump =
+        Running(folder.command("shmif", "dump", &["-w", &file]).stdout(Stdio::piped()).spawn().unwrap());
+    // The header is written once it listens or shortly before.
+    let end = Instant::now() + Duration::from_secs(20);
+    while std::fs::metadata(&file).map_or(0, |file| file.len()) < 24 {
+        assert!(Instant::now() < end, "it does not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let (mut server, _stderr) =
+        Running::start(folder.command("shmif", "nc", SERVER).arg("9999"), "listening");
+    drop(server.0.stdin.take());
+    let mut command = folder.command("shmif", "nc", &client(&["-N", "-w", "10", "10.0.0.1", "9999"]));
+    let mut nc = Running(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
+    nc.0.stdin.take().unwrap().write_all(&[b'x'; 100_000]).unwrap();
+    assert_eq!(server.finish().0.len(), 100_000);
+    assert_eq!(nc.finish().1, Some(0));
+    dump.interrupt();
+    assert_eq!(dump.finish().1, Some(0));
+    let tshark = |words: &[&str]| {
+        let mut tshark = Command::new("tshark");
+        tshark.args(["-n", "-r", &file, "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE"]);
+        let output = tshark.args(words).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let bad = "_ws.malformed || tcp.checksum.status == \"Bad\" || ip.checksum.status == \"Bad\"";
+    assert_eq!(tshark(&["-Y", bad]), "");
+    let lengths = tshark(&[
+        "-Y",
+        "tcp.dstport == 9999",
+        "-T",
+        "fields",
+        "-e",
+        "tcp.len",
+        "-e",
+        "tcp.analysis.retransmission",
+    ]);
+    let carried: usize = lengths
+        .lines()
+        .filter(|line| !line.trim_end().contains('\t'))
+        .map(|line| line.trim().parse::<usize>().unwrap())
+        .sum();
+    assert_eq!(carried, 100_000, "{lengths}");
+}
