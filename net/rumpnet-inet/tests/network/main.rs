@@ -1,7 +1,14 @@
 //! Stacks on a wire that is simulated: what they say to each other, read by a parser that nobody here wrote.
 
 mod connections;
+mod discovery;
+mod frames;
+mod groups;
+mod headers_v6;
+mod hostile_v6;
+mod ipv6;
 mod lan;
+mod path_mtu;
 
 use bytes::Bytes;
 use core::net::{Ipv4Addr, SocketAddr};
