@@ -250,13 +250,13 @@ impl Script<'_> {
     }
 
     fn configure(&mut self) {
-        let (bits, address) = (self.byte(), self.address());
+        let (bits, address, mtu) = (self.byte(), self.address(), self.word());
         let on = self.interface;
         let _ = match bits % 6 {
             0 => self.stack.set_up(on, bits & 8 != 0),
             1 => self.stack.add_address_v6(on, address, bits),
             2 => self.stack.remove_address_v6(on, address),
-            3 => self.stack.set_mtu(on, u32::from(self.word()) % 1501),
+            3 => self.stack.set_mtu(on, u32::from(mtu) % 1501),
             4 => self.stack.add_address(on, Ipv4Addr::new(192, 0, 2, bits), 24),
             _ => self.stack.remove_address(on, Ipv4Addr::new(192, 0, 2, bits)),
         };
@@ -283,7 +283,8 @@ impl Script<'_> {
     }
 
     fn pass_little_time(&mut self) {
-        self.now += Duration::from_millis(self.byte().into());
+        let milliseconds = self.byte();
+        self.now += Duration::from_millis(milliseconds.into());
         self.stack.poll(self.now);
     }
 }
