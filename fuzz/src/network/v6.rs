@@ -239,8 +239,14 @@ impl Script<'_> {
         let source = source(Version::of(group), self.byte());
         let on = (bits & 4 == 0).then_some(self.interface);
         let change = match bits >> 3 & 7 {
-            0 => return drop(self.stack.join(id, group, on)),
-            1 => return drop(self.stack.leave(id, group, on)),
+            0 => {
+                let _ = self.stack.join(id, group, on);
+                return;
+            }
+            1 => {
+                let _ = self.stack.leave(id, group, on);
+                return;
+            }
             2 | 3 => SourceChange::Add(source),
             4 => SourceChange::Drop(source),
             5 => SourceChange::Unblock(source),
