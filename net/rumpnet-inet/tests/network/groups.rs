@@ -250,3 +250,21 @@ fn a_group_of_ipv6_reaches_its_members_alone() {
         assert_eq!((received(0), received(1), received(2)), (own_copy, Ok(10), Err(Errno::EAGAIN)));
     }
 }
+
+#[test]
+fn a_group_on_the_loopback_is_heard_once() {
+    use rumpnet_inet::stack::{LOOPBACK, Stack};
+    let mut stack = Stack::new(1);
+    for group in [IpAddr::V4(GROUP), address("ff01::7").into(), GROUP_V6.into()] {
+        let version = Version::of(group);
+        let [member, sender] = [(); 2].map(|()| stack.udp_socket(version));
+        stack.bind(member, core::net::SocketAddr::new(version.unspecified(), 7)).unwrap();
+        stack.join(member, group, Some(LOOPBACK)).unwrap();
+        stack.sockets.find_mut(sender).unwrap().options.group_interface = Some(LOOPBACK);
+        let to = Some(core::net::SocketAddr::new(group, 7));
+        stack.send_datagram(Duration::ZERO, sender, to, packet(10)).unwrap();
+        let heard = core::iter::from_fn(|| stack.receive_datagram(member, false).ok().flatten()).count();
+        assert_eq!(heard, 1, "{group}");
+        stack.close(member).unwrap();
+    }
+}
