@@ -1,7 +1,9 @@
 //! Bytes as a script for a stack of TCP/IP: what comes from the network, what programs do, and how time passes.
 
+mod v6;
+
 use bytes::Bytes;
-use core::net::{Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 use rump_kpi::device::{DeviceInfo, Medium, Offloads};
 use rump_kpi::packet::Packet;
@@ -11,7 +13,7 @@ use rumpnet_inet::interface::InterfaceId;
 use rumpnet_inet::sockets::SocketId;
 use rumpnet_inet::stack::Stack;
 use rumpnet_inet::tcp::{SeqNumber, TcpId};
-use rumpnet_inet::wire::checksum::pseudo_v4;
+use rumpnet_inet::wire::checksum::{pseudo_v4, pseudo_v6};
 use rumpnet_inet::wire::ethernet::{EtherType, Frame, MacAddress};
 use rumpnet_inet::wire::ipv4::{Fragment, Ipv4, Protocol};
 use rumpnet_inet::wire::tcp::{Flags, Options, Segment};
@@ -47,11 +49,13 @@ impl<'a> Script<'a> {
         let interface = stack.add_interface("fuzz0", &device).unwrap_or(InterfaceId(0));
         let _ = stack.set_up(interface, true);
         let _ = stack.add_address(interface, US, 24);
-        let listener = stack.tcp_socket(Version::V4);
-        let _ = stack.tcp_bind(listener, SocketAddr::new(US.into(), PORT));
+        let _ = stack.add_address_v6(interface, v6::US, 64);
+        // Of both versions.
+        let listener = stack.tcp_socket(Version::V6);
+        let _ = stack.tcp_bind(listener, SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), PORT));
         let _ = stack.tcp_listen(listener, 4);
-        let datagram = stack.udp_socket(Version::V4);
-        let _ = stack.bind(datagram, SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), PORT));
+        let datagram = stack.udp_socket(Version::V6);
+        let _ = stack.bind(datagram, SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), PORT));
         let now = Duration::from_secs(1000);
         Self { bytes, stack, now, interface, streams: vec![listener], datagrams: vec![datagram] }
     }
@@ -97,7 +101,7 @@ impl<'a> Script<'a> {
     }
 
     fn step(&mut self) {
-        match self.byte() % 16 {
+        match self.byte() % 32 {
             0 => self.receive_anything(),
             1 => self.receive_ip(),
             2..=7 => self.receive_segment(),
@@ -107,7 +111,8 @@ impl<'a> Script<'a> {
             12 => self.call_datagram(),
             13 => self.receive_arp(),
             14 => self.receive_complaint(),
-            _ => self.connect(),
+            15 => self.connect(),
+            other => self.step_v6(other),
         }
     }
 
@@ -151,7 +156,7 @@ impl<'a> Script<'a> {
         let content = Bytes::copy_from_slice(self.take(length));
         let Ok(pcb) = self.stack.tcp.find(id) else { return };
         let (next, una, highest) = (pcb.receive.next, pcb.send.unacknowledged, pcb.send.highest);
-        let is_connection = pcb.remote.port() != 0;
+        let (is_connection, remote_ip) = (pcb.remote.port() != 0, pcb.remote.ip());
         let (local, remote) =
             (pcb.local.port(), if is_connection { pcb.remote.port() } else { 1000 + (near & 7) });
         let timestamps = (bits & 1 != 0).then(|| (pcb.timestamps.recent.wrapping_add((bits >> 4).into()), 1));
@@ -183,8 +188,14 @@ impl<'a> Script<'a> {
             },
         };
         let mut packet = Packet::with_content([content]);
-        segment.emit(&mut packet, |length| pseudo_v4(THEM, US, Protocol::TCP, length));
-        self.receive_transport(packet, Protocol::TCP);
+        let is_v4 = if is_connection { remote_ip.is_ipv4() } else { near & 8 == 0 };
+        if is_v4 {
+            segment.emit(&mut packet, |length| pseudo_v4(THEM, US, Protocol::TCP, length));
+            self.receive_transport(packet, Protocol::TCP);
+        } else {
+            segment.emit(&mut packet, |length| pseudo_v6(v6::THEM, v6::US, Protocol::TCP, length));
+            self.receive_transport_v6(packet, Protocol::TCP);
+        }
     }
 
     fn receive_transport(&mut self, mut packet: Packet, protocol: Protocol) {
@@ -241,11 +252,15 @@ impl<'a> Script<'a> {
         if self.streams.len() >= 16 {
             return;
         }
-        let stream = self.stack.tcp_socket(Version::V4);
-        let to = if self.byte() & 1 == 0 { THEM } else { US };
-        let result = self.stack.tcp_connect(self.now, stream, SocketAddr::new(to.into(), PORT));
-        assert_eq!(result, Err(Errno::EINPROGRESS));
-        self.streams.push(stream);
+        let bits = self.byte();
+        let to: [IpAddr; 4] = [THEM.into(), US.into(), v6::THEM.into(), v6::US.into()];
+        let to = to[usize::from(bits) % 4];
+        let stream = self.stack.tcp_socket(Version::of(to));
+        // An address may be gone, or not be there yet.
+        match self.stack.tcp_connect(self.now, stream, SocketAddr::new(to, PORT)) {
+            Err(Errno::EINPROGRESS) => self.streams.push(stream),
+            _ => drop(self.stack.tcp_close(self.now, stream)),
+        }
     }
 
     fn call_stream(&mut self) {
@@ -280,7 +295,8 @@ impl<'a> Script<'a> {
 
     fn call_datagram(&mut self) {
         let (id, call, length) = (self.datagram(), self.byte(), usize::from(self.word()));
-        let to = SocketAddr::new((if call & 16 == 0 { THEM } else { US }).into(), PORT);
+        let to: [IpAddr; 4] = [THEM.into(), US.into(), v6::THEM.into(), v6::US.into()];
+        let to = SocketAddr::new(to[usize::from(call >> 4) % 4], PORT);
         let packet = Packet::with_content([Bytes::from(vec![call; length])]);
         match call % 5 {
             0 => drop(self.stack.send_datagram(self.now, id, Some(to), packet)),
@@ -288,7 +304,8 @@ impl<'a> Script<'a> {
             2 => drop(self.stack.connect(id, to)),
             3 => drop(self.stack.disconnect(id)),
             _ if self.datagrams.len() < 8 => {
-                let raw = self.stack.raw_socket(Version::V4, Protocol(call / 5 % 20));
+                let version = if call & 64 == 0 { Version::V4 } else { Version::V6 };
+                let raw = self.stack.raw_socket(version, Protocol(call / 5 % 20));
                 self.datagrams.push(raw);
             }
             _ => {}
@@ -299,8 +316,10 @@ impl<'a> Script<'a> {
 /// What was sent can be read.
 fn check(mut packet: Packet) {
     let frame = Frame::take(&mut packet).expect("a frame");
-    if frame.ether_type != EtherType::IPV4 {
-        return;
+    match frame.ether_type {
+        EtherType::IPV4 => {}
+        EtherType::IPV6 => return v6::check(packet),
+        _ => return,
     }
     let header = Ipv4::take(&mut packet).expect("a packet");
     let pseudo = |length| pseudo_v4(header.source, header.destination, header.protocol, length);

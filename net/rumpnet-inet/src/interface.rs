@@ -17,6 +17,7 @@ pub struct InterfaceId(pub u32);
 
 /// What is below IP.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there are few interfaces, and most of them are the large one")]
 pub enum Link {
     /// Ethernet, with the interface's own address.
     Ethernet {

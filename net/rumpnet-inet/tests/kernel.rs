@@ -1,6 +1,6 @@
 //! Programs of one kernel that talk to each other over its loopback interface, by system calls that block.
 
-use core::net::{Ipv4Addr, SocketAddrV4};
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 use core::time::Duration;
 use rump_host_posix::PosixHost;
 use rump_kern::{Fd, Ioctl, Kernel, PollFd, Process};
@@ -98,6 +98,36 @@ fn many_connections_carry_their_bytes_at_once() {
             });
         }
     });
+}
+
+#[test]
+fn programs_of_both_versions_meet_at_one_listener() {
+    let kernel = kernel();
+    let (server, client) = (kernel.process(), kernel.process());
+    let v6 = |ip: Ipv6Addr| SocketAddress::Inet6(SocketAddrV6::new(ip, 81, 0, 0));
+    let stream = |process: &Process, family| {
+        process.socket(family, SocketType::Stream, 0, OpenFlags::empty()).unwrap()
+    };
+    let fd = stream(&server, AddressFamily::Inet6);
+    server.bind(fd, &v6(Ipv6Addr::UNSPECIFIED)).unwrap();
+    server.listen(fd, 5).unwrap();
+    for (family, to) in [
+        (AddressFamily::Inet, at(81)),
+        (AddressFamily::Inet6, v6(Ipv4Addr::LOCALHOST.to_ipv6_mapped())),
+        (AddressFamily::Inet6, v6(Ipv6Addr::LOCALHOST)),
+    ] {
+        let ours = stream(&client, family);
+        client.connect(ours, &to).unwrap();
+        let (theirs, from) = server.accept(fd).unwrap();
+        assert!(matches!(from, SocketAddress::Inet6(_)), "{from:?}");
+        let writer = client.clone();
+        let writing = std::thread::spawn(move || {
+            send_all(&writer, ours, &content(5, 1_000_000));
+            writer.close(ours).unwrap();
+        });
+        assert!(receive_all(&server, theirs) == content(5, 1_000_000));
+        writing.join().unwrap();
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 mod network;
 mod options;
+mod options_v4;
+mod options_v6;
 mod settings;
 mod socket;
 mod stream;

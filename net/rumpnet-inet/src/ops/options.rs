@@ -1,16 +1,18 @@
-//! Options of sockets, with NetBSD's numbers (setsockopt(2), ip(4)).
+//! Options of sockets, with NetBSD's numbers (setsockopt(2)).
 
-use crate::interface::InterfaceId;
+use super::{options_v4, options_v6};
+use crate::address::Version;
 use crate::sockets::{SocketId, SocketOptions};
 use crate::stack::Stack;
-use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr};
 use rump_kpi::Errno;
 use rump_kpi::socket::OptionValue;
 use rump_kpi::sockopt::{
-    IP_ADD_MEMBERSHIP, IP_DONTFRAG, IP_DROP_MEMBERSHIP, IP_MULTICAST_IF, IP_MULTICAST_LOOP, IP_MULTICAST_TTL,
-    IP_RECVPKTINFO, IP_RECVTTL, IP_TOS, IP_TTL, IPPROTO_IP, IPPROTO_TCP, SO_BROADCAST, SO_DONTROUTE,
-    SO_ERROR, SO_PROTOCOL, SO_RCVBUF, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SOL_SOCKET,
+    ICMP6_FILTER, IP_DONTFRAG, IP_HDRINCL, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IP_RECVDSTADDR,
+    IP_RECVPKTINFO, IP_RECVTTL, IP_TOS, IP_TTL, IPPROTO_ICMPV6, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP,
+    IPV6_CHECKSUM, IPV6_DONTFRAG, IPV6_MULTICAST_HOPS, IPV6_MULTICAST_IF, IPV6_MULTICAST_LOOP, IPV6_PATHMTU,
+    IPV6_RECVHOPLIMIT, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_TCLASS, IPV6_UNICAST_HOPS, IPV6_V6ONLY,
+    SO_BROADCAST, SO_DONTROUTE, SO_ERROR, SO_PROTOCOL, SO_RCVBUF, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF,
+    SOL_SOCKET,
 };
 
 /// Which protocol an option is of.
@@ -20,6 +22,10 @@ pub enum Level {
     Socket,
     /// `IPPROTO_IP`.
     Ip,
+    /// `IPPROTO_IPV6`.
+    Ipv6,
+    /// `IPPROTO_ICMPV6`.
+    Icmpv6,
     /// `IPPROTO_TCP`.
     Tcp,
 }
@@ -30,6 +36,8 @@ impl Level {
         match number {
             SOL_SOCKET => Ok(Self::Socket),
             IPPROTO_IP => Ok(Self::Ip),
+            IPPROTO_IPV6 => Ok(Self::Ipv6),
+            IPPROTO_ICMPV6 => Ok(Self::Icmpv6),
             IPPROTO_TCP => Ok(Self::Tcp),
             _ => Err(Errno::ENOPROTOOPT),
         }
@@ -46,36 +54,28 @@ pub fn set(
     (level, name): (Level, i32),
     value: &OptionValue,
 ) -> Result<(), Errno> {
-    match (level, name) {
-        (Level::Ip, IP_ADD_MEMBERSHIP | IP_DROP_MEMBERSHIP) => {
-            let (group, interface) = membership(stack, value)?;
-            return match name {
-                IP_ADD_MEMBERSHIP => stack.join(id, group, interface),
-                _ => stack.leave(id, group, interface),
-            };
-        }
-        (Level::Ip, IP_MULTICAST_IF) => {
-            let interface = interface_of(stack, &bytes_of(value, 4)?)?;
-            stack.sockets.find_mut(id)?.options.group_interface = interface;
-            return Ok(());
-        }
-        _ => {}
+    match level {
+        Level::Ip => match options_v4::set(stack, id, name, value) {
+            Err(Errno::ENOPROTOOPT) => {}
+            done => return done,
+        },
+        Level::Ipv6 | Level::Icmpv6 => match options_v6::set(stack, id, (level, name), value) {
+            Err(Errno::ENOPROTOOPT) => {}
+            done => return done,
+        },
+        Level::Socket | Level::Tcp => {}
     }
     let OptionValue::Number(number) = *value else { return Err(Errno::EINVAL) };
-    let options = &mut stack.sockets.find_mut(id)?.options;
-    if let Some(switch) = switch(options, level, name) {
+    let socket = stack.sockets.find_mut(id)?;
+    let is_of_version = level != Level::Ipv6 || socket.version == Version::V6;
+    let options = &mut socket.options;
+    if let Some(switch) = switch(options, level, name).filter(|_| is_of_version) {
         *switch = number != 0;
         return Ok(());
     }
-    let byte = || u8::try_from(number).map_err(|_| Errno::EINVAL);
     match (level, name) {
         (Level::Socket, SO_SNDBUF) => options.send_bytes = buffer_of(number)?,
         (Level::Socket, SO_RCVBUF) => options.receive_bytes = buffer_of(number)?,
-        (Level::Ip, IP_TOS) => options.traffic_class = byte()?,
-        (Level::Ip, IP_TTL) if number == -1 => options.hop_limit = None,
-        (Level::Ip, IP_TTL) if number != 0 => options.hop_limit = Some(byte()?),
-        (Level::Ip, IP_TTL) => return Err(Errno::EINVAL),
-        (Level::Ip, IP_MULTICAST_TTL) => options.group_hop_limit = byte()?,
         _ => return Err(Errno::ENOPROTOOPT),
     }
     Ok(())
@@ -90,9 +90,18 @@ pub fn find(stack: &mut Stack, id: SocketId, (level, name): (Level, i32)) -> Res
         (Level::Socket, SO_PROTOCOL) if socket.kind.has_ports() => 17,
         (Level::Socket, SO_SNDBUF) => socket.options.send_bytes as i64,
         (Level::Socket, SO_RCVBUF) => socket.options.receive_bytes as i64,
-        (Level::Ip, IP_TOS) => socket.options.traffic_class.into(),
-        (Level::Ip, IP_TTL) => socket.options.hop_limit.unwrap_or(default).into(),
-        (Level::Ip, IP_MULTICAST_TTL) => socket.options.group_hop_limit.into(),
+        (Level::Ip, IP_TOS) | (Level::Ipv6, IPV6_TCLASS) => socket.options.traffic_class.into(),
+        (Level::Ip, IP_TTL) | (Level::Ipv6, IPV6_UNICAST_HOPS) => {
+            socket.options.hop_limit.unwrap_or(default).into()
+        }
+        (Level::Ip, IP_MULTICAST_TTL) | (Level::Ipv6, IPV6_MULTICAST_HOPS) => {
+            socket.options.group_hop_limit.into()
+        }
+        (Level::Ipv6, IPV6_MULTICAST_IF) => socket.options.group_interface.map_or(0, |id| id.0).into(),
+        (Level::Ipv6, IPV6_V6ONLY) => socket.options.v6_only.into(),
+        (Level::Ipv6, IPV6_CHECKSUM) => socket.options.checksum_at.map_or(-1, i64::from),
+        (Level::Ipv6, IPV6_PATHMTU) => return options_v6::path_mtu(stack, id),
+        (Level::Icmpv6, ICMP6_FILTER) => return Ok(options_v6::filter(&socket.options)),
         _ => {
             let switch = switch(&mut socket.options, level, name).ok_or(Errno::ENOPROTOOPT)?;
             i64::from(*switch)
@@ -112,34 +121,13 @@ fn switch(options: &mut SocketOptions, level: Level, name: i32) -> Option<&mut b
         (Level::Socket, SO_REUSEPORT) => &mut options.reuse_port,
         (Level::Socket, SO_DONTROUTE) => &mut options.dont_route,
         (Level::Socket, SO_BROADCAST) => &mut options.broadcast,
-        (Level::Ip, IP_MULTICAST_LOOP) => &mut options.group_loops,
-        (Level::Ip, IP_RECVTTL) => &mut options.tells_hop_limit,
-        (Level::Ip, IP_RECVPKTINFO) => &mut options.tells_address,
-        (Level::Ip, IP_DONTFRAG) => &mut options.dont_fragment,
+        (Level::Ip, IP_MULTICAST_LOOP) | (Level::Ipv6, IPV6_MULTICAST_LOOP) => &mut options.group_loops,
+        (Level::Ip, IP_RECVTTL) | (Level::Ipv6, IPV6_RECVHOPLIMIT) => &mut options.tells_hop_limit,
+        (Level::Ip, IP_RECVDSTADDR) => &mut options.tells_destination,
+        (Level::Ip, IP_RECVPKTINFO) | (Level::Ipv6, IPV6_RECVPKTINFO) => &mut options.tells_address,
+        (Level::Ip, IP_DONTFRAG) | (Level::Ipv6, IPV6_DONTFRAG) => &mut options.dont_fragment,
+        (Level::Ip, IP_HDRINCL) => &mut options.has_header,
+        (Level::Ipv6, IPV6_RECVTCLASS) => &mut options.tells_traffic_class,
         _ => return None,
     })
-}
-
-fn bytes_of(value: &OptionValue, least: usize) -> Result<Vec<u8>, Errno> {
-    match value {
-        OptionValue::Bytes(bytes) if bytes.len() >= least => Ok(bytes.clone()),
-        _ => Err(Errno::EINVAL),
-    }
-}
-
-/// `struct ip_mreq`: a group, and an address of an interface or none.
-fn membership(stack: &Stack, value: &OptionValue) -> Result<(IpAddr, Option<InterfaceId>), Errno> {
-    let bytes = bytes_of(value, 8)?;
-    let group = Ipv4Addr::new(bytes[0], bytes[1], bytes[2], bytes[3]);
-    Ok((group.into(), interface_of(stack, &bytes[4..8])?))
-}
-
-/// The interface with an address, none for none. Errors: EADDRNOTAVAIL.
-fn interface_of(stack: &Stack, bytes: &[u8]) -> Result<Option<InterfaceId>, Errno> {
-    let address = Ipv4Addr::new(bytes[0], bytes[1], bytes[2], bytes[3]);
-    if address.is_unspecified() {
-        return Ok(None);
-    }
-    let found = stack.interfaces.iter().find(|(_, interface)| interface.has_address(address));
-    found.map(|(id, _)| Some(*id)).ok_or(Errno::EADDRNOTAVAIL)
 }

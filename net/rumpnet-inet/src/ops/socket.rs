@@ -3,11 +3,12 @@
 use super::options::{self, Level};
 use super::{Shared, address_of, check_port, name_of};
 use crate::address::{self, Version};
-use crate::sockets::{Kind, Received, SocketId};
+use crate::sockets::{Kind, Received, SocketId, SocketOptions};
 use crate::stack::Stack;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::{BufMut, BytesMut};
+use core::net::IpAddr;
 use rump_kpi::packet::Packet;
 use rump_kpi::socket::{Amounts, Caller, Control, Incoming, Name, OptionValue, Outgoing, Socket};
 use rump_kpi::{
@@ -97,7 +98,8 @@ impl Socket for Datagrams {
         let (received, control) = self.look(|stack| {
             let received = stack.receive_datagram(self.id, peek)?;
             let options = &stack.sockets.find(self.id)?.options;
-            let control = received.as_ref().map(|received| control_of(received, options)).unwrap_or_default();
+            let control = received.as_ref().map(|received| control_of(received, self.version, options));
+            let control = control.unwrap_or_default();
             Ok((received, control))
         })?;
         // Nothing comes any more.
@@ -127,7 +129,9 @@ impl Socket for Datagrams {
     }
 
     fn set_option(&self, level: i32, name: i32, value: &OptionValue) -> KResult<()> {
-        self.look(|stack| options::set(stack, self.id, (Level::of(level)?, name), value))
+        let level = Level::of(level)?;
+        // Who joins a group has something to say on the wire.
+        Ok(self.shared.drive(|stack, _| options::set(stack, self.id, (level, name), value))?)
     }
 
     fn option(&self, level: i32, name: i32) -> KResult<OptionValue> {
@@ -151,13 +155,24 @@ impl Socket for Datagrams {
     }
 }
 
-fn control_of(received: &Received, options: &crate::sockets::SocketOptions) -> Vec<Control> {
+fn control_of(received: &Received, version: Version, options: &SocketOptions) -> Vec<Control> {
     let mut control = Vec::new();
     if options.tells_address {
-        control.push(Control::PacketInfo { to: received.to, interface: received.interface.0 });
+        // To a program of IPv6 all addresses are such.
+        let to = match received.to {
+            IpAddr::V4(to) if version == Version::V6 => to.to_ipv6_mapped().into(),
+            to => to,
+        };
+        control.push(Control::PacketInfo { to, interface: received.interface.0 });
+    }
+    if let (true, IpAddr::V4(to)) = (options.tells_destination, received.to) {
+        control.push(Control::Destination(to));
     }
     if options.tells_hop_limit {
         control.push(Control::HopLimit(received.hop_limit));
+    }
+    if options.tells_traffic_class {
+        control.push(Control::TrafficClass(received.traffic_class));
     }
     control
 }

@@ -9,9 +9,10 @@ use core::time::Duration;
 use rump_kpi::Errno;
 use rump_kpi::socket::OptionValue;
 use rump_kpi::sockopt::{
-    IP_TOS, IP_TTL, SO_ACCEPTCONN, SO_ERROR, SO_KEEPALIVE, SO_LINGER, SO_OOBINLINE, SO_PROTOCOL, SO_RCVBUF,
-    SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, TCP_CONGCTL, TCP_INFO, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINIT,
-    TCP_KEEPINTVL, TCP_MAXSEG, TCP_NODELAY, TCP_NOPUSH, TCP_USER_TIMEOUT,
+    IP_TOS, IP_TTL, IPV6_TCLASS, IPV6_UNICAST_HOPS, IPV6_V6ONLY, SO_ACCEPTCONN, SO_ERROR, SO_KEEPALIVE,
+    SO_LINGER, SO_OOBINLINE, SO_PROTOCOL, SO_RCVBUF, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, TCP_CONGCTL,
+    TCP_INFO, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINIT, TCP_KEEPINTVL, TCP_MAXSEG, TCP_NODELAY, TCP_NOPUSH,
+    TCP_USER_TIMEOUT,
 };
 
 /// Most seconds of a timer of `TCP_KEEPIDLE` and its like.
@@ -64,8 +65,10 @@ fn set_common(choices: &mut Choices, (level, name): (Level, i32), number: i64) -
         (Level::Socket, SO_RCVBUF) => {
             (choices.receive_bytes, choices.receive_is_fixed) = (buffer_of(number)?, true);
         }
-        (Level::Ip, IP_TOS) => choices.traffic_class = byte()?,
-        (Level::Ip, IP_TTL) if number == -1 => choices.hop_limit = None,
+        (Level::Ip, IP_TOS) | (Level::Ipv6, IPV6_TCLASS) => choices.traffic_class = byte()?,
+        (Level::Ipv6, IPV6_V6ONLY) => choices.v6_only = number != 0,
+        (Level::Ip, IP_TTL) | (Level::Ipv6, IPV6_UNICAST_HOPS) if number == -1 => choices.hop_limit = None,
+        (Level::Ipv6, IPV6_UNICAST_HOPS) => choices.hop_limit = Some(byte()?),
         (Level::Ip, IP_TTL) if number != 0 => choices.hop_limit = Some(byte()?),
         (Level::Ip, IP_TTL) => return Err(Errno::EINVAL),
         _ => return Err(Errno::ENOPROTOOPT),
@@ -128,8 +131,9 @@ pub fn find(
         (Level::Socket, SO_KEEPALIVE) => choices.keep_alive.into(),
         (Level::Socket, SO_SNDBUF) => choices.send_bytes as i64,
         (Level::Socket, SO_RCVBUF) => choices.receive_bytes as i64,
-        (Level::Ip, IP_TOS) => choices.traffic_class.into(),
-        (Level::Ip, IP_TTL) => choices.hop_limit.unwrap_or(default).into(),
+        (Level::Ip, IP_TOS) | (Level::Ipv6, IPV6_TCLASS) => choices.traffic_class.into(),
+        (Level::Ipv6, IPV6_V6ONLY) => choices.v6_only.into(),
+        (Level::Ip, IP_TTL) | (Level::Ipv6, IPV6_UNICAST_HOPS) => choices.hop_limit.unwrap_or(default).into(),
         (Level::Tcp, TCP_INFO) => return Ok(OptionValue::Bytes(pcb.info(now).to_bytes())),
         (Level::Tcp, TCP_CONGCTL) => return Ok(OptionValue::Bytes(choices.congestion.name().into())),
         (Level::Tcp, TCP_MAXSEG) => pcb.segment_bytes().into(),

@@ -173,9 +173,10 @@ impl Stack {
     fn loop_group(&mut self, now: Instant, id: SocketId, path: &Path, protocol: Protocol, packet: &Packet) {
         let loops = self.sockets.find(id).is_ok_and(|socket| socket.options.group_loops);
         let Some(interface) = self.interfaces.get(&path.interface) else { return };
-        let comes_back = (loops && path.destination.is_multicast() && interface.is_member(path.destination))
+        let is_wanted = (loops && path.destination.is_multicast() && interface.is_member(path.destination))
             || path.is_broadcast;
-        if comes_back {
+        // What goes through the loopback is there already.
+        if is_wanted && !path.comes_back {
             self.receive_own(now, path, protocol, packet.clone());
         }
     }

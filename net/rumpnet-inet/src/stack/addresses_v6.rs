@@ -99,8 +99,9 @@ impl Stack {
         if makes && !has_one {
             self.make_link_local(id, 0);
         }
-        if self.settings.accepts_advertisements && !self.settings.forwarding_v6 {
-            self.solicit_at(id, 0, Instant::ZERO);
+        let is_ours = self.interfaces.get(&id).is_some_and(|interface| interface.link_local().is_some());
+        if is_ours {
+            self.link_local_is_ours(id);
         }
         self.wake_at(Instant::ZERO);
     }

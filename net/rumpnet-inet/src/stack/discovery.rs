@@ -53,7 +53,8 @@ impl Stack {
             }
             Message::NeighbourAdvertisement { target, is_router, is_solicited, overrides } => {
                 let told = Advertised { hardware: options.target, is_solicited, overrides };
-                let is_sound = !target.is_multicast() && !(destination.is_multicast() && is_solicited);
+                let answers_all = destination.is_multicast() && is_solicited;
+                let is_sound = !target.is_multicast() && !answers_all;
                 if is_sound {
                     self.input_neighbour_advertisement(now, id, target, told, is_router);
                 }

@@ -4,13 +4,16 @@
 use bytes::Bytes;
 use core::net::Ipv4Addr;
 use core::time::Duration;
-use etherparse::{LaxNetSlice, NetSlice, SlicedPacket, TransportSlice};
+use etherparse::{
+    Ipv4Slice, Ipv6Slice, LaxNetSlice, LaxSlicedPacket, NetSlice, SlicedPacket, TransportSlice,
+};
 use rump_kpi::device::{DeviceInfo, Medium, Offloads};
 use rump_kpi::packet::{Checksum, Packet};
 use rumpnet_inet::interface::InterfaceId;
 use rumpnet_inet::sockets::Random;
-use rumpnet_inet::stack::Stack;
+use rumpnet_inet::stack::{Settings, Stack};
 use rumpnet_inet::time::Instant;
+use rumpnet_inet::wire::ethernet::MacAddress;
 use std::collections::BTreeMap;
 
 /// What goes wrong. Chances are in percent.
@@ -45,7 +48,17 @@ pub struct Lan {
     put_count: u64,
     pub impairment: Impairment,
     pub filter: Option<Filter>,
+    /// Frames that were sent, by whom and when, if somebody watches.
+    watched: Option<Vec<Sent>>,
     random: Random,
+}
+
+/// A frame that a host sent.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub host: usize,
+    pub at: Instant,
+    pub frame: Vec<u8>,
 }
 
 impl Lan {
@@ -56,6 +69,7 @@ impl Lan {
             flying: BTreeMap::new(),
             frames: 0,
             put_count: 0,
+            watched: None,
             impairment,
             filter: None,
             random: Random::new(impairment.seed),
@@ -78,6 +92,46 @@ impl Lan {
             wires.insert(id, wire);
         }
         self.hosts.push(Host { stack, wires });
+    }
+
+    /// A host with an interface on each of these wires, which comes up as `choose` wants it. Answers its number.
+    pub fn add_host_v6(&mut self, on: &[usize], choose: impl FnOnce(&mut Settings)) -> usize {
+        let number = self.hosts.len();
+        let mut stack = Stack::new(number as u64 + 1);
+        choose(&mut stack.settings);
+        let mut wires = BTreeMap::new();
+        for (index, wire) in on.iter().enumerate() {
+            let medium = Medium::Ethernet { address: hardware(number, index).0 };
+            let info = DeviceInfo { medium, mtu: 1500, offloads: Offloads::empty() };
+            let id = stack.add_interface(&format!("sim{index}"), &info).unwrap();
+            stack.set_up(id, true).unwrap();
+            wires.insert(id, *wire);
+        }
+        self.hosts.push(Host { stack, wires });
+        number
+    }
+
+    /// From now on, wires are like this.
+    pub fn impair(&mut self, impairment: Impairment) {
+        self.impairment = impairment;
+        self.random = Random::new(impairment.seed);
+    }
+
+    /// From now on, what is sent can be looked at.
+    pub fn watch(&mut self) {
+        self.watched = Some(Vec::new());
+    }
+
+    /// What was sent since this was last asked.
+    pub fn take_watched(&mut self) -> Vec<Sent> {
+        self.watched.replace(Vec::new()).unwrap_or_default()
+    }
+
+    /// A frame comes to an interface from nowhere.
+    pub fn inject(&mut self, host: usize, id: InterfaceId, frame: &[u8]) {
+        let frame = Packet::received(Bytes::copy_from_slice(frame));
+        self.hosts[host].stack.input(self.now, id, frame);
+        self.collect();
     }
 
     pub fn stack(&mut self, host: usize) -> &mut Stack {
@@ -120,6 +174,9 @@ impl Lan {
                 let frame = packet.to_vec();
                 check(&frame);
                 self.frames += 1;
+                if let Some(watched) = &mut self.watched {
+                    watched.push(Sent { host, at: self.now, frame: frame.clone() });
+                }
                 let wire = self.hosts[host].wires[&id];
                 self.put(host, wire, frame);
             }
@@ -146,7 +203,9 @@ impl Lan {
                 }
                 let mut frame = frame.clone();
                 // ARP has no checksum: a damaged answer would be believed.
-                if frame[12..14] == [0x08, 0x00] && self.chance(self.impairment.corrupt) {
+                if matches!(frame[12..14], [0x08, 0x00] | [0x86, 0xdd])
+                    && self.chance(self.impairment.corrupt)
+                {
                     // Behind the header: what an adapter sees damaged there, it drops by its own checksum.
                     let at = 14 + self.random.number() as usize % (frame.len() - 14);
                     frame[at] ^= 1 << (self.random.number() % 8);
@@ -192,28 +251,67 @@ impl Lan {
     }
 }
 
+/// The hardware address of an interface of a host.
+pub fn hardware(host: usize, index: usize) -> MacAddress {
+    MacAddress([2, 0, 0, 0, index as u8, host as u8])
+}
+
 /// Errors of a frame end the test.
 fn check(frame: &[u8]) {
     let sliced = SlicedPacket::from_ethernet(frame).expect("a frame that can be read");
-    let Some(NetSlice::Ipv4(ip)) = &sliced.net else { return };
+    match &sliced.net {
+        Some(NetSlice::Ipv4(ip)) => check_v4(ip, &sliced),
+        Some(NetSlice::Ipv6(ip)) => check_v6(ip, &sliced),
+        _ => {}
+    }
+}
+
+fn check_v4(ip: &Ipv4Slice<'_>, sliced: &SlicedPacket<'_>) {
     let header = ip.header();
     assert_eq!(header.header_checksum(), header.to_header().calc_header_checksum(), "of the header");
-    if let Some(TransportSlice::Udp(udp)) = &sliced.transport {
-        let sum = udp.to_header().calc_checksum_ipv4(&header.to_header(), udp.payload()).unwrap();
-        assert_eq!(udp.checksum(), sum, "of UDP");
-    }
-    if let Some(TransportSlice::Tcp(tcp)) = &sliced.transport {
-        let sum = tcp.to_header().calc_checksum_ipv4(&header.to_header(), tcp.payload()).unwrap();
-        assert_eq!(tcp.checksum(), sum, "of TCP");
-    }
-    if let Some(TransportSlice::Icmpv4(icmp)) = &sliced.transport {
-        let sum = icmp.header().icmp_type.calc_checksum(icmp.payload());
-        assert_eq!(icmp.checksum(), sum, "of ICMP");
-        // A complaint quotes a packet that can be read as far as it goes.
-        if icmp.type_u8() == 3 || icmp.type_u8() == 11 {
-            let quoted =
-                etherparse::LaxSlicedPacket::from_ip(icmp.payload()).expect("a packet that is quoted");
-            assert!(matches!(quoted.net, Some(LaxNetSlice::Ipv4(_))));
+    match &sliced.transport {
+        Some(TransportSlice::Udp(udp)) => {
+            let sum = udp.to_header().calc_checksum_ipv4(&header.to_header(), udp.payload()).unwrap();
+            assert_eq!(udp.checksum(), sum, "of UDP");
         }
+        Some(TransportSlice::Tcp(tcp)) => {
+            let sum = tcp.to_header().calc_checksum_ipv4(&header.to_header(), tcp.payload()).unwrap();
+            assert_eq!(tcp.checksum(), sum, "of TCP");
+        }
+        Some(TransportSlice::Icmpv4(icmp)) => {
+            let sum = icmp.header().icmp_type.calc_checksum(icmp.payload());
+            assert_eq!(icmp.checksum(), sum, "of ICMP");
+            // A complaint quotes a packet that can be read as far as it goes.
+            if icmp.type_u8() == 3 || icmp.type_u8() == 11 {
+                let quoted = LaxSlicedPacket::from_ip(icmp.payload()).expect("a packet that is quoted");
+                assert!(matches!(quoted.net, Some(LaxNetSlice::Ipv4(_))));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn check_v6(ip: &Ipv6Slice<'_>, sliced: &SlicedPacket<'_>) {
+    let header = ip.header();
+    let (source, destination) = (header.source(), header.destination());
+    assert!(source[0] != 0xff, "a group sends nothing");
+    match &sliced.transport {
+        Some(TransportSlice::Udp(udp)) => {
+            let sum = udp.to_header().calc_checksum_ipv6_raw(source, destination, udp.payload()).unwrap();
+            assert_eq!(udp.checksum(), sum, "of UDP");
+        }
+        Some(TransportSlice::Tcp(tcp)) => {
+            let sum = tcp.to_header().calc_checksum_ipv6_raw(source, destination, tcp.payload()).unwrap();
+            assert_eq!(tcp.checksum(), sum, "of TCP");
+        }
+        Some(TransportSlice::Icmpv6(icmp)) => {
+            assert!(icmp.is_checksum_valid(source, destination), "of ICMPv6");
+            if icmp.type_u8() < 128 {
+                let quoted = LaxSlicedPacket::from_ip(icmp.payload()).expect("a packet that is quoted");
+                assert!(matches!(quoted.net, Some(LaxNetSlice::Ipv6(_))));
+                assert!(usize::from(header.payload_length()) <= 1240, "a complaint that is too long");
+            }
+        }
+        _ => {}
     }
 }

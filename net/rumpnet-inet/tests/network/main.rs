@@ -1,9 +1,16 @@
 //! Stacks on a wire that is simulated: what they say to each other, read by a parser that nobody here wrote.
 
 mod connections;
+mod discovery;
 mod endings;
 mod floods;
+mod frames;
+mod groups;
+mod headers_v6;
+mod hostile_v6;
+mod ipv6;
 mod lan;
+mod path_mtu;
 mod recovery;
 mod urgent;
 mod ways;
