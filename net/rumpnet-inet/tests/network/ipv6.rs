@@ -163,6 +163,7 @@ fn datagrams_survive_a_bad_wire_or_are_lost_but_never_changed() {
             duplicate: 10,
             corrupt: 10,
             jitter: Duration::from_millis(20),
+            ..Impairment::default()
         });
         let (server, client) = sockets(&mut lan, at6(TWO, 7));
         let mut arrived = 0;
@@ -242,7 +243,8 @@ fn connections_carry_their_bytes_between_all_kinds_of_addresses() {
 fn connections_survive_a_bad_wire() {
     for seed in 0..seeds(10) {
         let mut lan = pair(Impairment::default());
-        lan.impair(Impairment { seed, loss: 3, duplicate: 3, corrupt: 3, jitter: Duration::from_millis(5) });
+        let jitter = Duration::from_millis(5);
+        lan.impair(Impairment { seed, loss: 3, duplicate: 3, corrupt: 3, jitter, ..Impairment::default() });
         let listener = lan.stack(1).tcp_socket(Version::V6);
         lan.stack(1).tcp_bind(listener, at6(TWO, 80)).unwrap();
         lan.stack(1).tcp_listen(listener, 1).unwrap();
