@@ -31,6 +31,7 @@ mod mv;
 mod net;
 mod output;
 mod owner;
+mod packetdrill;
 mod progress;
 mod put;
 mod record;
@@ -146,6 +147,8 @@ enum Command {
     Tar(tar::Args),
     /// Ping, netcat and a packet dump, each as a kernel of its own on a bus
     Net(net::Args),
+    /// Run scripts of packets and system calls against the network of a rump kernel
+    Packetdrill(packetdrill::Args),
     /// Write man pages and completions, for an installation
     #[command(hide = true)]
     Generate(generate::Args),
@@ -225,6 +228,7 @@ fn run(command: Command, session: &mut Session, output: &mut Output) -> Result<(
         Command::Mkfs(args) => mkfs::run(&args, session, output),
         Command::Tar(args) => tar::run(&args, session),
         Command::Net(args) => net::run(&args, session, output),
+        Command::Packetdrill(args) => packetdrill::run(&args, session, output),
         Command::Generate(args) => generate::run(&args, Cli::command()),
     }
 }

@@ -170,6 +170,12 @@ impl Session {
         }
     }
 
+    /// Notes a failure that concerns no image.
+    pub fn report_failure(&mut self, text: &str) {
+        self.failures += 1;
+        self.progress.suspend(|| warn(text));
+    }
+
     /// Whether only failures are told.
     pub fn is_quiet(&self) -> bool {
         self.chatter == Chatter::Quiet

@@ -1,0 +1,177 @@
+//! Sending and receiving.
+
+use super::calls::{Answer, Attempt, Progress, field, lengths, skipped, value};
+use super::{Runner, Stop};
+use crate::script::Expression;
+use crate::wire::{content, pattern};
+use rump_kern::SendMessage;
+use rump_kpi::{Errno, MessageFlags, SocketType};
+
+/// The longest buffer of a script.
+const MOST: i64 = 64 << 20;
+
+/// A buffer's length. Errors: one that no script needs.
+fn length(number: i64) -> Result<usize, Stop> {
+    if (0..=MOST).contains(&number) {
+        Ok(number as usize)
+    } else {
+        skipped(format!("a buffer of {number} bytes"))
+    }
+}
+
+fn flags_of(number: i64) -> MessageFlags {
+    MessageFlags::from_bits_truncate(number as u32)
+}
+
+impl Runner<'_> {
+    pub(super) fn send(
+        &mut self,
+        fd: &Expression,
+        parts: &[i64],
+        flags: i64,
+        to: Option<&Expression>,
+        progress: &mut Progress,
+    ) -> Attempt {
+        let flags = flags_of(flags);
+        let total = parts.iter().map(|part| length(*part)).sum::<Result<usize, Stop>>()?;
+        let kernel_fd = self.fd(fd)?;
+        let (is_stream, written, blocks) = match self.open_of(fd)? {
+            Some(open) => (open.kind == SocketType::Stream, open.written, open.blocks),
+            None => (false, 0, false),
+        };
+        let to = match to {
+            None | Some(Expression::Number(0)) => None,
+            Some(Expression::Word(word)) if word == "NULL" => None,
+            Some(Expression::Ellipsis) if is_stream => None,
+            Some(to) => Some(self.address(to, (self.settings.remote(), self.settings.connect_port))?),
+        };
+        // Numbers of a stream begin behind the SYN.
+        let begin = if is_stream { written.wrapping_add(1) } else { 0 };
+        let bytes = content(begin, total - progress.bytes.min(total));
+        let message = SendMessage { parts: &[&bytes], to: to.as_ref(), ..SendMessage::default() };
+        let sent = match self.process.sendmsg(kernel_fd, &message, flags) {
+            Ok(sent) => sent,
+            Err(error) if error.errno == Errno::EAGAIN => {
+                let may_wait = blocks && !flags.contains(MessageFlags::DONTWAIT);
+                return Ok(if may_wait { Answer::Blocks } else { Answer::Error(error.errno) });
+            }
+            // What went before the error counts.
+            Err(_) if progress.bytes > 0 => return Ok(Answer::Done(progress.bytes as i64)),
+            Err(error) => return Ok(Answer::Error(error.errno)),
+        };
+        progress.bytes += sent;
+        if let Some(open) = self.open_of(fd)? {
+            open.written = open.written.wrapping_add(sent as u32);
+        }
+        self.note_datagrams(fd, to.as_ref().map(super::calls::port))?;
+        let is_partial = is_stream && progress.bytes < total;
+        if is_partial && blocks && !flags.contains(MessageFlags::DONTWAIT) {
+            return Ok(Answer::Blocks);
+        }
+        Ok(Answer::Done(progress.bytes as i64))
+    }
+
+    pub(super) fn send_message(
+        &mut self,
+        fd: &Expression,
+        message: &Expression,
+        flags: i64,
+        progress: &mut Progress,
+    ) -> Attempt {
+        let Expression::Struct(fields) = message else { return skipped("a message is a structure") };
+        let Some(parts) = field(fields, "msg_iov") else { return skipped("msg_iov is missing") };
+        if matches!(field(fields, "msg_control"), Some(Expression::List(list)) if !list.is_empty()) {
+            return skipped("control messages are not supported");
+        }
+        let to = field(fields, "msg_name");
+        self.send(fd, &lengths(parts)?, flags, to, progress)
+    }
+
+    pub(super) fn receive(
+        &mut self,
+        fd: &Expression,
+        parts: &[i64],
+        flags: i64,
+        progress: &mut Progress,
+    ) -> Attempt {
+        self.receive_with(fd, parts, flags, progress).map(|(answer, _)| answer)
+    }
+
+    pub(super) fn receive_message(
+        &mut self,
+        fd: &Expression,
+        message: &Expression,
+        flags: i64,
+        progress: &mut Progress,
+    ) -> Attempt {
+        let Expression::Struct(fields) = message else { return skipped("a message is a structure") };
+        let Some(parts) = field(fields, "msg_iov") else { return skipped("msg_iov is missing") };
+        if matches!(field(fields, "msg_control"), Some(Expression::List(list)) if !list.is_empty()) {
+            return skipped("control messages are not supported");
+        }
+        let expected = field(fields, "msg_flags").map(value).transpose()?;
+        let (answer, said) = self.receive_with(fd, &lengths(parts)?, flags, progress)?;
+        let said = i64::from(said.bits());
+        match (&answer, expected) {
+            (Answer::Done(_), Some(expected)) if expected != said => {
+                Ok(Answer::Other(format!("expected msg_flags {expected:#x}, got {said:#x}")))
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    fn receive_with(
+        &mut self,
+        fd: &Expression,
+        parts: &[i64],
+        flags: i64,
+        progress: &mut Progress,
+    ) -> Result<(Answer, MessageFlags), Stop> {
+        let flags = flags_of(flags);
+        let total = parts.iter().map(|part| length(*part)).sum::<Result<usize, Stop>>()?;
+        let kernel_fd = self.fd(fd)?;
+        let blocks = self.blocks(fd)? && !flags.contains(MessageFlags::DONTWAIT);
+        let waits_for_all = flags.contains(MessageFlags::WAITALL) && blocks;
+        loop {
+            let mut buffer = vec![0; total - progress.bytes.min(total)];
+            let received = self.process.recvmsg(kernel_fd, &mut [&mut buffer], 0, flags);
+            let received = match received {
+                Ok(received) => received,
+                Err(error) if error.errno == Errno::EAGAIN && blocks => {
+                    return Ok((Answer::Blocks, MessageFlags::empty()));
+                }
+                Err(error) => return Ok((Answer::Error(error.errno), MessageFlags::empty())),
+            };
+            let copied = &buffer[..received.length.min(buffer.len())];
+            if let Some(what) = self.note_read(fd, copied, flags)? {
+                return Ok((Answer::Other(what), received.flags));
+            }
+            progress.bytes += received.length;
+            if !waits_for_all || received.length == 0 || progress.bytes >= total {
+                return Ok((Answer::Done(progress.bytes as i64), received.flags));
+            }
+        }
+    }
+
+    /// Bytes were read: are they those that came? Answers what is wrong with them.
+    fn note_read(
+        &mut self,
+        fd: &Expression,
+        bytes: &[u8],
+        flags: MessageFlags,
+    ) -> Result<Option<String>, Stop> {
+        let Some(open) = self.open_of(fd)? else { return Ok(None) };
+        if flags.contains(MessageFlags::OOB) {
+            // From now on there is a byte less in the stream.
+            open.is_checked = false;
+        }
+        let first = open.read.wrapping_add(1);
+        let wrong =
+            bytes.iter().enumerate().find(|(at, byte)| **byte != pattern(first.wrapping_add(*at as u32)));
+        if !flags.intersects(MessageFlags::PEEK | MessageFlags::OOB) {
+            open.read = open.read.wrapping_add(bytes.len() as u32);
+        }
+        let wrong = wrong.filter(|_| open.is_checked);
+        Ok(wrong.map(|(at, _)| format!("byte {at} of what was read is not the one that came")))
+    }
+}

@@ -1,0 +1,219 @@
+//! `rump packetdrill`: scripts of packets and system calls, run against the network of a rump kernel.
+
+use crate::output::{Output, escaped};
+use crate::record::Format;
+use crate::session::{Failure, Session};
+use clap::{Args as ClapArgs, ValueEnum, ValueHint};
+use rump_packetdrill::{Ignored, Report, Settings, Verdict, parse, run as run_script};
+use serde::Serialize;
+use std::ffi::OsString;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `rump packetdrill`.
+#[derive(ClapArgs)]
+#[command(after_help = "Each script gets a kernel of its own, in virtual time; nothing of the host is used.
+A script that needs what is not there is skipped, and that is said.
+Example:
+  rump packetdrill --tolerance-usecs 1000 scripts/
+Records of --json: script, verdict (passed, failed, skipped), and if there are such line, what, expected, actual, notes.")]
+pub struct Args {
+    /// An option of packetdrill for all scripts, e.g. ip_version=ipv6; theirs come after it
+    #[arg(short = 'o', long = "option", value_name = "NAME[=VALUE]")]
+    options: Vec<String>,
+    /// Fields of expected packets not to compare, for scripts of another system
+    #[arg(long, value_name = "FIELD,...", value_delimiter = ',')]
+    ignore: Vec<Field>,
+    /// Packets that no script expects are failures; segments are not joined for comparison
+    #[arg(long)]
+    strict: bool,
+    /// Print all that is said, too
+    #[arg(short, long)]
+    verbose: bool,
+    #[command(flatten)]
+    format: Format,
+    /// Scripts, or folders in which all files *.pkt are
+    #[arg(value_name = "FILE", value_hint = ValueHint::AnyPath, required = true)]
+    files: Vec<OsString>,
+}
+
+/// A field of segments whose value is a system's own.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Field {
+    /// The window
+    Win,
+    /// The shift of windows
+    Wscale,
+    /// The longest segment
+    Mss,
+    /// The flag PSH
+    Push,
+    /// What getsockopt answers
+    Sockopt,
+}
+
+#[derive(Serialize)]
+struct Record {
+    script: String,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    what: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actual: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
+}
+
+impl Record {
+    fn new(script: String, report: &Report) -> Self {
+        let mut record = Self {
+            script,
+            verdict: "passed",
+            line: None,
+            what: None,
+            expected: None,
+            actual: None,
+            notes: report.notes.clone(),
+        };
+        match &report.verdict {
+            Verdict::Passed => {}
+            Verdict::Failed(failure) => {
+                (record.verdict, record.line) = ("failed", Some(failure.line));
+                record.what = Some(failure.what.clone());
+                (record.expected, record.actual) = (failure.expected.clone(), failure.actual.clone());
+            }
+            Verdict::Skipped(line, why) => {
+                (record.verdict, record.line, record.what) = ("skipped", Some(*line), Some(why.clone()));
+            }
+        }
+        record
+    }
+}
+
+/// How many went how.
+#[derive(Default)]
+struct Count {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+/// Runs it.
+pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
+    let settings = settings(args)?;
+    let mut json = args.format.writer();
+    let mut count = Count::default();
+    for file in scripts(&args.files, session) {
+        let name = escaped(file.as_os_str().as_bytes());
+        let text = match std::fs::read(&file) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) => {
+                session.report_failure(&format!("{name}: {error}"));
+                continue;
+            }
+        };
+        let report = match parse(&text) {
+            Ok(script) => run_script(&script, &settings),
+            Err(error) => {
+                session.report_failure(&format!("{name}:{error}"));
+                count.failed += 1;
+                continue;
+            }
+        };
+        if args.format.is_json() {
+            json.write(out, &Record::new(name.clone(), &report))?;
+        }
+        tell(args, session, out, &name, &report)?;
+        match report.verdict {
+            Verdict::Passed => count.passed += 1,
+            Verdict::Failed(_) => count.failed += 1,
+            Verdict::Skipped(..) => count.skipped += 1,
+        }
+    }
+    if args.format.is_json() {
+        return Ok(json.finish(out)?);
+    }
+    writeln!(out, "{} passed, {} failed, {} skipped", count.passed, count.failed, count.skipped)?;
+    Ok(())
+}
+
+/// Says how a script went; failures and what was passed over go to standard error.
+fn tell(
+    args: &Args,
+    session: &mut Session,
+    out: &mut Output,
+    name: &str,
+    report: &Report,
+) -> Result<(), Failure> {
+    if args.verbose && !args.format.is_json() {
+        report.dialogue.iter().try_for_each(|line| writeln!(out, "{}", escaped(line.as_bytes())))?;
+    }
+    // A failure is easier to read behind what came before it.
+    out.flush()?;
+    for note in &report.notes {
+        session.note(&format!("{name}:{}", escaped(note.as_bytes())));
+    }
+    match &report.verdict {
+        Verdict::Passed if args.verbose && !args.format.is_json() => writeln!(out, "{name}: passed")?,
+        Verdict::Passed => {}
+        Verdict::Failed(failure) => session.report_failure(&format!("{name}:{failure}")),
+        Verdict::Skipped(line, why) => {
+            session.note(&format!("{name}:{line}: skipped: {}", escaped(why.as_bytes())));
+        }
+    }
+    Ok(())
+}
+
+fn settings(args: &Args) -> Result<Settings, Failure> {
+    let mut settings = Settings { strict: args.strict, ..Settings::default() };
+    for option in &args.options {
+        let (name, value) = match option.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (option.as_str(), None),
+        };
+        let name = name.trim_start_matches('-');
+        settings.apply(name, value).map_err(|error| Failure::Usage(error.to_string()))?;
+    }
+    let ignores = |field| args.ignore.contains(&field);
+    settings.ignored = Ignored {
+        window: ignores(Field::Win),
+        scale: ignores(Field::Wscale),
+        mss: ignores(Field::Mss),
+        push: ignores(Field::Push),
+        sockopt: ignores(Field::Sockopt),
+    };
+    Ok(settings)
+}
+
+/// The scripts that are named, and those below folders that are named, in order.
+fn scripts(names: &[OsString], session: &mut Session) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for name in names {
+        let path = Path::new(name);
+        if !path.is_dir() {
+            all.push(path.into());
+        } else if let Err(error) = collect(path, &mut all) {
+            session.report_failure(&format!("{}: {error}", escaped(name.as_bytes())));
+        }
+    }
+    all
+}
+
+fn collect(folder: &Path, all: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    let mut entries: Vec<_> = std::fs::read_dir(folder)?.collect::<std::io::Result<_>>()?;
+    entries.sort_by_key(std::fs::DirEntry::path);
+    for entry in entries {
+        // A link to a folder may lead back.
+        if entry.file_type()?.is_dir() {
+            collect(&entry.path(), all)?;
+        } else if entry.path().extension().is_some_and(|extension| extension == "pkt") {
+            all.push(entry.path());
+        }
+    }
+    Ok(())
+}
