@@ -27,6 +27,8 @@ impl Pcb {
         let mut news = News {
             is_duplicate: acknowledged == self.send.unacknowledged
                 && length == 0
+                // The answer to who asks for a closed window says nothing of losses.
+                && window != 0
                 && window == self.send.window
                 && self.send.unacknowledged != self.send.highest,
             was_full: self.send.place < self.send.filled,
