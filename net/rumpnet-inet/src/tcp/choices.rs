@@ -27,7 +27,8 @@ impl Default for KeepAlive {
             idle: Duration::from_secs(7200),
             interval: Duration::from_secs(75),
             count: 8,
-            begin: Duration::from_secs(127),
+            // No less (RFC 9293, section 3.8.3).
+            begin: Duration::from_secs(180),
         }
     }
 }

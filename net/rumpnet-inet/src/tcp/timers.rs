@@ -13,7 +13,7 @@ use rump_kpi::Errno;
 /// How often a segment is sent again before the connection is given up (RFC 9293, section 3.8.3).
 const MOST_RETRIES: u32 = 12;
 /// The same of a SYN.
-const MOST_SYN_RETRIES: u32 = 6;
+const MOST_SYN_RETRIES: u32 = 7;
 
 /// Timers; each at most once.
 #[derive(Clone, Copy, Debug, Default)]
