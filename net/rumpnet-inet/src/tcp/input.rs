@@ -48,7 +48,10 @@ impl Pcb {
         let segment = &arriving.segment;
         let bytes = arriving.content.len() as u32;
         self.heard = now;
-        self.keep_asked = 0;
+        if self.keep_asked > 0 {
+            // It is there: the silence begins anew.
+            self.arm_keep_alive(now);
+        }
         self.counts.note_received(now, bytes);
         if self.state == State::SynSent {
             return self.input_syn_sent(now, arriving);
@@ -302,10 +305,12 @@ impl Pcb {
                 self.receive.end.get_or_insert(end);
             }
         }
+        let next = self.incoming.next() as i64;
         if length == 0 {
+            // The end behind a gap (RFC 5681, section 4.2).
+            self.must_acknowledge |= segment.flags.contains(Flags::FIN) && place > next;
             return false;
         }
-        let next = self.incoming.next() as i64;
         if place > next {
             self.counts.out_of_order = self.counts.out_of_order.wrapping_add(1);
         }
