@@ -67,6 +67,8 @@ impl Pcb {
         let segment = self.content_bytes();
         let room = self.congestion.window().saturating_sub(self.pipe());
         if room < segment.min(lost) {
+            // What is to be sent again fills the window as well.
+            self.send.filled = self.place_of_number(self.send.highest);
             return None;
         }
         let run = self.scoreboard.take_lost(now, segment)?;
@@ -82,6 +84,8 @@ impl Pcb {
         let length = behind - first - u32::from(has_fin);
         let mut flags = Flags::ACK;
         flags.set(Flags::FIN, has_fin);
+        // The last that is to be sent tells so (RFC 9293, section 3.9.1.2).
+        flags.set(Flags::PSH, length > 0 && first + length == self.end_of_data());
         let content = self.outgoing.slice((first - self.first_byte()) as usize, length as usize);
         self.counts.note_again(length, self.segment_bytes());
         self.recovery.note_sent(behind - first);
@@ -257,7 +261,9 @@ impl Pcb {
     pub fn note_read(&mut self) {
         let told = self.told_window();
         let step = (2 * self.segment_bytes()).min(self.choices.receive_bytes as u32 / 2);
-        if self.state.may_receive() && self.receive_window() >= told.saturating_add(step) {
+        // No more can be told than sixteen bits say.
+        let window = self.receive_window().min(u32::from(u16::MAX) << self.receive.scale);
+        if self.state.may_receive() && window >= told.saturating_add(step) {
             self.must_acknowledge = true;
         }
     }
