@@ -71,7 +71,12 @@ impl ReceiveBuffer {
             let (begin, piece) = self.later.range(place..end).next()?;
             Some((*begin, begin + piece.len() as u64))
         });
-        found.map(|(begin, behind)| (begin.max(place), behind.min(end)))
+        let (begin, mut behind) = found?;
+        // Pieces that touch are one.
+        while let Some(piece) = self.later.get(&behind).filter(|_| behind < end) {
+            behind += piece.len() as u64;
+        }
+        Some((begin.max(place), behind.min(end)))
     }
 
     /// Whether something lies behind a gap.
