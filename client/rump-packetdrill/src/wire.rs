@@ -214,7 +214,7 @@ impl Datagram {
             Content::Tcp(segment) => ([segment.header(), segment.payload.clone()].concat(), 16),
             Content::Udp { ports, payload } => {
                 let mut bytes = [ports.0.to_be_bytes(), ports.1.to_be_bytes()].concat();
-                bytes.extend((8 + payload.len() as u16).to_be_bytes());
+                bytes.extend(((8 + payload.len()) as u16).to_be_bytes());
                 bytes.extend([0, 0]);
                 bytes.extend(payload);
                 (bytes, 6)
@@ -243,7 +243,7 @@ impl Datagram {
         let mut bytes = Vec::new();
         if self.source.is_ipv4() {
             bytes.extend([0x45, self.class]);
-            bytes.extend((20 + length as u16).to_be_bytes());
+            bytes.extend(((20 + length) as u16).to_be_bytes());
             // Do not fragment.
             bytes.extend([0, 0, 0x40, 0, self.ttl, self.protocol(), 0, 0]);
             bytes.extend(octets(self.source));
@@ -278,7 +278,7 @@ impl Datagram {
         datagram.content = match protocol {
             TCP => Content::Tcp(parse_segment(inner)?),
             UDP => {
-                if half(4).map(usize::from) != Some(inner.len()) {
+                if inner.len() < 8 || half(4).map(usize::from) != Some(inner.len()) {
                     return Err("a wrong length of UDP".into());
                 }
                 Content::Udp { ports: (first, second), payload: inner[8..].into() }

@@ -7,15 +7,15 @@ use crate::wire::{content, pattern};
 use rump_kern::SendMessage;
 use rump_kpi::{Errno, MessageFlags, SocketType};
 
-/// The longest buffer of a script.
-const MOST: i64 = 64 << 20;
+/// The most bytes of a call.
+const MOST: i64 = 16 << 20;
 
-/// A buffer's length. Errors: one that no script needs.
-fn length(number: i64) -> Result<usize, Stop> {
-    if (0..=MOST).contains(&number) {
-        Ok(number as usize)
-    } else {
-        skipped(format!("a buffer of {number} bytes"))
+/// What buffers hold together. Errors: more than any script needs.
+fn total_of(parts: &[i64]) -> Result<usize, Stop> {
+    let total = parts.iter().try_fold(0_i64, |total, part| total.checked_add(*part).filter(|_| *part >= 0));
+    match total.filter(|total| *total <= MOST) {
+        Some(total) => Ok(total as usize),
+        None => skipped("buffers of this size are not supported"),
     }
 }
 
@@ -33,7 +33,7 @@ impl Runner<'_> {
         progress: &mut Progress,
     ) -> Attempt {
         let flags = flags_of(flags);
-        let total = parts.iter().map(|part| length(*part)).sum::<Result<usize, Stop>>()?;
+        let total = total_of(parts)?;
         let kernel_fd = self.fd(fd)?;
         let (is_stream, written, blocks) = match self.open_of(fd)? {
             Some(open) => (open.kind == SocketType::Stream, open.written, open.blocks),
@@ -128,7 +128,7 @@ impl Runner<'_> {
         progress: &mut Progress,
     ) -> Result<(Answer, MessageFlags), Stop> {
         let flags = flags_of(flags);
-        let total = parts.iter().map(|part| length(*part)).sum::<Result<usize, Stop>>()?;
+        let total = total_of(parts)?;
         let kernel_fd = self.fd(fd)?;
         let blocks = self.blocks(fd)? && !flags.contains(MessageFlags::DONTWAIT);
         let waits_for_all = flags.contains(MessageFlags::WAITALL) && blocks;

@@ -40,8 +40,12 @@ impl Runner<'_> {
             flow_label: packet.ip.flow_label.unwrap_or(0),
             content,
         };
+        let bytes = datagram.emit();
+        if bytes.len() > usize::from(u16::MAX) {
+            return Err(self.fail("the packet is longer than one of IP may be"));
+        }
         self.say(packet.to_string());
-        self.tunnel.inject(datagram.emit());
+        self.tunnel.inject(bytes);
         self.settle()
     }
 
