@@ -18,6 +18,7 @@ const TARGETS: &[(&str, u32)] = &[
     ("msdos_walk", 100_000),
     ("exfat_walk", 120_000),
     ("inet_stack", 20_000),
+    ("packetdrill", 4_000),
     ("partitions", 40_000),
     ("shmif", 40_000),
 ];

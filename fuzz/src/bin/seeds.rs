@@ -172,6 +172,9 @@ fn make_all(folder: &Path) -> Check<usize> {
         told(fs::write(buses.join(format!("bus-{seed}")), rump_fuzz::bus::seed(seed)), &buses)?;
         count += 1;
     }
+    let dialogues = folder.join("packetdrill");
+    told(fs::create_dir_all(&dialogues), &dialogues)?;
+    count += copy_dialogues(Path::new(DIALOGUES), &dialogues)?;
     let (discs, tables) = (folder.join("cd9660_walk"), folder.join("partitions"));
     told(fs::create_dir_all(&discs), &discs)?;
     told(fs::create_dir_all(&tables), &tables)?;
@@ -200,6 +203,25 @@ fn make_all(folder: &Path) -> Check<usize> {
         count += 1;
     }
     told(fs::remove_dir_all(&scratch), &scratch)?;
+    Ok(count)
+}
+
+/// Scripts of packets and system calls.
+const DIALOGUES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../net/rumpnet-inet/tests/packetdrill");
+
+/// Copies all scripts to one folder; answers how many.
+fn copy_dialogues(from: &Path, to: &Path) -> Check<usize> {
+    let mut count = 0;
+    for entry in told(fs::read_dir(from), from)? {
+        let path = told(entry, from)?.path();
+        if path.is_dir() {
+            count += copy_dialogues(&path, to)?;
+        } else if let Some(name) = path.file_name() {
+            let folder = from.file_name().unwrap_or_default().to_string_lossy();
+            told(fs::copy(&path, to.join(format!("{folder}-{}", name.to_string_lossy()))), &path)?;
+            count += 1;
+        }
+    }
     Ok(count)
 }
 
