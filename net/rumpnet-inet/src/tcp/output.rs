@@ -67,8 +67,10 @@ impl Pcb {
         let segment = self.content_bytes();
         let room = self.congestion.window().saturating_sub(self.pipe());
         if room < segment.min(lost) {
-            // What is to be sent again fills the window as well.
-            self.send.filled = self.place_of_number(self.send.highest);
+            if self.recovery.phase == super::recovery::Phase::Loss {
+                // What is to be sent again fills the window as well.
+                self.send.filled = self.place_of_number(self.send.highest);
+            }
             return None;
         }
         let run = self.scoreboard.take_lost(now, segment)?;
