@@ -69,8 +69,12 @@ impl Run {
     /// The part from `start` to `end`, if any of it is there.
     fn part(&self, start: u64, end: u64) -> Option<Run> {
         let (from, to) = (self.start.max(start), self.end().min(end));
-        let mapping = self.mapping.advance(from.saturating_sub(self.start));
-        (from < to).then(|| Run { start: from, len: to - from, mapping })
+        // Only what is there has a place on the device: what is not may be further off than numbers reach.
+        (from < to).then(|| Run {
+            start: from,
+            len: to - from,
+            mapping: self.mapping.advance(from - self.start),
+        })
     }
 }
 
@@ -262,6 +266,19 @@ mod tests {
         region.push(10, Mapping::At(DiskBlock(100)));
         region.replace(3, 2, Mapping::Hole);
         assert_eq!(region.runs[2], Run { start: 5, len: 5, mapping: Mapping::At(DiskBlock(105)) });
+    }
+
+    #[test]
+    fn the_cache_takes_a_region_that_goes_to_the_end_of_all_numbers() {
+        let cache = MapCache::new();
+        let mut written = Region::new(0);
+        written.push(1 << 32, Mapping::At(DiskBlock(30)));
+        cache.insert(&written);
+        let mut behind = Region::new(1 << 32);
+        behind.fill_to(u64::MAX);
+        cache.insert(&behind);
+        assert_eq!(cache.find(5).unwrap().mapping, Mapping::At(DiskBlock(30)));
+        assert_eq!(cache.find(1 << 40).unwrap().mapping, Mapping::Hole);
     }
 
     #[test]
