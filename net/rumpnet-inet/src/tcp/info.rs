@@ -152,7 +152,6 @@ impl Pcb {
             bytes_received: self.incoming.next(),
             bytes_sent: counts.bytes_sent,
             bytes_retrans: counts.bytes_again,
-            ..TcpInfo::default()
         }
     }
 

@@ -59,7 +59,10 @@ impl Stack {
             if !is_fresh || segment.flags.contains(Flags::SYN) {
                 return self.refuse(now, ends, segment, arriving.content.len());
             }
-            return if is_full { () } else { self.input_cookie(now, id, ends, arriving) };
+            if !is_full {
+                self.input_cookie(now, id, ends, arriving);
+            }
+            return;
         }
         if !segment.flags.contains(Flags::SYN) || listener.is_full() {
             return;
