@@ -271,6 +271,7 @@ impl<'a> Script<'a> {
                     self.streams.push(accepted);
                 }
             }
+            1 if call & 128 != 0 => drop(self.stack.tcp_send_urgent(self.now, id, &[&vec![call; length]])),
             1 => drop(self.stack.tcp_send(self.now, id, &[&vec![call; length]])),
             2 => {
                 let mut buffer = vec![0; length];
@@ -287,8 +288,17 @@ impl<'a> Script<'a> {
             _ => {
                 if let Ok(pcb) = self.stack.tcp.find_mut(id) {
                     pcb.choices.no_delay = length & 1 != 0;
+                    pcb.choices.cork = length & 2 != 0;
+                    pcb.choices.urgent_inline = length & 4 != 0;
+                    pcb.choices.keep_alive = length & 8 != 0;
+                    pcb.choices.user_timeout = (length & 16 != 0).then_some(Duration::from_secs(9));
                     pcb.choices.receive_bytes = length + 1;
+                    if length & 32 != 0 {
+                        pcb.told_path_mtu(self.now, u32::from(call) * 8);
+                    }
                 }
+                let _ = self.stack.tcp_receive_urgent(id, call & 64 != 0);
+                let _ = self.stack.tcp_push(self.now, id);
             }
         }
     }

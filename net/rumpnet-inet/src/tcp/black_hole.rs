@@ -69,8 +69,9 @@ impl Pcb {
 
     /// Bytes were acknowledged up to a number.
     pub(super) fn note_big_probe(&mut self, acknowledged: SeqNumber) {
-        let Some(end) = self.black_hole.trying.filter(|end| !acknowledged.is_before(*end)) else { return };
-        let _ = end;
+        if self.black_hole.trying.is_none_or(|end| acknowledged.is_before(end)) {
+            return;
+        }
         self.black_hole.trying = None;
         // If something had been sent again, it went in shorter segments.
         if let Some(longest) = self.black_hole.longest.take() {
