@@ -129,14 +129,16 @@ impl<'a> Conversation<'a> {
 
     /// Where the other side is told of the end of our input, it may wait for that. Errors: TimedOut.
     fn await_sent(&self) -> io::Result<()> {
-        while self.is_stream && self.ends_with_input {
+        if !self.is_stream || !self.ends_with_input {
+            return Ok(());
+        }
+        loop {
             match self.stop.wait(self.sent.fd(), PollEvents::IN, self.silence_left())? {
                 Waited::TimedOut if self.silence_left() != Some(Duration::ZERO) => {}
                 Waited::TimedOut => return Err(KError::from(Errno::ETIMEDOUT).into()),
-                Waited::Rung | Waited::Ready => break,
+                Waited::Rung | Waited::Ready => return Ok(()),
             }
         }
-        Ok(())
     }
 
     /// Until the input ends, or the conversation does.
