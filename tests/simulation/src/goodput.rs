@@ -46,6 +46,11 @@ impl Case {
         Self { name, megabits, round_trip, queue_bytes, special, bytes }
     }
 
+    /// Sends less, where little passes.
+    fn with_bytes(self, bytes: u64) -> Self {
+        Self { bytes, ..self }
+    }
+
     fn with_queue(self, queue_bytes: u64) -> Self {
         Self { queue_bytes, ..self }
     }
@@ -108,7 +113,7 @@ pub fn cases() -> Vec<Case> {
         Case::new("loss 1 %", 10, 40, loss(10_000)),
         Case::new("loss 3 %", 10, 40, loss(30_000)),
         Case::new("loss 10 %", 2, 40, loss(100_000)),
-        Case::new("loss 30 %", 1, 40, loss(300_000)),
+        Case::new("loss 30 %", 1, 40, loss(300_000)).with_bytes(100_000),
         Case::new("5 % overtaken, by 8 ms", 20, 40, reordering),
         Case::new("jitter to 10 ms", 20, 40, jitter),
         Case::new("10 % twice", 20, 40, doubled),

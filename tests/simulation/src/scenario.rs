@@ -60,7 +60,8 @@ impl Scenario {
                 conversation.work(&self.world).map_err(|what| self.world.told(number, &what))?;
             }
             if self.world.now() > PATIENCE {
-                return Err(self.world.told(0, "not done in time"));
+                let number = self.conversations.iter().position(|conversation| !conversation.is_done());
+                return Err(self.world.told(number.unwrap_or_default(), "not done in time"));
             }
             let next = self.jumps.iter().map(|(at, ..)| at.saturating_sub(self.world.now())).min();
             self.world.pass(next.unwrap_or(Duration::MAX).min(Duration::from_secs(1)));

@@ -74,6 +74,11 @@ impl Rtt {
         self.backoff
     }
 
+    /// How long it was waited since the last answer, once the timer has run out again.
+    pub fn waited(&self) -> Duration {
+        (0..=self.backoff.min(16)).map(|times| self.timeout.saturating_mul(1 << times).min(MOST)).sum()
+    }
+
     /// How much it varies.
     pub fn variation(&self) -> Duration {
         self.variation
@@ -93,6 +98,9 @@ mod tests {
     fn the_wait_follows_what_is_measured_and_doubles_in_silence() {
         let mut rtt = Rtt::default();
         assert_eq!(rtt.timeout(), INITIAL);
+        let mut silent = rtt.clone();
+        (0..7).for_each(|_| silent.back_off());
+        assert_eq!(silent.waited(), Duration::from_secs(1 + 2 + 4 + 8 + 16 + 32 + 60 + 60));
         rtt.measured(Duration::from_millis(100));
         assert_eq!(rtt.timeout(), Duration::from_millis(300));
         for _ in 0..100 {

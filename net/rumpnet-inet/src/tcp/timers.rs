@@ -119,9 +119,9 @@ impl Pcb {
 
     fn gives_up(&self, now: Instant) -> bool {
         if !self.state.is_synchronized() {
-            let patience = self.choices.keep.begin;
-            let waited = self.send.stalled.map_or(Duration::ZERO, |since| now.saturating_sub(since));
-            return self.rtt.backoff() >= MOST_SYN_RETRIES || waited >= patience || self.is_stalled(now);
+            // By what the timers waited, not by the clock: the machine may have slept.
+            let is_late = self.rtt.waited() >= self.choices.keep.begin;
+            return self.rtt.backoff() >= MOST_SYN_RETRIES || is_late || self.is_stalled(now);
         }
         match self.choices.user_timeout {
             Some(_) => self.is_stalled(now),
