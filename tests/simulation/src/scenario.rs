@@ -60,8 +60,10 @@ impl Scenario {
                 conversation.work(&self.world).map_err(|what| self.world.told(number, &what))?;
             }
             if self.world.now() > PATIENCE {
-                let number = self.conversations.iter().position(|conversation| !conversation.is_done());
-                return Err(self.world.told(number.unwrap_or_default(), "not done in time"));
+                let unfinished = |conversation: &&Conversation| !conversation.is_done();
+                let told: String =
+                    self.conversations.iter().filter(unfinished).map(Conversation::describe).collect();
+                return Err(self.world.told(0, &format!("not done in time\n{told}")));
             }
             let next = self.jumps.iter().map(|(at, ..)| at.saturating_sub(self.world.now())).min();
             self.world.pass(next.unwrap_or(Duration::MAX).min(Duration::from_secs(1)));

@@ -2,7 +2,10 @@
 
 use crate::random::Random;
 use crate::world::{HostId, World};
+use rumpkit::kpi::TcpInfo;
+use rumpkit::kpi::socket::OptionValue;
 use rumpkit::net::{TcpListener, TcpStream, errno};
+use rumpkit::sockopt::{IPPROTO_TCP, TCP_INFO};
 use rumpkit::{AddressFamily, Errno, OpenFlags, PollEvents, PollFd, Process, SocketAddress, SocketType};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
@@ -29,6 +32,14 @@ struct Stream {
 impl Side {
     fn new(stream: TcpStream, sends: Stream, receives: Stream) -> Self {
         Self { stream, sends, receives, has_ended: false }
+    }
+
+    fn info(&self) -> Option<TcpInfo> {
+        let (process, fd) = (self.stream.process(), self.stream.as_fd());
+        match process.getsockopt(fd, IPPROTO_TCP, TCP_INFO).ok()? {
+            OptionValue::Bytes(bytes) => TcpInfo::from_bytes(&bytes),
+            _ => None,
+        }
     }
 
     fn is_done(&self) -> bool {
@@ -124,6 +135,14 @@ impl Conversation {
     /// Whether both sides have sent and read all.
     pub fn is_done(&self) -> bool {
         [&self.client, &self.server].into_iter().all(|side| side.as_ref().is_some_and(Side::is_done))
+    }
+
+    /// What is known of both connections, for whoever looks for what went wrong.
+    pub fn describe(&self) -> String {
+        [("client", &self.client), ("server", &self.server)]
+            .into_iter()
+            .map(|(name, side)| format!("{name}: {:?}\n", side.as_ref().and_then(Side::info)))
+            .collect()
     }
 
     /// Bytes that the server has read.
