@@ -7,7 +7,6 @@ use super::seq::SeqNumber;
 use crate::time::Instant;
 use crate::wire::tcp::Flags;
 use alloc::vec::Vec;
-use core::time::Duration;
 use rump_kpi::Errno;
 
 /// How often a segment is sent again before the connection is given up (RFC 9293, section 3.8.3).
