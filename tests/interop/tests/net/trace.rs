@@ -113,11 +113,10 @@ pub struct Trace {
 impl Trace {
     /// Errors: what is wrong with any frame. Answers how many there are.
     pub fn check(&self) -> Check<u64> {
-        let frames = {
-            let mut log = self.log.lock().unwrap();
-            context(log.file.flush(), "the trace")?;
-            log.frames
-        };
+        // Held until the end: what still passes waits, so that the file ends with a whole frame.
+        let mut log = self.log.lock().unwrap();
+        context(log.file.flush(), "the trace")?;
+        let frames = log.frames;
         let path = self.scratch.path("trace.pcap");
         let path = path.to_string_lossy();
         let checks = ["ip.check_checksum:TRUE", "tcp.check_checksum:TRUE", "udp.check_checksum:TRUE"];
