@@ -109,7 +109,7 @@ fn ci(options: Options) -> Result<(), String> {
     run::step(
         "clippy",
         "cargo",
-        &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"],
+        &["clippy", "--workspace", "--all-targets", "--all-features", "--quiet", "--", "-D", "warnings"],
         &[],
     )?;
     println!("== layers");

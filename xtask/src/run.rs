@@ -42,7 +42,7 @@ pub fn tests(options: Options) -> Result<(), String> {
     if options.quick {
         environment.push(("RUMP_QUICK", "1"));
     }
-    let arguments = ["test", "--workspace", "--no-fail-fast"];
+    let arguments = ["test", "--workspace", "--all-features", "--no-fail-fast"];
     let outcome = step("tests", "cargo", &arguments, &environment);
     report_skips(&log)?;
     outcome
