@@ -3,9 +3,10 @@
 use crate::random::Random;
 use crate::traffic::Conversation;
 use crate::world::{HostId, World};
+use rumpkit::net::InterfaceAddress;
 use rumpkit::net::wire::Wire;
 use rumpnet_lossy::impairment::{Chance, Impairment, Rate};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 /// Virtual time after which a world is given up.
@@ -22,25 +23,59 @@ pub struct Scenario {
     jumps: Vec<(Duration, HostId, Duration)>,
 }
 
+/// How kernels are joined.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// All on one wire.
+    Wire,
+    /// Each to the next, by wires of their own; those between are routers.
+    Row,
+}
+
+/// A version of IP, by its addresses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Version {
+    V4,
+    V6,
+}
+
+impl Version {
+    /// That of a host on a network.
+    fn address(self, network: usize, host: usize) -> InterfaceAddress {
+        let (network, host) = (network as u8, host as u8);
+        let (address, prefix_length) = match self {
+            Self::V4 => (IpAddr::V4(Ipv4Addr::new(10, 0, network, host)), 24),
+            Self::V6 => (Ipv6Addr::new(0xfd00, 0, 0, network.into(), 0, 0, 0, host.into()).into(), 64),
+        };
+        InterfaceAddress { address, prefix_length }
+    }
+}
+
 impl Scenario {
-    /// Two to five kernels on one wire, or in a row with routers between, and up to six connections among them.
+    /// Two to five kernels on one wire, or in a row with routers between, and up to six connections among them, over either
+    /// version of IP.
     pub fn draw(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let mut world = World::new(seed);
-        let count = random.within(2..6) as u8;
-        let wire = Wire::new();
+        let count = random.within(2..6) as usize;
+        let version = if random.one_in(2) { Version::V6 } else { Version::V4 };
+        let shape = if count > 2 && random.one_in(2) { Shape::Row } else { Shape::Wire };
         let hosts: Vec<HostId> = (0..count).map(|_| world.add_host()).collect();
-        for (number, host) in (1..).zip(&hosts) {
-            let address = format!("10.0.0.{number}/24").parse().expect("an address");
-            world.plug(*host, &wire, address, impairment(&mut random));
+        match shape {
+            Shape::Wire => join_by_wire(&mut world, &hosts, version, &mut random),
+            Shape::Row => join_in_row(&mut world, &hosts, version, &mut random),
         }
         let conversations = (0..random.within(1..7))
             .map(|number| {
-                let from = random.within(0..count.into()) as usize;
-                let to = (from + random.within(1..count.into()) as usize) % hosts.len();
-                let address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, to as u8 + 1));
+                let from = random.within(0..count as u64) as usize;
+                let to = (from + random.within(1..count as u64) as usize) % count;
+                let own = match (shape, to) {
+                    (Shape::Wire, to) => version.address(0, to + 1),
+                    (Shape::Row, 0) => version.address(0, 1),
+                    (Shape::Row, to) => version.address(to - 1, 2),
+                };
                 let lengths = (length(&mut random), length(&mut random));
-                let address = SocketAddr::new(address, 1024 + number as u16);
+                let address = SocketAddr::new(own.address, 1024 + number as u16);
                 Conversation::new(&world, (hosts[from], hosts[to]), address, random.number(), lengths)
             })
             .collect();
@@ -76,6 +111,33 @@ impl Scenario {
     }
 }
 
+fn join_by_wire(world: &mut World, hosts: &[HostId], version: Version, random: &mut Random) {
+    let wire = Wire::new();
+    for (number, host) in (1..).zip(hosts) {
+        world.plug(*host, &wire, version.address(0, number), impairment(version, 1, random));
+    }
+}
+
+/// Wire N is between host N, which is 1 on it, and the next, which is 2.
+fn join_in_row(world: &mut World, hosts: &[HostId], version: Version, random: &mut Random) {
+    let wires = hosts.len() - 1;
+    for (number, pair) in hosts.windows(2).enumerate() {
+        let wire = Wire::new();
+        for (place, host) in (1..).zip(pair) {
+            let impairment = impairment(version, wires as u64, random);
+            world.plug(*host, &wire, version.address(number, place), impairment);
+        }
+    }
+    for (number, host) in hosts.iter().enumerate() {
+        world.let_forward(*host);
+        for wire in (0..wires).filter(|wire| wire + 1 < number || *wire > number) {
+            let router =
+                if wire > number { version.address(number, 2) } else { version.address(number - 1, 1) };
+            world.add_route(*host, version.address(wire, 0), router.address);
+        }
+    }
+}
+
 fn length(random: &mut Random) -> u64 {
     match random.within(0..8) {
         0 => 0,
@@ -85,11 +147,11 @@ fn length(random: &mut Random) -> u64 {
     }
 }
 
-/// What is wrong with what a kernel sends.
-fn impairment(random: &mut Random) -> Impairment {
+/// What is wrong with what a kernel sends, where a way may have so many wires: as much as on a single one, all together.
+fn impairment(version: Version, wires: u64, random: &mut Random) -> Impairment {
     let mut chance = |most: u64| match random.within(0..3) {
         0 => Chance::default(),
-        _ => Chance::per_million(random.within(0..most * 10_000 + 1) as u32),
+        _ => Chance::per_million(random.within(0..most * 10_000 / wires + 1) as u32),
     };
     let [loss, corruption, duplication, reordering] = [30, 3, 20, 30].map(&mut chance);
     let millis = |random: &mut Random, most: u64| Duration::from_millis(random.within(0..most + 1));
@@ -107,9 +169,11 @@ fn impairment(random: &mut Random) -> Impairment {
     } else {
         Vec::new()
     };
+    let least = if version == Version::V4 { 576 } else { 1280 };
+    let black_hole = random.one_in(8).then(|| random.within(least..1500) as u32);
     Impairment {
         down,
-        black_hole: None,
+        black_hole,
         loss,
         corruption,
         duplication,

@@ -3,11 +3,13 @@
 //! Each kernel has a clock of its own, which may jump ([`World::jump`]); the wires have another one.
 
 use rump_host_sim::SimHost;
+use rumpkit::kpi::device::Network;
 use rumpkit::net::wire::Wire;
-use rumpkit::net::{Interface, InterfaceAddress};
-use rumpkit::{Kernel, Process};
+use rumpkit::net::{Gateway, Interface, InterfaceAddress, RouteInfo};
+use rumpkit::{AddressFamily, KResult, Kernel, Process};
 use rumpnet_lossy::impairment::Impairment;
 use rumpnet_lossy::{Both, Lossy};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,7 +58,29 @@ impl World {
         let kernel = builder.boot().expect("a kernel boots");
         let process = kernel.process();
         self.hosts.push(Host { clock, kernel, process });
-        HostId(self.hosts.len() - 1)
+        let id = HostId(self.hosts.len() - 1);
+        // Nobody else has its addresses: they can be used at once.
+        self.configure(id, |network| network.set_setting("net.inet6.ip6.dad_count", 0));
+        id
+    }
+
+    fn configure(&self, id: HostId, change: impl FnOnce(&dyn Network) -> KResult<()>) {
+        let domain = self.kernel(id).protocols(AddressFamily::Inet).expect("TCP/IP");
+        change(domain.network().expect("it has interfaces")).expect("what it can be told");
+    }
+
+    /// Makes a kernel a router.
+    pub fn let_forward(&self, id: HostId) {
+        for name in ["net.inet.ip.forwarding", "net.inet6.ip6.forwarding"] {
+            self.configure(id, |network| network.set_setting(name, 1));
+        }
+    }
+
+    /// Tells a kernel the way to the network of an address.
+    pub fn add_route(&self, id: HostId, to: InterfaceAddress, router: IpAddr) {
+        let InterfaceAddress { address: destination, prefix_length: length } = to;
+        let route = RouteInfo { destination, length, gateway: Gateway::Router(router), metric: 0 };
+        self.configure(id, |network| network.add_route(&route));
     }
 
     /// A kernel.

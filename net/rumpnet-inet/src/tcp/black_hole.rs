@@ -1,4 +1,4 @@
-//! Ways that swallow long packets and say nothing (RFC 2923; RFC 4821 and RFC 8899 for what is done): if full segments time
+//! Ways that swallow long packets and say nothing (RFC 2923; RFC 4821 and RFC 8899 for what is done): if long segments time
 //! out again and again, shorter ones are sent; later a longer one is tried, and if it arrives, others follow.
 
 use super::pcb::Pcb;
@@ -6,7 +6,7 @@ use super::seq::SeqNumber;
 use crate::time::Instant;
 use core::time::Duration;
 
-/// Time-outs of full segments in a row before shorter ones are tried.
+/// Time-outs of long segments in a row before shorter ones are tried.
 const TIMEOUTS: u32 = 2;
 /// Segments that are tried: of the least packet of IPv6 with room for its headers and options, and of what every host takes.
 const STEPS: [u32; 2] = [1220, 536];
@@ -30,11 +30,12 @@ impl Pcb {
         if self.black_hole.trying.take().is_some() {
             self.black_hole.retry = now + PATIENCE;
         }
-        let is_full = self.scoreboard.flight() >= self.segment_bytes();
-        if self.rtt.backoff() < TIMEOUTS || !is_full {
+        // A segment need not be a full one to be too long.
+        let longest = self.scoreboard.flight().min(self.send.segment);
+        if self.rtt.backoff() < TIMEOUTS {
             return;
         }
-        let Some(shorter) = STEPS.into_iter().find(|step| *step < self.send.segment) else { return };
+        let Some(shorter) = STEPS.into_iter().find(|step| *step < longest) else { return };
         self.shorten(now, shorter);
     }
 
