@@ -9,6 +9,7 @@ mod namespace;
 mod opening;
 mod ping;
 mod refused;
+mod routed;
 mod site;
 mod streams;
 mod trace;
@@ -40,11 +41,13 @@ const TESTS: &[Test] = &[
     ("datagrams_to_nobody_are_refused", refused::datagrams),
     ("what_was_not_read_resets", refused::unread),
     ("five_thousand_connections_at_once", many::at_once),
+    ("we_are_a_host_of_ipv6_as_a_router_tells", routed::advertised),
+    ("narrow_ways_are_learned", routed::narrow),
     ("a_trace_that_is_damaged_is_seen", trace::damaged),
 ];
 
 fn main() {
-    let lacking = lacks(&["unshare", "nsenter", "ip", "ping", "tshark"]).or_else(namespace::lacks);
+    let lacking = lacks(&["unshare", "nsenter", "ip", "ping", "radvd", "tshark"]).or_else(namespace::lacks);
     let mut suite = Suite::default();
     for &(name, test) in TESTS {
         suite.add(name, lacking, move || within(test));

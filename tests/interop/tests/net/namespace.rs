@@ -54,6 +54,18 @@ impl Namespace {
         format!("/proc/{}/ns/net", self.0.id())
     }
 
+    /// What `ip` calls it: the process that holds it.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Begins a program in it that runs until it is killed.
+    pub fn spawn(&self, program: &str, arguments: &[&str]) -> Check<Child> {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net={}", self.path())).arg(program).args(arguments);
+        context(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn(), program)
+    }
+
     /// Does something on a thread that is in it: what that opens stays in it.
     pub fn enter<T: Send>(&self, body: impl FnOnce() -> Check<T> + Send) -> Check<T> {
         let place = context(File::open(self.path()), "the namespace")?;

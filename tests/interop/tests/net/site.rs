@@ -6,7 +6,7 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use interop::{Check, context};
 use rumpkit::hyper::Hypervisor;
 use rumpkit::kpi::device::NetworkDevice;
-use rumpkit::kpi::socket::OptionValue;
+use rumpkit::kpi::socket::{Domain, OptionValue};
 use rumpkit::lossy::{Both, Impairment, Lossy};
 use rumpkit::virtif::VirtIf;
 use rumpkit::{
@@ -103,6 +103,11 @@ impl Site {
         drop((process, kernel));
         drop(linux);
         trace.map_or(Ok(()), |trace| trace.check().map(drop))
+    }
+
+    /// Our TCP/IP, to be configured.
+    pub fn domain(&self) -> Check<Arc<dyn Domain>> {
+        context(self.kernel.protocols(AddressFamily::Inet), "TCP/IP")
     }
 
     /// A socket of ours whose calls end.
