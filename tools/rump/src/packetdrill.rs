@@ -22,8 +22,9 @@ pub struct Args {
     /// An option of packetdrill for all scripts, e.g. ip_version=ipv6; theirs come after it
     #[arg(short = 'o', long = "option", value_name = "NAME[=VALUE]")]
     options: Vec<String>,
-    /// Fields of expected packets not to compare, for scripts of another system
-    #[arg(long, value_name = "FIELD,...", value_delimiter = ',')]
+    /// What not to compare, for scripts of another system: win (windows), wscale (their shift), mss (the longest segment),
+    /// push (the flag PSH), sockopt (what getsockopt answers)
+    #[arg(long, value_name = "FIELD,...", value_delimiter = ',', hide_possible_values = true)]
     ignore: Vec<Field>,
     /// Packets that no script expects are failures; segments are not joined for comparison
     #[arg(long)]
@@ -38,18 +39,13 @@ pub struct Args {
     files: Vec<OsString>,
 }
 
-/// A field of segments whose value is a system's own.
+/// What may be a system's own.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Field {
-    /// The window
     Win,
-    /// The shift of windows
     Wscale,
-    /// The longest segment
     Mss,
-    /// The flag PSH
     Push,
-    /// What getsockopt answers
     Sockopt,
 }
 
