@@ -149,6 +149,16 @@ pub fn odd_names() -> Check {
     ensure(!missing.stderr.contains('\x1b'), || "an escape sequence reached standard error".into())
 }
 
+/// The commands that the help of a command lists.
+fn commands_of(command: &[&str]) -> Check<Vec<String>> {
+    let help = run_to(0, &[command, &["--help"]].concat())?.stdout;
+    let help = String::from_utf8_lossy(&help);
+    let listed =
+        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names = listed.filter_map(|line| line.split_whitespace().next().map(str::to_owned));
+    Ok(names.filter(|name| name != "help").collect())
+}
+
 pub fn manual() -> Check {
     let scratch = Scratch::new("manual")?;
     let share = scratch.path("share");
@@ -165,11 +175,13 @@ pub fn manual() -> Check {
         }
         count += 1;
     }
-    let help = String::from_utf8_lossy(&run_to(0, &["--help"])?.stdout).into_owned();
-    let listed =
-        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    let commands = listed.filter(|line| !line.starts_with("  help ")).count();
-    ensure(commands > 20 && count == commands + 1, || format!("{count} pages for {commands} commands"))?;
+    let commands = commands_of(&[])?;
+    ensure(commands.len() > 20, || format!("{} commands", commands.len()))?;
+    let mut expected = 1 + commands.len();
+    for command in &commands {
+        expected += commands_of(&[command])?.len();
+    }
+    ensure(count == expected, || format!("{count} pages instead of {expected}"))?;
     for (shell, script) in [
         ("bash", "bash-completion/completions/rump"),
         ("zsh", "zsh/site-functions/_rump"),
