@@ -80,9 +80,7 @@ fn process(path: &Path, format: Format, number: u8) -> Outcome<(Kernel, Process)
     let host = PosixHost::new();
     let options = Options { format, ..Options::default() };
     let bus = Bus::open(host.clone(), path.as_os_str().as_bytes(), &options)?;
-    let builder =
-        rumpkit::components().into_iter().fold(Kernel::builder(host), |builder, it| builder.component(it));
-    let kernel = builder.boot()?;
+    let kernel = rumpkit::kernel(host)?;
     let domain = kernel.protocols(AddressFamily::Inet)?;
     let network = domain.network().ok_or("no network")?;
     let interface = network.attach("shmif0", bus)?;

@@ -7,7 +7,7 @@ use rump_benches::namespace::Namespace;
 use rumpkit::kpi::socket::OptionValue;
 use rumpkit::virtif::VirtIf;
 use rumpkit::{
-    AddressFamily, Fd, Kernel, MessageFlags, OpenFlags, PosixHost, Process, SocketAddress, SocketType,
+    AddressFamily, Fd, MessageFlags, OpenFlags, PosixHost, Process, SocketAddress, SocketType,
     sockopt, tun,
 };
 use std::thread;
@@ -22,11 +22,7 @@ pub fn run(options: &tun::Options, way: Way, bytes: usize) -> Outcome<Duration> 
     let io = linux.enter(|| Ok(tun::open(options)?))?;
     configure(&linux)?;
     let host = PosixHost::new();
-    let mut builder = Kernel::builder(host.clone());
-    for component in rumpkit::components() {
-        builder = builder.component(component);
-    }
-    let kernel = builder.boot()?;
+    let kernel = rumpkit::kernel(host.clone())?;
     let domain = kernel.protocols(AddressFamily::Inet)?;
     let network = domain.network().ok_or("no network")?;
     let number = network.attach("virt0", VirtIf::new(host, io))?;

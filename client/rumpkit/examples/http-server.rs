@@ -41,10 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// A kernel with one interface on the wire.
 fn kernel(wire: &Wire, address: &str) -> io::Result<Kernel> {
-    let builder = Kernel::builder(PosixHost::new());
-    let builder =
-        rumpkit::components().into_iter().fold(builder, |builder, component| builder.component(component));
-    let kernel = builder.boot()?;
+    let kernel = rumpkit::kernel(PosixHost::new())?;
     let interface = Interface::attach(&kernel, "eth0", wire.end())?;
     interface.add_address(address.parse()?)?;
     interface.up()?;

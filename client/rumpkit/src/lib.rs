@@ -10,6 +10,8 @@ pub mod image;
 pub mod mkfs;
 pub mod net;
 
+use std::sync::Arc;
+
 pub use fixed_clock::FixedClock;
 
 pub use rump_abi::{
@@ -39,6 +41,11 @@ pub fn components() -> Vec<kpi::Component> {
     all.push(rumpnet_local::component());
     all.extend(rumpdev_disk::components());
     all
+}
+
+/// Boots a kernel with every component that this library links. Errors: those of [`Builder::boot`].
+pub fn kernel(host: Arc<dyn hyper::Hypervisor>) -> KResult<Kernel> {
+    components().into_iter().fold(Kernel::builder(host), Builder::component).boot()
 }
 
 /// The README's example compiles.

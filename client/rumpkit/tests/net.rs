@@ -1,31 +1,17 @@
 //! Sockets as owned values: over the loopback of one kernel, and between kernels on a wire.
 
+mod wired;
+
 use rumpkit::net::wire::Wire;
 use rumpkit::net::{
     Interface, InterfaceInfo, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream,
     add_default_route, errno, interfaces, routes,
 };
-use rumpkit::{Errno, Kernel, PosixHost};
+use rumpkit::{Errno, Kernel};
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
-
-fn kernel() -> Kernel {
-    let builder = Kernel::builder(PosixHost::new());
-    rumpkit::components()
-        .into_iter()
-        .fold(builder, |builder, component| builder.component(component))
-        .boot()
-        .unwrap()
-}
-
-fn on_wire(wire: &Wire, address: &str) -> Kernel {
-    let kernel = kernel();
-    let interface = Interface::attach(&kernel, "eth0", wire.end()).unwrap();
-    interface.add_address(address.parse().unwrap()).unwrap();
-    interface.up().unwrap();
-    kernel
-}
+use wired::{kernel, on_wire};
 
 fn connected(kernel: &Kernel) -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind(&kernel.process(), (Ipv4Addr::LOCALHOST, 0)).unwrap();

@@ -1,34 +1,20 @@
 //! Asynchronous sockets: that no wake-up is lost, that futures can be dropped, and that a halt ends all waiting.
 
+mod wired;
+
 use rumpkit::net::tokio::{TcpListener, TcpStream, UdpSocket};
 use rumpkit::net::wire::Wire;
-use rumpkit::net::{self, Interface, errno};
-use rumpkit::{Errno, Kernel, PosixHost};
+use rumpkit::net::{self, errno};
+use rumpkit::{Errno, Kernel};
 use std::io::ErrorKind;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use wired::{kernel, on_wire};
 
 /// Longer than anything here takes: what waits so long waits for ever.
 const FOR_EVER: Duration = Duration::from_secs(120);
-
-fn kernel() -> Kernel {
-    let builder = Kernel::builder(PosixHost::new());
-    rumpkit::components()
-        .into_iter()
-        .fold(builder, |builder, component| builder.component(component))
-        .boot()
-        .unwrap()
-}
-
-fn on_wire(wire: &Wire, address: &str) -> Kernel {
-    let kernel = kernel();
-    let interface = Interface::attach(&kernel, "eth0", wire.end()).unwrap();
-    interface.add_address(address.parse().unwrap()).unwrap();
-    interface.up().unwrap();
-    kernel
-}
 
 fn content(seed: usize, length: usize) -> Vec<u8> {
     (0..length).map(|at| (at.wrapping_mul(seed * 2 + 3) >> 4) as u8).collect()

@@ -15,7 +15,7 @@ use interop::{Check, context};
 use rump_host_sim::SimHost;
 use rumpkit::image::{Address, LockPolicy};
 use rumpkit::kpi::acl::{ACCESS, Acl, DEFAULT};
-use rumpkit::{Credentials, Kernel, Mode, OpenFlags, PosixHost, Process, XattrFlags};
+use rumpkit::{Credentials, Mode, OpenFlags, PosixHost, Process, XattrFlags};
 use rustix::fs::XattrFlags as HostFlags;
 use rustix::io::Errno as HostErrno;
 use std::collections::BTreeMap;
@@ -163,11 +163,7 @@ fn make_on_tmpfs(cases: &[Case]) -> Check<Process> {
 }
 
 fn tmpfs() -> Check<Process> {
-    let mut builder = Kernel::builder(SimHost::new(1));
-    for component in rumpkit::components() {
-        builder = builder.component(component);
-    }
-    Ok(builder.boot().map_err(text)?.process())
+    Ok(rumpkit::kernel(SimHost::new(1)).map_err(text)?.process())
 }
 
 fn grants_of_ours(process: &Process, cases: &[Case]) -> Grants {

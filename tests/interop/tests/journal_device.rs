@@ -8,7 +8,7 @@ use interop::suite::{Suite, lacks_kernel};
 use interop::tree::{Contents, compare, of_host, sha256_of_file};
 use interop::{Check, context, source};
 use rumpkit::hyper::Hypervisor;
-use rumpkit::{EtfsKind, FileType, Kernel, Mode, MountArgs, MountFlags, OpenFlags, PosixHost, Process};
+use rumpkit::{EtfsKind, FileType, Mode, MountArgs, MountFlags, OpenFlags, PosixHost, Process};
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -111,8 +111,7 @@ fn another_journal() -> Check {
 /// A process at the root of the image, mounted with its journal.
 fn mount(image: &Path, journal: &Path) -> Check<Process> {
     let host: Arc<dyn Hypervisor> = PosixHost::new();
-    let builder = rumpkit::components().into_iter().fold(Kernel::builder(host), rumpkit::Builder::component);
-    let kernel = context(builder.boot(), "boot")?;
+    let kernel = context(rumpkit::kernel(host), "boot")?;
     for (key, path) in [("/dev/volume", image), ("/dev/journal", journal)] {
         context(kernel.etfs_register(key, path.as_os_str().as_bytes(), EtfsKind::Block, None), key)?;
     }

@@ -52,10 +52,7 @@ impl World {
     /// Boots another kernel.
     pub fn add_host(&mut self) -> HostId {
         let clock = SimHost::new(self.seed ^ (self.hosts.len() as u64 + 1) << 32);
-        let components = rumpkit::components().into_iter();
-        let builder = components
-            .fold(Kernel::builder(clock.clone()), |builder, component| builder.component(component));
-        let kernel = builder.boot().expect("a kernel boots");
+        let kernel = rumpkit::kernel(clock.clone()).expect("a kernel boots");
         let process = kernel.process();
         self.hosts.push(Host { clock, kernel, process });
         let id = HostId(self.hosts.len() - 1);

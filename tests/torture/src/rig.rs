@@ -205,11 +205,7 @@ impl Rig {
     }
 
     fn mount_on(host: Arc<SimHost>, kind: Kind, options: &str) -> Check<Self> {
-        let mut builder = Kernel::builder(host.clone());
-        for component in rumpkit::components() {
-            builder = builder.component(component);
-        }
-        let kernel = context(builder.boot(), "boot")?;
+        let kernel = context(rumpkit::kernel(host.clone()), "boot")?;
         let process = kernel.process();
         context(process.mkdir(POINT, Mode::new(0o755)), "mkdir")?;
         let (fs_type, device, flags) = match kind {

@@ -78,11 +78,7 @@ impl Runner<'_> {
         flags: i64,
         progress: &mut Progress,
     ) -> Attempt {
-        let Expression::Struct(fields) = message else { return skipped("a message is a structure") };
-        let Some(parts) = field(fields, "msg_iov") else { return skipped("msg_iov is missing") };
-        if matches!(field(fields, "msg_control"), Some(Expression::List(list)) if !list.is_empty()) {
-            return skipped("control messages are not supported");
-        }
+        let (fields, parts) = message_of(message)?;
         let to = field(fields, "msg_name");
         self.send(fd, &lengths(parts)?, flags, to, progress)
     }
@@ -104,11 +100,7 @@ impl Runner<'_> {
         flags: i64,
         progress: &mut Progress,
     ) -> Attempt {
-        let Expression::Struct(fields) = message else { return skipped("a message is a structure") };
-        let Some(parts) = field(fields, "msg_iov") else { return skipped("msg_iov is missing") };
-        if matches!(field(fields, "msg_control"), Some(Expression::List(list)) if !list.is_empty()) {
-            return skipped("control messages are not supported");
-        }
+        let (fields, parts) = message_of(message)?;
         let expected = field(fields, "msg_flags").map(value).transpose()?;
         let (answer, said) = self.receive_with(fd, &lengths(parts)?, flags, progress)?;
         let said = i64::from(said.bits());
@@ -174,4 +166,14 @@ impl Runner<'_> {
         let wrong = wrong.filter(|_| open.is_checked);
         Ok(wrong.map(|(at, _)| format!("byte {at} of what was read is not the one that came")))
     }
+}
+
+/// The fields of a `struct msghdr`, and its parts. Errors: it is none, or has what is not supported.
+fn message_of(message: &Expression) -> Result<(&[Expression], &Expression), Stop> {
+    let Expression::Struct(fields) = message else { return skipped("a message is a structure") };
+    let Some(parts) = field(fields, "msg_iov") else { return skipped("msg_iov is missing") };
+    if matches!(field(fields, "msg_control"), Some(Expression::List(list)) if !list.is_empty()) {
+        return skipped("control messages are not supported");
+    }
+    Ok((fields, parts))
 }

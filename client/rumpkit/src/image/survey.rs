@@ -1,7 +1,7 @@
 //! What is in an image: its partition tables, and the file system of each part, by signature alone.
 
 use super::{LockPolicy, OpenError, Selector};
-use crate::{Kernel, components};
+use crate::Kernel;
 use rump_dev::{HostDevice, ReadOnly, Slice};
 use rump_hyper::{Access, HostError, Hypervisor, Lock};
 use rump_kpi::{BlockDevice, Errno, FileSystemInfo, KError, PartitionTable};
@@ -75,13 +75,9 @@ impl Survey {
     }
 
     pub(super) fn boot(host: Arc<dyn Hypervisor>, device: Arc<dyn BlockDevice>) -> Result<Self, OpenError> {
-        let mut builder = Kernel::builder(host);
-        for component in components() {
-            builder = builder.component(component);
-        }
         let size_bytes = device.size_bytes();
         Ok(Self {
-            kernel: builder.boot()?,
+            kernel: crate::kernel(host)?,
             device,
             size_bytes,
             tables: Vec::new(),

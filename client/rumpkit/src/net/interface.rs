@@ -12,9 +12,9 @@ use std::sync::Arc;
 ///
 /// ```
 /// use rumpkit::net::{Interface, wire::Wire};
-/// # use rumpkit::{Kernel, PosixHost};
+/// # use rumpkit::PosixHost;
 /// # fn main() -> std::io::Result<()> {
-/// # let kernel = rumpkit::components().into_iter().fold(Kernel::builder(PosixHost::new()), |b, c| b.component(c)).boot()?;
+/// # let kernel = rumpkit::kernel(PosixHost::new())?;
 /// let wire = Wire::new();
 /// let interface = Interface::attach(&kernel, "eth0", wire.end())?;
 /// interface.add_address("10.0.0.1/24".parse()?)?;

@@ -2,11 +2,11 @@
 //!
 //! ```
 //! use rumpkit::net::{TcpListener, TcpStream};
-//! use rumpkit::{Kernel, PosixHost};
+//! use rumpkit::PosixHost;
 //! use std::io::{Read, Write};
 //!
 //! # fn main() -> std::io::Result<()> {
-//! let kernel = rumpkit::components().into_iter().fold(Kernel::builder(PosixHost::new()), |b, c| b.component(c)).boot()?;
+//! let kernel = rumpkit::kernel(PosixHost::new())?;
 //! let listener = TcpListener::bind(&kernel.process(), "127.0.0.1:80")?;
 //! let mut client = TcpStream::connect(&kernel.process(), listener.local_addr()?)?;
 //! let (mut server, _from) = listener.accept()?;

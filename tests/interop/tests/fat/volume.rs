@@ -6,7 +6,7 @@ use interop::{Check, context};
 use rump_host_sim::SimHost;
 use rumpkit::dev::MemDevice;
 use rumpkit::kpi::BlockDevice;
-use rumpkit::{Kernel, Mode, MountArgs, MountFlags, OpenFlags, Process, Unmount};
+use rumpkit::{Mode, MountArgs, MountFlags, OpenFlags, Process, Unmount};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -165,11 +165,7 @@ pub fn mounted<T>(
     options: &str,
     look: impl FnOnce(&Process) -> Check<T>,
 ) -> Check<T> {
-    let mut builder = Kernel::builder(SimHost::new(1));
-    for component in rumpkit::components() {
-        builder = builder.component(component);
-    }
-    let kernel = context(builder.boot(), "boot")?;
+    let kernel = context(rumpkit::kernel(SimHost::new(1)), "boot")?;
     context(kernel.attach_block("/dev/disk0", device), "attach")?;
     let process = kernel.process();
     context(process.mkdir("/mnt", Mode::new(0o755)), "mkdir")?;

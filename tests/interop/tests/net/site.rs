@@ -82,11 +82,7 @@ impl Site {
             lossy = Some(wire.clone());
             outer = wire;
         }
-        let mut builder = Kernel::builder(host);
-        for component in rumpkit::components() {
-            builder = builder.component(component);
-        }
-        let kernel = context(builder.boot(), "boot")?;
+        let kernel = context(rumpkit::kernel(host), "boot")?;
         let domain = context(kernel.protocols(AddressFamily::Inet), "TCP/IP")?;
         let network = domain.network().ok_or("TCP/IP has no interfaces")?;
         let configured = network

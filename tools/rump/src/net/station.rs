@@ -49,9 +49,8 @@ impl Station {
         device: Arc<dyn NetworkDevice>,
         args: &NetworkArgs,
     ) -> Result<Self, Failure> {
-        let builder = Kernel::builder(host.clone());
-        let builder = rumpkit::components().into_iter().fold(builder, |builder, one| builder.component(one));
-        let kernel = builder.boot().map_err(|error| Failure::Network(format!("boot: {error}")))?;
+        let kernel = rumpkit::kernel(host.clone());
+        let kernel = kernel.map_err(|error| Failure::Network(format!("boot: {error}")))?;
         configure(&kernel, device, args)?;
         Ok(Self { process: kernel.process() })
     }

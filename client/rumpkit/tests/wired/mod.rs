@@ -1,0 +1,17 @@
+//! Kernels of this host, alone or on a wire.
+
+use rumpkit::net::Interface;
+use rumpkit::net::wire::Wire;
+use rumpkit::{Kernel, PosixHost};
+
+pub fn kernel() -> Kernel {
+    rumpkit::kernel(PosixHost::new()).unwrap()
+}
+
+pub fn on_wire(wire: &Wire, address: &str) -> Kernel {
+    let kernel = kernel();
+    let interface = Interface::attach(&kernel, "eth0", wire.end()).unwrap();
+    interface.add_address(address.parse().unwrap()).unwrap();
+    interface.up().unwrap();
+    kernel
+}
