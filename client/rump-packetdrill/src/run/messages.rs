@@ -63,7 +63,7 @@ impl Runner<'_> {
         if let Some(open) = self.open_of(fd)? {
             open.written = open.written.wrapping_add(sent as u32);
         }
-        self.note_datagrams(fd, to.as_ref().map(super::calls::port))?;
+        self.note_datagrams(fd, to.as_ref().map(super::sockets::port))?;
         let is_partial = is_stream && progress.bytes < total;
         if is_partial && blocks && !flags.contains(MessageFlags::DONTWAIT) {
             return Ok(Answer::Blocks);

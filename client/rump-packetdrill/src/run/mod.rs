@@ -8,6 +8,7 @@ mod calls;
 mod messages;
 mod options;
 mod packets;
+mod sockets;
 
 use crate::code::{Objection, check};
 use crate::conversation::{Conversation, Transport};
