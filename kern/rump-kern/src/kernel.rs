@@ -11,6 +11,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 use rump_abi::{AddressFamily, Errno, MountFlags};
 use rump_hyper::Hypervisor;
+use rump_kpi::link::InterfaceKind;
 use rump_kpi::socket::{Domain, ProtocolFamily};
 use rump_kpi::sync::Mutex;
 use rump_kpi::{
@@ -104,7 +105,7 @@ pub struct Kernel {
 impl Kernel {
     /// Begins a kernel on `host`.
     pub fn builder(host: Arc<dyn Hypervisor>) -> Builder {
-        Builder { host, types: Vec::new(), schemes: Vec::new(), families: Vec::new() }
+        Builder { host, types: Vec::new(), schemes: Vec::new(), families: Vec::new(), kinds: Vec::new() }
     }
 
     /// A new process: the superuser, at `/`, umask 022, without descriptors.
@@ -184,6 +185,16 @@ impl Kernel {
         self.inner.shared.network.domain(family)
     }
 
+    /// Makes an interface by its name, such as `bridge0` or `lo1`, which is down; answers its number in
+    /// [`Domain::network`] of the family [`AddressFamily::Inet`], which takes it away again.
+    ///
+    /// Errors: ENXIO (halted), EAFNOSUPPORT (no protocols with interfaces are linked), EINVAL (no such kind), EEXIST, those of
+    /// the kind.
+    pub fn create_interface(&self, name: &str) -> KResult<u32> {
+        self.inner.shared.check_running()?;
+        self.inner.shared.network.create_interface(name)
+    }
+
     /// Does what the thread of the network does; answers when to come again, by the monotonic clock. For hosts without
     /// threads (parameter `RUMP_THREADS`).
     pub fn poll_network(&self) -> Option<Duration> {
@@ -202,6 +213,7 @@ pub struct Builder {
     types: Vec<&'static dyn FileSystemType>,
     schemes: Vec<&'static dyn PartitionScheme>,
     families: Vec<&'static dyn ProtocolFamily>,
+    kinds: Vec<&'static dyn InterfaceKind>,
 }
 
 impl Builder {
@@ -211,6 +223,7 @@ impl Builder {
             Component::FileSystem(fs_type) => self.types.push(fs_type),
             Component::Partitions(scheme) => self.schemes.push(scheme),
             Component::Protocols(family) => self.families.push(family),
+            Component::Interfaces(kind) => self.kinds.push(kind),
         }
         self
     }
@@ -219,7 +232,7 @@ impl Builder {
     pub fn boot(self) -> KResult<Kernel> {
         let environment = environment(&self.host);
         let vfs = Vfs::new(root_file_system(&self.types, &environment)?, Etfs::new(self.host.clone()))?;
-        let network = Network::new(&self.host, self.families);
+        let network = Network::new(&self.host, self.families, self.kinds);
         let shared = Arc::new(Shared {
             vfs,
             network,

@@ -1,7 +1,7 @@
 //! Families of protocols: attached when a socket of theirs is first asked for, and driven by one thread of the kernel,
 //! which is begun when one of them first asks for it.
 //!
-//! Lock order: `attached`, then `domains`, which is a leaf; neither is held while a family is polled.
+//! Lock order: `attached`, then `domains` or `devices`, which are leaves; neither is held while a family is polled.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -11,6 +11,8 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use rump_abi::{AddressFamily, Errno};
 use rump_hyper::{Event, Hypervisor};
+use rump_kpi::device::NetworkDevice;
+use rump_kpi::link::InterfaceKind;
 use rump_kpi::socket::{Domain, NetEnvironment, ProtocolFamily};
 use rump_kpi::sync::Mutex;
 use rump_kpi::{KError, KResult};
@@ -19,15 +21,34 @@ use rump_vfs::has_threads;
 /// The families of a kernel. Dropping it ends the thread.
 pub(crate) struct Network {
     families: Vec<&'static dyn ProtocolFamily>,
+    kinds: Vec<&'static dyn InterfaceKind>,
     /// In the same order.
     attached: Mutex<Vec<Option<Arc<dyn Domain>>>>,
     driver: Arc<Driver>,
 }
 
 impl Network {
-    pub(crate) fn new(host: &Arc<dyn Hypervisor>, families: Vec<&'static dyn ProtocolFamily>) -> Self {
+    pub(crate) fn new(
+        host: &Arc<dyn Hypervisor>,
+        families: Vec<&'static dyn ProtocolFamily>,
+        kinds: Vec<&'static dyn InterfaceKind>,
+    ) -> Self {
         let attached = Mutex::new(families.iter().map(|_| None).collect());
-        Self { families, attached, driver: Arc::new(Driver::new(host)) }
+        Self { families, kinds, attached, driver: Arc::new(Driver::new(host)) }
+    }
+
+    /// Makes an interface by its name: of a kind that is linked, or of those that protocols have themselves.
+    ///
+    /// Errors: EEXIST, EINVAL (no such kind), EAFNOSUPPORT, ENXIO (halted), those of the kind.
+    pub(crate) fn create_interface(&self, name: &str) -> KResult<u32> {
+        let domain = self.domain(AddressFamily::Inet)?;
+        let network = domain.network().ok_or(Errno::EAFNOSUPPORT)?;
+        let find = |kind: &&&'static dyn InterfaceKind| unit_of(name, kind.name()).is_some();
+        let Some(kind) = self.kinds.iter().find(find) else { return network.create(name) };
+        let device = kind.create(&self.driver.environment(), unit_of(name, kind.name()).unwrap_or(0))?;
+        let number = network.attach(name, device.clone())?;
+        self.driver.add_device(&device);
+        Ok(number)
     }
 
     /// The family, which is attached if it was not. Errors: EAFNOSUPPORT (not linked), ENXIO (halted), those of
@@ -69,6 +90,13 @@ impl Drop for Network {
     }
 }
 
+/// The number in a name of an interface, which has no zeros before it.
+fn unit_of(name: &str, kind: &str) -> Option<u16> {
+    let digits = name.strip_prefix(kind)?;
+    let unit: u16 = digits.parse().ok()?;
+    (digits == alloc::format!("{unit}")).then_some(unit)
+}
+
 struct Driver {
     host: Arc<dyn Hypervisor>,
     event: Arc<dyn Event>,
@@ -76,12 +104,15 @@ struct Driver {
     has_thread: AtomicBool,
     /// None once it was stopped.
     domains: Mutex<Option<Vec<Arc<dyn Domain>>>>,
+    /// Interfaces that were made by name. A leaf.
+    devices: Mutex<Vec<Weak<dyn NetworkDevice>>>,
 }
 
 impl Driver {
     fn new(host: &Arc<dyn Hypervisor>) -> Self {
         let has_thread = AtomicBool::new(!has_threads(&**host));
-        Self { host: host.clone(), event: host.event(), has_thread, domains: Mutex::new(Some(Vec::new())) }
+        let domains = Mutex::new(Some(Vec::new()));
+        Self { host: host.clone(), event: host.event(), has_thread, domains, devices: Mutex::default() }
     }
 
     fn environment(self: &Arc<Self>) -> NetEnvironment {
@@ -108,6 +139,14 @@ impl Driver {
         Ok(())
     }
 
+    fn add_device(&self, device: &Arc<dyn NetworkDevice>) {
+        let mut devices = self.devices.lock();
+        devices.retain(|device| device.strong_count() > 0);
+        devices.push(Arc::downgrade(device));
+        drop(devices);
+        self.event.set();
+    }
+
     fn ask(self: &Arc<Self>) {
         if !self.has_thread.swap(true, Ordering::AcqRel) {
             let driver = self.clone();
@@ -131,7 +170,10 @@ impl Driver {
 
     fn poll(&self) -> Option<Duration> {
         let domains = self.domains.lock().clone().unwrap_or_default();
-        domains.iter().filter_map(|domain| domain.poll()).min()
+        let devices: Vec<_> = self.devices.lock().iter().filter_map(Weak::upgrade).collect();
+        // Devices first: what they bring makes work for the protocols.
+        let of_devices: Vec<_> = devices.iter().filter_map(|device| device.poll()).collect();
+        domains.iter().filter_map(|domain| domain.poll()).chain(of_devices).min()
     }
 
     fn stop(&self) {

@@ -1,5 +1,6 @@
 //! Components are listed when a kernel is built, not found by magic.
 
+use crate::link::InterfaceKind;
 use crate::socket::ProtocolFamily;
 use crate::{FileSystemType, PartitionScheme};
 
@@ -12,4 +13,6 @@ pub enum Component {
     Partitions(&'static dyn PartitionScheme),
     /// Families of protocols.
     Protocols(&'static dyn ProtocolFamily),
+    /// A kind of interfaces that are made by their names.
+    Interfaces(&'static dyn InterfaceKind),
 }

@@ -1,7 +1,9 @@
 //! Network devices: what carries packets to and from a stack.
 
 use crate::KResult;
+use crate::link::Role;
 use crate::packet::Packet;
+use crate::port::Port;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -67,6 +69,18 @@ pub trait NetworkDevice: Send + Sync {
     /// Whether there is somebody at the other end of its cable, as far as it can tell.
     fn has_carrier(&self) -> bool {
         true
+    }
+
+    /// Does what is due; answers when to be called again, by the monotonic clock. Only devices of an
+    /// [`InterfaceKind`](crate::link::InterfaceKind) are asked; who has something due earlier than it said says so by
+    /// [`NetEnvironment::poll_soon`](crate::socket::NetEnvironment::poll_soon).
+    fn poll(&self) -> Option<Duration> {
+        None
+    }
+
+    /// What there is to configure.
+    fn role(&self) -> Role<'_> {
+        Role::Plain
     }
 }
 
@@ -185,6 +199,13 @@ pub trait Network: Send + Sync {
     ///
     /// Errors: EEXIST, EINVAL (no such kind can be made).
     fn create(&self, name: &str) -> KResult<u32>;
+
+    /// Where others join an interface. Errors: ENXIO, EOPNOTSUPP (it has no device).
+    fn port(&self, number: u32) -> KResult<Arc<Port>>;
+
+    /// Changes an interface's own hardware address, which others on its link forget by themselves. Errors: ENXIO, EINVAL (it
+    /// has none, or the address is one of a group).
+    fn set_hardware(&self, number: u32, address: [u8; 6]) -> KResult<()>;
 
     /// Lets packets pass, or not. Errors: ENXIO.
     fn set_up(&self, number: u32, is_up: bool) -> KResult<()>;

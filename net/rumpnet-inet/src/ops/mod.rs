@@ -22,6 +22,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use rump_kpi::device::{Network, NetworkDevice};
 use rump_kpi::packet::Packet;
+use rump_kpi::port::Port;
 use rump_kpi::socket::{Caller, Domain, Name, NetEnvironment, ProtocolFamily, Socket};
 use rump_kpi::sync::{Mutex, RwLock};
 use rump_kpi::{AddressFamily, Errno, KResult, SocketAddress, SocketType};
@@ -46,7 +47,7 @@ impl ProtocolFamily for Inet {
             shared: Arc::new(Shared {
                 stack: Mutex::new(Stack::new(u64::from_le_bytes(seed))),
                 outbox: Mutex::default(),
-                devices: RwLock::default(),
+                ports: RwLock::default(),
                 environment: environment.clone(),
                 deadline: AtomicU64::new(NEVER),
             }),
@@ -79,7 +80,7 @@ struct Shared {
     stack: Mutex<Stack>,
     /// Taken under that of the stack; a leaf.
     outbox: Mutex<Outbox>,
-    devices: RwLock<BTreeMap<InterfaceId, Arc<dyn NetworkDevice>>>,
+    ports: RwLock<BTreeMap<InterfaceId, Arc<Port>>>,
     environment: NetEnvironment,
     /// When the kernel polls next, in nanoseconds.
     deadline: AtomicU64,
@@ -143,9 +144,9 @@ impl Shared {
             by_device.entry(id).or_default().push(packet);
         }
         for (id, mut packets) in by_device {
-            let device = self.devices.read().get(&id).cloned();
+            let port = self.ports.read().get(&id).cloned();
             // What a device does not take is lost, as on a wire.
-            if let Some(Err(error)) = device.map(|device| device.send(&mut packets)) {
+            if let Some(Err(error)) = port.map(|port| port.send(&mut packets)) {
                 (self.environment.log)(&alloc::format!("inet: interface {}: {error}", id.0));
             }
         }

@@ -16,6 +16,7 @@ use rump_kpi::device::{
     NetworkDevice, Offloads, Receiver, RouteInfo,
 };
 use rump_kpi::packet::Packet;
+use rump_kpi::port::Port;
 use rump_kpi::{Errno, KError, KResult};
 
 /// Takes what a device receives into the stack, as long as that is there.
@@ -37,8 +38,9 @@ impl Network for InetDomain {
     fn attach(&self, name: &str, device: Arc<dyn NetworkDevice>) -> KResult<u32> {
         let info = device.info();
         let id = self.shared.drive(|stack, _| stack.add_interface(name, &info))?;
-        self.shared.devices.write().insert(id, device.clone());
-        let started = device.start(Arc::new(Input { shared: Arc::downgrade(&self.shared), id }));
+        let port = Port::new(name, device);
+        self.shared.ports.write().insert(id, port.clone());
+        let started = port.start(Arc::new(Input { shared: Arc::downgrade(&self.shared), id }));
         if let Err(error) = started {
             self.detach(id.0)?;
             return Err(error);
@@ -52,11 +54,20 @@ impl Network for InetDomain {
             return Err(Errno::EINVAL.into());
         }
         self.shared.drive(|stack, _| stack.remove_interface(id))?;
-        let device = self.shared.devices.write().remove(&id);
-        if let Some(device) = device {
-            device.stop();
+        let port = self.shared.ports.write().remove(&id);
+        if let Some(port) = port {
+            port.stop();
         }
         Ok(())
+    }
+
+    fn port(&self, number: u32) -> KResult<Arc<Port>> {
+        let id = InterfaceId(number);
+        if let Some(port) = self.shared.ports.read().get(&id) {
+            return Ok(port.clone());
+        }
+        let is_there = self.shared.stack.lock().interfaces.contains_key(&id);
+        Err(if is_there { Errno::EOPNOTSUPP } else { Errno::ENXIO }.into())
     }
 
     fn create(&self, name: &str) -> KResult<u32> {
@@ -66,6 +77,12 @@ impl Network for InetDomain {
         }
         let info = DeviceInfo { medium: Medium::Loopback, mtu: LOOPBACK_MTU, offloads: Offloads::all() };
         Ok(self.shared.drive(|stack, _| stack.add_interface(name, &info))?.0)
+    }
+
+    fn set_hardware(&self, number: u32, address: [u8; 6]) -> KResult<()> {
+        let id = InterfaceId(number);
+        self.shared.drive(|stack, _| stack.set_hardware(id, MacAddress(address)))?;
+        self.port(number)?.set_hardware(address)
     }
 
     fn set_up(&self, number: u32, is_up: bool) -> KResult<()> {
@@ -150,14 +167,14 @@ impl Network for InetDomain {
     }
 
     fn interfaces(&self) -> Vec<InterfaceInfo> {
-        let devices = self.shared.devices.read().clone();
+        let ports = self.shared.ports.read().clone();
         let stack = self.shared.stack.lock();
         let info = |(id, interface): (&InterfaceId, &Interface)| InterfaceInfo {
             name: interface.name.clone(),
             number: id.0,
             device: interface.device(),
             is_up: interface.is_up,
-            has_carrier: devices.get(id).is_none_or(|device| device.has_carrier()),
+            has_carrier: ports.get(id).is_none_or(|port| port.has_carrier()),
             addresses: interface
                 .addresses
                 .iter()

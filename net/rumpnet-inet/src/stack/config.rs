@@ -10,6 +10,7 @@ use crate::time::Instant;
 use crate::wire::ethernet::MacAddress;
 use crate::wire::ipv4::LEAST_MTU;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use rump_kpi::Errno;
 use rump_kpi::device::{DeviceInfo, Medium, Offloads};
@@ -79,6 +80,22 @@ impl Stack {
             }
             (true, false) => self.bring_down_v6(id),
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Changes an interface's own hardware address; its addresses of IPv4 are announced. Errors: ENXIO, EINVAL (it has
+    /// none, or the address is one of a group).
+    pub fn set_hardware(&mut self, id: InterfaceId, new: MacAddress) -> Result<(), Errno> {
+        let interface = self.interfaces.get_mut(&id).ok_or(Errno::ENXIO)?;
+        let Link::Ethernet { address, .. } = &mut interface.link else { return Err(Errno::EINVAL) };
+        if new.is_group() {
+            return Err(Errno::EINVAL);
+        }
+        *address = new;
+        if interface.is_up {
+            let own: Vec<Ipv4Addr> = interface.addresses.iter().map(|(own, _)| *own).collect();
+            own.into_iter().for_each(|own| self.send_claim(id, own, own));
         }
         Ok(())
     }

@@ -1,0 +1,179 @@
+//! Interfaces that are made of others: bridges and virtual networks; what there is to configure at them.
+
+use crate::KResult;
+use crate::device::NetworkDevice;
+use crate::port::Port;
+use crate::socket::NetEnvironment;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+/// A kind of interfaces that are made by their names, such as `bridge0`.
+pub trait InterfaceKind: Send + Sync {
+    /// What names begin with, before their number.
+    fn name(&self) -> &'static str;
+
+    /// Makes the device of one. Errors: ENOMEM.
+    fn create(&self, environment: &NetEnvironment, unit: u16) -> KResult<Arc<dyn NetworkDevice>>;
+}
+
+/// What there is to configure at a device.
+pub enum Role<'a> {
+    /// Nothing.
+    Plain,
+    /// Which interfaces it joins.
+    Bridge(&'a dyn Bridge),
+    /// Which network on which cable it is.
+    Vlan(&'a dyn Vlan),
+}
+
+/// A virtual network on the cable of another interface (IEEE 802.1Q).
+pub trait Vlan: Send + Sync {
+    /// Makes it the network of this number at an interface, instead of what it was.
+    ///
+    /// Errors: EINVAL (the interface is not one of Ethernet, or there is no such network), EBUSY (somebody has it).
+    fn configure(&self, parent: &Arc<Port>, network: u16) -> KResult<()>;
+
+    /// Makes it none again; it has no carrier then.
+    fn unconfigure(&self);
+
+    /// The interface that it is at, and its number.
+    fn parent(&self) -> Option<(String, u16)>;
+}
+
+/// A bridge of interfaces (IEEE 802.1D).
+pub trait Bridge: Send + Sync {
+    /// Makes an interface a member. Errors: EINVAL (it is not one of Ethernet, or it is the bridge), EBUSY (it is a member
+    /// of another), EEXIST (it is one of this).
+    fn add(&self, port: &Arc<Port>) -> KResult<()>;
+
+    /// Makes it none any more. Errors: ENOENT.
+    fn remove(&self, name: &str) -> KResult<()>;
+
+    /// Its members, in order of their numbers.
+    fn members(&self) -> Vec<MemberInfo>;
+
+    /// Changes a member. Errors: ENOENT, EINVAL (a value that is not allowed).
+    fn set_member(&self, name: &str, settings: &MemberSettings) -> KResult<()>;
+
+    /// What an administrator chose.
+    fn settings(&self) -> BridgeSettings;
+
+    /// Changes it. Errors: EINVAL (a value that is not allowed).
+    fn set_settings(&self, settings: &BridgeSettings) -> KResult<()>;
+
+    /// What it knows of who is where, in order of addresses.
+    fn addresses(&self) -> Vec<StationInfo>;
+
+    /// Says where an address is, for ever. Errors: ENOENT (no such member), EINVAL (the address of a group).
+    fn add_static(&self, address: [u8; 6], member: &str) -> KResult<()>;
+
+    /// Forgets an address. Errors: ENOENT.
+    fn remove_address(&self, address: [u8; 6]) -> KResult<()>;
+
+    /// Forgets what was learned; with `statics`, what was said, too.
+    fn flush(&self, statics: Statics);
+
+    /// What the spanning tree has come to.
+    fn tree(&self) -> TreeInfo;
+}
+
+/// What becomes of addresses that were said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statics {
+    /// They stay.
+    Keep,
+    /// They are forgotten, too.
+    Forget,
+}
+
+/// What an administrator may choose of a bridge. Times have the bounds of IEEE 802.1D-1998, table 8-3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BridgeSettings {
+    /// It takes part in the spanning tree.
+    pub spans: bool,
+    /// The first part of its identifier: the least is the root.
+    pub priority: u16,
+    /// Between two messages of the root.
+    pub hello_time: Duration,
+    /// How long such a message counts.
+    pub max_age: Duration,
+    /// How long a port listens, and then learns.
+    pub forward_delay: Duration,
+    /// How long an address is known that nothing comes from.
+    pub ageing_time: Duration,
+    /// Most addresses that are learned.
+    pub most_addresses: usize,
+}
+
+/// What an administrator may choose of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberSettings {
+    /// It takes part in the spanning tree, if the bridge does.
+    pub spans: bool,
+    /// Who is behind it is learned.
+    pub learns: bool,
+    /// Frames to whom nobody knows go there.
+    pub floods: bool,
+    /// Frames of one such member never go to another (private, as BSD's bridges have it).
+    pub is_isolated: bool,
+    /// The first part of its identifier.
+    pub priority: u8,
+    /// What a way over it costs.
+    pub path_cost: u32,
+}
+
+/// What a member does (IEEE 802.1D-1998, section 8.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemberState {
+    /// Nothing: it has no carrier.
+    Disabled,
+    /// It hears what others say of the tree, and passes nothing.
+    Blocking,
+    /// It takes part in making the tree.
+    Listening,
+    /// It learns who is where, too.
+    Learning,
+    /// It passes frames.
+    Forwarding,
+}
+
+/// A member of a bridge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberInfo {
+    /// The interface's name.
+    pub name: String,
+    /// Its number in the bridge.
+    pub number: u16,
+    /// What was chosen.
+    pub settings: MemberSettings,
+    /// What it does.
+    pub state: MemberState,
+}
+
+/// Where an address is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StationInfo {
+    /// The address.
+    pub address: [u8; 6],
+    /// The member.
+    pub member: String,
+    /// How long ago something came from it; `None`: it was said.
+    pub age: Option<Duration>,
+}
+
+/// The spanning tree as a bridge sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreeInfo {
+    /// Its own identifier: priority and address.
+    pub identifier: u64,
+    /// The root's.
+    pub root: u64,
+    /// What the way to the root costs.
+    pub root_path_cost: u32,
+    /// The member that leads there, unless it is the root itself.
+    pub root_member: Option<String>,
+    /// How often the tree changed.
+    pub changes: u64,
+}
