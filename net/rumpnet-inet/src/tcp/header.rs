@@ -2,7 +2,7 @@
 
 use super::ecn::Mark;
 use super::output::Sending;
-use super::pcb::{DELAYED_ACK, Pcb, State};
+use super::pcb::{Pcb, State};
 use super::seq::SeqNumber;
 use crate::time::Instant;
 use crate::wire::tcp::{Flags, Options, Segment};
@@ -50,7 +50,8 @@ impl Pcb {
         let own_segment = self.receive.offered_segment;
         sending.segment.options = Options {
             maximum_segment_size: Some(own_segment.min(u16::MAX.into()) as u16),
-            window_scale: offers(self.receive.scale > 0).then(|| scale_for(self.largest_receive_buffer())),
+            window_scale: (self.choices.window_scale && offers(self.receive.scale > 0))
+                .then(|| scale_for(self.largest_receive_buffer())),
             sack_permitted: offers(self.sack),
             sack: Vec::new(),
             timestamps: offers(self.timestamps.on).then(|| (clock(now), self.timestamps.recent)),
@@ -145,10 +146,10 @@ impl Pcb {
     /// Something came that may be acknowledged a little later, with others (RFC 9293, section 3.8.6.3).
     pub fn delay_acknowledgement(&mut self, now: Instant, bytes: u32) {
         self.receive.unacknowledged = self.receive.unacknowledged.saturating_add(bytes);
-        if self.receive.unacknowledged >= 2 * self.receive.segment {
+        if self.receive.unacknowledged >= 2 * self.receive.segment || self.choices.delayed_ack.is_zero() {
             self.must_acknowledge = true;
         } else if self.timers.acknowledge.is_none() {
-            self.timers.acknowledge = Some(now + DELAYED_ACK);
+            self.timers.acknowledge = Some(now + self.choices.delayed_ack);
         }
     }
 }

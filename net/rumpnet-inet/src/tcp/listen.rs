@@ -94,7 +94,7 @@ impl Stack {
     fn begin_child(&mut self, id: TcpId, (local, remote): Ends) -> Option<TcpId> {
         let listening = self.tcp.find(id).ok()?;
         let mut pcb = Pcb::new(listening.version);
-        pcb.choices = listening.choices.clone();
+        pcb.choices = listening.choices;
         pcb.limits = listening.limits;
         pcb.ecn.wanted = self.settings.tcp.ecn;
         (pcb.state, pcb.parent, pcb.is_held) = (State::SynReceived, Some(id), false);
@@ -124,7 +124,7 @@ impl Stack {
     fn give_cookie(&mut self, now: Instant, id: TcpId, (local, remote): Ends, segment: &Segment, ecn: Use) {
         let path_options = options_to(local, remote);
         let (Ok(path), Ok(pcb)) = (self.path(remote.ip(), &path_options), self.tcp.find(id)) else { return };
-        let offered = &segment.options;
+        let offered = &pcb.choices.agreed(&segment.options);
         let beginning = Beginning { local, remote, initial: segment.sequence };
         let size = offered.maximum_segment_size.unwrap_or(DEFAULT_SEGMENT as u16);
         let has_ecn = ecn != Use::Off

@@ -188,7 +188,7 @@ fn marks_of_routers_slow_the_sender_without_a_loss() {
 fn both_algorithms_fill_a_long_way_with_few_losses() {
     for kind in [CongestionKind::NewReno, CongestionKind::Cubic] {
         let mut lan = slow(Duration::from_millis(25));
-        lan.stack(0).settings.tcp.congestion = kind;
+        lan.stack(0).settings.tcp.choices.congestion = kind;
         let ends = connect(&mut lan, 80);
         lose(&mut lan, |turn| turn % 2000 == 1999);
         let took = send(&mut lan, 20_000_000, ends);
