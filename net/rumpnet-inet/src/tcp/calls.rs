@@ -95,9 +95,10 @@ impl Stack {
         }
         self.tcp.connect(id, local, remote)?;
         let initial = self.tcp.initial_number(now, local, remote);
+        let link = self.link_mtu(&path);
         let pcb = self.tcp.find_mut(id)?;
         pcb.state = State::SynSent;
-        pcb.begin(initial, path.mtu);
+        pcb.begin(initial, path.mtu, link);
         self.run(now, id, |_| (None, Effect::default()));
         Err(Errno::EINPROGRESS)
     }
@@ -350,6 +351,11 @@ impl Stack {
         Some((path, options))
     }
 
+    /// Most bytes of a packet on the link that a way begins with.
+    pub(super) fn link_mtu(&self, path: &Path) -> u32 {
+        self.interfaces.get(&path.interface).map_or(path.mtu, |interface| interface.mtu)
+    }
+
     /// Whether a way takes segments that are to be cut.
     fn cut_on(&self, path: &Path) -> Cut {
         let kind = if path.destination.is_ipv4() { Offloads::TCP4 } else { Offloads::TCP6 };
@@ -421,12 +427,14 @@ impl Stack {
 }
 
 impl Pcb {
-    /// Numbers begin; segments fit into packets of `mtu` bytes.
-    pub(super) fn begin(&mut self, initial: SeqNumber, mtu: u32) {
+    /// Numbers begin; segments fit into packets of `mtu` bytes. What may come does not depend on the way that packets take
+    /// from here (RFC 9293, section 3.7.1): only on what the link takes.
+    pub(super) fn begin(&mut self, initial: SeqNumber, mtu: u32, link: u32) {
         let send = &mut self.send;
         (send.initial, send.unacknowledged, send.next, send.highest) = (initial, initial, initial, initial);
         let segment = self.longest_segment(self.remote, mtu);
-        (self.send.segment, self.receive.segment, self.receive.offered_segment) = (segment, segment, segment);
+        let offered = self.longest_segment(self.remote, link);
+        (self.send.segment, self.receive.segment, self.receive.offered_segment) = (segment, offered, offered);
         self.receive.scale = super::header::scale_for(self.largest_receive_buffer());
         if self.state == State::SynSent {
             self.sack = self.choices.sack;

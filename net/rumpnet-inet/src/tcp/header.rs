@@ -52,9 +52,10 @@ impl Pcb {
             maximum_segment_size: Some(own_segment.min(u16::MAX.into()) as u16),
             window_scale: (self.choices.window_scale && offers(self.receive.scale > 0))
                 .then(|| scale_for(self.largest_receive_buffer())),
-            sack_permitted: offers(self.sack),
+            sack_permitted: self.choices.sack && offers(self.sack),
             sack: Vec::new(),
-            timestamps: offers(self.timestamps.on).then(|| (clock(now), self.timestamps.recent)),
+            timestamps: (self.choices.timestamps && offers(self.timestamps.on))
+                .then(|| (clock(now), self.timestamps.recent)),
         };
         // The window of a SYN is not scaled.
         sending.segment.window = self.receive_window().min(u16::MAX.into()) as u16;

@@ -108,9 +108,11 @@ impl Stack {
 
     /// Answers whether there is a way to the other side; without, the connection is gone.
     fn number_child(&mut self, child: TcpId, (local, remote): Ends, initial: SeqNumber) -> bool {
-        match (self.path(remote.ip(), &options_to(local, remote)), self.tcp.find_mut(child)) {
-            (Ok(path), Ok(pcb)) => {
-                pcb.begin(initial, path.mtu);
+        let path = self.path(remote.ip(), &options_to(local, remote));
+        let mtu = path.map(|path| (path.mtu, self.link_mtu(&path)));
+        match (mtu, self.tcp.find_mut(child)) {
+            (Ok((mtu, link)), Ok(pcb)) => {
+                pcb.begin(initial, mtu, link);
                 true
             }
             _ => {
@@ -130,7 +132,7 @@ impl Stack {
         let has_ecn = ecn != Use::Off
             && offered.timestamps.is_some()
             && segment.flags.contains(Flags::ECE | Flags::CWR);
-        let own = pcb.longest_segment(remote, path.mtu).min(u16::MAX.into()) as u16;
+        let own = pcb.longest_segment(remote, self.link_mtu(&path)).min(u16::MAX.into()) as u16;
         let has_clock = offered.timestamps.is_some();
         let answer = Segment {
             source: local.port(),
