@@ -71,7 +71,8 @@ fn settings_of(name: &str, value: &str) -> Option<Vec<(String, i64)>> {
     let rest = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix))?;
     let ours = |name: &str| format!("net.inet.tcp.{name}");
     if let Some((_, names)) = BUFFERS.iter().find(|(known, _)| *known == rest) {
-        let sizes: Vec<i64> = value.split_whitespace().map(|size| size.parse().ok()).collect::<Option<_>>()?;
+        let sizes: Vec<i64> =
+            value.split_whitespace().map(|size| size.parse().ok()).collect::<Option<_>>()?;
         let [_, usual, largest] = sizes[..] else { return None };
         return Some(vec![(ours(names[0]), usual), (ours(names[1]), largest)]);
     }
@@ -135,8 +136,7 @@ impl Runner<'_> {
     pub(super) fn run_commands(&mut self, line: u32, text: &str) {
         for words in commands(text) {
             let known = assignments(&words).filter(|all| !all.is_empty());
-            let is_done =
-                known.is_some_and(|all| all.iter().all(|(name, value)| self.assign(name, value)));
+            let is_done = known.is_some_and(|all| all.iter().all(|(name, value)| self.assign(name, value)));
             if !is_done {
                 self.notes.extend(super::note_of(line, &words.join(" ")));
             }

@@ -9,7 +9,6 @@ use rump_kern::{Received, SendMessage};
 use rump_kpi::Errno;
 use rump_kpi::socket::Control;
 use std::net::IpAddr;
-use std::time::Duration;
 
 /// More messages than this no script sends at once.
 const MOST: usize = 1024;
@@ -57,7 +56,8 @@ pub(super) fn unlike(fields: &[Expression], came: &[Control]) -> Result<Option<S
     let Some(Expression::List(list)) = field(fields, "msg_control") else { return Ok(None) };
     let wanted = list.iter().map(expected).collect::<Result<Vec<_>, _>>()?;
     let came: Vec<Said> = came.iter().filter_map(said).collect();
-    let fits = |(wanted, came): (&Said, &Said)| wanted.0 == came.0 && (wanted.1.is_none() || wanted.1 == came.1);
+    let fits =
+        |(wanted, came): (&Said, &Said)| wanted.0 == came.0 && (wanted.1.is_none() || wanted.1 == came.1);
     let is_same = wanted.len() == came.len() && wanted.iter().zip(&came).all(fits);
     Ok((!is_same).then(|| format!("expected the control messages {wanted:?}, got {came:?}")))
 }
@@ -91,8 +91,12 @@ impl Runner<'_> {
         }
         let parts: Vec<[&[u8]; 1]> = contents.iter().map(|content| [&content[..]]).collect();
         let outgoing = |(parts, to)| SendMessage { parts, to, ..SendMessage::default() };
-        let all: Vec<SendMessage<'_>> =
-            parts.iter().map(|parts| &parts[..]).zip(names.iter().map(Option::as_ref)).map(outgoing).collect();
+        let all: Vec<SendMessage<'_>> = parts
+            .iter()
+            .map(|parts| &parts[..])
+            .zip(names.iter().map(Option::as_ref))
+            .map(outgoing)
+            .collect();
         let sent = match self.process.sendmmsg(kernel_fd, &all, flags_of(flags)) {
             Ok(sent) => sent,
             Err(error) => return Ok(Answer::Error(error.errno)),
@@ -124,7 +128,7 @@ impl Runner<'_> {
         let blocks = self.blocks(fd)? && !flags.contains(rump_kpi::MessageFlags::DONTWAIT);
         let mut parts: Vec<&mut [u8]> = buffers.iter_mut().map(|buffer| &mut buffer[..]).collect();
         let kernel_fd = self.fd(fd)?;
-        let came = match self.process.recvmmsg(kernel_fd, &mut parts, 0, flags, Some(Duration::ZERO)) {
+        let came = match self.process.recvmmsg(kernel_fd, &mut parts, 0, flags, None) {
             Ok(came) => came,
             Err(error) if error.errno == Errno::EAGAIN && blocks => return Ok(Answer::Blocks),
             Err(error) if progress.messages == 0 => return Ok(Answer::Error(error.errno)),
@@ -136,8 +140,9 @@ impl Runner<'_> {
             }
         }
         progress.messages += came.len();
-        let is_done =
-            progress.messages == messages.len() || flags.contains(rump_kpi::MessageFlags::WAITFORONE) || !blocks;
+        let is_done = progress.messages == messages.len()
+            || flags.contains(rump_kpi::MessageFlags::WAITFORONE)
+            || !blocks;
         Ok(if is_done { Answer::Done(progress.messages as i64) } else { Answer::Blocks })
     }
 }

@@ -4,8 +4,8 @@ use super::calls::{Answer, Attempt, Progress, field, skipped, value};
 use super::{Open, Runner, Stop};
 use crate::script::Expression;
 use crate::symbols::{EPOLLET, EPOLLONESHOT, EPOLLRDHUP};
-use rump_kern::{Fd, PollFd};
 use rump_abi::event::{Event, EventFlags, Filter};
+use rump_kern::{Fd, PollFd};
 use rump_kpi::{Errno, PollEvents};
 use std::time::Duration;
 
@@ -97,7 +97,8 @@ impl Runner<'_> {
                 Ok(_) => i64::from((poll[0].revents & (asked | ALWAYS)).bits()),
                 Err(error) => return Ok(Answer::Error(error.errno)),
             };
-            let is_read = |event: &Event| event.filter == Filter::Read && event.flags.contains(EventFlags::EOF);
+            let is_read =
+                |event: &Event| event.filter == Filter::Read && event.flags.contains(EventFlags::EOF);
             let ended = if of_it().any(is_read) { wanted & EPOLLRDHUP } else { 0 };
             if seen | ended != 0 {
                 told.push((seen | ended, *data));

@@ -1,9 +1,9 @@
-//! Ways that swallow long packets and say nothing (RFC 2923; RFC 4821 and RFC 8899 for what is done).
+//! Ways that swallow long packets and say nothing (RFC 2923; RFC 4821, section 7.7, and RFC 8899 for what is done).
 //!
 //! If long segments time out again and again, shorter ones are sent: that is a suspicion, no more, for losses by chance look
 //! the same. It is tested at once, and then ever more seldom, by single longer segments; the first that arrives ends it. One
 //! that does not arrive says something of its length, and nothing of how crowded the network is: the congestion window
-//! stays as it was (RFC 4821, section 7.7).
+//! stays as it was (RFC 4821, section 7.6.2).
 
 use super::pcb::Pcb;
 use crate::time::Instant;
@@ -17,8 +17,10 @@ const STEPS: [u32; 2] = [1220, 536];
 const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 /// The longest, and that after a router said so (RFC 4821, section 7.4; RFC 1191, section 6.3).
 const LAST_PATIENCE: Duration = Duration::from_secs(600);
-/// Segments that wait behind a longer one, so that they tell whether it is lost (RFC 4821, section 7.4).
+/// Segments that wait behind a longer one, so that they tell whether it is lost (RFC 4821, section 7.4), and how many of
+/// them must be allowed to go at once: one tells by time, but without selective acknowledgement three have to.
 const SEGMENTS_BEHIND: u32 = 4;
+const SEGMENTS_AT_ONCE: [u32; 2] = [3, 1];
 
 /// What is known of the way.
 #[derive(Clone, Copy, Debug, Default)]
@@ -86,15 +88,18 @@ impl Pcb {
         }
     }
 
-    /// A longer segment to be tried now, if so many bytes wait: its length with and without options.
-    pub(super) fn segment_to_try(&mut self, now: Instant, waiting: u32) -> Option<(u32, u32)> {
+    /// A longer segment to be tried now, if so many bytes wait, and so many may go at once: its length with and without
+    /// options.
+    pub(super) fn segment_to_try(&self, now: Instant, waiting: u32, allowed: u32) -> Option<(u32, u32)> {
         let longest = self.black_hole.longest.filter(|_| now >= self.black_hole.retry)?;
         let is_between = |step: &u32| (self.send.segment + 1..longest).contains(step);
         let segment = STEPS.into_iter().rev().find(is_between).unwrap_or(longest);
         let bytes = self.segment_bytes_of(segment);
         let is_calm = self.black_hole.probe.is_none() && self.scoreboard.lost_bytes() == 0;
-        let behind = SEGMENTS_BEHIND * self.segment_bytes();
-        (is_calm && waiting >= bytes + behind).then_some((segment, bytes))
+        let behind = |segments: u32| bytes + segments * self.segment_bytes();
+        let tells =
+            waiting >= behind(SEGMENTS_BEHIND) && allowed >= behind(SEGMENTS_AT_ONCE[usize::from(self.sack)]);
+        (is_calm && tells).then_some((segment, bytes))
     }
 
     /// It was sent, between two places.

@@ -285,7 +285,9 @@ impl Stack {
         let Some(interface) = self.interfaces.get_mut(&path.interface) else { return };
         match path.next_hop {
             IpAddr::V4(next) => interface.neighbours_mut().into_iter().for_each(|all| all.confirm(now, next)),
-            IpAddr::V6(next) => interface.neighbours_v6_mut().into_iter().for_each(|all| all.confirm(now, next)),
+            IpAddr::V6(next) => {
+                interface.neighbours_v6_mut().into_iter().for_each(|all| all.confirm(now, next))
+            }
         }
     }
 

@@ -226,7 +226,8 @@ impl Pcb {
             Some((value, _)) => super::pcb::Timestamps { on: true, recent: value, recent_at: now },
             None => super::pcb::Timestamps::default(),
         };
-        self.congestion = Congestion::new(self.choices.congestion, self.choices.first_window(self.segment_bytes()));
+        self.congestion =
+            Congestion::new(self.choices.congestion, self.choices.first_window(self.segment_bytes()));
         // The window of a SYN is not scaled.
         self.send.window = segment.window.into();
         self.send.largest_window = self.send.window;

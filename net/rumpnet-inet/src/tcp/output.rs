@@ -112,7 +112,7 @@ impl Pcb {
         if allowed < offered.min(waiting) && allowed < segment {
             self.send.filled = self.place_of_number(next);
         }
-        let trying = self.segment_to_try(now, waiting).filter(|(_, bytes)| *bytes <= offered.min(allowed));
+        let trying = self.segment_to_try(now, waiting, offered.min(allowed));
         let is_cut = cut == Cut::Later && !self.ecn.must_answer && self.send.urgent.is_none();
         let most = match trying {
             Some((_, bytes)) => bytes,

@@ -195,7 +195,12 @@ impl Pcb {
         self.timers.probe = None;
         let is_calm = self.recovery.phase == Phase::Open && self.rack.probe.is_none();
         let is_complete = self.scoreboard.held_bytes() == 0 && self.scoreboard.lost_bytes() == 0;
-        if !self.sack || !self.choices.probes_tail || !is_calm || !is_complete || self.scoreboard.flight() == 0 {
+        if !self.sack
+            || !self.choices.probes_tail
+            || !is_calm
+            || !is_complete
+            || self.scoreboard.flight() == 0
+        {
             return;
         }
         let Some(smoothed) = self.rtt.smoothed() else { return };

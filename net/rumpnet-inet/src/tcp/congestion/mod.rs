@@ -108,12 +108,7 @@ pub fn first_window(segment: u32) -> u32 {
 impl Congestion {
     /// Before anything was sent; the window is that of the beginning.
     pub fn new(kind: Kind, window: u32) -> Self {
-        Self {
-            window,
-            threshold: u32::MAX,
-            avoidance: kind.begin(),
-            hystart: HyStart::default(),
-        }
+        Self { window, threshold: u32::MAX, avoidance: kind.begin(), hystart: HyStart::default() }
     }
 
     /// Begins another algorithm with what is known.
