@@ -2,7 +2,7 @@
 
 use super::ecn::Mark;
 use super::output::Sending;
-use super::pcb::{Pcb, State};
+use super::pcb::{DEFAULT_SEGMENT, Pcb, State};
 use super::seq::SeqNumber;
 use crate::time::Instant;
 use crate::wire::tcp::{Flags, Options, Segment};
@@ -147,7 +147,9 @@ impl Pcb {
     /// Something came that may be acknowledged a little later, with others (RFC 9293, section 3.8.6.3).
     pub fn delay_acknowledgement(&mut self, now: Instant, bytes: u32) {
         self.receive.unacknowledged = self.receive.unacknowledged.saturating_add(bytes);
-        if self.receive.unacknowledged >= 2 * self.receive.segment || self.choices.delayed_ack.is_zero() {
+        // A full segment is as long as the way takes, which may be less than was offered.
+        self.receive.longest = self.receive.longest.max(bytes).max(DEFAULT_SEGMENT).min(self.receive.segment);
+        if self.receive.unacknowledged >= 2 * self.receive.longest || self.choices.delayed_ack.is_zero() {
             self.must_acknowledge = true;
         } else if self.timers.acknowledge.is_none() {
             self.timers.acknowledge = Some(now + self.choices.delayed_ack);

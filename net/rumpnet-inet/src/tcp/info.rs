@@ -115,7 +115,7 @@ impl Pcb {
             rto: micros(rtt.timeout()),
             ato: micros(self.choices.delayed_ack),
             snd_mss: segment,
-            rcv_mss: self.receive.segment,
+            rcv_mss: if self.receive.longest > 0 { self.receive.longest } else { self.receive.segment },
             unacked: segments(self.flight()),
             sacked: segments(self.scoreboard.held_bytes()),
             lost: segments(self.scoreboard.lost_bytes()),

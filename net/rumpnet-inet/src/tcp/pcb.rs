@@ -120,6 +120,8 @@ pub struct Receive {
     pub segment: u32,
     /// Where the other side's FIN is, in the count of the buffer.
     pub end: Option<u64>,
+    /// The longest content of a segment that came, as far as it may be of that length: a way may take no longer ones.
+    pub longest: u32,
     /// Bytes that came since the last acknowledgement.
     pub unacknowledged: u32,
     /// What came a second time, to be told (RFC 2883).
