@@ -120,7 +120,10 @@ impl Pcb {
         effect.wakes |= self.input_urgent(&arriving.segment);
         // Who gave way may be able to send very little, and should not wait for an acknowledgement that is held back.
         let gave_way = self.ecn.on && bytes > 0 && arriving.segment.flags.contains(Flags::CWR);
-        effect.wakes |= self.input_text(now, arriving);
+        if self.input_text(now, arriving) {
+            effect.wakes = true;
+            effect.confirms = effect.confirms || self.confirms(now);
+        }
         self.must_acknowledge |= gave_way;
         effect.wakes |= self.input_fin(now);
         effect

@@ -197,3 +197,30 @@ fn both_algorithms_fill_a_long_way_with_few_losses() {
         assert!(told.total_retrans < 20, "{kind:?}: {told:?}");
     }
 }
+
+#[test]
+fn who_gets_on_asks_no_neighbour_whether_it_is_there() {
+    let mut lan = slow(DELAY);
+    let (client, server) = connect(&mut lan, 80);
+    let asked = Rc::new(Cell::new(0_u32));
+    let counted = asked.clone();
+    lan.filter = Some(Box::new(move |_, frame| {
+        if frame[12..14] == [8, 6] {
+            counted.set(counted.get() + 1);
+        }
+        true
+    }));
+    for turn in 0..240 {
+        lan.call(0, |stack, now| stack.tcp_send(now, client, &[b"x"]).unwrap());
+        lan.run(Duration::from_secs(1));
+        lan.call(1, |stack, now| stack.tcp_receive(now, server, &mut [&mut [0]], false).unwrap());
+        if turn >= 120 {
+            // Who only gets something knows as well that what it answers arrives.
+            continue;
+        }
+        lan.call(1, |stack, now| stack.tcp_send(now, server, &[b"y"]).unwrap());
+        lan.run(Duration::from_secs(1));
+        lan.call(0, |stack, now| stack.tcp_receive(now, client, &mut [&mut [0]], false).unwrap());
+    }
+    assert_eq!(asked.get(), 0);
+}
