@@ -20,7 +20,7 @@ use std::sync::mpsc;
 #[command(after_help = "Each script gets a kernel of its own, in virtual time; nothing of the host is used.
 A script that needs what is not there is skipped, and that is said.
 Example:
-  rump packetdrill --tolerance-usecs 1000 scripts/
+  rump packetdrill -o tolerance_usecs=1000 --jobs 4 scripts/
 Records of --json: script, verdict (passed, failed, skipped), and if there are such line, what, expected, actual, notes.")]
 pub struct Args {
     /// An option of packetdrill for all scripts, e.g. ip_version=ipv6; theirs come after it
