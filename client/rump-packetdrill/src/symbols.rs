@@ -8,6 +8,12 @@ use std::collections::BTreeMap;
 /// Flags of open files, as Linux has them; only their names matter.
 pub const O_NONBLOCK: i64 = 0o4000;
 const O_RDWR: i64 = 2;
+/// Events of epoll beyond those of `poll`, as Linux has them.
+pub const EPOLLRDHUP: i64 = 0x2000;
+/// See there.
+pub const EPOLLONESHOT: i64 = 1 << 30;
+/// See there.
+pub const EPOLLET: i64 = 1 << 31;
 
 /// Numbers that `F_GETFL` may answer where a script was written, for a descriptor that blocks and one that does not:
 /// Linux's and FreeBSD's.
@@ -48,6 +54,26 @@ const FLAGS: &[(&str, i64)] = &[
     // Other systems' names for writing.
     ("POLLWRNORM", 0x4),
     ("SOMAXCONN", 128),
+    ("EPOLLIN", 0x1),
+    ("EPOLLPRI", 0x2),
+    ("EPOLLOUT", 0x4),
+    ("EPOLLERR", 0x8),
+    ("EPOLLHUP", 0x10),
+    ("EPOLLRDNORM", 0x40),
+    ("EPOLLRDHUP", EPOLLRDHUP),
+    ("EPOLLONESHOT", EPOLLONESHOT),
+    ("EPOLLET", EPOLLET),
+    ("EV_ADD", 0x1),
+    ("EV_DELETE", 0x2),
+    ("EV_ENABLE", 0x4),
+    ("EV_DISABLE", 0x8),
+    ("EV_ONESHOT", 0x10),
+    ("EV_CLEAR", 0x20),
+    ("EV_DISPATCH", 0x80),
+    ("EV_ERROR", 0x4000),
+    ("EV_EOF", 0x8000),
+    ("NOTE_LOWAT", 0x1),
+    ("NOTE_TRIGGER", 0x0100_0000),
 ];
 
 /// Constants of assertions.
@@ -160,6 +186,7 @@ fn flag_named(name: &str) -> Option<i64> {
         "MSG_CTRUNC" => MessageFlags::CTRUNC,
         "MSG_WAITALL" => MessageFlags::WAITALL,
         "MSG_DONTWAIT" => MessageFlags::DONTWAIT,
+        "MSG_WAITFORONE" => MessageFlags::WAITFORONE,
         "MSG_NOSIGNAL" => MessageFlags::NOSIGNAL,
         _ => return FLAGS.iter().find(|(known, _)| *known == name).map(|(_, number)| *number),
     };
@@ -195,7 +222,7 @@ pub fn socket_option(level: &Expression, name: &Expression) -> Result<(i32, i32)
         "SOL_SOCKET" => SOL_SOCKET,
         "SOL_IP" | "IPPROTO_IP" => IPPROTO_IP,
         "SOL_TCP" | "IPPROTO_TCP" => IPPROTO_TCP,
-        "SOL_IPV6" | "IPPROTO_IPV6" => 41,
+        "SOL_IPV6" | "IPPROTO_IPV6" => IPPROTO_IPV6,
         _ => return Err(format!("{level} is not supported")),
     };
     OPTIONS
@@ -211,6 +238,7 @@ const OPTIONS: &[(i32, &str, i32)] = &[
     (SOL_SOCKET, "SO_REUSEADDR", SO_REUSEADDR),
     (SOL_SOCKET, "SO_KEEPALIVE", SO_KEEPALIVE),
     (SOL_SOCKET, "SO_BROADCAST", SO_BROADCAST),
+    (SOL_SOCKET, "SO_TIMESTAMP", SO_TIMESTAMP),
     (SOL_SOCKET, "SO_LINGER", SO_LINGER),
     (SOL_SOCKET, "SO_OOBINLINE", SO_OOBINLINE),
     (SOL_SOCKET, "SO_REUSEPORT", SO_REUSEPORT),
@@ -224,12 +252,22 @@ const OPTIONS: &[(i32, &str, i32)] = &[
     (IPPROTO_IP, "IP_TOS", IP_TOS),
     (IPPROTO_IP, "IP_TTL", IP_TTL),
     (IPPROTO_IP, "IP_DONTFRAG", IP_DONTFRAG),
+    (IPPROTO_IP, "IP_RECVTTL", IP_RECVTTL),
+    (IPPROTO_IP, "IP_PKTINFO", IP_RECVPKTINFO),
+    (IPPROTO_IPV6, "IPV6_V6ONLY", IPV6_V6ONLY),
+    (IPPROTO_IPV6, "IPV6_UNICAST_HOPS", IPV6_UNICAST_HOPS),
+    (IPPROTO_IPV6, "IPV6_TCLASS", IPV6_TCLASS),
+    (IPPROTO_IPV6, "IPV6_DONTFRAG", IPV6_DONTFRAG),
+    (IPPROTO_IPV6, "IPV6_RECVTCLASS", IPV6_RECVTCLASS),
+    (IPPROTO_IPV6, "IPV6_RECVHOPLIMIT", IPV6_RECVHOPLIMIT),
+    (IPPROTO_IPV6, "IPV6_RECVPKTINFO", IPV6_RECVPKTINFO),
     (IPPROTO_TCP, "TCP_NODELAY", TCP_NODELAY),
     (IPPROTO_TCP, "TCP_MAXSEG", TCP_MAXSEG),
     (IPPROTO_TCP, "TCP_KEEPIDLE", TCP_KEEPIDLE),
     (IPPROTO_TCP, "TCP_KEEPINTVL", TCP_KEEPINTVL),
     (IPPROTO_TCP, "TCP_KEEPCNT", TCP_KEEPCNT),
     (IPPROTO_TCP, "TCP_KEEPINIT", TCP_KEEPINIT),
+    (IPPROTO_TCP, "TCP_CONGESTION", TCP_CONGCTL),
     (IPPROTO_TCP, "TCP_CORK", TCP_NOPUSH),
     (IPPROTO_TCP, "TCP_NOPUSH", TCP_NOPUSH),
     (IPPROTO_TCP, "TCP_USER_TIMEOUT", TCP_USER_TIMEOUT),

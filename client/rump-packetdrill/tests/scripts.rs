@@ -215,6 +215,17 @@ fn alterations(script: &Script) -> Vec<Alteration> {
             },
             _ => false,
         });
+        alter("something else that is put out", &|event| match &mut event.action {
+            Action::Call(call) if matches!(call.result, Expression::Number(1..)) => {
+                let at = match call.name.as_str() {
+                    "epoll_wait" | "recvmsg" | "recvmmsg" => 1,
+                    "kevent" => 3,
+                    _ => return false,
+                };
+                call.arguments.get_mut(at).is_some_and(put_out_otherwise)
+            }
+            _ => false,
+        });
         alter("another answer", &|event| match &mut event.action {
             Action::Call(call) => match &mut call.result {
                 // Which descriptor it is, is the script's own.
@@ -230,6 +241,25 @@ fn alterations(script: &Script) -> Vec<Alteration> {
         });
     }
     all
+}
+
+/// Changes the first number that a call puts out into structures. Answers whether there is one.
+fn put_out_otherwise(expression: &mut Expression) -> bool {
+    const FIELDS: [&str; 5] = ["events", "data", "msg_len", "msg_flags", "cmsg_data"];
+    match expression {
+        Expression::Named(name, value) if FIELDS.contains(&name.as_str()) => {
+            let before = match &mut **value {
+                Expression::List(list) => list.remove(0),
+                value => value.clone(),
+            };
+            // No script has this bit.
+            **value = Expression::Or(vec![before, Expression::Number(0x400_0000)]);
+            true
+        }
+        Expression::Named(_, value) => put_out_otherwise(value),
+        Expression::List(list) | Expression::Struct(list) => list.iter_mut().any(put_out_otherwise),
+        _ => false,
+    }
 }
 
 fn segment(

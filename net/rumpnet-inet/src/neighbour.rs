@@ -267,8 +267,9 @@ impl<A: Address> Neighbours<A> {
 
     /// A transport got an answer from there: it is reachable (RFC 4861, section 7.3.1).
     pub fn confirm(&mut self, now: Instant, address: A) {
-        if let Some(State::Stale(to) | State::Delay(to) | State::Probe { address: to, .. }) =
-            self.entries.get(&address).map(|entry| &entry.state)
+        if let Some(
+            State::Reachable(to) | State::Stale(to) | State::Delay(to) | State::Probe { address: to, .. },
+        ) = self.entries.get(&address).map(|entry| &entry.state)
         {
             let to = *to;
             self.set(address, State::Reachable(to), Some(now + self.reachable));

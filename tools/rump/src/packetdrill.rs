@@ -4,19 +4,23 @@ use crate::output::{Output, escaped};
 use crate::record::Format;
 use crate::session::{Failure, Session};
 use clap::{Args as ClapArgs, ValueEnum, ValueHint};
-use rump_packetdrill::{Ignored, Report, Settings, Verdict, parse, run as run_script};
+use rump_packetdrill::{Ignored, Report, Settings, SyntaxError, Verdict, parse, run as run_script};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
+use std::num::NonZero;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 
 /// Arguments of `rump packetdrill`.
 #[derive(ClapArgs)]
 #[command(after_help = "Each script gets a kernel of its own, in virtual time; nothing of the host is used.
 A script that needs what is not there is skipped, and that is said.
 Example:
-  rump packetdrill --tolerance-usecs 1000 scripts/
+  rump packetdrill -o tolerance_usecs=1000 --jobs 4 scripts/
 Records of --json: script, verdict (passed, failed, skipped), and if there are such line, what, expected, actual, notes.")]
 pub struct Args {
     /// An option of packetdrill for all scripts, e.g. ip_version=ipv6; theirs come after it
@@ -29,6 +33,13 @@ pub struct Args {
     /// Packets that no script expects are failures; segments are not joined for comparison
     #[arg(long)]
     strict: bool,
+    /// IPv4, IPv4 by sockets of IPv6, or IPv6, unless a script says another
+    #[arg(long, alias = "ip_version", value_name = "VERSION",
+          value_parser = ["ipv4", "ipv4-mapped-ipv6", "ipv6"])]
+    ip_version: Option<String>,
+    /// How many scripts run at once; as many as there are processors, if nothing is said. What is said stays in order
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZero<u16>>,
     /// Print all that is said, too
     #[arg(short, long)]
     verbose: bool,
@@ -99,38 +110,100 @@ struct Count {
     skipped: usize,
 }
 
+impl Count {
+    fn add(&mut self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Passed => self.passed += 1,
+            Verdict::Failed(_) => self.failed += 1,
+            Verdict::Skipped(..) => self.skipped += 1,
+        }
+    }
+}
+
+/// What became of a file.
+enum Outcome {
+    /// It cannot be read.
+    Unreadable(std::io::Error),
+    /// It is no script.
+    Malformed(SyntaxError),
+    /// It was run.
+    Ran(Box<Report>),
+}
+
+fn run_file(file: &Path, settings: &Settings) -> Outcome {
+    let text = match std::fs::read(file) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) => return Outcome::Unreadable(error),
+    };
+    match parse(&text) {
+        Ok(script) => Outcome::Ran(Box::new(run_script(&script, settings))),
+        Err(error) => Outcome::Malformed(error),
+    }
+}
+
+/// Runs files, `jobs` at once, and takes what became of them in their order.
+fn run_all(
+    files: &[PathBuf],
+    settings: &Settings,
+    jobs: usize,
+    mut take: impl FnMut(&Path, Outcome) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let next = AtomicUsize::new(0);
+    let (sender, outcomes) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.min(files.len()) {
+            let (sender, next) = (sender.clone(), &next);
+            scope.spawn(move || {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(file) = files.get(at) else { break };
+                    // Whoever takes may have ended with an error.
+                    if sender.send((at, run_file(file, settings))).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut early = BTreeMap::new();
+        let mut taken = 0;
+        for (at, outcome) in outcomes {
+            early.insert(at, outcome);
+            while let Some(outcome) = early.remove(&taken) {
+                take(&files[taken], outcome)?;
+                taken += 1;
+            }
+        }
+        Ok(())
+    })
+}
+
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
     let settings = settings(args)?;
     let mut json = args.format.writer();
     let mut count = Count::default();
-    for file in scripts(&args.files, session) {
+    let files = scripts(&args.files, session);
+    let usual = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    let jobs = args.jobs.map_or_else(usual, |jobs| jobs.get().into());
+    run_all(&files, &settings, jobs, |file, outcome| {
         let name = escaped(file.as_os_str().as_bytes());
-        let text = match std::fs::read(&file) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) => {
-                session.report_failure(&format!("{name}: {error}"));
-                continue;
-            }
-        };
-        let report = match parse(&text) {
-            Ok(script) => run_script(&script, &settings),
-            Err(error) => {
+        match outcome {
+            Outcome::Unreadable(error) => session.report_failure(&format!("{name}: {error}")),
+            Outcome::Malformed(error) => {
                 session.report_failure(&format!("{name}:{error}"));
                 count.failed += 1;
-                continue;
             }
-        };
-        if args.format.is_json() {
-            json.write(out, &Record::new(name.clone(), &report))?;
+            Outcome::Ran(report) => {
+                if args.format.is_json() {
+                    json.write(out, &Record::new(name.clone(), &report))?;
+                }
+                tell(args, session, out, &name, &report)?;
+                count.add(&report.verdict);
+            }
         }
-        tell(args, session, out, &name, &report)?;
-        match report.verdict {
-            Verdict::Passed => count.passed += 1,
-            Verdict::Failed(_) => count.failed += 1,
-            Verdict::Skipped(..) => count.skipped += 1,
-        }
-    }
+        Ok(())
+    })?;
     if args.format.is_json() {
         return Ok(json.finish(out)?);
     }
@@ -167,6 +240,9 @@ fn tell(
 
 fn settings(args: &Args) -> Result<Settings, Failure> {
     let mut settings = Settings { strict: args.strict, ..Settings::default() };
+    if let Some(version) = &args.ip_version {
+        settings.apply("ip_version", Some(version)).map_err(|error| Failure::Usage(error.to_string()))?;
+    }
     for option in &args.options {
         let (name, value) = match option.split_once('=') {
             Some((name, value)) => (name, Some(value)),

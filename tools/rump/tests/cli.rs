@@ -103,3 +103,31 @@ fn a_closed_pipe_ends_quietly() {
         .expect("sh runs");
     assert!(child.wait().expect("sh ends").success());
 }
+
+/// Scripts run at once, and what is said of them is in order and counted.
+#[test]
+fn dialogues_are_told_in_order() {
+    let folder = std::env::temp_dir().join(format!("rump-dialogues-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let listens = "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 bind(3, ..., ...) = 0\n+0 listen(3, 1) = 0\n";
+    let scripts = [
+        ("a", "+0 listen(3, 1) = 7\n"),
+        ("b", "+0 < S 0:0(0) win 1000 <mss 1000>\n+0 > S. 0:0(0) ack 1 <...>\n"),
+        ("c", "+0 setsockopt(3, SOL_TCP, TCP_INQ, [1], 4) = 0\n"),
+        ("d", "+0 listen(\n"),
+        ("e", "+7000 poll([{fd=3, events=POLLIN, revents=0}], 1, 100) = 0\n"),
+    ];
+    for (name, rest) in scripts {
+        std::fs::write(folder.join(format!("{name}.pkt")), format!("{listens}{rest}")).unwrap();
+    }
+    let folder_name = folder.to_str().unwrap();
+    let run = |jobs: &str| rump(&["packetdrill", "--jobs", jobs, "--ip-version", "ipv6", folder_name]);
+    let (one, many) = (run("1"), run("8"));
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!((&one.stdout, &one.stderr), (&many.stdout, &many.stderr));
+    let told = String::from_utf8(many.stderr).unwrap();
+    let places: Vec<usize> = ["a", "c", "d"].map(|name| told.find(&format!("/{name}.pkt:")).unwrap()).into();
+    assert!(places.is_sorted(), "{told}");
+    assert_eq!(String::from_utf8(many.stdout).unwrap(), "2 passed, 2 failed, 1 skipped\n", "{told}");
+    assert!(!many.status.success());
+}

@@ -27,6 +27,8 @@ pub(super) enum Answer {
 pub(super) struct Progress {
     /// Bytes that were taken or given.
     pub(super) bytes: usize,
+    /// Messages that were taken.
+    pub(super) messages: usize,
     /// The connection is begun.
     pub(super) is_begun: bool,
 }
@@ -78,9 +80,13 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// How long a call waits by itself: that of `poll`.
+    /// How long a call waits by itself.
     pub(super) fn wait_of(&self, call: &Call) -> Option<Duration> {
-        let timeout = call.arguments.get(2).filter(|_| call.name == "poll")?;
+        let timeout = match (call.name.as_str(), &call.arguments[..]) {
+            ("poll", [_, _, timeout]) | ("epoll_wait", [_, _, _, timeout]) => timeout,
+            ("kevent", [.., timeout]) => return super::events::kevent_wait(timeout).ok().flatten(),
+            _ => return None,
+        };
         let milliseconds = u64::try_from(number(timeout).ok()?).ok()?;
         Some(Duration::from_millis(milliseconds))
     }
@@ -175,6 +181,14 @@ impl Runner<'_> {
             ("fcntl", [fd, request, rest @ ..]) => self.fcntl(fd, request, rest),
             ("ioctl", [fd, request, rest @ ..]) => self.ioctl(fd, request, rest),
             ("poll", [fds, _, timeout]) => self.poll(fds, timeout, since),
+            ("kqueue", []) | ("epoll_create" | "epoll_create1", [_]) => self.queue(),
+            ("epoll_ctl", [queue, what, fd, event]) => self.epoll_ctl(queue, what, fd, event),
+            ("epoll_wait", [queue, events, most, timeout]) => {
+                self.epoll_wait(queue, events, most, since, timeout)
+            }
+            ("kevent", [queue, changes, _, events, _, timeout]) => {
+                self.kevent([queue, changes, events, timeout], since, progress)
+            }
             ("setsockopt", [fd, level, name, value, ..]) => self.set_option(fd, level, name, value),
             ("getsockopt", [fd, level, name, value, ..]) => self.option(fd, level, name, value),
             ("read", [fd, _, length]) => self.receive(fd, &[value(length)?], 0, progress),
@@ -184,6 +198,10 @@ impl Runner<'_> {
             }
             ("readv", [fd, parts, _]) => self.receive(fd, &lengths(parts)?, 0, progress),
             ("recvmsg", [fd, message, flags]) => self.receive_message(fd, message, value(flags)?, progress),
+            ("sendmmsg", [fd, messages, _, flags]) => self.send_messages(fd, messages, value(flags)?),
+            ("recvmmsg", [fd, messages, _, flags, ..]) => {
+                self.receive_messages(fd, messages, value(flags)?, progress)
+            }
             ("write", [fd, _, length]) => self.send(fd, &[value(length)?], 0, None, progress),
             ("send", [fd, _, length, flags]) => {
                 self.send(fd, &[value(length)?], value(flags)?, None, progress)

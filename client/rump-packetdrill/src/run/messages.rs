@@ -5,13 +5,14 @@ use super::{Runner, Stop};
 use crate::script::Expression;
 use crate::wire::{content, pattern};
 use rump_kern::SendMessage;
-use rump_kpi::{Errno, MessageFlags, SocketType};
+use rump_kpi::socket::Control;
+use rump_kpi::{Errno, MessageFlags, SocketAddress, SocketType};
 
 /// The most bytes of a call.
 const MOST: i64 = 16 << 20;
 
 /// What buffers hold together. Errors: more than any script needs.
-fn total_of(parts: &[i64]) -> Result<usize, Stop> {
+pub(super) fn total_of(parts: &[i64]) -> Result<usize, Stop> {
     let total = parts.iter().try_fold(0_i64, |total, part| total.checked_add(*part).filter(|_| *part >= 0));
     match total.filter(|total| *total <= MOST) {
         Some(total) => Ok(total as usize),
@@ -19,7 +20,7 @@ fn total_of(parts: &[i64]) -> Result<usize, Stop> {
     }
 }
 
-fn flags_of(number: i64) -> MessageFlags {
+pub(super) fn flags_of(number: i64) -> MessageFlags {
     MessageFlags::from_bits_truncate(number as u32)
 }
 
@@ -36,14 +37,13 @@ impl Runner<'_> {
         let total = total_of(parts)?;
         let kernel_fd = self.fd(fd)?;
         let (is_stream, written, blocks) = match self.open_of(fd)? {
-            Some(open) => (open.kind == SocketType::Stream, open.written, open.blocks),
+            Some(open) => (open.kind == Some(SocketType::Stream), open.written, open.blocks),
             None => (false, 0, false),
         };
         let to = match to {
-            None | Some(Expression::Number(0)) => None,
-            Some(Expression::Word(word)) if word == "NULL" => None,
+            None => None,
             Some(Expression::Ellipsis) if is_stream => None,
-            Some(to) => Some(self.address(to, (self.settings.remote(), self.settings.connect_port))?),
+            Some(to) => self.destination(to)?,
         };
         // Numbers of a stream begin behind the SYN.
         let begin = if is_stream { written.wrapping_add(1) } else { 0 };
@@ -71,6 +71,15 @@ impl Runner<'_> {
         Ok(Answer::Done(progress.bytes as i64))
     }
 
+    /// To whom a message goes, unless that is settled.
+    pub(super) fn destination(&self, to: &Expression) -> Result<Option<SocketAddress>, Stop> {
+        match to {
+            Expression::Number(0) => Ok(None),
+            Expression::Word(word) if word == "NULL" => Ok(None),
+            to => self.address(to, (self.settings.remote(), self.settings.connect_port)).map(Some),
+        }
+    }
+
     pub(super) fn send_message(
         &mut self,
         fd: &Expression,
@@ -79,6 +88,9 @@ impl Runner<'_> {
         progress: &mut Progress,
     ) -> Attempt {
         let (fields, parts) = message_of(message)?;
+        if matches!(field(fields, "msg_control"), Some(Expression::List(list)) if !list.is_empty()) {
+            return skipped("control messages with what is sent are not supported");
+        }
         let to = field(fields, "msg_name");
         self.send(fd, &lengths(parts)?, flags, to, progress)
     }
@@ -90,7 +102,7 @@ impl Runner<'_> {
         flags: i64,
         progress: &mut Progress,
     ) -> Attempt {
-        self.receive_with(fd, parts, flags, progress).map(|(answer, _)| answer)
+        self.receive_with(fd, parts, flags, progress).map(|(answer, ..)| answer)
     }
 
     pub(super) fn receive_message(
@@ -102,12 +114,14 @@ impl Runner<'_> {
     ) -> Attempt {
         let (fields, parts) = message_of(message)?;
         let expected = field(fields, "msg_flags").map(value).transpose()?;
-        let (answer, said) = self.receive_with(fd, &lengths(parts)?, flags, progress)?;
+        let (answer, said, control) = self.receive_with(fd, &lengths(parts)?, flags, progress)?;
+        let unlike = super::control::unlike(fields, &control)?;
         let said = i64::from(said.bits());
         match (&answer, expected) {
             (Answer::Done(_), Some(expected)) if expected != said => {
                 Ok(Answer::Other(format!("expected msg_flags {expected:#x}, got {said:#x}")))
             }
+            (Answer::Done(_), _) => Ok(unlike.map_or(answer, Answer::Other)),
             _ => Ok(answer),
         }
     }
@@ -118,7 +132,7 @@ impl Runner<'_> {
         parts: &[i64],
         flags: i64,
         progress: &mut Progress,
-    ) -> Result<(Answer, MessageFlags), Stop> {
+    ) -> Result<(Answer, MessageFlags, Vec<Control>), Stop> {
         let flags = flags_of(flags);
         let total = total_of(parts)?;
         let kernel_fd = self.fd(fd)?;
@@ -130,17 +144,17 @@ impl Runner<'_> {
             let received = match received {
                 Ok(received) => received,
                 Err(error) if error.errno == Errno::EAGAIN && blocks => {
-                    return Ok((Answer::Blocks, MessageFlags::empty()));
+                    return Ok((Answer::Blocks, MessageFlags::empty(), Vec::new()));
                 }
-                Err(error) => return Ok((Answer::Error(error.errno), MessageFlags::empty())),
+                Err(error) => return Ok((Answer::Error(error.errno), MessageFlags::empty(), Vec::new())),
             };
             let copied = &buffer[..received.length.min(buffer.len())];
             if let Some(what) = self.note_read(fd, copied, flags)? {
-                return Ok((Answer::Other(what), received.flags));
+                return Ok((Answer::Other(what), received.flags, Vec::new()));
             }
             progress.bytes += received.length;
             if !waits_for_all || received.length == 0 || progress.bytes >= total {
-                return Ok((Answer::Done(progress.bytes as i64), received.flags));
+                return Ok((Answer::Done(progress.bytes as i64), received.flags, received.control));
             }
         }
     }
@@ -169,11 +183,8 @@ impl Runner<'_> {
 }
 
 /// The fields of a `struct msghdr`, and its parts. Errors: it is none, or has what is not supported.
-fn message_of(message: &Expression) -> Result<(&[Expression], &Expression), Stop> {
+pub(super) fn message_of(message: &Expression) -> Result<(&[Expression], &Expression), Stop> {
     let Expression::Struct(fields) = message else { return skipped("a message is a structure") };
     let Some(parts) = field(fields, "msg_iov") else { return skipped("msg_iov is missing") };
-    if matches!(field(fields, "msg_control"), Some(Expression::List(list)) if !list.is_empty()) {
-        return skipped("control messages are not supported");
-    }
     Ok((fields, parts))
 }

@@ -5,6 +5,9 @@
 //! happened.
 
 mod calls;
+mod commands;
+mod control;
+mod events;
 mod messages;
 mod options;
 mod packets;
@@ -50,7 +53,10 @@ type Step<T = ()> = Result<T, Stop>;
 /// A script's descriptor.
 struct Open {
     fd: Fd,
-    kind: SocketType,
+    /// Which socket; none for a queue of events.
+    kind: Option<SocketType>,
+    /// Of a queue: which descriptors of the script it has, with their events and what is told with those.
+    watched: BTreeMap<i64, (i64, i64)>,
     /// Calls block, as far as the script can see.
     blocks: bool,
     listens: bool,
@@ -110,7 +116,6 @@ pub fn run(script: &Script, settings: &Settings) -> Report {
             }
         }
     }
-    notes.extend(script.commands.iter().filter_map(|(place, command)| note_of(place.line, command)));
     let mut runner = match Runner::new(&settings) {
         Ok(runner) => runner,
         Err(error) => {
@@ -118,6 +123,11 @@ pub fn run(script: &Script, settings: &Settings) -> Report {
             return Report { verdict, notes, dialogue: Vec::new() };
         }
     };
+    // What is behind all events puts back what a script changed: each has a kernel of its own.
+    let begin = script.events.first().map_or(u32::MAX, |event| event.place.line);
+    for (place, command) in script.commands.iter().filter(|(place, _)| place.line <= begin) {
+        runner.run_commands(place.line, command);
+    }
     let ended = script.events.iter().try_for_each(|event| runner.event(event)).and_then(|()| runner.end());
     let verdict = match ended {
         Ok(()) => Verdict::Passed,
@@ -200,8 +210,8 @@ impl<'a> Runner<'a> {
             Action::Packet(packet) => self.inject(packet),
             Action::Call(call) => self.call(call, at, base),
             Action::Command(command) => {
-                self.notes.extend(note_of(event.place.line, command));
-                Ok(())
+                self.run_commands(event.place.line, command);
+                self.settle()
             }
             Action::Code(code) => self.assert(code),
         }

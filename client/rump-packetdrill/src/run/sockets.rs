@@ -110,7 +110,7 @@ impl Runner<'_> {
         }
         let before = self.port_of(kernel_fd);
         let result = self.process.connect(kernel_fd, &address);
-        let is_datagram = self.open_of(fd)?.is_some_and(|open| open.kind == SocketType::Datagram);
+        let is_datagram = self.open_of(fd)?.is_some_and(|open| open.kind == Some(SocketType::Datagram));
         if is_datagram {
             self.note_datagrams(fd, Some(port(&address)))?;
         }
@@ -149,7 +149,7 @@ impl Runner<'_> {
     /// A socket of datagrams has a port: what comes without ports is for it.
     pub(super) fn note_datagrams(&mut self, fd: &Expression, remote: Option<u16>) -> Step {
         let (kernel_fd, script_fd) = (self.fd(fd)?, value(fd)?);
-        if self.open_of(fd)?.is_none_or(|open| open.kind != SocketType::Datagram) {
+        if self.open_of(fd)?.is_none_or(|open| open.kind != Some(SocketType::Datagram)) {
             return Ok(());
         }
         let Some(local) = self.port_of(kernel_fd).filter(|port| *port != 0) else { return Ok(()) };
@@ -247,10 +247,7 @@ impl Runner<'_> {
             Ok(count) => count,
             Err(error) => return Ok(Answer::Error(error.errno)),
         };
-        let timeout = value(timeout)?;
-        let is_over =
-            u64::try_from(timeout).is_ok_and(|timeout| self.now() >= since + Duration::from_millis(timeout));
-        if count == 0 && !is_over {
+        if count == 0 && !self.is_over(since, value(timeout)?) {
             return Ok(Answer::Blocks);
         }
         for (polled, expected) in polled.iter().zip(expected) {
@@ -264,9 +261,11 @@ impl Runner<'_> {
 }
 
 impl Open {
-    fn new(fd: Fd, kind: SocketType, blocks: bool) -> Self {
-        let is_checked = kind == SocketType::Stream;
-        Self { fd, kind, blocks, listens: false, written: 0, read: 0, is_checked }
+    pub(super) fn new(fd: Fd, kind: impl Into<Option<SocketType>>, blocks: bool) -> Self {
+        let kind = kind.into();
+        let is_checked = kind == Some(SocketType::Stream);
+        let watched = Default::default();
+        Self { fd, kind, watched, blocks, listens: false, written: 0, read: 0, is_checked }
     }
 }
 

@@ -1,13 +1,20 @@
 //! Choices of the administrator, by the names that sysctl(7) has for them.
 
 use crate::stack::{Identifiers, Settings};
+use crate::tcp::names;
 use rump_kpi::Errno;
+
+/// What the names of choices for connections begin with.
+const TCP: &str = "net.inet.tcp.";
 
 /// A choice. `None`: there is none of this name.
 pub fn find(settings: &Settings, name: &str) -> Option<i64> {
     let mut settings = *settings;
     if let Some(switch) = switch(&mut settings, name) {
         return Some((*switch).into());
+    }
+    if let Some(name) = name.strip_prefix(TCP) {
+        return names::find(&settings.tcp, name);
     }
     Some(match name {
         "net.inet.ip.ttl" | "net.inet6.ip6.hlim" => settings.hop_limit.into(),
@@ -24,6 +31,9 @@ pub fn set(settings: &mut Settings, name: &str, value: i64) -> Result<(), Errno>
     if let Some(switch) = switch(settings, name) {
         *switch = value != 0;
         return Ok(());
+    }
+    if let Some(name) = name.strip_prefix(TCP) {
+        return names::set(&mut settings.tcp, name, value);
     }
     let byte = || u8::try_from(value).map_err(|_| Errno::EINVAL);
     match name {

@@ -145,7 +145,7 @@ impl Stack {
         let Some(quoted) = QuotedV4::take(&mut packet) else { return };
         let unreachable = |errno, is_hard| Told::Unreachable { errno, is_hard };
         let what = match message {
-            Message::Unreachable(Unreachable::Port | Unreachable::Protocol) => {
+            Message::Unreachable(Unreachable::Port | Unreachable::Protocol | Unreachable::Forbidden) => {
                 unreachable(Errno::ECONNREFUSED, true)
             }
             Message::Unreachable(Unreachable::TooLong { mtu }) => {

@@ -64,7 +64,9 @@ impl Stack {
     fn told_of_v6(&mut self, now: Instant, id: InterfaceId, message: Message, mut packet: Packet) {
         let what = match message {
             Message::Unreachable(why) => match why {
-                Unreachable::Port => Told::Unreachable { errno: Errno::ECONNREFUSED, is_hard: true },
+                Unreachable::Port | Unreachable::Forbidden => {
+                    Told::Unreachable { errno: Errno::ECONNREFUSED, is_hard: true }
+                }
                 Unreachable::NoRoute => Told::Unreachable { errno: Errno::ENETUNREACH, is_hard: false },
                 _ => Told::Unreachable { errno: Errno::EHOSTUNREACH, is_hard: false },
             },

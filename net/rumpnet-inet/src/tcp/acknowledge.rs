@@ -85,7 +85,7 @@ impl Pcb {
         if let Some(sent) = self.send.syn_sent.take().filter(|_| is_syn) {
             took = Some(now.saturating_sub(sent));
         }
-        self.note_big_probe(acknowledged);
+        self.note_big_probe(now, self.send.place);
         took
     }
 

@@ -2,7 +2,7 @@
 
 use super::input::Effect;
 use super::output::{Cut, Sending};
-use super::pcb::{FIN_WAIT_2, LEAST_SEGMENT, Listener, Pcb, State};
+use super::pcb::{LEAST_SEGMENT, Listener, Pcb, State};
 use super::seq::SeqNumber;
 use super::table::TcpId;
 use crate::address::{self, Version};
@@ -14,7 +14,7 @@ use crate::wire::ipv6;
 use crate::wire::tcp::{self, Flags, Segment};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use rump_kpi::device::Offloads;
 use rump_kpi::packet::{Packet, Segmentation, Segments};
 use rump_kpi::{Errno, Shutdown};
@@ -24,8 +24,7 @@ impl Stack {
     pub fn tcp_socket(&mut self, version: Version) -> TcpId {
         let mut pcb = Pcb::new(version);
         let settings = &self.settings.tcp;
-        (pcb.limits, pcb.choices.congestion, pcb.ecn.wanted) =
-            (settings.limits, settings.congestion, settings.ecn);
+        (pcb.limits, pcb.choices, pcb.ecn.wanted) = (settings.limits, settings.choices, settings.ecn);
         self.tcp.add(pcb)
     }
 
@@ -96,9 +95,10 @@ impl Stack {
         }
         self.tcp.connect(id, local, remote)?;
         let initial = self.tcp.initial_number(now, local, remote);
+        let link = self.link_mtu(&path);
         let pcb = self.tcp.find_mut(id)?;
         pcb.state = State::SynSent;
-        pcb.begin(initial, path.mtu);
+        pcb.begin(initial, path.mtu, link);
         self.run(now, id, |_| (None, Effect::default()));
         Err(Errno::EINPROGRESS)
     }
@@ -251,7 +251,7 @@ impl Stack {
                 pcb.is_ending = true;
                 pcb.is_deaf = true;
                 if pcb.state == State::FinWait2 {
-                    pcb.timers.forget = Some(now + FIN_WAIT_2);
+                    pcb.timers.forget = Some(now + pcb.choices.fin_wait);
                 }
                 self.run(now, id, |_| (None, Effect::default()));
             }
@@ -270,6 +270,27 @@ impl Stack {
         self.tcp.remove(id);
     }
 
+    /// Says that a connection is gone to somebody who sent what nobody will read.
+    fn reset(&mut self, now: Instant, id: TcpId, sequence: SeqNumber) {
+        let Ok(pcb) = self.tcp.find_mut(id) else { return };
+        let reset = pcb.sending(now, sequence, Flags::RST, Vec::new());
+        if let Some((path, options)) = self.way(id) {
+            self.send_segment(now, &path, &options, reset);
+        }
+    }
+
+    /// The other side answers, so the neighbour on the way to it forwards (RFC 4861, section 7.3.1).
+    fn confirm_next(&mut self, now: Instant, id: TcpId) {
+        let Some((path, _)) = self.way(id).filter(|(path, _)| !path.comes_back) else { return };
+        let Some(interface) = self.interfaces.get_mut(&path.interface) else { return };
+        match path.next_hop {
+            IpAddr::V4(next) => interface.neighbours_mut().into_iter().for_each(|all| all.confirm(now, next)),
+            IpAddr::V6(next) => {
+                interface.neighbours_v6_mut().into_iter().for_each(|all| all.confirm(now, next))
+            }
+        }
+    }
+
     /// Does something with a connection, and sends and tells what comes of it.
     pub(super) fn run(
         &mut self,
@@ -280,7 +301,13 @@ impl Stack {
         let Ok(pcb) = self.tcp.find_mut(id) else { return };
         let was_waiting = pcb.state == State::TimeWait;
         let (sending, effect) = act(pcb);
+        if effect.confirms {
+            self.confirm_next(now, id);
+        }
         if effect.is_gone {
+            if let Some(sequence) = effect.resets {
+                self.reset(now, id, sequence);
+            }
             return self.gone(id);
         }
         if effect.is_made {
@@ -324,6 +351,11 @@ impl Stack {
         let options = pcb.path_options(pcb.remote);
         let path = self.path(pcb.remote.ip(), &options).ok()?;
         Some((path, options))
+    }
+
+    /// Most bytes of a packet on the link that a way begins with.
+    pub(super) fn link_mtu(&self, path: &Path) -> u32 {
+        self.interfaces.get(&path.interface).map_or(path.mtu, |interface| interface.mtu)
     }
 
     /// Whether a way takes segments that are to be cut.
@@ -397,17 +429,20 @@ impl Stack {
 }
 
 impl Pcb {
-    /// Numbers begin; segments fit into packets of `mtu` bytes.
-    pub(super) fn begin(&mut self, initial: SeqNumber, mtu: u32) {
+    /// Numbers begin; segments fit into packets of `mtu` bytes. What may come does not depend on the way that packets take
+    /// from here (RFC 9293, section 3.7.1): only on what the link takes.
+    pub(super) fn begin(&mut self, initial: SeqNumber, mtu: u32, link: u32) {
         let send = &mut self.send;
         (send.initial, send.unacknowledged, send.next, send.highest) = (initial, initial, initial, initial);
         let segment = self.longest_segment(self.remote, mtu);
-        (self.send.segment, self.receive.segment, self.receive.offered_segment) = (segment, segment, segment);
+        let offered = self.longest_segment(self.remote, link);
+        (self.send.segment, self.receive.segment, self.receive.offered_segment) = (segment, offered, offered);
         self.receive.scale = super::header::scale_for(self.largest_receive_buffer());
         if self.state == State::SynSent {
-            self.sack = true;
-            self.timestamps.on = true;
-        } else {
+            self.sack = self.choices.sack;
+            self.timestamps.on = self.choices.timestamps;
+        }
+        if self.state != State::SynSent || !self.choices.window_scale {
             self.receive.scale = 0;
         }
     }

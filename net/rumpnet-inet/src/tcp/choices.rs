@@ -1,6 +1,7 @@
 //! What a program chose for a connection (setsockopt(2), tcp(4)).
 
-use super::congestion::Kind;
+use super::congestion::{Kind, first_window};
+use crate::wire::tcp::Options;
 use core::time::Duration;
 
 /// Bytes that a program may have written and the other side not acknowledged, at first.
@@ -34,7 +35,7 @@ impl Default for KeepAlive {
 }
 
 /// See the module.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choices {
     /// `SO_REUSEADDR`.
     pub reuse_address: bool,
@@ -72,12 +73,46 @@ pub struct Choices {
     pub traffic_class: u8,
     /// `TCP_CONGCTL`.
     pub congestion: Kind,
+    /// Windows are shifted (RFC 7323, section 2).
+    pub window_scale: bool,
+    /// Segments have timestamps (RFC 7323, section 3).
+    pub timestamps: bool,
+    /// What lies behind gaps is told (RFC 2018).
+    pub sack: bool,
+    /// The tail is probed for losses (RFC 8985, section 7).
+    pub probes_tail: bool,
+    /// Segments that are sent at first; zero: as many as RFC 6928 allows.
+    pub first_segments: u32,
+    /// How long an acknowledgement may be held back (RFC 9293, section 3.8.6.3, allows half a second).
+    pub delayed_ack: Duration,
+    /// How long a closed connection waits for the other side to close, too.
+    pub fin_wait: Duration,
+    /// Twice the longest life of a segment, shorter than the RFC's four minutes as everybody has it.
+    pub time_wait: Duration,
 }
 
 impl Choices {
     /// Closing resets.
     pub fn resets(&self) -> bool {
         self.linger == Some(Duration::ZERO)
+    }
+
+    /// What of the other side's offer is taken.
+    pub fn agreed(&self, offer: &Options) -> Options {
+        Options {
+            window_scale: offer.window_scale.filter(|_| self.window_scale),
+            sack_permitted: offer.sack_permitted && self.sack,
+            timestamps: offer.timestamps.filter(|_| self.timestamps),
+            ..offer.clone()
+        }
+    }
+
+    /// Bytes that may be on their way at first, in segments of so many.
+    pub fn first_window(&self, segment: u32) -> u32 {
+        match self.first_segments {
+            0 => first_window(segment),
+            segments => segments.saturating_mul(segment),
+        }
     }
 }
 
@@ -102,6 +137,14 @@ impl Default for Choices {
             hop_limit: None,
             traffic_class: 0,
             congestion: Kind::default(),
+            window_scale: true,
+            timestamps: true,
+            sack: true,
+            probes_tail: true,
+            first_segments: 0,
+            delayed_ack: Duration::from_millis(40),
+            fin_wait: Duration::from_secs(60),
+            time_wait: Duration::from_secs(60),
         }
     }
 }

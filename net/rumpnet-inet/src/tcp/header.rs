@@ -2,7 +2,7 @@
 
 use super::ecn::Mark;
 use super::output::Sending;
-use super::pcb::{DELAYED_ACK, Pcb, State};
+use super::pcb::{DEFAULT_SEGMENT, Pcb, State};
 use super::seq::SeqNumber;
 use crate::time::Instant;
 use crate::wire::tcp::{Flags, Options, Segment};
@@ -50,10 +50,12 @@ impl Pcb {
         let own_segment = self.receive.offered_segment;
         sending.segment.options = Options {
             maximum_segment_size: Some(own_segment.min(u16::MAX.into()) as u16),
-            window_scale: offers(self.receive.scale > 0).then(|| scale_for(self.largest_receive_buffer())),
-            sack_permitted: offers(self.sack),
+            window_scale: (self.choices.window_scale && offers(self.receive.scale > 0))
+                .then(|| scale_for(self.largest_receive_buffer())),
+            sack_permitted: self.choices.sack && offers(self.sack),
             sack: Vec::new(),
-            timestamps: offers(self.timestamps.on).then(|| (clock(now), self.timestamps.recent)),
+            timestamps: (self.choices.timestamps && offers(self.timestamps.on))
+                .then(|| (clock(now), self.timestamps.recent)),
         };
         // The window of a SYN is not scaled.
         sending.segment.window = self.receive_window().min(u16::MAX.into()) as u16;
@@ -145,10 +147,12 @@ impl Pcb {
     /// Something came that may be acknowledged a little later, with others (RFC 9293, section 3.8.6.3).
     pub fn delay_acknowledgement(&mut self, now: Instant, bytes: u32) {
         self.receive.unacknowledged = self.receive.unacknowledged.saturating_add(bytes);
-        if self.receive.unacknowledged >= 2 * self.receive.segment {
+        // A full segment is as long as the way takes, which may be less than was offered.
+        self.receive.longest = self.receive.longest.max(bytes).max(DEFAULT_SEGMENT).min(self.receive.segment);
+        if self.receive.unacknowledged >= 2 * self.receive.longest || self.choices.delayed_ack.is_zero() {
             self.must_acknowledge = true;
         } else if self.timers.acknowledge.is_none() {
-            self.timers.acknowledge = Some(now + DELAYED_ACK);
+            self.timers.acknowledge = Some(now + self.choices.delayed_ack);
         }
     }
 }

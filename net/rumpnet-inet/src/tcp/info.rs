@@ -1,6 +1,6 @@
 //! What can be told of a connection (`TCP_INFO`), and what is counted for it.
 
-use super::pcb::{DELAYED_ACK, Pcb, State};
+use super::pcb::{Pcb, State};
 use super::recovery::{DUPLICATES, Phase};
 use crate::time::Instant;
 use core::time::Duration;
@@ -113,9 +113,9 @@ impl Pcb {
             snd_wscale: self.send.scale,
             rcv_wscale: self.receive.scale,
             rto: micros(rtt.timeout()),
-            ato: micros(DELAYED_ACK),
+            ato: micros(self.choices.delayed_ack),
             snd_mss: segment,
-            rcv_mss: self.receive.segment,
+            rcv_mss: if self.receive.longest > 0 { self.receive.longest } else { self.receive.segment },
             unacked: segments(self.flight()),
             sacked: segments(self.scoreboard.held_bytes()),
             lost: segments(self.scoreboard.lost_bytes()),

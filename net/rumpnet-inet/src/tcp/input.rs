@@ -2,7 +2,7 @@
 
 use super::congestion::Congestion;
 use super::ecn::Mark;
-use super::pcb::{FIN_WAIT_2, LEAST_SEGMENT, Pcb, State, TIME_WAIT};
+use super::pcb::{LEAST_SEGMENT, Pcb, State};
 use super::seq::SeqNumber;
 use super::timers::Timers;
 use crate::time::Instant;
@@ -13,6 +13,9 @@ use rump_kpi::packet::Packet;
 
 /// A timestamp older than this says nothing (RFC 7323, section 5.5).
 const OLD_TIMESTAMP: Duration = Duration::from_secs(24 * 24 * 3600);
+
+/// How often it is said that who is next on the way answers.
+const CONFIRMATION: Duration = Duration::from_secs(1);
 
 /// A segment that came.
 pub struct Arriving {
@@ -33,12 +36,16 @@ pub struct Effect {
     pub is_made: bool,
     /// The connection is gone.
     pub is_gone: bool,
+    /// The other side is told so, by a reset of this number.
+    pub resets: Option<SeqNumber>,
+    /// The other side answers: so does who is next on the way to it.
+    pub confirms: bool,
 }
 
 impl Effect {
     /// The connection is gone.
     pub(super) fn gone() -> Self {
-        Self { wakes: true, is_made: false, is_gone: true }
+        Self { wakes: true, is_gone: true, ..Self::default() }
     }
 }
 
@@ -68,7 +75,7 @@ impl Pcb {
             // First: check the sequence number.
             self.note_unacceptable(now, segment, bytes);
             if self.state == State::TimeWait && segment.flags.contains(Flags::FIN) {
-                self.timers.forget = Some(now + TIME_WAIT);
+                self.timers.forget = Some(now + self.choices.time_wait);
             }
             return Effect::default();
         }
@@ -91,7 +98,7 @@ impl Pcb {
                 return Effect::default();
             }
             self.enter_established(now, segment);
-            effect = Effect { wakes: true, is_made: true, is_gone: false };
+            effect = Effect { wakes: true, is_made: true, ..Effect::default() };
         }
         // What acknowledges more than was sent, or what is long gone, may be blind (RFC 5961, section 5).
         let oldest = SeqNumber(self.send.unacknowledged.0.wrapping_sub(self.send.largest_window.max(65_535)));
@@ -99,15 +106,44 @@ impl Pcb {
             self.challenge(now);
             return effect;
         }
+        if self.would_lose(segment.sequence + bytes) {
+            return Effect { resets: Some(segment.acknowledgment), ..Effect::gone() };
+        }
         self.ecn.received(arriving.mark, segment.flags);
-        effect.wakes |= self.input_acknowledgment(now, &arriving, length);
+        if self.input_acknowledgment(now, &arriving, length) {
+            effect.wakes = true;
+            effect.confirms = self.confirms(now);
+        }
         if self.has_ended(now) {
             return Effect::gone();
         }
         effect.wakes |= self.input_urgent(&arriving.segment);
-        effect.wakes |= self.input_text(now, arriving);
+        // Who gave way may be able to send very little, and should not wait for an acknowledgement that is held back.
+        let gave_way = self.ecn.on && bytes > 0 && arriving.segment.flags.contains(Flags::CWR);
+        if self.input_text(now, arriving) {
+            effect.wakes = true;
+            effect.confirms = effect.confirms || self.confirms(now);
+        }
+        self.must_acknowledge |= gave_way;
         effect.wakes |= self.input_fin(now);
         effect
+    }
+
+    /// Whether bytes up to a number are new, and nobody will ever read them: the program closed the connection (RFC 1122,
+    /// section 4.2.2.13).
+    fn would_lose(&self, end: SeqNumber) -> bool {
+        let is_closed = !self.is_held && self.parent.is_none();
+        is_closed && self.state.may_receive() && end.is_after(self.receive.next)
+    }
+
+    /// Whether it is time to say that whoever is next on the way answers: seldom is enough for that (RFC 4861, section
+    /// 7.3.1).
+    fn confirms(&mut self, now: Instant) -> bool {
+        let is_due = self.confirmed.is_none_or(|at| now.saturating_sub(at) >= CONFIRMATION);
+        if is_due {
+            self.confirmed = Some(now);
+        }
+        is_due
     }
 
     /// A segment is old, or lies outside the window.
@@ -170,12 +206,12 @@ impl Pcb {
         let segment = Segment { sequence: segment.sequence + 1, ..segment };
         self.input_text(now, Arriving { segment, content, mark });
         self.input_fin(now);
-        Effect { wakes: true, is_made: true, is_gone: false }
+        Effect { wakes: true, is_made: true, confirms: self.confirms(now), ..Effect::default() }
     }
 
     /// What the other side's SYN says.
     pub fn take_syn(&mut self, now: Instant, segment: &Segment) {
-        let options = &segment.options;
+        let options = &self.choices.agreed(&segment.options);
         self.receive.initial = segment.sequence;
         self.receive.next = segment.sequence + 1;
         self.receive.advertised = self.receive.next;
@@ -193,7 +229,8 @@ impl Pcb {
             Some((value, _)) => super::pcb::Timestamps { on: true, recent: value, recent_at: now },
             None => super::pcb::Timestamps::default(),
         };
-        self.congestion = Congestion::new(self.choices.congestion, self.segment_bytes());
+        self.congestion =
+            Congestion::new(self.choices.congestion, self.choices.first_window(self.segment_bytes()));
         // The window of a SYN is not scaled.
         self.send.window = segment.window.into();
         self.send.largest_window = self.send.window;
@@ -277,7 +314,7 @@ impl Pcb {
             State::FinWait1 => {
                 self.state = State::FinWait2;
                 if !self.is_held {
-                    self.timers.forget = Some(now + FIN_WAIT_2);
+                    self.timers.forget = Some(now + self.choices.fin_wait);
                 }
             }
             State::Closing => self.enter_time_wait(now),
@@ -289,7 +326,7 @@ impl Pcb {
 
     fn enter_time_wait(&mut self, now: Instant) {
         self.state = State::TimeWait;
-        self.timers = Timers { forget: Some(now + TIME_WAIT), ..Default::default() };
+        self.timers = Timers { forget: Some(now + self.choices.time_wait), ..Default::default() };
     }
 
     /// Seventh: process the segment text. Answers whether there is more to read.

@@ -94,7 +94,7 @@ impl Stack {
     fn begin_child(&mut self, id: TcpId, (local, remote): Ends) -> Option<TcpId> {
         let listening = self.tcp.find(id).ok()?;
         let mut pcb = Pcb::new(listening.version);
-        pcb.choices = listening.choices.clone();
+        pcb.choices = listening.choices;
         pcb.limits = listening.limits;
         pcb.ecn.wanted = self.settings.tcp.ecn;
         (pcb.state, pcb.parent, pcb.is_held) = (State::SynReceived, Some(id), false);
@@ -108,9 +108,11 @@ impl Stack {
 
     /// Answers whether there is a way to the other side; without, the connection is gone.
     fn number_child(&mut self, child: TcpId, (local, remote): Ends, initial: SeqNumber) -> bool {
-        match (self.path(remote.ip(), &options_to(local, remote)), self.tcp.find_mut(child)) {
-            (Ok(path), Ok(pcb)) => {
-                pcb.begin(initial, path.mtu);
+        let path = self.path(remote.ip(), &options_to(local, remote));
+        let mtu = path.map(|path| (path.mtu, self.link_mtu(&path)));
+        match (mtu, self.tcp.find_mut(child)) {
+            (Ok((mtu, link)), Ok(pcb)) => {
+                pcb.begin(initial, mtu, link);
                 true
             }
             _ => {
@@ -124,13 +126,13 @@ impl Stack {
     fn give_cookie(&mut self, now: Instant, id: TcpId, (local, remote): Ends, segment: &Segment, ecn: Use) {
         let path_options = options_to(local, remote);
         let (Ok(path), Ok(pcb)) = (self.path(remote.ip(), &path_options), self.tcp.find(id)) else { return };
-        let offered = &segment.options;
+        let offered = &pcb.choices.agreed(&segment.options);
         let beginning = Beginning { local, remote, initial: segment.sequence };
         let size = offered.maximum_segment_size.unwrap_or(DEFAULT_SEGMENT as u16);
         let has_ecn = ecn != Use::Off
             && offered.timestamps.is_some()
             && segment.flags.contains(Flags::ECE | Flags::CWR);
-        let own = pcb.longest_segment(remote, path.mtu).min(u16::MAX.into()) as u16;
+        let own = pcb.longest_segment(remote, self.link_mtu(&path)).min(u16::MAX.into()) as u16;
         let has_clock = offered.timestamps.is_some();
         let answer = Segment {
             source: local.port(),

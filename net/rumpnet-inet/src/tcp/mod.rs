@@ -18,6 +18,7 @@ mod header;
 mod info;
 mod input;
 mod listen;
+pub(crate) mod names;
 mod output;
 mod pcb;
 mod rack;

@@ -91,7 +91,7 @@ impl Pcb {
         let content = self.outgoing.slice((first - self.first_byte()) as usize, length as usize);
         self.counts.note_again(length, self.segment_bytes());
         self.recovery.note_sent(behind - first);
-        self.note_lost_probe(now);
+        self.note_probe_again(now, (begin, end));
         if self.timers.retransmit.is_none() || first == self.send.unacknowledged {
             self.arm_retransmit(now);
         }
@@ -112,10 +112,10 @@ impl Pcb {
         if allowed < offered.min(waiting) && allowed < segment {
             self.send.filled = self.place_of_number(next);
         }
-        let trying = self.bytes_to_try(now, waiting).filter(|bytes| *bytes <= offered.min(allowed));
+        let trying = self.segment_to_try(now, waiting, offered.min(allowed));
         let is_cut = cut == Cut::Later && !self.ecn.must_answer && self.send.urgent.is_none();
         let most = match trying {
-            Some(bytes) => bytes,
+            Some((_, bytes)) => bytes,
             None if is_cut => (MOST_UNCUT / segment).max(1) * segment,
             None => segment,
         };
@@ -136,8 +136,8 @@ impl Pcb {
         }
         let content = self.outgoing.slice((next - self.first_byte()) as usize, length as usize);
         let mut sending = self.sending(now, next, flags, content);
-        if trying.is_some() {
-            self.note_trying(next + length);
+        if let Some((tried, _)) = trying {
+            self.note_trying(tried, (self.place_of_number(next), self.place_of_number(next + length)));
         } else {
             sending.cut = (length > segment).then_some(segment as u16);
         }
@@ -167,7 +167,8 @@ impl Pcb {
         let is_new = self.counts.bytes_sent > 0 && self.rested != self.counts.sent_at;
         if is_new && self.flight() == 0 && rest > self.rtt.timeout() {
             self.rested = self.counts.sent_at;
-            self.congestion.rested(rest, self.segment_bytes());
+            let first = self.choices.first_window(self.segment_bytes());
+            self.congestion.rested(rest, first);
         }
     }
 

@@ -30,12 +30,6 @@ use rump_kpi::{Errno, PollEvents, WaitQueue};
 pub const DEFAULT_SEGMENT: u32 = 536;
 /// Shorter segments are not believed in.
 pub const LEAST_SEGMENT: u32 = 64;
-/// How long an acknowledgement may be held back (RFC 9293, section 3.8.6.3, allows half a second).
-pub const DELAYED_ACK: Duration = Duration::from_millis(40);
-/// Twice the longest life of a segment, shorter than the RFC's four minutes as everybody has it.
-pub const TIME_WAIT: Duration = Duration::from_secs(60);
-/// How long a closed connection waits for the other side to close, too.
-pub const FIN_WAIT_2: Duration = Duration::from_secs(60);
 /// Challenges to segments that may be blind, in a time (RFC 5961, section 7).
 const CHALLENGES: (u8, Duration) = (10, Duration::from_secs(5));
 
@@ -126,6 +120,8 @@ pub struct Receive {
     pub segment: u32,
     /// Where the other side's FIN is, in the count of the buffer.
     pub end: Option<u64>,
+    /// The longest content of a segment that came, as far as it may be of that length: a way may take no longer ones.
+    pub longest: u32,
     /// Bytes that came since the last acknowledgement.
     pub unacknowledged: u32,
     /// What came a second time, to be told (RFC 2883).
@@ -228,6 +224,8 @@ pub struct Pcb {
     pub is_deaf: bool,
     /// When the last segment came.
     pub heard: Instant,
+    /// When it was said last that who is next on the way answers.
+    pub confirmed: Option<Instant>,
     /// What is counted for it.
     pub counts: Counts,
     /// When the table of all looks at its timers.
@@ -255,7 +253,7 @@ impl Pcb {
             timestamps: Timestamps::default(),
             sack: false,
             rtt: Rtt::default(),
-            congestion: Congestion::new(Default::default(), DEFAULT_SEGMENT),
+            congestion: Congestion::new(Default::default(), super::congestion::first_window(DEFAULT_SEGMENT)),
             scoreboard: Scoreboard::default(),
             rack: Rack::default(),
             ecn: Ecn::default(),
@@ -277,6 +275,7 @@ impl Pcb {
             is_held: true,
             is_deaf: false,
             heard: Instant::ZERO,
+            confirmed: None,
             counts: Counts::default(),
             waiters: Arc::default(),
         }

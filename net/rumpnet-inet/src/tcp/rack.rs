@@ -160,7 +160,7 @@ impl Pcb {
     pub fn disorder_ended(&mut self, now: Instant) {
         let lost = self.scoreboard.lost_bytes();
         self.detect(now);
-        let is_worse = self.scoreboard.lost_bytes() > lost;
+        let is_worse = self.scoreboard.lost_bytes() > lost && !self.is_probe_lost(now, lost);
         if is_worse && matches!(self.recovery.phase, Phase::Open | Phase::Crowded) {
             self.begin_recovery();
             // Something is sent at once.
@@ -195,7 +195,12 @@ impl Pcb {
         self.timers.probe = None;
         let is_calm = self.recovery.phase == Phase::Open && self.rack.probe.is_none();
         let is_complete = self.scoreboard.held_bytes() == 0 && self.scoreboard.lost_bytes() == 0;
-        if !self.sack || !is_calm || !is_complete || self.scoreboard.flight() == 0 {
+        if !self.sack
+            || !self.choices.probes_tail
+            || !is_calm
+            || !is_complete
+            || self.scoreboard.flight() == 0
+        {
             return;
         }
         let Some(smoothed) = self.rtt.smoothed() else { return };

@@ -126,7 +126,7 @@ impl Pcb {
         }
         let lost = self.scoreboard.lost_bytes();
         self.look_for_losses(now, news);
-        let is_worse = self.scoreboard.lost_bytes() > lost;
+        let is_worse = self.scoreboard.lost_bytes() > lost && !self.is_probe_lost(now, lost);
         if is_worse && matches!(self.recovery.phase, Phase::Open | Phase::Crowded) {
             self.begin_recovery();
         } else if news.crowded && self.recovery.phase == Phase::Open {
@@ -152,7 +152,9 @@ impl Pcb {
         if self.sack {
             return self.detect(now);
         }
-        let segment = self.segment_bytes();
+        // A longer segment that was sent to try is lost as a whole.
+        let probe = self.black_hole.probe().filter(|(begin, _)| *begin == self.send.place);
+        let segment = probe.map_or(self.segment_bytes(), |(begin, end)| (end - begin) as u32);
         let is_third = news.is_duplicate && self.recovery.duplicates == DUPLICATES;
         match self.recovery.phase {
             Phase::Open | Phase::Crowded if is_third => self.scoreboard.lose_first(segment),

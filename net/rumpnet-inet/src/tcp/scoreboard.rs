@@ -288,6 +288,17 @@ impl Scoreboard {
         }
     }
 
+    /// Whether something is lost, all of it between two places and sent but once.
+    pub fn is_lost_only_in(&self, begin: u64, end: u64) -> bool {
+        let is_lost = |record: &&Record| record.fate == Fate::Lost && !record.again;
+        let inside = self.records.range(begin..end);
+        let bytes: u64 = inside
+            .filter(|(_, record)| is_lost(record) && record.end <= end)
+            .map(|(from, record)| record.end - from)
+            .sum();
+        bytes > 0 && bytes == u64::from(self.lost_bytes)
+    }
+
     /// Nothing is lost after all.
     pub fn find_lost(&mut self) {
         for begin in core::mem::take(&mut self.lost) {

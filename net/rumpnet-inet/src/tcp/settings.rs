@@ -1,7 +1,7 @@
 //! What an administrator may choose for all connections (sysctl(7), `net.inet.tcp`).
 
 use super::autotune::Limits;
-use super::congestion::Kind;
+use super::choices::Choices;
 use super::ecn::Use;
 
 /// See the module.
@@ -9,8 +9,8 @@ use super::ecn::Use;
 pub struct Settings {
     /// When explicit congestion notification is used.
     pub ecn: Use,
-    /// How new connections find out what the network takes.
-    pub congestion: Kind,
+    /// What new sockets begin with.
+    pub choices: Choices,
     /// How far buffers grow.
     pub limits: Limits,
     /// Who floods a listener with beginnings is answered without memory.
@@ -23,7 +23,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             ecn: Use::default(),
-            congestion: Kind::default(),
+            choices: Choices::default(),
             limits: Limits::default(),
             cookies: true,
             most_waiting: 32_768,

@@ -188,7 +188,7 @@ fn marks_of_routers_slow_the_sender_without_a_loss() {
 fn both_algorithms_fill_a_long_way_with_few_losses() {
     for kind in [CongestionKind::NewReno, CongestionKind::Cubic] {
         let mut lan = slow(Duration::from_millis(25));
-        lan.stack(0).settings.tcp.congestion = kind;
+        lan.stack(0).settings.tcp.choices.congestion = kind;
         let ends = connect(&mut lan, 80);
         lose(&mut lan, |turn| turn % 2000 == 1999);
         let took = send(&mut lan, 20_000_000, ends);
@@ -196,4 +196,31 @@ fn both_algorithms_fill_a_long_way_with_few_losses() {
         assert!(took < Duration::from_secs(12), "{kind:?}: {took:?}, window {}", told.snd_cwnd());
         assert!(told.total_retrans < 20, "{kind:?}: {told:?}");
     }
+}
+
+#[test]
+fn who_gets_on_asks_no_neighbour_whether_it_is_there() {
+    let mut lan = slow(DELAY);
+    let (client, server) = connect(&mut lan, 80);
+    let asked = Rc::new(Cell::new(0_u32));
+    let counted = asked.clone();
+    lan.filter = Some(Box::new(move |_, frame| {
+        if frame[12..14] == [8, 6] {
+            counted.set(counted.get() + 1);
+        }
+        true
+    }));
+    for turn in 0..240 {
+        lan.call(0, |stack, now| stack.tcp_send(now, client, &[b"x"]).unwrap());
+        lan.run(Duration::from_secs(1));
+        lan.call(1, |stack, now| stack.tcp_receive(now, server, &mut [&mut [0]], false).unwrap());
+        if turn >= 120 {
+            // Who only gets something knows as well that what it answers arrives.
+            continue;
+        }
+        lan.call(1, |stack, now| stack.tcp_send(now, server, &[b"y"]).unwrap());
+        lan.run(Duration::from_secs(1));
+        lan.call(0, |stack, now| stack.tcp_receive(now, client, &mut [&mut [0]], false).unwrap());
+    }
+    assert_eq!(asked.get(), 0);
 }

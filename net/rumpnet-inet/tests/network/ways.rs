@@ -18,7 +18,7 @@ fn buffers_grow_to_fill_a_long_way() {
     // Half a megabyte in a tenth of a second would take eight seconds.
     assert!(took < Duration::from_secs(5), "{took:?}");
     let held = |host: usize, socket, lan: &mut super::lan::Lan| {
-        let choices = lan.stack(host).tcp.find(socket).unwrap().choices.clone();
+        let choices = lan.stack(host).tcp.find(socket).unwrap().choices;
         (choices.send_bytes, choices.receive_bytes)
     };
     assert!(held(0, ends.0, &mut lan).0 > 2 << 20 && held(1, ends.1, &mut lan).1 > 2 << 20);

@@ -101,19 +101,14 @@ pub struct Congestion {
 }
 
 /// The window at the beginning (RFC 6928).
-fn initial(segment: u32) -> u32 {
+pub fn first_window(segment: u32) -> u32 {
     (10 * segment).min((2 * segment).max(14_600))
 }
 
 impl Congestion {
-    /// Before anything was sent.
-    pub fn new(kind: Kind, segment: u32) -> Self {
-        Self {
-            window: initial(segment),
-            threshold: u32::MAX,
-            avoidance: kind.begin(),
-            hystart: HyStart::default(),
-        }
+    /// Before anything was sent; the window is that of the beginning.
+    pub fn new(kind: Kind, window: u32) -> Self {
+        Self { window, threshold: u32::MAX, avoidance: kind.begin(), hystart: HyStart::default() }
     }
 
     /// Begins another algorithm with what is known.
@@ -165,8 +160,8 @@ impl Congestion {
     }
 
     /// Nothing was sent for longer than an answer is waited for (RFC 5681, section 4.1).
-    pub fn rested(&mut self, rest: Duration, segment: u32) {
-        self.window = self.window.min(initial(segment));
+    pub fn rested(&mut self, rest: Duration, first_window: u32) {
+        self.window = self.window.min(first_window);
         self.avoidance.algorithm().rested(rest);
     }
 }
@@ -183,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_window_of_newreno_doubles_then_grows_by_a_segment_and_halves() {
-        let mut congestion = Congestion::new(Kind::NewReno, 1000);
+        let mut congestion = Congestion::new(Kind::NewReno, first_window(1000));
         assert_eq!(congestion.window(), 10_000);
         (0..10).for_each(|_| congestion.grow(&growth(0, 1000)));
         assert_eq!(congestion.window(), 20_000);
@@ -192,13 +187,13 @@ mod tests {
         assert_eq!(congestion.window(), 10_000);
         (0..10).for_each(|_| congestion.grow(&growth(0, 1000)));
         assert_eq!(congestion.window(), 11_000);
-        congestion.rested(Duration::from_secs(1), 1000);
+        congestion.rested(Duration::from_secs(1), first_window(1000));
         assert_eq!(congestion.window(), 10_000);
     }
 
     #[test]
     fn cubic_comes_back_to_where_it_lost_and_stays_there_for_a_while() {
-        let mut congestion = Congestion::new(Kind::Cubic, 1000);
+        let mut congestion = Congestion::new(Kind::Cubic, first_window(1000));
         congestion.set_window(100_000);
         congestion.reduce(100_000, 1000);
         congestion.set_window(congestion.threshold());
@@ -221,7 +216,7 @@ mod tests {
 
     #[test]
     fn cubic_is_no_slower_than_newreno_on_a_short_way() {
-        let mut congestion = Congestion::new(Kind::Cubic, 1000);
+        let mut congestion = Congestion::new(Kind::Cubic, first_window(1000));
         congestion.set_window(10_000);
         congestion.reduce(10_000, 1000);
         congestion.set_window(congestion.threshold());
@@ -237,7 +232,7 @@ mod tests {
 
     #[test]
     fn slow_start_ends_when_answers_begin_to_take_longer() {
-        let mut congestion = Congestion::new(Kind::Cubic, 1000);
+        let mut congestion = Congestion::new(Kind::Cubic, first_window(1000));
         let (mut place, mut rounds) = (0, 0);
         while congestion.is_slow_start() && rounds < 30 {
             let end = place + u64::from(congestion.window());
