@@ -111,8 +111,7 @@ impl System for Host {
     ) -> Answer<usize> {
         let slices: Vec<[IoSlice<'_>; 1]> = messages.iter().map(|(bytes, _)| [IoSlice::new(bytes)]).collect();
         let addresses: Vec<Option<SockaddrIn>> = messages.iter().map(|(_, to)| (*to).map(at)).collect();
-        let control: Vec<ControlMessage<'_>> =
-            segment.iter().map(ControlMessage::UdpGsoSegments).collect();
+        let control: Vec<ControlMessage<'_>> = segment.iter().map(ControlMessage::UdpGsoSegments).collect();
         let space = segment.map(|_| nix::cmsg_space!(u16));
         let mut headers = MultiHeaders::preallocate(messages.len(), space);
         let sent = socket::sendmmsg(self.raw(fd), &mut headers, &slices, addresses, control, flags(how));

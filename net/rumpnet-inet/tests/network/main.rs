@@ -86,6 +86,18 @@ fn a_datagram_of_any_length_arrives_and_is_answered() {
 }
 
 #[test]
+fn the_first_datagram_to_a_neighbour_may_be_the_longest() {
+    let mut lan = pair(Impairment::default());
+    let server = lan.stack(1).udp_socket(Version::V4);
+    lan.stack(1).bind(server, at(TWO, 7)).unwrap();
+    let client = lan.stack(0).udp_socket(Version::V4);
+    lan.call(0, |stack, now| stack.send_datagram(now, client, Some(at(TWO, 7)), packet(65_507))).unwrap();
+    lan.settle();
+    let received = lan.stack(1).receive_datagram(server, false).unwrap().unwrap();
+    assert!(received.content.to_vec() == content(65_507));
+}
+
+#[test]
 fn every_echo_request_is_answered_with_its_content() {
     let mut lan = pair(Impairment::default());
     let raw = lan.stack(0).raw_socket(Version::V4, Protocol::ICMP);
