@@ -12,6 +12,7 @@ use crate::wire::ip::IpHeader;
 use crate::wire::ipv4::{Fragment, Ipv4, Protocol};
 use alloc::collections::VecDeque;
 use core::net::{IpAddr, Ipv4Addr};
+use rump_kpi::Errno;
 use rump_kpi::packet::{Checksum, Packet};
 
 /// How a packet of IP came.
@@ -253,8 +254,12 @@ impl Stack {
         header.time_to_live -= 1;
         let path = Path { source: header.source.into(), ..path };
         let mtu = path.mtu.min(u32::from(u16::MAX)) as u16;
-        if self.send_with_header(now, &path, &header, packet).is_err() {
-            self.complain(now, &arrived, &icmpv4::Message::Unreachable(Unreachable::TooLong { mtu }));
+        match self.send_with_header(now, &path, &header, packet) {
+            Ok(()) => {}
+            Err(Errno::EMSGSIZE) => {
+                self.complain(now, &arrived, &icmpv4::Message::Unreachable(Unreachable::TooLong { mtu }));
+            }
+            Err(_) => self.drop_malformed(arrived.interface, crate::wire::Malformed::Header),
         }
     }
 }
