@@ -36,6 +36,14 @@ impl Interface {
         Ok(Self { domain, number })
     }
 
+    /// Makes an interface that needs no device: `lo1`, `lo2` and so on, which is down. [`Interface::detach`] takes it away.
+    /// Errors: AlreadyExists, InvalidInput (no such kind can be made).
+    pub fn create(kernel: &Kernel, name: &str) -> io::Result<Self> {
+        let domain = kernel.protocols(AddressFamily::Inet)?;
+        let number = network(&*domain)?.create(name)?;
+        Ok(Self { domain, number })
+    }
+
     /// The interface with this name. Errors: ENXIO (there is none).
     pub fn find(kernel: &Kernel, name: &str) -> io::Result<Self> {
         let domain = kernel.protocols(AddressFamily::Inet)?;

@@ -279,6 +279,9 @@ impl Stack {
         mut packet: Packet,
     ) {
         Frame { destination, source, ether_type }.emit(&mut packet);
+        if destination.is_group() {
+            self.count_group(id, |statistics| &mut statistics.groups_out);
+        }
         self.transmit(id, packet);
     }
 
