@@ -8,6 +8,8 @@ use core::net::{SocketAddrV4, SocketAddrV6};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum AddressFamily {
+    /// `AF_UNSPEC`: none.
+    Unspecified = 0,
     /// `AF_LOCAL`: processes of one kernel.
     Local = 1,
     /// `AF_INET`: IPv4.
@@ -35,6 +37,8 @@ pub enum SocketType {
 /// The address of a socket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SocketAddress {
+    /// Nobody's (`AF_UNSPEC`): who connects to it dissolves what was settled.
+    Unspecified,
     /// Of IPv4.
     Inet(SocketAddrV4),
     /// Of IPv6.
@@ -50,6 +54,7 @@ impl SocketAddress {
     /// Its family.
     pub fn family(&self) -> AddressFamily {
         match self {
+            Self::Unspecified => AddressFamily::Unspecified,
             Self::Inet(_) => AddressFamily::Inet,
             Self::Inet6(_) => AddressFamily::Inet6,
             Self::Local(_) => AddressFamily::Local,

@@ -142,3 +142,10 @@ pub const TCP_CONGCTL: i32 = 0x20;
 pub const LOCAL_PEEREID: i32 = 3;
 /// Messages come with who sent them (`SO_PASSCRED` of Linux).
 pub const LOCAL_CREDS: i32 = 4;
+
+/// The level of options of UDP.
+pub const IPPROTO_UDP: i32 = 17;
+/// What is sent becomes datagrams of so many bytes, zero: it is one; Linux's number, as of the one that follows.
+pub const UDP_SEGMENT: i32 = 103;
+/// Datagrams of one length that came together are received together.
+pub const UDP_GRO: i32 = 104;

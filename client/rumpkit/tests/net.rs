@@ -4,12 +4,12 @@ mod wired;
 
 use rumpkit::net::wire::Wire;
 use rumpkit::net::{
-    Interface, InterfaceInfo, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream,
-    add_default_route, errno, interfaces, routes,
+    AddressInfo, AddressState, Interface, InterfaceInfo, TcpListener, TcpStream, UdpSocket, UnixDatagram,
+    UnixListener, UnixStream, add_default_route, errno, interfaces, routes,
 };
 use rumpkit::{Errno, Kernel};
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 use wired::{kernel, on_wire};
 
@@ -162,6 +162,52 @@ fn members_of_a_group_on_a_wire_get_what_is_sent_there() {
     }
     sockets[2].leave_multicast_v4(&group, &Ipv4Addr::new(10, 0, 0, 3)).unwrap();
     sockets[2].set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    sender.send_to(b"again", (group, 5000)).unwrap();
+    assert_eq!(sockets[1].recv(&mut [0; 9]).unwrap(), 5);
+    assert_eq!(sockets[2].recv(&mut [0; 9]).unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn members_of_a_group_of_ipv6_get_what_is_sent_there() {
+    let wire = Wire::new();
+    let kernels: Vec<Kernel> = (1..4).map(|host| on_wire(&wire, &format!("fd00::{host}/64"))).collect();
+    let end = Instant::now() + Duration::from_secs(20);
+    for kernel in &kernels {
+        let interface = Interface::find(kernel, "eth0").unwrap();
+        let is_asking = |info: &AddressInfo| info.state == AddressState::Tentative;
+        while interface.addresses().unwrap().iter().any(is_asking) {
+            assert!(Instant::now() < end, "the addresses stay tentative");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    let group: Ipv6Addr = "ff15::77".parse().unwrap();
+    let sockets: Vec<UdpSocket> = kernels
+        .iter()
+        .map(|kernel| {
+            let number = Interface::find(kernel, "eth0").unwrap().number();
+            let socket = UdpSocket::bind(&kernel.process(), "[::]:5000").unwrap();
+            socket.join_multicast_v6(&group, number).unwrap();
+            assert_eq!(socket.join_multicast_v6(&group, 99).unwrap_err().kind(), ErrorKind::Other);
+            socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            socket
+        })
+        .collect();
+    let sender = UdpSocket::bind(&kernels[0].process(), "[fd00::1]:0").unwrap();
+    assert!(sender.multicast_loop_v6().unwrap());
+    sender.set_multicast_loop_v6(false).unwrap();
+    sender.set_multicast_hops_v6(3).unwrap();
+    assert_eq!((sender.multicast_loop_v6().unwrap(), sender.multicast_hops_v6().unwrap()), (false, 3));
+    sender.send_to(b"all", (group, 5000)).unwrap();
+    for socket in &sockets[1..] {
+        let mut buffer = [0; 9];
+        let (length, from) = socket.recv_from(&mut buffer).unwrap();
+        assert_eq!((&buffer[..length], from), (&b"all"[..], sender.local_addr().unwrap()));
+    }
+    for socket in [&sockets[0], &sockets[2]] {
+        socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    }
+    assert_eq!(sockets[0].recv(&mut [0; 9]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    sockets[2].leave_multicast_v6(&group, 0).unwrap();
     sender.send_to(b"again", (group, 5000)).unwrap();
     assert_eq!(sockets[1].recv(&mut [0; 9]).unwrap(), 5);
     assert_eq!(sockets[2].recv(&mut [0; 9]).unwrap_err().kind(), ErrorKind::WouldBlock);

@@ -2,7 +2,7 @@
 
 mod wired;
 
-use rumpkit::net::tokio::{TcpListener, TcpStream, UdpSocket};
+use rumpkit::net::tokio::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
 use rumpkit::net::wire::Wire;
 use rumpkit::net::{self, errno};
 use rumpkit::{Errno, Kernel};
@@ -161,6 +161,75 @@ async fn one_socket_serves_many_tasks() {
     let mut numbers = timeout(FOR_EVER, tasks.join_all()).await.unwrap();
     numbers.sort_unstable();
     assert_eq!(numbers, (0..20).collect::<Vec<u8>>());
+}
+
+/// More at once than may wait at a listener, each with more than a buffer takes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn local_connections_lose_no_wake_up() {
+    let kernel = kernel();
+    let listener = UnixListener::bind(&kernel.process(), "/service").unwrap();
+    assert_eq!(listener.local_addr().unwrap(), b"/service");
+    let echoing = tokio::spawn(async move {
+        loop {
+            let (stream, from) = listener.accept().await.unwrap();
+            assert!(from.is_empty());
+            tokio::spawn(async move {
+                let (mut read, mut write) = stream.into_split();
+                tokio::io::copy(&mut read, &mut write).await.unwrap();
+                write.shutdown().await.unwrap();
+            });
+        }
+    });
+    let mut tasks = JoinSet::new();
+    for seed in 0..300 {
+        let process = kernel.process();
+        tasks.spawn(async move {
+            let stream = UnixStream::connect(&process, "/service").await.unwrap();
+            assert_eq!(stream.peer_addr().unwrap(), b"/service");
+            let (mut read, mut write) = stream.into_split();
+            let sent = content(seed, 500_000);
+            let sending = tokio::spawn({
+                let sent = sent.clone();
+                async move {
+                    write.write_all(&sent).await.unwrap();
+                    write.shutdown().await.unwrap();
+                }
+            });
+            let mut back = Vec::new();
+            read.read_to_end(&mut back).await.unwrap();
+            sending.await.unwrap();
+            assert!(back == sent);
+        });
+    }
+    timeout(FOR_EVER, tasks.join_all()).await.unwrap();
+    echoing.abort();
+}
+
+#[tokio::test]
+async fn local_datagrams_wait_for_room_and_for_each_other() {
+    let kernel = kernel();
+    let named = UnixDatagram::bind(&kernel.process(), "/named").unwrap();
+    let other = UnixDatagram::bind(&kernel.process(), "/other").unwrap();
+    other.connect("/named").unwrap();
+    let sending = tokio::spawn(async move {
+        for number in 0..2000_u32 {
+            other.send(&[number.to_ne_bytes().as_slice(), &[0; 1000]].concat()).await.unwrap();
+        }
+        other
+    });
+    let mut buffer = [0; 2000];
+    for number in 0..2000_u32 {
+        let (length, from) = timeout(FOR_EVER, named.recv_from(&mut buffer)).await.unwrap().unwrap();
+        assert_eq!((length, &buffer[..4], &from[..]), (1004, &number.to_ne_bytes()[..], &b"/other"[..]));
+    }
+    let other = sending.await.unwrap();
+    named.send_to(b"done", "/other").await.unwrap();
+    assert_eq!(timeout(FOR_EVER, other.recv(&mut buffer)).await.unwrap().unwrap(), 4);
+    let missing = UnixStream::connect(&kernel.process(), "/nowhere").await.unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
+    let (mut one, mut two) = UnixStream::pair(&kernel.process()).unwrap();
+    one.write_all(b"pair").await.unwrap();
+    assert_eq!(two.read_u32().await.unwrap(), u32::from_be_bytes(*b"pair"));
 }
 
 #[tokio::test]

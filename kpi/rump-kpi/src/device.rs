@@ -122,6 +122,12 @@ pub struct Statistics {
     pub packets_out: u64,
     /// Their bytes.
     pub bytes_out: u64,
+    /// Of those that came, frames to groups or to all.
+    pub groups_in: u64,
+    /// Of those that were sent, frames to groups or to all.
+    pub groups_out: u64,
+    /// Packets that were to be sent and that the device had no room for.
+    pub drops_out: u64,
 }
 
 /// What can be done with an address.

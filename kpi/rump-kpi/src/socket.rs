@@ -117,14 +117,15 @@ pub enum Control {
     Rights(Vec<Right>),
     /// `SCM_CREDS`: who sent it.
     Credentials(Caller),
-    /// `IP_PKTINFO` and `IPV6_PKTINFO`: the address that it was sent to, and the interface.
+    /// `IP_PKTINFO` and `IPV6_PKTINFO`: the address that it was sent to, and the interface. Of what is sent: the address to
+    /// send from, or the one that stands for any, and the interface, or zero.
     PacketInfo {
         /// The address.
         to: core::net::IpAddr,
         /// Number of the interface.
         interface: u32,
     },
-    /// `IP_RECVDSTADDR`: the address that it was sent to.
+    /// `IP_RECVDSTADDR`: the address that it was sent to. Of what is sent: the address to send from.
     Destination(core::net::Ipv4Addr),
     /// `SO_TIMESTAMP`.
     Timestamp(TimeSpec),
@@ -132,6 +133,8 @@ pub enum Control {
     HopLimit(u8),
     /// `IP_TOS` and `IPV6_TCLASS`.
     TrafficClass(u8),
+    /// `UDP_SEGMENT` of what is sent, `UDP_GRO` of what came: it is several datagrams of so many bytes, but for the last.
+    SegmentBytes(u16),
 }
 
 /// A message to send.
@@ -196,7 +199,8 @@ pub trait Socket: Send + Sync {
     /// A connection that came. Errors: EAGAIN, EINVAL (it does not listen), ECONNABORTED, EOPNOTSUPP.
     fn accept(&self) -> KResult<(Arc<dyn Socket>, SocketAddress)>;
 
-    /// Connects it, or says from whom messages are taken and where they go.
+    /// Connects it, or says from whom messages are taken and where they go; to [`SocketAddress::Unspecified`], takes that
+    /// back.
     ///
     /// Errors: EINPROGRESS, EALREADY, EISCONN, EAFNOSUPPORT, ECONNREFUSED, EPROTOTYPE, EADDRNOTAVAIL, ENETUNREACH,
     /// ETIMEDOUT.
@@ -209,6 +213,34 @@ pub trait Socket: Send + Sync {
 
     /// Receives into `parts`. At the end of a stream the length is zero. Errors: EAGAIN, ENOTCONN, ECONNRESET.
     fn receive(&self, parts: &mut [&mut [u8]], flags: MessageFlags) -> KResult<Incoming>;
+
+    /// Sends messages in order, until one cannot be sent; answers how many were, and why no more. Errors: as
+    /// [`send`](Self::send).
+    fn send_batch(&self, messages: &mut [Outgoing<'_>]) -> (usize, KResult<()>) {
+        for (count, message) in messages.iter_mut().enumerate() {
+            if let Err(error) = self.send(message) {
+                return (count, Err(error));
+            }
+        }
+        (messages.len(), Ok(()))
+    }
+
+    /// Receives messages as long as there are some, each into its buffer, and adds them to `messages`; an error that comes
+    /// after the first is left for the next call. Errors: as [`receive`](Self::receive).
+    fn receive_batch(
+        &self,
+        buffers: &mut [&mut [u8]],
+        flags: MessageFlags,
+        messages: &mut Vec<Incoming>,
+    ) -> KResult<()> {
+        for (count, buffer) in buffers.iter_mut().enumerate() {
+            if count > 0 && self.ready().contains(PollEvents::ERR) {
+                break;
+            }
+            messages.push(self.receive(&mut [buffer], flags)?);
+        }
+        Ok(())
+    }
 
     /// Ends one direction or both. Errors: ENOTCONN.
     fn shutdown(&self, how: Shutdown) -> KResult<()>;

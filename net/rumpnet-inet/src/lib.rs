@@ -26,6 +26,7 @@ pub mod sockets;
 pub mod stack;
 pub mod tcp;
 pub mod time;
+mod waiting;
 pub mod wire;
 
 use rump_kpi::Component;

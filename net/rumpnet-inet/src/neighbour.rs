@@ -5,6 +5,7 @@
 
 use crate::address::Address;
 use crate::time::Instant;
+use crate::waiting::{Held, Waiting};
 use crate::wire::ethernet::MacAddress;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -14,8 +15,6 @@ use rump_kpi::packet::Packet;
 
 /// Neighbours that are known at most.
 const MOST_ENTRIES: usize = 1024;
-/// Packets that wait for one.
-const MOST_WAITING: usize = 16;
 /// How long an answer is good for (REACHABLE_TIME).
 const REACHABLE: Duration = Duration::from_secs(30);
 /// How long somebody else may tell that it still is, before it is asked for (DELAY_FIRST_PROBE_TIME).
@@ -30,7 +29,7 @@ const FAILED: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 enum State {
     /// Nobody answered yet.
-    Incomplete { asked: u8, waiting: VecDeque<Packet> },
+    Incomplete { asked: u8, waiting: Waiting },
     /// It answered lately.
     Reachable(MacAddress),
     /// It answered long ago, or somebody said so unasked. Nothing happens before it is used.
@@ -89,6 +88,7 @@ pub struct Neighbours<A> {
     /// Entries in order of their last use.
     order: BTreeSet<(u64, A)>,
     uses: u64,
+    held: Held,
     /// How long an answer is good for.
     reachable: Duration,
     /// Time between two questions.
@@ -113,6 +113,7 @@ impl<A> Default for Neighbours<A> {
             deadlines: BTreeSet::new(),
             order: BTreeSet::new(),
             uses: 0,
+            held: Held::default(),
             reachable: REACHABLE,
             retransmit: RETRANSMIT,
         }
@@ -147,22 +148,23 @@ impl<A: Address> Neighbours<A> {
             if let Some(deadline) = entry.deadline {
                 self.deadlines.remove(&(deadline, address));
             }
+            if let State::Incomplete { waiting, .. } = entry.state {
+                self.held.release(waiting);
+            }
         }
     }
 
     /// Finds out where a packet for a neighbour goes.
     pub fn resolve(&mut self, now: Instant, address: A, packet: Packet) -> Resolved<A> {
         let Some(entry) = self.entries.get_mut(&address) else {
-            let waiting = VecDeque::from([packet]);
+            let mut waiting = Waiting::default();
+            self.held.push(&mut waiting, packet);
             self.set(address, State::Incomplete { asked: 1, waiting }, Some(now + self.retransmit));
             return Resolved::Waits(Some(Action::Ask { address, at: None }));
         };
         match &mut entry.state {
             State::Incomplete { waiting, .. } => {
-                if waiting.len() == MOST_WAITING {
-                    waiting.pop_front();
-                }
-                waiting.push_back(packet);
+                self.held.push(waiting, packet);
                 Resolved::Waits(None)
             }
             State::Reachable(to) | State::Delay(to) | State::Probe { address: to, .. } => {
@@ -182,7 +184,7 @@ impl<A: Address> Neighbours<A> {
         // What nobody asked for is not remembered.
         let Some(entry) = self.entries.get_mut(&address) else { return VecDeque::new() };
         let waiting = match &mut entry.state {
-            State::Incomplete { waiting, .. } => core::mem::take(waiting),
+            State::Incomplete { waiting, .. } => self.held.release(core::mem::take(waiting)),
             _ => VecDeque::new(),
         };
         self.set(address, State::Reachable(hardware), Some(now + self.reachable));
@@ -196,7 +198,7 @@ impl<A: Address> Neighbours<A> {
             None if !is_wanted => VecDeque::new(),
             Some(State::Reachable(known) | State::Delay(known)) if *known == hardware => VecDeque::new(),
             Some(State::Incomplete { waiting, .. }) => {
-                let waiting = core::mem::take(waiting);
+                let waiting = self.held.release(core::mem::take(waiting));
                 self.set(address, State::Stale(hardware), None);
                 waiting
             }
@@ -219,7 +221,7 @@ impl<A: Address> Neighbours<A> {
         let (known, is_reachable) = match &mut entry.state {
             State::Incomplete { waiting, .. } => {
                 let hardware = told.hardware?;
-                let waiting = core::mem::take(waiting);
+                let waiting = self.held.release(core::mem::take(waiting));
                 if told.is_solicited {
                     self.set(address, State::Reachable(hardware), reachable);
                 } else {
@@ -293,7 +295,7 @@ impl<A: Address> Neighbours<A> {
                     return Some(Action::Ask { address, at: None });
                 }
                 State::Incomplete { waiting, .. } => {
-                    let packets = core::mem::take(waiting).into();
+                    let packets = self.held.release(core::mem::take(waiting)).into();
                     self.set(address, State::Failed, Some(now + FAILED));
                     return Some(Action::Unreachable { address, packets });
                 }
@@ -346,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_wait_for_an_answer_and_the_oldest_go() {
+    fn packets_wait_for_an_answer() {
         let mut table = Neighbours::default();
         assert!(matches!(
             table.resolve(at(0), HIM, packet()),
@@ -355,7 +357,7 @@ mod tests {
         for _ in 0..40 {
             assert!(matches!(table.resolve(at(0), HIM, packet()), Resolved::Waits(None)));
         }
-        assert_eq!(table.answered(at(0), HIM, HARDWARE).len(), MOST_WAITING);
+        assert_eq!(table.answered(at(0), HIM, HARDWARE).len(), 41);
         assert!(matches!(table.resolve(at(1), HIM, packet()), Resolved::To(HARDWARE, _)));
     }
 

@@ -63,6 +63,9 @@ impl LocalSocket {
     /// Errors: EAFNOSUPPORT, EINVAL (no name), ECONNREFUSED (nobody has it, or nobody listens), EPROTOTYPE, EISCONN,
     /// EINVAL (it listens), EPERM (a datagram socket that is connected elsewhere), EAGAIN (too many wait).
     pub(crate) fn connect_to(&self, name: &Name, caller: Caller) -> KResult<()> {
+        if *name == Name::Address(SocketAddress::Unspecified) {
+            return self.dissolve();
+        }
         let other = self.find(name)?;
         if self.end.is_datagram() {
             return self.settle_on(other, caller);
@@ -100,6 +103,27 @@ impl LocalSocket {
         listen.pending.push_back(Arc::new(server));
         drop((own, others));
         other.waiters.wake();
+        self.end.waiters.wake();
+        Ok(())
+    }
+
+    /// Takes back where datagrams go; what waits is from whom they went to, and is lost. Errors: EINVAL (a connection).
+    fn dissolve(&self) -> KResult<()> {
+        if !self.end.is_datagram() {
+            return Err(Errno::EINVAL.into());
+        }
+        let before = core::mem::replace(&mut *self.end.link.lock(), Link::None);
+        let Link::Connected { peer, .. } = before else { return Ok(()) };
+        let mut inbox = self.end.inbox.lock();
+        let unread = inbox.clear();
+        let woken = inbox.take_wanting();
+        drop(inbox);
+        // Who talks to this alone hears that it was not heard.
+        if !unread.is_empty() && peer.peer().is_some_and(|other| Arc::ptr_eq(&other, &self.end)) {
+            peer.inbox.lock().error = Some(Errno::ECONNRESET);
+            peer.waiters.wake();
+        }
+        woken.iter().for_each(|waiters| waiters.wake());
         self.end.waiters.wake();
         Ok(())
     }

@@ -205,6 +205,34 @@ fn dump_sees_what_others_say() {
 }
 
 #[test]
+fn dump_reads_what_it_wrote() {
+    let folder = Folder::new("read");
+    let file = folder.path("trace.pcapng");
+    let server = ["--address", "fd00::1/64", "-v", "-6", "-l", "7"];
+    let (_server, _stderr) = Running::start(&mut folder.command("shmif", "nc", &server), "listening");
+    let dump = folder.command("shmif", "dump", &["-c", "12", "-w", &file]).stdout(Stdio::piped()).spawn();
+    let dump = Running(dump.unwrap());
+    let words = ["--address", "fd00::2/64", "-6", "-i", "0.01", "fd00::1"];
+    let _ping = Running(folder.command("shmif", "ping", &words).stdout(Stdio::null()).spawn().unwrap());
+    assert_eq!(dump.finish().1, Some(0));
+    let read = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rump"));
+        command.args(["net", "dump", "-r", &file]).args(words).output().unwrap()
+    };
+    let output = read(&[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    assert!(lines.lines().count() == 12 && lines.contains("IP6 "), "{lines}");
+    let again = folder.path("again.pcap");
+    assert_eq!(read(&["-c", "5", "-w", &again]).status.code(), Some(0));
+    assert_eq!(std::fs::read(&again).unwrap()[..4], 0xa1b2_3c4d_u32.to_le_bytes());
+    std::fs::write(&file, b"no trace").unwrap();
+    let output = read(&[]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+    assert!(text(&output).contains("neither a file of pcap nor of pcapng"), "{}", text(&output));
+}
+
+#[test]
 fn wireshark_reads_what_dump_writes() {
     if Command::new("tshark").arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
         eprintln!("skipped: there is no tshark");

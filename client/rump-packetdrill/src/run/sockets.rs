@@ -274,7 +274,7 @@ pub(super) fn port(address: &SocketAddress) -> u16 {
     match address {
         SocketAddress::Inet(address) => address.port(),
         SocketAddress::Inet6(address) => address.port(),
-        SocketAddress::Local(_) => 0,
+        SocketAddress::Unspecified | SocketAddress::Local(_) => 0,
     }
 }
 

@@ -62,13 +62,13 @@ pub(super) fn to_kernel(address: SocketAddr) -> SocketAddress {
     }
 }
 
-/// As the standard library has it. Errors: EAFNOSUPPORT (a path).
+/// As the standard library has it. Errors: EAFNOSUPPORT (a path, or none).
 pub(super) fn from_kernel(address: SocketAddress) -> io::Result<SocketAddr> {
     match address {
         SocketAddress::Inet(address) => Ok(SocketAddr::V4(address)),
         SocketAddress::Inet6(address) => Ok(SocketAddr::V6(address)),
-        SocketAddress::Local(_) => {
-            Err(KError::new(Errno::EAFNOSUPPORT, "the address is that of a local socket").into())
+        SocketAddress::Unspecified | SocketAddress::Local(_) => {
+            Err(KError::new(Errno::EAFNOSUPPORT, "the address is that of no socket of the internet").into())
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Interfaces and routes of a kernel.
 
-use super::{InterfaceAddress, InterfaceInfo, NetworkDevice, RouteInfo};
+use super::{AddressInfo, InterfaceAddress, InterfaceInfo, NetworkDevice, RouteInfo};
 use crate::kpi::device::{Gateway, Network};
 use crate::kpi::socket::Domain;
 use crate::{AddressFamily, Errno, KError, KResult, Kernel};
@@ -33,6 +33,14 @@ impl Interface {
     pub fn attach(kernel: &Kernel, name: &str, device: Arc<dyn NetworkDevice>) -> io::Result<Self> {
         let domain = kernel.protocols(AddressFamily::Inet)?;
         let number = network(&*domain)?.attach(name, device)?;
+        Ok(Self { domain, number })
+    }
+
+    /// Makes an interface that needs no device: `lo1`, `lo2` and so on, which is down. [`Interface::detach`] takes it away.
+    /// Errors: AlreadyExists, InvalidInput (no such kind can be made).
+    pub fn create(kernel: &Kernel, name: &str) -> io::Result<Self> {
+        let domain = kernel.protocols(AddressFamily::Inet)?;
+        let number = network(&*domain)?.create(name)?;
         Ok(Self { domain, number })
     }
 
@@ -70,6 +78,11 @@ impl Interface {
     /// Takes it away. Errors: AddrNotAvailable.
     pub fn remove_address(&self, address: IpAddr) -> io::Result<()> {
         Ok(network(&*self.domain)?.remove_address(self.number, address)?)
+    }
+
+    /// Its addresses, and what can be done with each: one of IPv6 is tentative for a second or two.
+    pub fn addresses(&self) -> io::Result<Vec<AddressInfo>> {
+        Ok(network(&*self.domain)?.addresses(self.number)?)
     }
 
     /// What it is, which addresses it has, and what went through.

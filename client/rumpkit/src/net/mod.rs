@@ -48,7 +48,8 @@ pub use address::{InterfaceAddress, ParseError, ToSocketAddr};
 pub use incoming::Incoming;
 pub use interface::{Interface, add_default_route, interfaces, routes};
 pub use rump_kpi::device::{
-    DeviceInfo, Gateway, InterfaceInfo, Medium, NetworkDevice, Offloads, Receiver, RouteInfo, Statistics,
+    AddressInfo, AddressState, DeviceInfo, Gateway, InterfaceInfo, Medium, NetworkDevice, Offloads, Receiver,
+    RouteInfo, Statistics,
 };
 pub use rump_kpi::packet;
 pub use rumpnet_wire as wire;

@@ -5,12 +5,13 @@ use super::socket::{Socket, content_methods, socket_methods};
 use super::tcp::ttl;
 use crate::sockopt::{
     IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IP_TTL, IPPROTO_IP,
-    SO_BROADCAST, SOL_SOCKET,
+    IPPROTO_IPV6, IPV6_JOIN_GROUP, IPV6_LEAVE_GROUP, IPV6_MULTICAST_HOPS, IPV6_MULTICAST_LOOP, SO_BROADCAST,
+    SOL_SOCKET,
 };
 use crate::{MessageFlags, OpenFlags, Process, SocketType};
 use rump_kpi::socket::OptionValue;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 const NONE: MessageFlags = MessageFlags::empty();
 
@@ -129,6 +130,42 @@ impl UdpSocket {
     pub fn leave_multicast_v4(&self, group: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()> {
         self.0.set(IPPROTO_IP, IP_DROP_MEMBERSHIP, &membership(group, interface))
     }
+
+    /// As [`UdpSocket::multicast_loop_v4`], of IPv6.
+    pub fn multicast_loop_v6(&self) -> io::Result<bool> {
+        Ok(self.0.number(IPPROTO_IPV6, IPV6_MULTICAST_LOOP)? != 0)
+    }
+
+    /// Changes that.
+    pub fn set_multicast_loop_v6(&self, loops: bool) -> io::Result<()> {
+        self.0.set_number(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, loops)
+    }
+
+    /// How many routers may pass on what it sends to a group of IPv6. The standard library has no such method, socket2
+    /// has it by this name.
+    pub fn multicast_hops_v6(&self) -> io::Result<u32> {
+        Ok(u32::try_from(self.0.number(IPPROTO_IPV6, IPV6_MULTICAST_HOPS)?).unwrap_or_default())
+    }
+
+    /// Changes that.
+    pub fn set_multicast_hops_v6(&self, hops: u32) -> io::Result<()> {
+        self.0.set_number(IPPROTO_IPV6, IPV6_MULTICAST_HOPS, hops)
+    }
+
+    /// Becomes a member of a group of IPv6, on the interface of a number, or with zero on that of the route there.
+    pub fn join_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
+        self.0.set(IPPROTO_IPV6, IPV6_JOIN_GROUP, &membership_v6(group, interface))
+    }
+
+    /// Leaves a group of IPv6.
+    pub fn leave_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
+        self.0.set(IPPROTO_IPV6, IPV6_LEAVE_GROUP, &membership_v6(group, interface))
+    }
+}
+
+/// `struct ipv6_mreq`.
+fn membership_v6(group: &Ipv6Addr, interface: u32) -> OptionValue {
+    OptionValue::Bytes([&group.octets()[..], &interface.to_ne_bytes()].concat())
 }
 
 /// `struct ip_mreq`.

@@ -10,15 +10,15 @@ use std::io;
 
 /// A socket that others connect to.
 #[derive(Debug)]
-pub struct UnixListener(Socket);
+pub struct UnixListener(pub(super) Socket);
 
 /// A connection.
 #[derive(Debug)]
-pub struct UnixStream(Socket);
+pub struct UnixStream(pub(super) Socket);
 
 /// A socket of datagrams.
 #[derive(Debug)]
-pub struct UnixDatagram(Socket);
+pub struct UnixDatagram(pub(super) Socket);
 
 socket_methods!(UnixListener);
 socket_methods!(UnixStream);
@@ -36,12 +36,12 @@ fn pair(process: &Process, kind: SocketType) -> io::Result<[Socket; 2]> {
     Ok(fds.map(|fd| Socket::of(process, fd)))
 }
 
-fn named(path: impl AsRef<[u8]>) -> SocketAddress {
+pub(super) fn named(path: impl AsRef<[u8]>) -> SocketAddress {
     SocketAddress::Local(path.as_ref().to_vec())
 }
 
 /// The path that an address is, empty without a name. Errors: EAFNOSUPPORT.
-fn path_of(address: KResult<SocketAddress>) -> io::Result<Vec<u8>> {
+pub(super) fn path_of(address: KResult<SocketAddress>) -> io::Result<Vec<u8>> {
     match address? {
         SocketAddress::Local(path) => Ok(path),
         _ => Err(KError::from(Errno::EAFNOSUPPORT).into()),

@@ -6,9 +6,12 @@ use crate::{Fd, Process};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
-use rump_abi::{AccessMode, MessageFlags, SocketAddress, SocketType};
+use rump_abi::{AccessMode, Errno, MessageFlags, PollEvents, SocketAddress, SocketType};
 use rump_kpi::KResult;
 use rump_kpi::socket::{Control, Incoming, Outgoing};
+
+/// Messages that one call sends or receives at most; Linux's bound.
+const BATCH_MAX: usize = 1024;
 
 /// A message that is sent (`struct msghdr`).
 #[derive(Clone, Copy, Default)]
@@ -59,14 +62,25 @@ impl Process {
     pub fn sendmsg(&self, fd: Fd, message: &SendMessage<'_>, flags: MessageFlags) -> KResult<usize> {
         let file = self.file(fd)?;
         let socket = file.socket()?;
+        let outgoing = self.outgoing(socket, message, flags)?;
+        self.send_outgoing(fd, &file, socket, outgoing)
+    }
+
+    /// What a family is given to send. Errors: EBADF (of the rights), EINVAL, EOPNOTSUPP, ETOOMANYREFS, those of the path
+    /// walk, EACCES.
+    fn outgoing<'a>(
+        &self,
+        socket: &SocketFile,
+        message: &SendMessage<'a>,
+        flags: MessageFlags,
+    ) -> KResult<Outgoing<'a>> {
         let files: KResult<Vec<_>> = message.rights.iter().map(|fd| self.file(*fd)).collect();
         let mut control = message.control.to_vec();
         if !message.rights.is_empty() {
             control.push(Control::Rights(self.shared().rights.send(files?)?));
         }
         let to = message.to.map(|to| self.resolve(&*socket.socket, to)).transpose()?;
-        let outgoing = Outgoing { parts: message.parts, to, control, flags, caller: self.caller() };
-        self.send_outgoing(fd, &file, socket, outgoing)
+        Ok(Outgoing { parts: message.parts, to, control, flags, caller: self.caller() })
     }
 
     /// As `write` does. Errors: those of [`Process::sendmsg`].
@@ -110,8 +124,52 @@ impl Process {
         }
     }
 
-    /// Sends messages one after the other; answers how many were sent. Errors: as [`Process::sendmsg`], of the first.
+    /// Sends messages in order, 1024 at most; answers how many were sent. Errors: as [`Process::sendmsg`], of the first.
     pub fn sendmmsg(&self, fd: Fd, messages: &[SendMessage<'_>], flags: MessageFlags) -> KResult<usize> {
+        let messages = &messages[..messages.len().min(BATCH_MAX)];
+        let file = self.file(fd)?;
+        let socket = file.socket()?;
+        if socket.socket.kind() == SocketType::Stream {
+            return self.send_each(fd, messages, flags);
+        }
+        let is_blocking = !file.is_nonblocking() && !flags.contains(MessageFlags::DONTWAIT);
+        let mut prepared = Vec::with_capacity(messages.len());
+        let mut result = messages.iter().try_for_each(|message| {
+            prepared.push(self.outgoing(socket, message, flags)?);
+            Ok(())
+        });
+        let mut sent = 0;
+        while sent < prepared.len() {
+            let mut attempt = || match socket.socket.send_batch(&mut prepared[sent..]) {
+                (0, Err(error)) => Err(error),
+                some => Ok(some),
+            };
+            let timeout = socket.send_timeout.value();
+            let answer = if is_blocking { self.blocking(fd, &file, timeout, attempt) } else { attempt() };
+            let stopped = match answer {
+                Ok((count, Err(error))) if is_blocking && error.errno == Errno::EAGAIN => {
+                    // There will be room for the others.
+                    sent += count;
+                    continue;
+                }
+                Ok((count, stopped)) => {
+                    sent += count;
+                    stopped
+                }
+                Err(error) => Err(error),
+            };
+            if stopped.is_err() {
+                result = stopped;
+                break;
+            }
+        }
+        match result {
+            Err(error) if sent == 0 => Err(error),
+            _ => Ok(sent),
+        }
+    }
+
+    fn send_each(&self, fd: Fd, messages: &[SendMessage<'_>], flags: MessageFlags) -> KResult<usize> {
         for (count, message) in messages.iter().enumerate() {
             match self.sendmsg(fd, message, flags) {
                 Ok(_) => {}
@@ -155,6 +213,11 @@ impl Process {
     ) -> KResult<Received> {
         let file = self.file(fd)?;
         let incoming = self.receive(fd, &file, parts, flags)?;
+        Ok(self.received(incoming, rights_max, flags))
+    }
+
+    /// What a program gets of a message.
+    fn received(&self, incoming: Incoming, rights_max: usize, flags: MessageFlags) -> Received {
         let Incoming { length, from, control, flags: said } = incoming;
         let mut received = Received { length, from, flags: said, ..Received::default() };
         for control in control {
@@ -174,7 +237,7 @@ impl Process {
                 other => received.control.push(other),
             }
         }
-        Ok(received)
+        received
     }
 
     fn enter_received(&self, file: Arc<OpenFile>, cloexec: bool) -> Option<Fd> {
@@ -184,8 +247,9 @@ impl Process {
         entered.ok()
     }
 
-    /// Receives messages one after the other, each into its buffer; blocks for the first, with WAITFORONE, else for all,
-    /// for `timeout` at most. Errors: as [`Process::recvmsg`], of the first.
+    /// Receives messages in order, each into its buffer, 1024 at most; blocks for the first, with WAITFORONE, else for all,
+    /// but looks after each whether `timeout` is over, as Linux does. An error after the first message is left for the
+    /// next call. Errors: as [`Process::recvmsg`], of the first.
     pub fn recvmmsg(
         &self,
         fd: Fd,
@@ -194,24 +258,57 @@ impl Process {
         flags: MessageFlags,
         timeout: Option<Duration>,
     ) -> KResult<Vec<Received>> {
+        let wanted = bufs.len().min(BATCH_MAX);
         let host = &self.shared().host;
         let end = timeout.map(|timeout| host.monotonic().saturating_add(timeout));
-        let (mut messages, mut flags) = (Vec::with_capacity(bufs.len()), flags);
-        for buf in bufs {
-            match self.recvmsg(fd, &mut [buf], rights_max, flags) {
-                Ok(message) => messages.push(message),
-                Err(error) if messages.is_empty() => return Err(error),
-                Err(_) => break,
-            }
-            // As on Linux, the time is looked at after each message.
-            if end.is_some_and(|end| host.monotonic() >= end) {
+        let file = self.file(fd)?;
+        let socket = file.socket()?;
+        let (mut all, mut flags) = (Vec::with_capacity(wanted), flags);
+        while all.len() < wanted {
+            let is_over = end.is_some_and(|end| host.monotonic() >= end);
+            if !all.is_empty() && (is_over || socket.socket.ready().contains(PollEvents::ERR)) {
                 break;
             }
-            if flags.contains(MessageFlags::WAITFORONE) {
-                flags |= MessageFlags::DONTWAIT;
+            // What is received after that time is the last.
+            let (from, to) = (all.len(), if is_over { all.len() + 1 } else { wanted });
+            match self.receive_some(fd, &file, &mut bufs[from..to], flags, &mut all) {
+                Err(error) if all.is_empty() => return Err(error),
+                Err(_) => break,
+                Ok(()) if flags.contains(MessageFlags::WAITFORONE) => flags |= MessageFlags::DONTWAIT,
+                Ok(()) => {}
             }
         }
-        Ok(messages)
+        Ok(all.into_iter().map(|incoming| self.received(incoming, rights_max, flags)).collect())
+    }
+
+    /// Receives one message at least, unless there are some and an error waits.
+    fn receive_some(
+        &self,
+        fd: Fd,
+        file: &Arc<OpenFile>,
+        bufs: &mut [&mut [u8]],
+        flags: MessageFlags,
+        all: &mut Vec<Incoming>,
+    ) -> KResult<()> {
+        let socket = file.socket()?;
+        if socket.socket.kind() == SocketType::Stream {
+            all.push(self.receive(fd, file, &mut bufs[..1], flags)?);
+            return Ok(());
+        }
+        let before = all.len();
+        let mut attempt = || {
+            if before > 0 && socket.socket.ready().contains(PollEvents::ERR) {
+                return Ok(());
+            }
+            match socket.socket.receive_batch(bufs, flags, all) {
+                Err(error) if all.len() == before => Err(error),
+                _ => Ok(()),
+            }
+        };
+        if file.is_nonblocking() || flags.contains(MessageFlags::DONTWAIT) {
+            return attempt();
+        }
+        self.blocking(fd, file, socket.receive_timeout.value(), attempt)
     }
 
     pub(crate) fn receive(

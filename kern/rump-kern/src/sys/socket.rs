@@ -130,7 +130,8 @@ impl Process {
         Ok((fd, from))
     }
 
-    /// Connects a socket, or says from whom its messages are taken and where they go.
+    /// Connects a socket, or says from whom its messages are taken and where they go; to [`SocketAddress::Unspecified`],
+    /// dissolves that, as Linux does: a connection is reset, and its socket can be used anew.
     ///
     /// Errors: EBADF, ENOTSOCK, EINVAL (the path is too long), those of the path walk, EACCES, those of the family:
     /// EAFNOSUPPORT, EISCONN, EALREADY, ECONNREFUSED, EPROTOTYPE, EADDRNOTAVAIL, ENETUNREACH, ETIMEDOUT; EINPROGRESS

@@ -149,6 +149,9 @@ impl Shared {
             if let Some(Err(error)) = port.map(|port| port.send(&mut packets)) {
                 (self.environment.log)(&alloc::format!("inet: interface {}: {error}", id.0));
             }
+            if !packets.is_empty() {
+                self.stack.lock().note_lost(id, packets.len());
+            }
         }
     }
 }

@@ -9,10 +9,10 @@ use rump_kpi::socket::OptionValue;
 use rump_kpi::sockopt::{
     ICMP6_FILTER, IP_DONTFRAG, IP_HDRINCL, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IP_RECVDSTADDR,
     IP_RECVPKTINFO, IP_RECVTTL, IP_TOS, IP_TTL, IPPROTO_ICMPV6, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP,
-    IPV6_CHECKSUM, IPV6_DONTFRAG, IPV6_MULTICAST_HOPS, IPV6_MULTICAST_IF, IPV6_MULTICAST_LOOP, IPV6_PATHMTU,
-    IPV6_RECVHOPLIMIT, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_TCLASS, IPV6_UNICAST_HOPS, IPV6_V6ONLY,
-    SO_BROADCAST, SO_DONTROUTE, SO_ERROR, SO_PROTOCOL, SO_RCVBUF, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF,
-    SOL_SOCKET,
+    IPPROTO_UDP, IPV6_CHECKSUM, IPV6_DONTFRAG, IPV6_MULTICAST_HOPS, IPV6_MULTICAST_IF, IPV6_MULTICAST_LOOP,
+    IPV6_PATHMTU, IPV6_RECVHOPLIMIT, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_TCLASS, IPV6_UNICAST_HOPS,
+    IPV6_V6ONLY, SO_BROADCAST, SO_DONTROUTE, SO_ERROR, SO_PROTOCOL, SO_RCVBUF, SO_REUSEADDR, SO_REUSEPORT,
+    SO_SNDBUF, SOL_SOCKET, UDP_GRO, UDP_SEGMENT,
 };
 
 /// Which protocol an option is of.
@@ -28,6 +28,8 @@ pub enum Level {
     Icmpv6,
     /// `IPPROTO_TCP`.
     Tcp,
+    /// `IPPROTO_UDP`.
+    Udp,
 }
 
 impl Level {
@@ -39,6 +41,7 @@ impl Level {
             IPPROTO_IPV6 => Ok(Self::Ipv6),
             IPPROTO_ICMPV6 => Ok(Self::Icmpv6),
             IPPROTO_TCP => Ok(Self::Tcp),
+            IPPROTO_UDP => Ok(Self::Udp),
             _ => Err(Errno::ENOPROTOOPT),
         }
     }
@@ -63,11 +66,14 @@ pub fn set(
             Err(Errno::ENOPROTOOPT) => {}
             done => return done,
         },
-        Level::Socket | Level::Tcp => {}
+        Level::Socket | Level::Tcp | Level::Udp => {}
     }
     let OptionValue::Number(number) = *value else { return Err(Errno::EINVAL) };
     let socket = stack.sockets.find_mut(id)?;
     let is_of_version = level != Level::Ipv6 || socket.version == Version::V6;
+    if level == Level::Udp && !socket.kind.has_ports() {
+        return Err(Errno::ENOPROTOOPT);
+    }
     let options = &mut socket.options;
     if let Some(switch) = switch(options, level, name).filter(|_| is_of_version) {
         *switch = number != 0;
@@ -76,6 +82,9 @@ pub fn set(
     match (level, name) {
         (Level::Socket, SO_SNDBUF) => options.send_bytes = buffer_of(number)?,
         (Level::Socket, SO_RCVBUF) => options.receive_bytes = buffer_of(number)?,
+        (Level::Udp, UDP_SEGMENT) => {
+            options.segment_bytes = u16::try_from(number).map_err(|_| Errno::EINVAL)?;
+        }
         _ => return Err(Errno::ENOPROTOOPT),
     }
     Ok(())
@@ -85,6 +94,9 @@ pub fn set(
 pub fn find(stack: &mut Stack, id: SocketId, (level, name): (Level, i32)) -> Result<OptionValue, Errno> {
     let default = stack.settings.hop_limit;
     let socket = stack.sockets.find_mut(id)?;
+    if level == Level::Udp && !socket.kind.has_ports() {
+        return Err(Errno::ENOPROTOOPT);
+    }
     let number = match (level, name) {
         (Level::Socket, SO_ERROR) => socket.take_error().map_or(0, |errno| errno as i64),
         (Level::Socket, SO_PROTOCOL) if socket.kind.has_ports() => 17,
@@ -100,6 +112,7 @@ pub fn find(stack: &mut Stack, id: SocketId, (level, name): (Level, i32)) -> Res
         (Level::Ipv6, IPV6_MULTICAST_IF) => socket.options.group_interface.map_or(0, |id| id.0).into(),
         (Level::Ipv6, IPV6_V6ONLY) => socket.options.v6_only.into(),
         (Level::Ipv6, IPV6_CHECKSUM) => socket.options.checksum_at.map_or(-1, i64::from),
+        (Level::Udp, UDP_SEGMENT) => socket.options.segment_bytes.into(),
         (Level::Ipv6, IPV6_PATHMTU) => return options_v6::path_mtu(stack, id),
         (Level::Icmpv6, ICMP6_FILTER) => return Ok(options_v6::filter(&socket.options)),
         _ => {
@@ -127,6 +140,7 @@ fn switch(options: &mut SocketOptions, level: Level, name: i32) -> Option<&mut b
         (Level::Ip, IP_RECVPKTINFO) | (Level::Ipv6, IPV6_RECVPKTINFO) => &mut options.tells_address,
         (Level::Ip, IP_DONTFRAG) | (Level::Ipv6, IPV6_DONTFRAG) => &mut options.dont_fragment,
         (Level::Ip, IP_HDRINCL) => &mut options.has_header,
+        (Level::Udp, UDP_GRO) => &mut options.coalesces,
         (Level::Ipv6, IPV6_RECVTCLASS) => &mut options.tells_traffic_class,
         _ => return None,
     })

@@ -3,7 +3,8 @@
 use super::options::{self, Level};
 use super::{Shared, address_of, check_port, name_of};
 use crate::address::{self, Version};
-use crate::sockets::{Kind, Received, SocketId, SocketOptions};
+use crate::interface::InterfaceId;
+use crate::sockets::{Ancillary, Datagram, Kind, Received, SocketId, SocketOptions};
 use crate::stack::Stack;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -14,6 +15,9 @@ use rump_kpi::socket::{Amounts, Caller, Control, Incoming, Name, OptionValue, Ou
 use rump_kpi::{
     AddressFamily, Errno, KResult, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType, WaitQueue,
 };
+
+/// A datagram that was taken, none if nothing comes any more, and what comes with it.
+type Taken = (Option<Received>, Vec<Control>);
 
 /// A socket of datagrams.
 pub struct Datagrams {
@@ -33,6 +37,44 @@ impl Datagrams {
             (socket.version, socket.waiters().clone())
         };
         Ok(Self { shared, id, kind, version, waiters })
+    }
+
+    /// What the stack is given to send. Errors: EOPNOTSUPP (out of band), EAFNOSUPPORT, EMSGSIZE.
+    fn datagram(&self, message: &Outgoing<'_>) -> Result<Datagram, Errno> {
+        if message.flags.contains(MessageFlags::OOB) {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        let to = message.to.as_ref().map(|to| address_of(self.version, to)).transpose()?;
+        let length = length_of(message);
+        if length > usize::from(u16::MAX) {
+            return Err(Errno::EMSGSIZE);
+        }
+        let mut content = BytesMut::with_capacity(length);
+        message.parts.iter().for_each(|part| content.put_slice(part));
+        let dont_route = message.flags.contains(MessageFlags::DONTROUTE);
+        let ancillary = Ancillary { dont_route, ..ancillary(&message.control) };
+        Ok(Datagram { to, content: Packet::with_content([content.freeze()]), ancillary })
+    }
+
+    /// What a program gets of a datagram.
+    fn incoming(&self, (received, control): Taken, parts: &mut [&mut [u8]], flags: MessageFlags) -> Incoming {
+        // Nothing comes any more.
+        let Some(received) = received else { return Incoming::default() };
+        let copied = copy(&received.content, parts);
+        let mut told = MessageFlags::empty();
+        told.set(MessageFlags::TRUNC, copied < received.content.len());
+        told.set(MessageFlags::MCAST, received.to.is_multicast());
+        told.set(MessageFlags::BCAST, address::is_all(received.to));
+        let length = if flags.contains(MessageFlags::TRUNC) { received.content.len() } else { copied };
+        Incoming { length, from: Some(name_of(self.version, received.from)), control, flags: told }
+    }
+
+    /// Takes a datagram from its queue. Errors: those of [`Stack::receive_datagram`].
+    fn take(&self, stack: &mut Stack, peek: bool) -> Result<Taken, Errno> {
+        let received = stack.receive_datagram(self.id, peek)?;
+        let options = &stack.sockets.find(self.id)?.options;
+        let control = received.as_ref().map(|received| control_of(received, self.version, options));
+        Ok((received, control.unwrap_or_default()))
     }
 
     fn look<T>(&self, look: impl FnOnce(&mut Stack) -> Result<T, Errno>) -> KResult<T> {
@@ -70,47 +112,55 @@ impl Socket for Datagrams {
     }
 
     fn connect(&self, name: &Name, _caller: Caller) -> KResult<()> {
+        if *name == Name::Address(SocketAddress::Unspecified) {
+            return self.look(|stack| stack.disconnect(self.id));
+        }
         let address = address_of(self.version, name)?;
         self.look(|stack| stack.connect(self.id, address))
     }
 
     fn send(&self, message: &mut Outgoing<'_>) -> KResult<usize> {
-        if message.flags.contains(MessageFlags::OOB) {
-            return Err(Errno::EOPNOTSUPP.into());
-        }
-        let to = message.to.as_ref().map(|to| address_of(self.version, to)).transpose()?;
-        let length: usize = message.parts.iter().map(|part| part.len()).sum();
-        if length > usize::from(u16::MAX) {
-            return Err(Errno::EMSGSIZE.into());
-        }
-        let mut content = BytesMut::with_capacity(length);
-        message.parts.iter().for_each(|part| content.put_slice(part));
-        let packet = Packet::with_content([content.freeze()]);
-        self.shared.drive(|stack, now| stack.send_datagram(now, self.id, to, packet))?;
-        Ok(length)
+        let datagram = self.datagram(message)?;
+        self.shared.drive(|stack, now| stack.send_datagrams(now, self.id, [Ok(datagram)])).1?;
+        Ok(length_of(message))
+    }
+
+    fn send_batch(&self, messages: &mut [Outgoing<'_>]) -> (usize, KResult<()>) {
+        let datagrams: Vec<_> = messages.iter().map(|message| self.datagram(message)).collect();
+        let (sent, result) = self.shared.drive(|stack, now| stack.send_datagrams(now, self.id, datagrams));
+        (sent, result.map_err(Into::into))
     }
 
     fn receive(&self, parts: &mut [&mut [u8]], flags: MessageFlags) -> KResult<Incoming> {
         if flags.contains(MessageFlags::OOB) {
             return Err(Errno::EOPNOTSUPP.into());
         }
+        let taken = self.look(|stack| self.take(stack, flags.contains(MessageFlags::PEEK)))?;
+        Ok(self.incoming(taken, parts, flags))
+    }
+
+    fn receive_batch(
+        &self,
+        buffers: &mut [&mut [u8]],
+        flags: MessageFlags,
+        messages: &mut Vec<Incoming>,
+    ) -> KResult<()> {
+        if flags.contains(MessageFlags::OOB) {
+            return Err(Errno::EOPNOTSUPP.into());
+        }
         let peek = flags.contains(MessageFlags::PEEK);
-        let (received, control) = self.look(|stack| {
-            let received = stack.receive_datagram(self.id, peek)?;
-            let options = &stack.sockets.find(self.id)?.options;
-            let control = received.as_ref().map(|received| control_of(received, self.version, options));
-            let control = control.unwrap_or_default();
-            Ok((received, control))
-        })?;
-        // Nothing comes any more.
-        let Some(received) = received else { return Ok(Incoming::default()) };
-        let copied = copy(&received.content, parts);
-        let mut told = MessageFlags::empty();
-        told.set(MessageFlags::TRUNC, copied < received.content.len());
-        told.set(MessageFlags::MCAST, received.to.is_multicast());
-        told.set(MessageFlags::BCAST, address::is_all(received.to));
-        let length = if flags.contains(MessageFlags::TRUNC) { received.content.len() } else { copied };
-        Ok(Incoming { length, from: Some(name_of(self.version, received.from)), control, flags: told })
+        let mut all = Vec::new();
+        let result = self.look(|stack| {
+            (0..buffers.len()).try_for_each(|_| {
+                all.push(self.take(stack, peek)?);
+                Ok(())
+            })
+        });
+        // The lock is not held while they are copied.
+        for (taken, buffer) in all.into_iter().zip(buffers) {
+            messages.push(self.incoming(taken, &mut [buffer], flags));
+        }
+        result
     }
 
     fn shutdown(&self, how: Shutdown) -> KResult<()> {
@@ -155,6 +205,30 @@ impl Socket for Datagrams {
     }
 }
 
+fn length_of(message: &Outgoing<'_>) -> usize {
+    message.parts.iter().map(|part| part.len()).sum()
+}
+
+/// What a message has otherwise than its socket; what means nothing here is passed over.
+fn ancillary(control: &[Control]) -> Ancillary {
+    let mut ancillary = Ancillary::default();
+    let chosen = |source: IpAddr| Some(source.to_canonical()).filter(|source| !source.is_unspecified());
+    for control in control {
+        match *control {
+            Control::PacketInfo { to, interface } => {
+                ancillary.source = chosen(to);
+                ancillary.interface = Some(InterfaceId(interface)).filter(|id| id.0 != 0);
+            }
+            Control::Destination(source) => ancillary.source = chosen(source.into()),
+            Control::HopLimit(limit) => ancillary.hop_limit = Some(limit),
+            Control::TrafficClass(class) => ancillary.traffic_class = Some(class),
+            Control::SegmentBytes(size) => ancillary.segment_bytes = Some(size),
+            Control::Rights(_) | Control::Credentials(_) | Control::Timestamp(_) => {}
+        }
+    }
+    ancillary
+}
+
 fn control_of(received: &Received, version: Version, options: &SocketOptions) -> Vec<Control> {
     let mut control = Vec::new();
     if options.tells_address {
@@ -174,6 +248,7 @@ fn control_of(received: &Received, version: Version, options: &SocketOptions) ->
     if options.tells_traffic_class {
         control.push(Control::TrafficClass(received.traffic_class));
     }
+    control.extend(received.segment_bytes.map(Control::SegmentBytes));
     control
 }
 

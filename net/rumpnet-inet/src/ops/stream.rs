@@ -81,6 +81,9 @@ impl Socket for Stream {
     }
 
     fn connect(&self, name: &Name, _caller: Caller) -> KResult<()> {
+        if *name == Name::Address(SocketAddress::Unspecified) {
+            return Ok(self.shared.drive(|stack, now| stack.tcp_disconnect(now, self.id))?);
+        }
         let address = address_of(self.version, name)?;
         Ok(self.shared.drive(|stack, now| stack.tcp_connect(now, self.id, address))?)
     }

@@ -122,17 +122,36 @@ impl Sockets {
         Ok(())
     }
 
+    /// The same; what of its own address the program did not choose is taken back as well. Errors: EBADF.
+    pub(super) fn dissolve(&mut self, id: SocketId) -> Result<(), Errno> {
+        self.disconnect(id)?;
+        let socket = self.find_mut(id)?;
+        let (chosen, port) = (socket.chosen, socket.local.port());
+        if !chosen.ip {
+            socket.local = SocketAddr::new(socket.version.unspecified(), port);
+        }
+        if !chosen.port {
+            socket.local.set_port(0);
+            self.leave_port(id, port);
+        }
+        Ok(())
+    }
+
+    fn leave_port(&mut self, id: SocketId, port: u16) {
+        if let Some(same) = self.by_port.get_mut(&port) {
+            same.retain(|other| *other != id);
+            if same.is_empty() {
+                self.by_port.remove(&port);
+            }
+        }
+    }
+
     /// Removes a socket. Errors: EBADF.
     pub(super) fn remove(&mut self, id: SocketId) -> Result<super::Socket, Errno> {
         self.disconnect(id)?;
         let socket = self.all.remove(&id).ok_or(Errno::EBADF)?;
         self.raw.retain(|other| *other != id);
-        if let Some(same) = self.by_port.get_mut(&socket.local.port()) {
-            same.retain(|other| *other != id);
-            if same.is_empty() {
-                self.by_port.remove(&socket.local.port());
-            }
-        }
+        self.leave_port(id, socket.local.port());
         Ok(socket)
     }
 }

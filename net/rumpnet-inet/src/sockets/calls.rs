@@ -1,30 +1,16 @@
 //! What programs do with sockets of datagrams.
 
-use super::{Kind, Membership, OVERHEAD, Received, Socket, SocketId};
+use super::{Chosen, Kind, Membership, OVERHEAD, Received, Socket, SocketId};
 use crate::address::{self, Version};
 use crate::interface::InterfaceId;
 use crate::multicast::{Filter, MOST_SOURCES};
-use crate::stack::{Options, Path, Stack};
-use crate::time::Instant;
-use crate::wire::checksum::{self, pseudo};
-use crate::wire::icmpv6;
-use crate::wire::ipv4::{self, Ipv4, Protocol};
-use crate::wire::ipv6;
-use crate::wire::udp::{self, Udp};
+use crate::stack::{Options, Stack};
+use crate::wire::ipv4::Protocol;
 use core::net::{IpAddr, SocketAddr};
-use rump_kpi::packet::Packet;
 use rump_kpi::{Errno, Shutdown};
 
 /// Groups that one socket may be a member of.
 const MOST_MEMBERSHIPS: usize = 256;
-
-/// The longest content of a packet without options.
-fn most_content(version: Version) -> usize {
-    match version {
-        Version::V4 => ipv4::MOST_BYTES - ipv4::HEADER_BYTES,
-        Version::V6 => ipv6::MOST_CONTENT,
-    }
-}
 
 impl Stack {
     /// A socket of UDP.
@@ -50,14 +36,15 @@ impl Stack {
             return Err(Errno::EADDRNOTAVAIL);
         }
         match kind {
-            Kind::Udp => self.sockets.bind_udp(id, address),
+            Kind::Udp => self.sockets.bind_udp(id, address)?,
             Kind::Raw(_) => {
                 let local = &mut self.sockets.find_mut(id)?.local;
                 *local = address;
                 local.set_port(0);
-                Ok(())
             }
         }
+        self.sockets.find_mut(id)?.chosen = Chosen { ip: !ip.is_unspecified(), port: address.port() != 0 };
+        Ok(())
     }
 
     /// Settles whom a socket talks to; the address and port of nobody take that back.
@@ -77,108 +64,10 @@ impl Stack {
         self.sockets.connect(id, path.source_endpoint(0), remote)
     }
 
-    /// Lets a socket talk to everybody again. Errors: EBADF.
+    /// Lets a socket talk to everybody again; it keeps what its program chose of its own address, as on Linux. Errors:
+    /// EBADF.
     pub fn disconnect(&mut self, id: SocketId) -> Result<(), Errno> {
-        self.sockets.disconnect(id)
-    }
-
-    /// Sends a datagram, whose content `packet` is.
-    ///
-    /// Errors: EBADF, the error that waits, EPIPE (shut down), EISCONN, EDESTADDRREQ, EMSGSIZE, those of
-    /// [`Stack::path`].
-    pub fn send_datagram(
-        &mut self,
-        now: Instant,
-        id: SocketId,
-        to: Option<SocketAddr>,
-        mut packet: Packet,
-    ) -> Result<(), Errno> {
-        let socket = self.sockets.find_mut(id)?;
-        if let Some(errno) = socket.take_error() {
-            return Err(errno);
-        }
-        if !socket.writes {
-            return Err(Errno::EPIPE);
-        }
-        let to = match (to, socket.remote) {
-            (Some(to), None) | (None, Some(to)) => to,
-            (Some(_), Some(_)) => return Err(Errno::EISCONN),
-            (None, None) => return Err(Errno::EDESTADDRREQ),
-        };
-        let kind = socket.kind;
-        let header = if kind == Kind::Udp { udp::HEADER_BYTES } else { 0 };
-        let to = someone(to);
-        let most = most_content(Version::of(to.ip())) - header;
-        if packet.len() > most.min(socket.options.send_bytes) && !socket.options.has_header {
-            return Err(Errno::EMSGSIZE);
-        }
-        let (version, options, checksum_at) =
-            (socket.version, socket.path_options(to), socket.options.checksum_at);
-        let has_header = socket.options.has_header && version == Version::V4;
-        let path = self.path(to.ip(), &options)?;
-        if has_header {
-            return self.send_whole(now, &path, packet);
-        }
-        let protocol = match kind {
-            Kind::Raw(protocol) => {
-                let at = if protocol == Protocol::ICMPV6 { Some(icmpv6::CHECKSUM_AT) } else { checksum_at };
-                if let Some(at) = at.filter(|_| version == Version::V6) {
-                    put_checksum(&mut packet, at, &path, protocol)?;
-                }
-                protocol
-            }
-            Kind::Udp => {
-                if to.port() == 0 {
-                    return Err(Errno::EADDRNOTAVAIL);
-                }
-                if self.sockets.find(id)?.local.port() == 0 {
-                    self.sockets.bind_udp(id, SocketAddr::new(version.unspecified(), 0))?;
-                }
-                let ports = Udp { source: self.sockets.find(id)?.local.port(), destination: to.port() };
-                ports.emit(&mut packet, |length| pseudo(path.source, to.ip(), Protocol::UDP, length));
-                Protocol::UDP
-            }
-        };
-        self.loop_group(now, id, &path, protocol, &packet);
-        self.send(now, &path, protocol, &options, packet)
-    }
-
-    /// Sends a packet whose header is there: what it lacks is filled in (ip(4)). Errors: EINVAL (no header of IPv4),
-    /// EMSGSIZE.
-    fn send_whole(&mut self, now: Instant, path: &Path, mut packet: Packet) -> Result<(), Errno> {
-        let bytes = packet.first(ipv4::HEADER_BYTES).ok_or(Errno::EINVAL)?;
-        let lacks_source = bytes[12..16] == [0; 4];
-        let lacks_identification = bytes[4..6] == [0; 2];
-        // The checksum and the length are ours to make.
-        let total = u16::try_from(packet.len()).map_err(|_| Errno::EMSGSIZE)?;
-        packet.overwrite(2, &total.to_be_bytes());
-        packet.overwrite(10, &[0; 2]);
-        let header_bytes = packet.first(1).map_or(0, |bytes| usize::from(bytes[0] & 0xf) * 4);
-        let sum = checksum::of(packet.first(header_bytes.max(ipv4::HEADER_BYTES)).ok_or(Errno::EINVAL)?);
-        packet.overwrite(10, &sum.to_be_bytes());
-        let mut header = Ipv4::take(&mut packet).map_err(|_| Errno::EINVAL)?;
-        if lacks_identification && !header.is_fragment() {
-            header.identification = self.next_identification();
-        }
-        if let (true, IpAddr::V4(source)) = (lacks_source, path.source) {
-            header.source = source;
-        }
-        let path = Path { source: header.source.into(), ..*path };
-        self.send_with_header(now, &path, &header, packet)?;
-        self.loop_back(now);
-        Ok(())
-    }
-
-    /// What goes to a group comes back to its members here.
-    fn loop_group(&mut self, now: Instant, id: SocketId, path: &Path, protocol: Protocol, packet: &Packet) {
-        let loops = self.sockets.find(id).is_ok_and(|socket| socket.options.group_loops);
-        let Some(interface) = self.interfaces.get(&path.interface) else { return };
-        let is_wanted = (loops && path.destination.is_multicast() && interface.is_member(path.destination))
-            || path.is_broadcast;
-        // What goes through the loopback is there already.
-        if is_wanted && !path.comes_back {
-            self.receive_own(now, path, protocol, packet.clone());
-        }
+        self.sockets.dissolve(id)
     }
 
     /// Receives a datagram; `peek` leaves it where it is. Errors: EBADF, the error that waits, EAGAIN.
@@ -326,21 +215,8 @@ pub enum SourceChange {
     Unblock(IpAddr),
 }
 
-/// Puts the checksum of a raw socket's packet into its place. Errors: EINVAL (it is shorter).
-fn put_checksum(packet: &mut Packet, at: u16, path: &Path, protocol: Protocol) -> Result<(), Errno> {
-    let place = usize::from(at);
-    if packet.len() < place + 2 {
-        return Err(Errno::EINVAL);
-    }
-    packet.overwrite(place, &[0; 2]);
-    let mut sum = pseudo(path.source, path.destination, protocol, packet.len());
-    sum.add_packet(packet, 0);
-    packet.overwrite(place, &sum.finish().to_be_bytes());
-    Ok(())
-}
-
 /// Who talks to the address of nobody talks to himself.
-fn someone(mut end: SocketAddr) -> SocketAddr {
+pub(super) fn someone(mut end: SocketAddr) -> SocketAddr {
     if end.ip().is_unspecified() {
         end.set_ip(Version::of(end.ip()).loopback());
     }
@@ -348,7 +224,7 @@ fn someone(mut end: SocketAddr) -> SocketAddr {
 }
 
 impl Socket {
-    fn path_options(&self, to: SocketAddr) -> Options {
+    pub(super) fn path_options(&self, to: SocketAddr) -> Options {
         let options = &self.options;
         let is_group = to.ip().is_multicast();
         Options {

@@ -44,19 +44,42 @@ impl Sockets {
             self.one_for(to, from).into_iter().collect()
         };
         let mut delivery = Delivery::Nobody;
-        for id in receivers {
-            let received = Received {
-                from,
-                to: destination,
-                interface,
-                hop_limit: header.hop_limit,
-                traffic_class: header.traffic_class,
-                content: packet.clone(),
-            };
-            let taken = if self.push(id, received) { Delivery::Done } else { Delivery::Full };
+        let segment_bytes = packet.segmentation.take().map(|cut| cut.size);
+        let received = Received {
+            from,
+            to: destination,
+            interface,
+            hop_limit: header.hop_limit,
+            traffic_class: header.traffic_class,
+            content: packet,
+            segment_bytes,
+        };
+        let last = receivers.len().saturating_sub(1);
+        let mut received = Some(received);
+        for (count, id) in receivers.into_iter().enumerate() {
+            // Most datagrams are for one, who needs no copy.
+            let own = if count == last { received.take() } else { received.clone() };
+            let was_taken = own.is_some_and(|own| self.push_datagrams(id, own));
+            let taken = if was_taken { Delivery::Done } else { Delivery::Full };
             delivery = if delivery == Delivery::Done { Delivery::Done } else { taken };
         }
         Ok(delivery)
+    }
+
+    /// Gives a socket what may be several datagrams: one by one, unless it takes them together. Answers whether it took
+    /// any.
+    fn push_datagrams(&mut self, id: SocketId, received: Received) -> bool {
+        let coalesces = self.all.get(&id).is_some_and(|socket| socket.options.coalesces);
+        let Some(size) = received.segment_bytes.filter(|size| !coalesces && *size != 0) else {
+            return self.push(id, received);
+        };
+        let (total, size) = (received.content.len(), usize::from(size));
+        let mut was_taken = false;
+        for at in (0..total).step_by(size) {
+            let content = received.content.slice(at, size.min(total - at));
+            was_taken |= self.push(id, Received { content, segment_bytes: None, ..received });
+        }
+        was_taken
     }
 
     fn push(&mut self, id: SocketId, received: Received) -> bool {
@@ -130,6 +153,7 @@ impl Sockets {
                 hop_limit: header.hop_limit,
                 traffic_class: header.traffic_class,
                 content: packet.clone(),
+                segment_bytes: None,
             };
             self.push(*id, received);
         }

@@ -6,10 +6,12 @@
 mod binding;
 mod calls;
 mod deliver;
+mod send;
 
 pub use binding::Random;
 pub use calls::SourceChange;
 pub use deliver::Delivery;
+pub use send::{Ancillary, Datagram};
 
 use crate::address::{self, Version};
 use crate::interface::InterfaceId;
@@ -58,6 +60,8 @@ pub struct Received {
     pub traffic_class: u8,
     /// Its content; of a raw socket, the whole packet.
     pub content: Packet,
+    /// It is several datagrams of so many bytes, but for the last.
+    pub segment_bytes: Option<u16>,
 }
 
 /// What a program chose for a socket.
@@ -99,6 +103,10 @@ pub struct SocketOptions {
     pub checksum_at: Option<u16>,
     /// `ICMP6_FILTER`: types of messages that are kept away, a bit for each.
     pub blocked_types: [u32; 8],
+    /// `UDP_SEGMENT`: what is sent becomes datagrams of so many bytes, unless it is zero.
+    pub segment_bytes: u16,
+    /// `UDP_GRO`: datagrams that came together are received together.
+    pub coalesces: bool,
     /// `SO_RCVBUF`.
     pub receive_bytes: usize,
     /// `SO_SNDBUF`: the longest datagram.
@@ -126,10 +134,19 @@ impl Default for SocketOptions {
             has_header: false,
             checksum_at: None,
             blocked_types: [0; 8],
+            segment_bytes: 0,
+            coalesces: false,
             receive_bytes: RECEIVE_BYTES,
             send_bytes: usize::from(u16::MAX),
         }
     }
+}
+
+/// What of a socket's own address its program chose.
+#[derive(Clone, Copy, Debug, Default)]
+struct Chosen {
+    ip: bool,
+    port: bool,
 }
 
 /// A group that a socket wants to hear.
@@ -150,6 +167,8 @@ pub struct Socket {
     pub local: SocketAddr,
     /// Whom it talks to, if that is settled.
     pub remote: Option<SocketAddr>,
+    /// Its program chose the address, or the port; else they are the stack's to take back.
+    chosen: Chosen,
     /// What was chosen for it.
     pub options: SocketOptions,
     queue: VecDeque<Received>,
@@ -169,6 +188,7 @@ impl Socket {
             kind,
             local: SocketAddr::new(version.unspecified(), 0),
             remote: None,
+            chosen: Chosen::default(),
             options: SocketOptions::default(),
             queue: VecDeque::new(),
             queued: 0,

@@ -1,7 +1,7 @@
 //! Passing on packets of IPv6 (RFC 8200, section 3; RFC 4443; redirects: RFC 4861, section 8.2).
 
 use super::input::Arrived;
-use super::output::{Options, Path};
+use super::output::{Options, Path, longest_segment};
 use super::{Dropped, Stack};
 use crate::interface::{Interface, InterfaceId};
 use crate::route::Via;
@@ -54,7 +54,7 @@ impl Stack {
             return self.complain_v6(now, &arrived, &Message::Unreachable(Unreachable::NoRoute));
         };
         let (mtu, comes_back) = (interface.mtu_v6(), interface.is_loopback());
-        if packet.len() + HEADER_BYTES > mtu as usize {
+        if longest_segment(&mut packet) + HEADER_BYTES > mtu as usize {
             return self.complain_v6(now, &arrived, &Message::PacketTooBig { mtu });
         }
         if id == arrived.interface {

@@ -12,6 +12,8 @@ use crate::wire::ip::IpHeader;
 use crate::wire::ipv4::{Fragment, Ipv4, Protocol};
 use alloc::collections::VecDeque;
 use core::net::{IpAddr, Ipv4Addr};
+use rump_kpi::Errno;
+use rump_kpi::device::Statistics;
 use rump_kpi::packet::{Checksum, Packet};
 
 /// How a packet of IP came.
@@ -55,6 +57,9 @@ impl Stack {
             Ok(frame) => frame,
             Err(why) => return self.drop_malformed(id, why),
         };
+        if frame.destination.is_group() {
+            self.count_group(id, |statistics| &mut statistics.groups_in);
+        }
         if frame.destination != own && !frame.destination.is_group() {
             return self.drop_packet(Dropped::NotForUs);
         }
@@ -84,6 +89,13 @@ impl Stack {
         match packet.first(1).map(|bytes| bytes[0] >> 4) {
             Some(6) => self.input_v6(now, reception, packet),
             _ => self.input_ip(now, reception, packet),
+        }
+    }
+
+    /// Counts a frame to a group or to all.
+    pub(super) fn count_group(&mut self, id: InterfaceId, which: impl FnOnce(&mut Statistics) -> &mut u64) {
+        if let Some(interface) = self.interfaces.get_mut(&id) {
+            *which(&mut interface.statistics) += 1;
         }
     }
 
@@ -253,8 +265,12 @@ impl Stack {
         header.time_to_live -= 1;
         let path = Path { source: header.source.into(), ..path };
         let mtu = path.mtu.min(u32::from(u16::MAX)) as u16;
-        if self.send_with_header(now, &path, &header, packet).is_err() {
-            self.complain(now, &arrived, &icmpv4::Message::Unreachable(Unreachable::TooLong { mtu }));
+        match self.send_with_header(now, &path, &header, packet) {
+            Ok(()) => {}
+            Err(Errno::EMSGSIZE) => {
+                self.complain(now, &arrived, &icmpv4::Message::Unreachable(Unreachable::TooLong { mtu }));
+            }
+            Err(_) => self.drop_malformed(arrived.interface, crate::wire::Malformed::Header),
         }
     }
 }

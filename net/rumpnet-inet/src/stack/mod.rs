@@ -215,6 +215,13 @@ impl Stack {
         core::mem::take(&mut self.sent)
     }
 
+    /// A device had no room for so many packets.
+    pub fn note_lost(&mut self, id: InterfaceId, count: usize) {
+        if let Some(interface) = self.interfaces.get_mut(&id) {
+            interface.statistics.drops_out += count as u64;
+        }
+    }
+
     /// Who is to be woken, once whoever drives the stack has let go of it.
     pub fn take_changed(&mut self) -> Vec<Arc<WaitQueue>> {
         let mut changed = self.sockets.take_changed();

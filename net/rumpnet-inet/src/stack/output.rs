@@ -9,11 +9,11 @@ use crate::route::Via;
 use crate::time::Instant;
 use crate::wire::ethernet::{self, EtherType, Frame, MacAddress};
 use crate::wire::ipv4::{Ipv4, MOST_BYTES, Protocol};
-use crate::wire::{self, arp};
+use crate::wire::{self, arp, udp};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use rump_kpi::Errno;
 use rump_kpi::device::Offloads;
-use rump_kpi::packet::{Checksum, Packet, offload};
+use rump_kpi::packet::{Checksum, Packet, Segmentation, Segments, offload};
 
 /// What a sender may ask for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -186,7 +186,7 @@ impl Stack {
         self.identification
     }
 
-    /// Errors: EMSGSIZE.
+    /// Errors: EMSGSIZE, EINVAL (it was left uncut, and is not what it says).
     pub(crate) fn send_with_header(
         &mut self,
         now: Instant,
@@ -198,7 +198,7 @@ impl Stack {
         if total > MOST_BYTES && packet.segmentation.is_none() {
             return Err(Errno::EMSGSIZE);
         }
-        if total <= path.mtu as usize || packet.segmentation.is_some() {
+        if longest_segment(&mut packet) + header.header_bytes() <= path.mtu as usize {
             header.emit(&mut packet);
             self.hand_to_link(now, path, packet);
             return Ok(());
@@ -206,10 +206,30 @@ impl Stack {
         if header.dont_fragment {
             return Err(Errno::EMSGSIZE);
         }
+        if packet.segmentation.is_some() {
+            return self.send_segments(now, path, header, packet);
+        }
         wire::complete(&mut packet);
         for (header, mut fragment) in reassembly::cut(header, &packet, path.mtu as usize) {
             header.emit(&mut fragment);
             self.hand_to_link(now, path, fragment);
+        }
+        Ok(())
+    }
+
+    /// Cuts a packet into segments each of which is too long for the link, and so is cut again. Errors: EINVAL (it is not
+    /// what it says).
+    fn send_segments(
+        &mut self,
+        now: Instant,
+        path: &Path,
+        header: &Ipv4,
+        mut packet: Packet,
+    ) -> Result<(), Errno> {
+        header.emit(&mut packet);
+        for mut segment in offload::cut(packet, 0).map_err(|_| Errno::EINVAL)? {
+            let header = Ipv4::take(&mut segment).map_err(|_| Errno::EINVAL)?;
+            self.send_with_header(now, path, &header, segment)?;
         }
         Ok(())
     }
@@ -259,6 +279,9 @@ impl Stack {
         mut packet: Packet,
     ) {
         Frame { destination, source, ether_type }.emit(&mut packet);
+        if destination.is_group() {
+            self.count_group(id, |statistics| &mut statistics.groups_out);
+        }
         self.transmit(id, packet);
     }
 
@@ -303,4 +326,22 @@ impl Stack {
     pub(super) fn send_arp(&mut self, id: InterfaceId, message: &arp::Message, to: MacAddress) {
         self.send_frame(id, (message.sender.0, to), EtherType::ARP, message.emit());
     }
+}
+
+/// Bytes of the longest packet that one becomes, behind the header of IP that it gets: those of the segment if it is to be
+/// cut.
+pub(super) fn longest_segment(packet: &mut Packet) -> usize {
+    let Some(Segmentation { kind, size }) = packet.segmentation else { return packet.len() };
+    // Before the transport there may be headers of IPv6.
+    let start = match packet.checksum {
+        Checksum::Missing { start, .. } => usize::from(start),
+        Checksum::Good | Checksum::Unknown => 0,
+    };
+    let header = match kind {
+        Segments::Udp => udp::HEADER_BYTES,
+        Segments::Tcp4 | Segments::Tcp6 => {
+            packet.first(start + 13).map_or(0, |bytes| usize::from(bytes[start + 12] >> 4) * 4)
+        }
+    };
+    packet.len().min(start + header + usize::from(size))
 }

@@ -1,6 +1,6 @@
 //! Sending packets of IPv6: the way, the address to send from, and cutting what is too long (RFC 8200; RFC 6724).
 
-use super::output::{Options, Path};
+use super::output::{Options, Path, longest_segment};
 use super::{LOOPBACK, Stack};
 use crate::address::{Prefix, is_of_link};
 use crate::interface::{Interface, InterfaceId};
@@ -227,7 +227,7 @@ impl Stack {
         dont_fragment: bool,
         mut packet: Packet,
     ) -> Result<(), Errno> {
-        let is_long = packet.len() + HEADER_BYTES > path.mtu as usize && packet.segmentation.is_none();
+        let is_long = longest_segment(&mut packet) + HEADER_BYTES > path.mtu as usize;
         if packet.len() > MOST_CONTENT && packet.segmentation.is_none() {
             return Err(Errno::EMSGSIZE);
         }
@@ -236,7 +236,7 @@ impl Stack {
             self.hand_to_link(now, path, packet);
             return Ok(());
         }
-        if dont_fragment {
+        if dont_fragment || packet.segmentation.is_some() {
             return Err(Errno::EMSGSIZE);
         }
         wire::complete(&mut packet);

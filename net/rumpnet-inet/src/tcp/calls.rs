@@ -33,7 +33,9 @@ impl Stack {
         if !address.ip().is_unspecified() && !self.is_local(address.ip()) {
             return Err(Errno::EADDRNOTAVAIL);
         }
-        self.tcp.bind(id, address)
+        self.tcp.bind(id, address)?;
+        self.tcp.find_mut(id)?.bound = address;
+        Ok(())
     }
 
     /// Lets others connect to it. Errors: EBADF, EISCONN, EADDRINUSE (no port is free).
@@ -260,14 +262,19 @@ impl Stack {
     }
 
     /// Ends a connection at once.
-    fn abort(&mut self, now: Instant, id: TcpId) {
+    pub(super) fn abort(&mut self, now: Instant, id: TcpId) {
+        self.reset(now, id);
+        self.tcp.remove(id);
+    }
+
+    /// Tells the other side that there is no connection any more.
+    pub(super) fn reset(&mut self, now: Instant, id: TcpId) {
         let Ok(pcb) = self.tcp.find_mut(id) else { return };
         let next = pcb.send.next;
         let reset = pcb.sending(now, next, Flags::RST | Flags::ACK, Vec::new());
         if let Some((path, options)) = self.way(id) {
             self.send_segment(now, &path, &options, reset);
         }
-        self.tcp.remove(id);
     }
 
     /// Says that a connection is gone to somebody who sent what nobody will read.

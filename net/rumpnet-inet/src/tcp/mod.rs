@@ -13,6 +13,7 @@ mod calls;
 mod choices;
 mod congestion;
 mod cookies;
+mod disconnect;
 mod ecn;
 mod header;
 mod info;

@@ -160,6 +160,8 @@ pub struct Pcb {
     pub state: State,
     /// Its own address; port zero before it has one.
     pub local: SocketAddr,
+    /// What of that its program chose: nothing of it is taken back.
+    pub bound: SocketAddr,
     /// The other's; port zero before there is one.
     pub remote: SocketAddr,
     /// What was chosen for it.
@@ -242,6 +244,7 @@ impl Pcb {
             version,
             state: State::Closed,
             local: nowhere,
+            bound: nowhere,
             remote: nowhere,
             choices: Choices::default(),
             limits: Limits::default(),

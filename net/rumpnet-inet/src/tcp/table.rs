@@ -291,6 +291,11 @@ impl Table {
         }
     }
 
+    /// Puts one that was removed back in, in whatever state it is now.
+    pub(super) fn put_back(&mut self, id: TcpId, pcb: Box<Pcb>) {
+        self.all.insert(id, pcb);
+    }
+
     /// Removes a socket.
     pub fn remove(&mut self, id: TcpId) -> Option<Box<Pcb>> {
         self.disconnect(id);

@@ -1,5 +1,6 @@
 //! Sockets and interfaces as the kernel sees them: two of them, on a wire of two ends.
 
+mod choices;
 mod v6;
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddrV4};

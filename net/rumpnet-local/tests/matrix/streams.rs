@@ -28,6 +28,7 @@ behaviours! {
     a_large_write_without_blocking_is_partial
     how_much_can_be_read_is_known
     a_timeout_ends_a_receive
+    a_timeout_ends_waiting_for_all_with_what_there_is
     an_address_is_not_for_streams
     without_a_connection_nothing_is_sent_or_received
     a_connection_is_accepted
@@ -54,6 +55,19 @@ fn bytes_come_in_order(s: &dyn System) {
     assert_eq!(s.take(b, 8), Ok(b"hello wo".to_vec()));
     assert_eq!(s.take(b, 8), Ok(b"rld".to_vec()));
     assert_eq!(s.take(b, 8), Err(EAGAIN));
+}
+
+fn a_timeout_ends_waiting_for_all_with_what_there_is(s: &dyn System) {
+    let [a, b] = s.pair(Stream);
+    s.set_timeouts(b, Duration::from_millis(30)).unwrap();
+    assert_eq!(s.put(a, b"abc"), Ok(3));
+    let mut bytes = [0; 6];
+    let came = s.receive(b, &mut bytes, MessageFlags::WAITALL, 0).unwrap();
+    assert_eq!((came.length, &bytes[..3]), (3, &b"abc"[..]));
+    assert_eq!(s.receive(b, &mut bytes, MessageFlags::WAITALL, 0).unwrap_err(), EAGAIN);
+    // Without blocking nothing is waited for.
+    assert_eq!(s.put(a, b"de"), Ok(2));
+    assert_eq!(s.take_with(b, 6, MessageFlags::WAITALL), Ok(b"de".to_vec()));
 }
 
 fn both_directions_are_apart(s: &dyn System) {

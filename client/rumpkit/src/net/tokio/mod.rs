@@ -8,8 +8,12 @@
 //! called by many tasks at once, and a future that is dropped before it is done has done nothing.
 
 mod ready;
+mod stream;
 mod tcp;
 mod udp;
+mod unix;
 
-pub use tcp::{OwnedReadHalf, OwnedWriteHalf, TcpListener, TcpStream};
+pub use stream::{OwnedReadHalf, OwnedWriteHalf};
+pub use tcp::{TcpListener, TcpStream};
 pub use udp::UdpSocket;
+pub use unix::{UnixDatagram, UnixListener, UnixStream};

@@ -47,7 +47,7 @@ impl Description {
     pub fn of(frame: &Frame) -> Self {
         let mut this = Self {
             time: format!("{}.{:09}", frame.time.as_secs(), frame.time.subsec_nanos()),
-            length: frame.bytes.len(),
+            length: frame.length,
             ether_source: String::new(),
             ether_destination: String::new(),
             vlans: Vec::new(),
@@ -55,7 +55,7 @@ impl Description {
             protocol: None,
             source: None,
             destination: None,
-            info: format!("length {}", frame.bytes.len()),
+            info: format!("length {}", frame.length),
             is_malformed: false,
             clock: frame.time,
         };

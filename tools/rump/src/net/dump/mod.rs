@@ -1,9 +1,11 @@
-//! `rump net dump`: what passes on a link, as lines or as a file of pcap.
+//! `rump net dump`: what passes on a link, or what a file of pcap or pcapng holds, as lines or as such a file.
 //!
 //! It has a device and no stack: nothing is sent, and nothing that comes can do more than be shown.
 
 mod describe;
 mod pcap;
+mod pcapng;
+mod read;
 
 use super::link::LinkArgs;
 use super::signals::Signals;
@@ -14,8 +16,8 @@ use describe::Description;
 use rumpkit::net::Receiver;
 use rumpkit::net::packet::{Packet, offload};
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TryRecvError, sync_channel};
@@ -29,14 +31,19 @@ const MOST_WAITING: usize = 16_384;
 #[command(after_help = "Examples:
   rump net dump --if shmif:/tmp/bus
   rump net dump --if shmif:/tmp/bus -w - | tshark -r -
+  rump net dump --if shmif:/tmp/bus -w trace.pcapng
+  rump net dump -r trace.pcapng
 Times are in UTC. A signal ends it; what was seen is counted on standard error.")]
 pub struct Args {
     #[command(flatten)]
-    link: LinkArgs,
+    link: Option<LinkArgs>,
+    /// Show the packets of a file of pcap or pcapng, or with - of standard input, instead of a link's
+    #[arg(short, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "link", required_unless_present = "link")]
+    read: Option<PathBuf>,
     /// Stop after so many packets
     #[arg(short, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// Write the packets to a file of pcap, or with - to standard output
+    /// Write the packets to a file: of pcapng if its name ends so, else of pcap; with - of pcap to standard output
     #[arg(short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     write: Option<PathBuf>,
     /// Print a JSON record per line
@@ -45,9 +52,12 @@ pub struct Args {
 }
 
 /// A frame of Ethernet, and when it came, since 1970.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frame {
     time: Duration,
     bytes: Vec<u8>,
+    /// Bytes that it had, more than these if it was cut.
+    length: usize,
 }
 
 /// What a dump waits for.
@@ -58,29 +68,61 @@ enum Event {
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
-    let device = args.link.open(session.host())?;
+    let (captured, lost) = match (&args.read, &args.link) {
+        (Some(path), _) => (read_file(path, args, out)?, 0),
+        (None, Some(link)) => capture(link, args, session, out)?,
+        (None, None) => return Err(Failure::Usage("neither --if nor -r".into())),
+    };
+    if !session.is_quiet() {
+        warn(&format!("{captured} packets captured, {lost} lost"));
+    }
+    Ok(())
+}
+
+/// What passes on a link; answers how many packets there were, and how many more could not be shown.
+fn capture(
+    link: &LinkArgs,
+    args: &Args,
+    session: &mut Session,
+    out: &mut Output,
+) -> Result<(u64, u64), Failure> {
+    let device = link.open(session.host())?;
     let (sender, events) = sync_channel(MOST_WAITING);
     let signalled = sender.clone();
     // As many frames may wait as there is room for: the signal waits with them.
     let _signals = Signals::watch(move || drop(signalled.send(Event::Signal)))?;
     let tap = Arc::new(Tap { sender, lost: AtomicU64::new(0) });
-    let mut shown = match &args.write {
-        Some(path) if path.as_os_str() == "-" => Shown::Pcap(pcap::Writer::new(out)?),
-        Some(path) => {
-            let failed = |error| Failure::Network(format!("{}: {error}", path.display()));
-            Shown::Pcap(pcap::Writer::new(BufWriter::new(File::create(path).map_err(failed)?))?)
-        }
-        None if args.json => Shown::Json(out),
-        None => Shown::Lines(out),
-    };
+    let mut shown = Shown::new(args, out)?;
     device.start(tap.clone()).map_err(|error| Failure::Network(error.to_string()))?;
     let captured = show_all(&events, args.count, &mut shown);
     device.stop();
-    let captured = captured?;
-    if !session.is_quiet() {
-        warn(&format!("{captured} packets captured, {} lost", tap.lost.load(Ordering::Relaxed)));
+    Ok((captured?, tap.lost.load(Ordering::Relaxed)))
+}
+
+/// What a file holds; answers how many packets were shown.
+fn read_file(path: &Path, args: &Args, out: &mut Output) -> Result<u64, Failure> {
+    let failed = |error: io::Error| Failure::Network(format!("{}: {error}", path.display()));
+    let input: Box<dyn Read> = match path.as_os_str() == "-" {
+        true => Box::new(io::stdin().lock()),
+        false => Box::new(File::open(path).map_err(failed)?),
+    };
+    let mut frames = read::Reader::new(BufReader::new(input)).map_err(failed)?;
+    let mut shown = Shown::new(args, out)?;
+    let mut count = 0;
+    while args.count.is_none_or(|most| count < most) {
+        match frames.next() {
+            Ok(Some(frame)) => shown.show(&frame)?,
+            Ok(None) => break,
+            Err(error) => {
+                // What came before is whole.
+                shown.flush()?;
+                return Err(failed(error));
+            }
+        }
+        count += 1;
     }
-    Ok(())
+    shown.flush()?;
+    Ok(count)
 }
 
 /// Until the count is reached or a signal comes; answers how many there were.
@@ -112,9 +154,26 @@ enum Shown<'a> {
     Lines(&'a mut dyn Write),
     Json(&'a mut dyn Write),
     Pcap(pcap::Writer<'a>),
+    Pcapng(pcapng::Writer),
 }
 
-impl Shown<'_> {
+impl<'a> Shown<'a> {
+    /// Errors: the file cannot be made.
+    fn new(args: &Args, out: &'a mut Output) -> Result<Self, Failure> {
+        let Some(path) = &args.write else {
+            return Ok(if args.json { Self::Json(out) } else { Self::Lines(out) });
+        };
+        if path.as_os_str() == "-" {
+            return Ok(Self::Pcap(pcap::Writer::new(out)?));
+        }
+        let failed = |error| Failure::Network(format!("{}: {error}", path.display()));
+        let file = BufWriter::new(File::create(path).map_err(failed)?);
+        if path.extension().is_some_and(|extension| extension == "pcapng") {
+            return Ok(Self::Pcapng(pcapng::Writer::new(file).map_err(failed)?));
+        }
+        Ok(Self::Pcap(pcap::Writer::new(file).map_err(failed)?))
+    }
+
     fn show(&mut self, frame: &Frame) -> io::Result<()> {
         match self {
             Self::Lines(out) => writeln!(out, "{}", Description::of(frame)),
@@ -123,6 +182,7 @@ impl Shown<'_> {
                 writeln!(out)
             }
             Self::Pcap(out) => out.write(frame),
+            Self::Pcapng(out) => out.write(frame),
         }
     }
 
@@ -130,6 +190,7 @@ impl Shown<'_> {
         match self {
             Self::Lines(out) | Self::Json(out) => out.flush(),
             Self::Pcap(out) => out.flush(),
+            Self::Pcapng(out) => out.flush(),
         }
     }
 }
@@ -146,7 +207,7 @@ impl Receiver for Tap {
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         for mut packet in packets {
             offload::complete(&mut packet);
-            let frame = Frame { time, bytes: packet.to_vec() };
+            let frame = Frame { time, bytes: packet.to_vec(), length: packet.len() };
             if self.sender.try_send(Event::Frame(frame)).is_err() {
                 self.lost.fetch_add(1, Ordering::Relaxed);
             }

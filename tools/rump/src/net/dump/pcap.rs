@@ -9,10 +9,11 @@ use super::Frame;
 use std::io::{self, Write};
 
 /// Says that times are in nanoseconds, and by its order of bytes which one the file has.
-const MAGIC: u32 = 0xa1b2_3c4d;
+pub const MAGIC: u32 = 0xa1b2_3c4d;
 /// Longer than any frame here.
-const LONGEST: u32 = 262_144;
-const LINK_ETHERNET: u32 = 1;
+pub const LONGEST: u32 = 262_144;
+/// The number of Ethernet among links.
+pub const LINK_ETHERNET: u32 = 1;
 
 /// Writes a file.
 pub struct Writer<'a> {
@@ -34,8 +35,8 @@ impl<'a> Writer<'a> {
 
     /// Adds a frame.
     pub fn write(&mut self, frame: &Frame) -> io::Result<()> {
-        let length = frame.bytes.len() as u32;
-        let kept = length.min(LONGEST);
+        let kept = (frame.bytes.len() as u32).min(LONGEST);
+        let length = frame.length as u32;
         // Seconds have 32 bits until 2106.
         for word in [frame.time.as_secs() as u32, frame.time.subsec_nanos(), kept, length] {
             self.out.write_all(&word.to_le_bytes())?;

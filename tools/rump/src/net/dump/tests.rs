@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 const TIME: Duration = Duration::new(1_795_651_201, 2003);
 
 fn frame(bytes: Vec<u8>) -> Frame {
-    Frame { time: TIME, bytes }
+    Frame { time: TIME, length: bytes.len(), bytes }
 }
 
 fn line(bytes: Vec<u8>) -> String {
@@ -118,31 +118,151 @@ fn the_count_and_a_signal_end_it() {
     assert_eq!(String::from_utf8(out).unwrap().lines().count(), 4);
 }
 
+fn is_there(program: &str) -> bool {
+    let found = Command::new(program).arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    if !found {
+        eprintln!("skipped: there is no {program}");
+    }
+    found
+}
+
+/// A file that is removed when dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        Self(std::env::temp_dir().join(format!("rump-dump-{}-{name}", std::process::id())))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn samples() -> Vec<Frame> {
+    [tcp(), udp6(), echo(), arp(), vec![0; 5], vec![]].map(frame).to_vec()
+}
+
+/// A file of either format with the samples.
+fn written(name: &str) -> Scratch {
+    let scratch = Scratch::new(name);
+    let file = File::create(&scratch.0).unwrap();
+    let mut file = match name.ends_with("pcapng") {
+        true => Shown::Pcapng(pcapng::Writer::new(file).unwrap()),
+        false => Shown::Pcap(pcap::Writer::new(file).unwrap()),
+    };
+    samples().iter().for_each(|frame| file.show(frame).unwrap());
+    file.flush().unwrap();
+    scratch
+}
+
+fn read_all(bytes: &[u8]) -> io::Result<Vec<Frame>> {
+    let mut reader = read::Reader::new(bytes)?;
+    let mut all = Vec::new();
+    while let Some(frame) = reader.next()? {
+        all.push(frame);
+    }
+    Ok(all)
+}
+
 #[test]
-fn tshark_reads_the_file() {
-    if Command::new("tshark").arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
-        eprintln!("skipped: there is no tshark");
+fn tshark_reads_the_files() {
+    if !is_there("tshark") {
         return;
     }
-    let path = std::env::temp_dir().join(format!("rump-dump-{}.pcap", std::process::id()));
-    let mut file = pcap::Writer::new(File::create(&path).unwrap()).unwrap();
-    for bytes in [tcp(), udp6(), echo(), arp(), vec![0; 5], vec![]] {
-        file.write(&frame(bytes)).unwrap();
-    }
-    file.flush().unwrap();
     let fields =
         ["frame.time_epoch", "frame.len", "_ws.col.Protocol", "tcp.checksum.status", "udp.checksum.status"];
-    let fields = fields.iter().flat_map(|field| ["-e", field]);
-    let checks = ["tcp.check_checksum:TRUE", "udp.check_checksum:TRUE"].into_iter().flat_map(|on| ["-o", on]);
-    let mut tshark = Command::new("tshark");
-    tshark.args(["-n", "-T", "fields", "-E", "separator=;"]).args(checks).args(fields).arg("-r").arg(&path);
-    let output = tshark.output().unwrap();
-    std::fs::remove_file(&path).unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[0], "1795651201.000002003;59;TCP;1;", "{text}");
-    assert_eq!(lines[1], "1795651201.000002003;70;UDP;;1", "{text}");
-    assert!(lines[2].ends_with(";98;ICMP;;") && lines[3].ends_with(";42;ARP;;"), "{text}");
-    assert_eq!(lines.len(), 6, "{text}");
+    for name in ["tshark.pcap", "tshark.pcapng"] {
+        let file = written(name);
+        let fields = fields.iter().flat_map(|field| ["-e", field]);
+        let checks =
+            ["tcp.check_checksum:TRUE", "udp.check_checksum:TRUE"].into_iter().flat_map(|on| ["-o", on]);
+        let mut tshark = Command::new("tshark");
+        tshark.args(["-n", "-T", "fields", "-E", "separator=;"]).args(checks).args(fields);
+        let output = tshark.arg("-r").arg(&file.0).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "1795651201.000002003;59;TCP;1;", "{text}");
+        assert_eq!(lines[1], "1795651201.000002003;70;UDP;;1", "{text}");
+        assert!(lines[2].ends_with(";98;ICMP;;") && lines[3].ends_with(";42;ARP;;"), "{text}");
+        assert_eq!(lines.len(), 6, "{text}");
+    }
+}
+
+#[test]
+fn what_was_written_is_read() {
+    for name in ["own.pcap", "own.pcapng"] {
+        let bytes = std::fs::read(&written(name).0).unwrap();
+        assert_eq!(read_all(&bytes).unwrap(), samples(), "{name}");
+    }
+}
+
+/// Wireshark's own program writes the files: with times in microseconds or nanoseconds, and cut packets.
+#[test]
+fn files_of_others_are_read() {
+    if !is_there("editcap") {
+        return;
+    }
+    let (ours, theirs) = (written("ours.pcap"), Scratch::new("theirs"));
+    for (format, unit) in [("pcap", 1000), ("nsecpcap", 1), ("pcapng", 1)] {
+        for cut in [50, 65_535] {
+            let mut editcap = Command::new("editcap");
+            editcap.args(["-F", format, "-s", &cut.to_string()]).arg(&ours.0).arg(&theirs.0);
+            assert!(editcap.status().unwrap().success());
+            let frames = read_all(&std::fs::read(&theirs.0).unwrap()).unwrap();
+            let expected = samples().into_iter().map(|mut frame| {
+                frame.bytes.truncate(cut);
+                frame.time -= Duration::from_nanos(frame.time.as_nanos() as u64 % unit);
+                frame
+            });
+            assert_eq!(frames, expected.collect::<Vec<_>>(), "{format}, {cut}");
+        }
+    }
+}
+
+/// The order of bytes of other machines, an unknown block, a unit of two to a power, an offset, a simple packet.
+#[test]
+fn files_of_other_machines_are_read() {
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<u8>>();
+    let pcap = [words(&[0xa1b2_c3d4, 0x0002_0004, 0, 0, 65_535, 1, 7, 9, 4, 60]), b"abcd".to_vec()].concat();
+    let time = Duration::new(7, 9000);
+    assert_eq!(read_all(&pcap).unwrap(), [Frame { time, bytes: b"abcd".to_vec(), length: 60 }]);
+    let mut pcapng = words(&[pcapng::SECTION, 28, pcapng::MAGIC, 0x0001_0000, u32::MAX, u32::MAX, 28]);
+    pcapng.extend(words(&[0x0bad, 16, 0xffff_ffff, 16]));
+    // Units of a 1024th of a second, which begin at second 100.
+    let options = [0x0009_0001, 0x8a00_0000, 0x000e_0008, 0, 100, 0];
+    pcapng.extend(words(&[pcapng::INTERFACE, 44, 0x0001_0000, 65_535]));
+    pcapng.extend(words(&options));
+    pcapng.extend(words(&[44]));
+    pcapng.extend(words(&[pcapng::PACKET, 36, 0, 0, 1024 * 3 + 512, 3, 3]));
+    pcapng.extend(b"abc\0");
+    pcapng.extend(words(&[36, pcapng::SIMPLE_PACKET, 20, 2]));
+    pcapng.extend(b"xy\0\0");
+    pcapng.extend(words(&[20]));
+    let first = Frame { time: Duration::from_millis(103_500), bytes: b"abc".to_vec(), length: 3 };
+    let second = Frame { time: Duration::ZERO, bytes: b"xy".to_vec(), length: 2 };
+    assert_eq!(read_all(&pcapng).unwrap(), [first, second]);
+}
+
+#[test]
+fn damaged_files_are_refused_or_read() {
+    for name in ["damaged.pcap", "damaged.pcapng"] {
+        let whole = std::fs::read(&written(name).0).unwrap();
+        for length in 0..whole.len() {
+            let frames = read_all(&whole[..length]);
+            assert!(frames.is_err() || frames.unwrap().len() < samples().len());
+        }
+        for at in 0..whole.len() {
+            for bit in 0..8 {
+                let mut damaged = whole.clone();
+                damaged[at] ^= 1 << bit;
+                // Nothing panics, nor takes memory for what is not there.
+                let _ = read_all(&damaged);
+            }
+        }
+    }
+    assert!(read_all(b"").is_err() && read_all(&[0; 100]).is_err());
 }

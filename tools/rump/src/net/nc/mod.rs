@@ -7,14 +7,14 @@ mod pump;
 
 use super::seconds;
 use super::signals::Signals;
-use super::station::{Bell, Station, StationArgs};
+use super::station::{Bell, Station, StationArgs, Target};
 use crate::output::Output;
 use crate::session::{Failure, Session, warn};
 use clap::Args as ClapArgs;
 use connect::Connection;
 use pump::Conversation;
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 /// Arguments of `rump net nc`.
@@ -38,6 +38,12 @@ pub struct Args {
 /// How it connects and when it ends.
 #[derive(ClapArgs, Default)]
 struct How {
+    /// IPv4 alone
+    #[arg(short = '4')]
+    v4: bool,
+    /// IPv6 alone; who listens everywhere takes both
+    #[arg(short = '6', conflicts_with = "v4")]
+    v6: bool,
     /// Datagrams (UDP)
     #[arg(short)]
     udp: bool,
@@ -72,7 +78,7 @@ impl How {
 /// Where to.
 #[derive(Debug, PartialEq, Eq)]
 struct Place {
-    address: IpAddr,
+    address: Target,
     /// The first and the last.
     ports: (u16, u16),
 }
@@ -82,15 +88,19 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
     let how = &args.how;
     let place = Place::parse(&args.place, how).map_err(Failure::Usage)?;
     let station = args.station.boot(session.host())?;
+    let mut at = station.resolve(&place.address)?;
+    if at.is_ipv6() {
+        station.settle()?;
+    }
     let bell = Bell::new(station.process()).map_err(|error| Failure::Network(error.to_string()))?;
     let rung = bell.clone();
     let signals = Signals::watch(move || rung.ring())?;
     if how.scan {
-        let found = scan(&station, &place, how, &bell);
+        let found = scan(&station, at, place.ports, how, &bell);
         signals.check()?;
         return if found == 0 { Err(Failure::Unanswered) } else { Ok(()) };
     }
-    let at = SocketAddr::new(place.address, place.ports.0);
+    at.set_port(place.ports.0);
     let talked = talk(&station, at, how, &bell, io::stdin(), out);
     signals.check()?;
     talked.map_err(Failure::Other)
@@ -118,13 +128,15 @@ fn talk(
 }
 
 /// Connects to one port after the other; answers how many are listened at.
-fn scan(station: &Station, place: &Place, how: &How, bell: &Bell) -> u32 {
+fn scan(station: &Station, at: SocketAddr, ports: (u16, u16), how: &How, bell: &Bell) -> u32 {
     /// How long a port is waited for, unless that is said.
     const PATIENCE: Duration = Duration::from_secs(3);
-    let (address, timeout) = (place.address, how.timeout.unwrap_or(PATIENCE));
+    let (address, timeout) = (at.ip(), how.timeout.unwrap_or(PATIENCE));
     let mut found = 0;
-    for port in place.ports.0..=place.ports.1 {
-        match connect::stream(station.process(), SocketAddr::new(address, port), Some(timeout), bell) {
+    for port in ports.0..=ports.1 {
+        let mut at = at;
+        at.set_port(port);
+        match connect::stream(station.process(), at, Some(timeout), bell) {
             Ok(Some(_)) => {
                 found += 1;
                 warn(&format!("connection to {address} {port} port [tcp] succeeded"));
@@ -151,11 +163,15 @@ impl Place {
             return Err("several ports are for -z".into());
         }
         let address = match address {
-            Some(text) => {
-                text.parse().map_err(|_| format!("{text:?} is no address (names are not resolved)"))?
-            }
-            None => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            Some(text) => text.parse()?,
+            None if how.v6 => Target::from(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
+            None => Target::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
         };
+        match (address.address, how.v4, how.v6) {
+            (IpAddr::V4(address), _, true) => return Err(format!("{address} is no address of IPv6")),
+            (IpAddr::V6(address), true, _) => return Err(format!("{address} is no address of IPv4")),
+            _ => {}
+        }
         Ok(Self { address, ports })
     }
 }

@@ -167,14 +167,29 @@ fn a_listener_for_datagrams_answers_the_first_who_asks() {
 }
 
 #[test]
+fn ipv6_carries_it_as_well() {
+    let wire = Wire::new();
+    let (server, client) = (station(&wire, "fd00::1/64"), station(&wire, "fd00::2/64"));
+    server.settle().ok().unwrap();
+    client.settle().ok().unwrap();
+    let serving = thread::spawn(move || {
+        say(&server, "[::]:80", &How { listen: true, ..ends() }, input(content(1, 50_000)))
+    });
+    let came = patiently(|| say(&client, "[fd00::1]:80", &ends(), input(content(2, 50_000))));
+    let (arrived, talked) = serving.join().unwrap();
+    assert_eq!(talked, Ok(()));
+    assert!(came == content(1, 50_000) && arrived == content(2, 50_000));
+}
+
+#[test]
 fn a_scan_finds_who_listens() {
     let (server, client) = stations();
-    let place = Place { address: Ipv4Addr::new(10, 0, 0, 1).into(), ports: (20, 25) };
+    let (at, ports) = ("10.0.0.1:0".parse().unwrap(), (20, 25));
     let bell = Bell::new(client.process()).unwrap();
-    assert_eq!(scan(&client, &place, &How::default(), &bell), 0);
+    assert_eq!(scan(&client, at, ports, &How::default(), &bell), 0);
     let _listeners =
         [22, 25].map(|port| TcpListener::bind(server.process(), (Ipv4Addr::UNSPECIFIED, port)).unwrap());
-    assert_eq!(scan(&client, &place, &How::default(), &bell), 2);
+    assert_eq!(scan(&client, at, ports, &How::default(), &bell), 2);
 }
 
 #[test]
@@ -191,6 +206,11 @@ fn places_are_addresses_and_ports() {
     assert_eq!(parse(&["10.0.0.1", "80"], &listens), place("10.0.0.1", 80, 80));
     assert_eq!(parse(&[], &How { port: Some(80), listen: true, ..How::default() }), place("0.0.0.0", 80, 80));
     assert_eq!(parse(&["::1", "20-25"], &scans), place("::1", 20, 25));
+    let v6 = How { v6: true, listen: true, ..How::default() };
+    assert_eq!(parse(&["80"], &v6), place("::", 80, 80));
+    assert_eq!(parse(&["fe80::1%if0", "80"], &v6), place("fe80::1%if0", 80, 80));
+    assert!(parse(&["10.0.0.1", "80"], &v6).is_err());
+    assert!(parse(&["::1", "80"], &How { v4: true, ..How::default() }).is_err());
     for words in
         [&["80"][..], &["host", "80"], &["10.0.0.1", "0"], &["10.0.0.1", "http"], &["10.0.0.1", "20-25"]]
     {

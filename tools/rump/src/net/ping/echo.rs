@@ -1,18 +1,32 @@
-//! Echo messages of ICMP over a raw socket (RFC 792).
+//! Echo messages of ICMP and ICMPv6 over a raw socket (RFC 792, RFC 4443).
 
+use super::super::station::INTERFACE;
 use etherparse::icmpv4::{CODE_DST_UNREACH_HOST, CODE_DST_UNREACH_NET, CODE_DST_UNREACH_PORT};
-use etherparse::{IcmpEchoHeader, Icmpv4Header, Icmpv4Slice, Icmpv4Type, LaxIpv4Slice};
-use kpi::socket::OptionValue;
-use rumpkit::sockopt::{IP_TTL, IPPROTO_IP, SO_RCVBUF, SOL_SOCKET};
-use rumpkit::{
-    AddressFamily, Errno, Fd, KResult, MessageFlags, OpenFlags, Process, SocketAddress, SocketType, kpi,
+use etherparse::{
+    IcmpEchoHeader, Icmpv4Header, Icmpv4Slice, Icmpv4Type, Icmpv6Header, Icmpv6Slice, Icmpv6Type, IpNumber,
+    LaxIpv4Slice, LaxIpv6Slice,
 };
-use std::net::{Ipv4Addr, SocketAddrV4};
+use kpi::socket::{Control, OptionValue};
+use rumpkit::sockopt::{
+    ICMP6_FILTER, IP_TTL, IPPROTO_ICMPV6, IPPROTO_IP, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, IPV6_UNICAST_HOPS,
+    SO_RCVBUF, SO_SNDBUF, SOL_SOCKET,
+};
+use rumpkit::{
+    AddressFamily, Errno, Fd, KResult, MessageFlags, OpenFlags, Process, Received, SendMessage,
+    SocketAddress, SocketType, kpi,
+};
+use std::net::SocketAddr;
 
 const ICMP: u8 = 1;
+const ICMPV6: u8 = 58;
 /// Types that quote the packet which they are about.
 const UNREACHABLE: u8 = 3;
 const TIME_EXCEEDED: u8 = 11;
+/// The same of ICMPv6: unreachable, too big, time exceeded, a wrong header.
+const QUOTING_V6: std::ops::RangeInclusive<u8> = 1..=4;
+const ECHO_REPLY_V6: u8 = 129;
+/// Bytes of the header of ICMPv6.
+const HEADER_BYTES: usize = 8;
 /// Longer than any packet.
 const BUFFER_BYTES: usize = 65_536;
 
@@ -33,10 +47,9 @@ pub enum Heard {
 }
 
 /// An answer.
-#[derive(Clone, Copy)]
 pub struct Answer {
     /// Who answered.
-    pub from: Ipv4Addr,
+    pub from: String,
     /// Which request.
     pub sequence: u16,
     /// Bytes of ICMP.
@@ -48,11 +61,19 @@ pub struct Answer {
 /// A complaint.
 pub struct Complaint {
     /// Who complains.
-    pub from: Ipv4Addr,
+    pub from: String,
     /// Of which request.
     pub sequence: u16,
     /// In words.
     pub what: String,
+}
+
+/// An address as it is shown; one of a link with the interface.
+pub fn shown(address: SocketAddr) -> String {
+    match address {
+        SocketAddr::V6(address) if address.scope_id() != 0 => format!("{}%{INTERFACE}", address.ip()),
+        address => address.ip().to_string(),
+    }
 }
 
 impl Drop for Socket<'_> {
@@ -64,16 +85,26 @@ impl Drop for Socket<'_> {
 
 impl<'a> Socket<'a> {
     /// Errors: those of making a socket.
-    pub fn open(process: &'a Process, address: Ipv4Addr, ttl: Option<u8>) -> KResult<Self> {
-        let fd = process.socket(AddressFamily::Inet, SocketType::Raw, ICMP, OpenFlags::NONBLOCK)?;
-        let to = SocketAddress::Inet(SocketAddrV4::new(address, 0));
+    pub fn open(process: &'a Process, address: SocketAddr, ttl: Option<u8>) -> KResult<Self> {
+        let (family, protocol, to) = match address {
+            SocketAddr::V4(address) => (AddressFamily::Inet, ICMP, SocketAddress::Inet(address)),
+            SocketAddr::V6(address) => (AddressFamily::Inet6, ICMPV6, SocketAddress::Inet6(address)),
+        };
+        let fd = process.socket(family, SocketType::Raw, protocol, OpenFlags::NONBLOCK)?;
         // The kernel is ours, and nobody else in it asks.
         let socket = Self { process, fd, to, identifier: std::process::id() as u16 };
-        for option in [SO_RCVBUF, rumpkit::sockopt::SO_SNDBUF] {
-            process.setsockopt(fd, SOL_SOCKET, option, &OptionValue::Number(1 << 20))?;
+        let set = |level, name, value: OptionValue| process.setsockopt(fd, level, name, &value);
+        for option in [SO_RCVBUF, SO_SNDBUF] {
+            set(SOL_SOCKET, option, OptionValue::Number(1 << 20))?;
+        }
+        if address.is_ipv6() {
+            set(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, OptionValue::Number(1))?;
+            set(IPPROTO_ICMPV6, ICMP6_FILTER, OptionValue::Bytes(filter()))?;
         }
         if let Some(ttl) = ttl {
-            process.setsockopt(fd, IPPROTO_IP, IP_TTL, &OptionValue::Number(ttl.into()))?;
+            let (level, name) =
+                if address.is_ipv4() { (IPPROTO_IP, IP_TTL) } else { (IPPROTO_IPV6, IPV6_UNICAST_HOPS) };
+            set(level, name, OptionValue::Number(ttl.into()))?;
         }
         Ok(socket)
     }
@@ -83,28 +114,99 @@ impl<'a> Socket<'a> {
         self.fd
     }
 
+    fn is_v4(&self) -> bool {
+        matches!(self.to, SocketAddress::Inet(_))
+    }
+
     /// Sends a request with so many bytes of content. Errors: those of sending.
     pub fn send(&self, sequence: u16, bytes: u16) -> KResult<()> {
         let content: Vec<u8> = (0..bytes).map(|at| at as u8).collect();
         let echo = IcmpEchoHeader { id: self.identifier, seq: sequence };
-        let header = Icmpv4Header::with_checksum(Icmpv4Type::EchoRequest(echo), &content);
-        let message = [&header.to_bytes()[..], &content].concat();
-        self.process.sendto(self.fd, &message, MessageFlags::empty(), &self.to).map(drop)
+        let header = match self.is_v4() {
+            true => Icmpv4Header::with_checksum(Icmpv4Type::EchoRequest(echo), &content).to_bytes().to_vec(),
+            // The kernel makes the checksum: it knows the address that the request is sent from.
+            false => Icmpv6Header::new(Icmpv6Type::EchoRequest(echo)).to_bytes().to_vec(),
+        };
+        let message =
+            SendMessage { parts: &[&header, &content], to: Some(&self.to), ..SendMessage::default() };
+        self.process.sendmsg(self.fd, &message, MessageFlags::empty()).map(drop)
     }
 
     /// The next thing that was heard of our requests; none if nothing waits. Errors: those of receiving.
     pub fn receive(&self) -> KResult<Option<Heard>> {
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
-            let length = match self.process.recv(self.fd, &mut buffer, MessageFlags::DONTWAIT) {
-                Ok(length) => length,
+            let message = self.process.recvmsg(self.fd, &mut [&mut buffer], 0, MessageFlags::DONTWAIT);
+            let message = match message {
+                Ok(message) => message,
                 Err(error) if error.errno == Errno::EAGAIN => return Ok(None),
                 Err(error) => return Err(error),
             };
-            if let Some(heard) = interpret(&buffer[..length], self.identifier) {
+            let bytes = &buffer[..message.length];
+            let heard = match self.is_v4() {
+                true => interpret(bytes, self.identifier),
+                false => interpret_v6(bytes, &message, self.identifier),
+            };
+            if let Some(heard) = heard {
                 return Ok(Some(heard));
             }
         }
+    }
+}
+
+/// All types of ICMPv6 but those that are asked for are kept away.
+fn filter() -> Vec<u8> {
+    let mut blocked = [u32::MAX; 8];
+    for kind in QUOTING_V6.chain([ECHO_REPLY_V6]) {
+        blocked[usize::from(kind >> 5)] &= !(1 << (kind & 31));
+    }
+    blocked.iter().flat_map(|word| word.to_ne_bytes()).collect()
+}
+
+/// What a message of ICMPv6 says of our requests.
+fn interpret_v6(bytes: &[u8], message: &Received, identifier: u16) -> Option<Heard> {
+    let icmp = Icmpv6Slice::from_slice(bytes).ok()?;
+    let Some(SocketAddress::Inet6(from)) = message.from else { return None };
+    let from = shown(from.into());
+    match icmp.icmp_type() {
+        Icmpv6Type::EchoReply(IcmpEchoHeader { id, seq }) if id == identifier => {
+            let limit = message.control.iter().find_map(|control| match control {
+                Control::HopLimit(limit) => Some(*limit),
+                _ => None,
+            });
+            let (bytes, time_to_live) = (bytes.len(), limit.unwrap_or_default());
+            Some(Heard::Answer(Answer { from, sequence: seq, bytes, time_to_live }))
+        }
+        _ if QUOTING_V6.contains(&icmp.type_u8()) => {
+            let (quoted, _) = LaxIpv6Slice::from_slice(bytes.get(HEADER_BYTES..)?).ok()?;
+            let payload = quoted.payload();
+            let is_icmp = payload.ip_number == IpNumber::IPV6_ICMP;
+            let request = Icmpv6Slice::from_slice(payload.payload).ok().filter(|_| is_icmp)?;
+            let Icmpv6Type::EchoRequest(IcmpEchoHeader { id, seq }) = request.icmp_type() else {
+                return None;
+            };
+            let word = u32::from_be_bytes(bytes[4..HEADER_BYTES].try_into().ok()?);
+            let what = complaint_v6(icmp.type_u8(), icmp.code_u8(), word);
+            (id == identifier).then_some(Heard::Complaint(Complaint { from, sequence: seq, what }))
+        }
+        _ => None,
+    }
+}
+
+/// In the words of iputils; `word` is what the message has behind its checksum.
+fn complaint_v6(kind: u8, code: u8, word: u32) -> String {
+    let unreachable = |why: &str| format!("Destination unreachable: {why}");
+    match (kind, code) {
+        (1, 0) => unreachable("No route"),
+        (1, 1) => unreachable("Administratively prohibited"),
+        (1, 2) => unreachable("Beyond scope of source address"),
+        (1, 3) => unreachable("Address unreachable"),
+        (1, 4) => unreachable("Port unreachable"),
+        (1, code) => unreachable(&format!("Unknown code {code}")),
+        (2, _) => format!("Packet too big: mtu={word}"),
+        (3, 0) => "Time exceeded: Hop limit".into(),
+        (3, _) => "Time exceeded: Defragmentation failure".into(),
+        (_, code) => format!("Parameter problem: code {code}, at byte {word}"),
     }
 }
 
@@ -112,7 +214,7 @@ impl<'a> Socket<'a> {
 fn interpret(packet: &[u8], identifier: u16) -> Option<Heard> {
     let (ip, _) = LaxIpv4Slice::from_slice(packet).ok()?;
     let icmp = Icmpv4Slice::from_slice(ip.payload().payload).ok()?;
-    let from = ip.header().source_addr();
+    let from = ip.header().source_addr().to_string();
     match icmp.icmp_type() {
         Icmpv4Type::EchoReply(IcmpEchoHeader { id, seq }) if id == identifier => {
             Some(Heard::Answer(Answer {

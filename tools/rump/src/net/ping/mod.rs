@@ -7,7 +7,7 @@ mod summary;
 
 use super::seconds;
 use super::signals::Signals;
-use super::station::{Bell, Station, StationArgs, Waited};
+use super::station::{Bell, Station, StationArgs, Target, Waited};
 use crate::output::Output;
 use crate::session::{Failure, Session};
 use clap::Args as ClapArgs;
@@ -16,7 +16,6 @@ use rumpkit::{Errno, PollEvents};
 use serde_json::json;
 use std::collections::HashMap;
 use std::io::{self, Write};
-use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 use summary::Summary;
 
@@ -24,6 +23,8 @@ use summary::Summary;
 #[derive(ClapArgs)]
 #[command(after_help = "Example:
   rump net ping --if shmif:/tmp/bus --address 10.0.0.2/24 -c 3 10.0.0.1
+  rump net ping --if shmif:/tmp/bus --address 2001:db8::2/64 -c 3 2001:db8::1
+  rump net ping --if shmif:/tmp/bus --address 2001:db8::2/64 fe80::1%if0
 With --quiet the summary alone is printed. A signal ends it with the summary.
 Exit status: 0 something was answered, 1 nothing was, 2 an error.")]
 pub struct Args {
@@ -31,9 +32,15 @@ pub struct Args {
     station: StationArgs,
     #[command(flatten)]
     asking: Asking,
-    /// Whom to ask
+    /// Ask over IPv4 alone
+    #[arg(short = '4')]
+    v4: bool,
+    /// Ask over IPv6 alone
+    #[arg(short = '6', conflicts_with = "v4")]
+    v6: bool,
+    /// Whom to ask; one of the link of IPv6 may have the name of the interface behind it: fe80::1%if0
     #[arg(value_name = "ADDRESS")]
-    whom: Ipv4Addr,
+    whom: Target,
 }
 
 /// How it is asked.
@@ -46,7 +53,7 @@ struct Asking {
     #[arg(short, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     interval: Duration,
     /// Bytes of content in each
-    #[arg(short, value_name = "BYTES", default_value_t = 56, value_parser = clap::value_parser!(u16).range(..=65_507))]
+    #[arg(short, value_name = "BYTES", default_value_t = 56, value_parser = clap::value_parser!(u16).range(..=65_527))]
     size: u16,
     /// How many routers may pass a request on
     #[arg(short, value_name = "TTL", value_parser = clap::value_parser!(u8).range(1..))]
@@ -61,13 +68,32 @@ struct Asking {
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
+    args.check().map_err(Failure::Usage)?;
     let station = args.station.boot(session.host())?;
     let bell = Bell::new(station.process()).map_err(|error| Failure::Network(error.to_string()))?;
     let rung = bell.clone();
     let _signals = Signals::watch(move || rung.ring())?;
-    let summary = ping(&station, args.whom, &args.asking, session.is_quiet(), &bell, out)?;
+    let summary = ping(&station, &args.whom, &args.asking, session.is_quiet(), &bell, out)?;
     if summary.received == 0 { Err(Failure::Unanswered) } else { Ok(()) }
 }
+
+impl Args {
+    /// Errors: what is wrong, in words.
+    fn check(&self) -> Result<(), String> {
+        let (address, is_v4) = (self.whom.address, self.whom.address.is_ipv4());
+        match () {
+            () if self.v4 && !is_v4 => Err(format!("{address} is no address of IPv4")),
+            () if self.v6 && is_v4 => Err(format!("{address} is no address of IPv6")),
+            () if is_v4 && self.asking.size > MOST_BYTES_V4 => {
+                Err(format!("a packet of IPv4 has no room for more than {MOST_BYTES_V4} bytes"))
+            }
+            () => Ok(()),
+        }
+    }
+}
+
+/// Bytes that fit into a packet of IPv4, with both headers.
+const MOST_BYTES_V4: u16 = 65_507;
 
 /// A request that was sent.
 struct Asked {
@@ -77,7 +103,7 @@ struct Asked {
 
 struct Run<'a, W> {
     asking: &'a Asking,
-    address: Ipv4Addr,
+    address: &'a str,
     is_quiet: bool,
     out: &'a mut W,
     summary: Summary,
@@ -88,19 +114,30 @@ struct Run<'a, W> {
 /// Until the count is reached, or the bell is rung.
 fn ping(
     station: &Station,
-    address: Ipv4Addr,
+    whom: &Target,
     asking: &Asking,
     is_quiet: bool,
     bell: &Bell,
     out: &mut impl Write,
 ) -> Result<Summary, Failure> {
     let failed = |error: rumpkit::KError| Failure::Network(error.to_string());
-    let socket = Socket::open(station.process(), address, asking.ttl).map_err(failed)?;
+    let to = station.resolve(whom)?;
+    if to.is_ipv6() {
+        station.settle()?;
+    }
+    let socket = Socket::open(station.process(), to, asking.ttl).map_err(failed)?;
+    let address = &echo::shown(to);
     let (summary, asked) = (Summary::new(address), HashMap::new());
     let mut run = Run { asking, address, is_quiet, out, summary, asked };
     if !asking.json {
-        let total = u32::from(asking.size) + 28;
-        writeln!(run.out, "PING {address} ({address}) {}({total}) bytes of data.", asking.size)?;
+        let size = asking.size;
+        match to.is_ipv4() {
+            true => {
+                let total = u32::from(size) + 28;
+                writeln!(run.out, "PING {address} ({address}) {size}({total}) bytes of data.")?;
+            }
+            false => writeln!(run.out, "PING {address} ({address}) {size} data bytes")?,
+        }
         run.out.flush()?;
     }
     let mut next = Instant::now();
@@ -171,20 +208,21 @@ impl<W: Write> Run<'_, W> {
                 self.summary.errors += 1;
                 self.tell(
                     |_| format!("From {from} icmp_seq={sequence} {what}"),
-                    || json!({"type": "error", "seq": sequence, "from": from.to_string(), "error": what}),
+                    || json!({"type": "error", "seq": sequence, "from": from, "error": what}),
                 )
             }
         }
     }
 
     fn hear_answer(&mut self, answer: &Answer) -> Result<(), Failure> {
-        let Answer { from, sequence, bytes, time_to_live } = *answer;
+        let Answer { from, sequence, bytes, time_to_live } = answer;
+        let (sequence, bytes) = (*sequence, *bytes);
         let Some(asked) = self.asked.get_mut(&sequence) else { return Ok(()) };
         let time = asked.at.elapsed();
         let is_duplicate = std::mem::replace(&mut asked.is_answered, true);
         self.summary.count_received(time, is_duplicate);
         let milliseconds = time.as_secs_f64() * 1000.0;
-        let text = |_| {
+        let text = |_: &str| {
             let duplicate = if is_duplicate { " (DUP!)" } else { "" };
             format!(
                 "{bytes} bytes from {from}: icmp_seq={sequence} ttl={time_to_live} time={} ms{duplicate}",
@@ -192,14 +230,14 @@ impl<W: Write> Run<'_, W> {
             )
         };
         self.tell(text, || {
-            json!({"type": "reply", "seq": sequence, "from": from.to_string(), "bytes": bytes, "ttl": time_to_live,
+            json!({"type": "reply", "seq": sequence, "from": from, "bytes": bytes, "ttl": time_to_live,
                 "time_ms": milliseconds, "duplicate": is_duplicate})
         })
     }
 
     fn tell(
         &mut self,
-        text: impl FnOnce(Ipv4Addr) -> String,
+        text: impl FnOnce(&str) -> String,
         record: impl FnOnce() -> serde_json::Value,
     ) -> Result<(), Failure> {
         if self.is_quiet {
