@@ -10,7 +10,7 @@ use crate::wire::icmpv6::{Message, Unreachable};
 use crate::wire::ipv6::{HEADER_BYTES, Ipv6};
 use crate::wire::ndp;
 use core::net::Ipv6Addr;
-use rump_kpi::packet::Packet;
+use rump_kpi::packet::{Packet, offload};
 
 impl Stack {
     pub(super) fn forward_v6(
@@ -20,6 +20,7 @@ impl Stack {
         mut header: Ipv6,
         mut packet: Packet,
     ) {
+        let mut arrived = arrived;
         let (source, destination) = (header.source, header.destination);
         let is_forwardable = !arrived.is_for_many
             && !source.is_unspecified()
@@ -54,7 +55,12 @@ impl Stack {
             return self.complain_v6(now, &arrived, &Message::Unreachable(Unreachable::NoRoute));
         };
         let (mtu, comes_back) = (interface.mtu_v6(), interface.is_loopback());
-        if packet.len() + HEADER_BYTES > mtu as usize {
+        // Segments leave as long as who sent them made them.
+        let length = match packet.segmentation {
+            Some(_) => offload::longest(&mut arrived.original, 0),
+            None => Ok(packet.len() + HEADER_BYTES),
+        };
+        if length.is_ok_and(|length| length > mtu as usize) {
             return self.complain_v6(now, &arrived, &Message::PacketTooBig { mtu });
         }
         if id == arrived.interface {

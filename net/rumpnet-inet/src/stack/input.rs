@@ -12,7 +12,8 @@ use crate::wire::ip::IpHeader;
 use crate::wire::ipv4::{Fragment, Ipv4, Protocol};
 use alloc::collections::VecDeque;
 use core::net::{IpAddr, Ipv4Addr};
-use rump_kpi::packet::{Checksum, Packet};
+use rump_kpi::Errno;
+use rump_kpi::packet::{Checksum, Packet, offload};
 
 /// How a packet of IP came.
 #[derive(Clone, Copy)]
@@ -253,9 +254,35 @@ impl Stack {
         header.time_to_live -= 1;
         let path = Path { source: header.source.into(), ..path };
         let mtu = path.mtu.min(u32::from(u16::MAX)) as u16;
-        if self.send_with_header(now, &path, &header, packet).is_err() {
+        if self.pass_on(now, &path, &header, packet).is_err() {
             self.complain(now, &arrived, &icmpv4::Message::Unreachable(Unreachable::TooLong { mtu }));
         }
+    }
+
+    /// Sends a packet of somebody else. One that is to be cut into segments that are too long for the way is cut here:
+    /// each is as long as who sent it made it, or a fragment of that. Errors: EMSGSIZE.
+    fn pass_on(&mut self, now: Instant, path: &Path, header: &Ipv4, packet: Packet) -> Result<(), Errno> {
+        if packet.segmentation.is_none() {
+            return self.send_with_header(now, path, header, packet);
+        }
+        let mut whole = packet.clone();
+        header.emit(&mut whole);
+        if offload::longest(&mut whole, 0).is_ok_and(|longest| longest <= path.mtu as usize) {
+            return self.send_with_header(now, path, header, packet);
+        }
+        if header.dont_fragment {
+            return Err(Errno::EMSGSIZE);
+        }
+        let Ok(segments) = offload::cut(whole, 0) else {
+            self.drop_packet(Dropped::Malformed(crate::wire::Malformed::Header));
+            return Ok(());
+        };
+        for mut segment in segments {
+            if let Ok(header) = Ipv4::take(&mut segment) {
+                self.send_with_header(now, path, &header, segment)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ mod connections;
 mod discovery;
 mod endings;
 mod floods;
+mod forwarding;
 mod frames;
 mod groups;
 mod headers_v6;
@@ -19,8 +20,7 @@ use bytes::Bytes;
 use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use lan::{Impairment, Lan};
-use rump_kpi::device::{DeviceInfo, Medium, Offloads};
-use rump_kpi::packet::{Checksum, Packet, Segmentation, Segments};
+use rump_kpi::packet::Packet;
 use rump_kpi::{Errno, Shutdown};
 use rumpnet_inet::address::{Prefix, Version};
 use rumpnet_inet::interface::InterfaceId;
@@ -314,34 +314,6 @@ fn a_reader_who_does_not_read_costs_bounded_memory() {
     let held = core::iter::from_fn(|| stack.receive_datagram(server, false).ok().flatten()).count();
     assert!((500..2000).contains(&held), "{held}");
     assert_eq!(stack.dropped(Dropped::Full), 100_000 - held as u64);
-}
-
-#[test]
-fn a_router_cuts_what_a_device_left_uncut_for_one_that_does_not_cut() {
-    let mut stack = Stack::new(1);
-    stack.settings.forwarding = true;
-    let [left, right] = [Offloads::all(), Offloads::empty()].map(|offloads| {
-        let device = DeviceInfo { medium: Medium::Ip, mtu: 1500, offloads };
-        let id = stack.add_interface(&format!("tun{offloads:?}"), &device).unwrap();
-        stack.set_up(id, true).unwrap();
-        id
-    });
-    for (id, net) in [(left, 1), (right, 2)] {
-        stack.add_address(id, Ipv4Addr::new(10, 0, net, 1), 24).unwrap();
-    }
-    let mut long = packet(5000);
-    long.prepend(20)[12] = 0x50;
-    (long.checksum, long.segmentation) =
-        (Checksum::Missing { start: 0, offset: 16 }, Some(Segmentation { kind: Segments::Tcp4, size: 1460 }));
-    let (from, to) = (Ipv4Addr::new(10, 0, 1, 2), Ipv4Addr::new(10, 0, 2, 2));
-    Ipv4::new(from, to, Protocol::TCP, 64).emit(&mut long);
-    stack.input(Duration::ZERO, left, long);
-    let sent = stack.take_sent();
-    let lengths: Vec<_> = sent.iter().map(|(id, packet)| (*id, packet.len(), packet.checksum)).collect();
-    let expected = [1500, 1500, 1500, 660].map(|length| (right, length, Checksum::Good));
-    assert_eq!(lengths, expected);
-    let joined: Vec<u8> = sent.iter().flat_map(|(_, packet)| packet.to_vec().split_off(40)).collect();
-    assert!(joined == content(5000));
 }
 
 #[test]
