@@ -25,7 +25,7 @@ use std::time::Duration;
 
 const DEVICE: &str = "/dev/net/tun";
 /// Frames that are received at once.
-const MOST_FRAMES: usize = 256;
+const MOST_FRAMES: usize = 128;
 /// The longest frame, with its header: what is to be cut is no longer than a packet of IP.
 const MOST_BYTES: usize = HEADER_BYTES + 22 + 65_535;
 /// Frames below are copied.
@@ -108,6 +108,8 @@ impl Tun {
     /// Appends what is there to read, to a bound.
     fn read_all(&self, frames: &mut Vec<Received>) -> HostResult<()> {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        // If those of the last time are gone, their memory serves again.
+        let _ = memory.arena.try_reclaim(ARENA_BYTES);
         for _ in 0..MOST_FRAMES {
             let buffer = &mut memory.buffer;
             buffer.clear();
