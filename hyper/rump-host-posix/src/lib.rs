@@ -13,6 +13,8 @@ mod folder;
 mod lock;
 mod mapping;
 mod memory;
+mod spin;
+mod sync;
 pub mod tun;
 mod watch;
 

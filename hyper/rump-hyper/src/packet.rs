@@ -61,7 +61,7 @@ pub struct PacketInfo {
 pub struct Received {
     /// As the other side gave it: nothing in it is checked.
     pub header: [u8; HEADER_BYTES],
-    /// The frame.
+    /// The frame. Short ones may share the memory of others that came with them: whoever keeps one copies it.
     pub bytes: Bytes,
 }
 

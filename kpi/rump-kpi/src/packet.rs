@@ -2,9 +2,10 @@
 //!
 //! With it goes what a device may leave to the stack, or the stack to a device, as in the header of virtio-net
 //! (VIRTIO 1.2, section 5.1.6): a checksum that is still to be made, one that was found good, a content that is to be
-//! cut into segments. [`offload`] does what a device does not.
+//! cut into segments. [`offload`] does what a device does not, [`coalesce`] the opposite.
 
 pub mod checksum;
+pub mod coalesce;
 pub mod offload;
 
 use crate::device::Offloads;
@@ -14,6 +15,9 @@ use bytes::{Buf, Bytes};
 
 /// Room for headers: Ethernet with two tags, IPv6, TCP with all its options, and some to spare.
 const HEADROOM: usize = 160;
+
+/// Content of so many bytes is worth its own memory.
+const LONG: usize = 16_384;
 
 /// What is known of the checksum of a transport header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -185,6 +189,13 @@ impl Packet {
             left -= part.len();
             !part.is_empty()
         });
+    }
+
+    /// Copies a short content: it may be a small piece of a large memory, which it would hold as long as it is kept.
+    pub fn unshare(&mut self) {
+        if self.content < LONG {
+            self.parts.iter_mut().for_each(|part| *part = Bytes::copy_from_slice(part));
+        }
     }
 
     /// Puts bytes in the place of those from `at` on, if there are so many. Content up to there becomes the packet's own:

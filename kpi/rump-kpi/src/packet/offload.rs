@@ -9,14 +9,16 @@ use core::ops::Range;
 
 /// Where UDP has its checksum.
 const UDP_CHECKSUM_AT: u16 = 6;
-const TCP_CHECKSUM_AT: u16 = 16;
+pub(super) const TCP_CHECKSUM_AT: u16 = 16;
 const UDP_BYTES: usize = 8;
-const TCP: u8 = 6;
+pub(super) const TCP: u8 = 6;
 const UDP: u8 = 17;
 /// A packet that becomes more segments than these is not cut: the smallest of TCP have 48 bytes.
-const MOST_SEGMENTS: usize = 2048;
-const FIN_AND_PSH: u8 = 0x09;
-const CWR: u8 = 0x80;
+pub(super) const MOST_SEGMENTS: usize = 2048;
+pub(super) const FIN_AND_PSH: u8 = 0x09;
+pub(super) const CWR: u8 = 0x80;
+/// In the flags of IPv4.
+pub(super) const DONT_FRAGMENT: u8 = 0x40;
 
 /// A packet whose headers are not those of what it is to be cut into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +141,10 @@ fn header_of_segment(header: &mut [u8], at: &Headers, kind: Segments, length: us
         let total = network.len() + behind_network;
         put(network, 2, total as u16);
         let identification = u16::from_be_bytes([network[4], network[5]]);
-        put(network, 4, identification.wrapping_add(place.number as u16));
+        // Who says that it is never cut may do without (RFC 6864, section 4.1).
+        if identification != 0 || network[6] & DONT_FRAGMENT == 0 {
+            put(network, 4, identification.wrapping_add(place.number as u16));
+        }
         put(network, 10, 0);
         let sum = checksum::of(network);
         put(network, 10, sum);
@@ -167,7 +172,7 @@ fn header_of_segment(header: &mut [u8], at: &Headers, kind: Segments, length: us
     put(transport, checksum_at.into(), sum.partial());
 }
 
-fn put(header: &mut [u8], at: usize, number: u16) {
+pub(super) fn put(header: &mut [u8], at: usize, number: u16) {
     header[at..at + 2].copy_from_slice(&number.to_be_bytes());
 }
 

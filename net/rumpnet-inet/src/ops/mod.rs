@@ -109,10 +109,11 @@ impl Shared {
             }
             (answer, has_sent, stack.take_changed(), stack.next_deadline())
         };
+        // Who waited goes on while this sends.
+        changed.iter().for_each(|waiters| waiters.wake());
         if has_sent {
             self.transmit();
         }
-        changed.iter().for_each(|waiters| waiters.wake());
         (answer, deadline.map_or(NEVER, |deadline| deadline.as_nanos() as u64))
     }
 

@@ -6,7 +6,7 @@ use crate::interface::{ClaimV4, Interface, InterfaceId};
 use crate::route::{Route, Via};
 use crate::stack::{LOOPBACK, LOOPBACK_MTU, Stack};
 use crate::time::Instant;
-use crate::wire::ethernet::MacAddress;
+use crate::wire::ethernet::{self, MacAddress};
 use alloc::format;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -16,18 +16,22 @@ use rump_kpi::device::{
     NetworkDevice, Offloads, Receiver, RouteInfo,
 };
 use rump_kpi::packet::Packet;
+use rump_kpi::packet::coalesce::coalesce;
 use rump_kpi::port::Port;
 use rump_kpi::{Errno, KError, KResult};
 
-/// Takes what a device receives into the stack, as long as that is there.
+/// Takes what a device receives into the stack, as long as that is there: segments that came together as one.
 struct Input {
     shared: Weak<Shared>,
     id: InterfaceId,
+    /// Bytes before IP.
+    link_bytes: usize,
 }
 
 impl Receiver for Input {
     fn receive(&self, packets: Vec<Packet>) {
         if let Some(shared) = self.shared.upgrade() {
+            let packets = coalesce(packets, self.link_bytes);
             shared
                 .drive(|stack, now| packets.into_iter().for_each(|packet| stack.input(now, self.id, packet)));
         }
@@ -40,7 +44,11 @@ impl Network for InetDomain {
         let id = self.shared.drive(|stack, _| stack.add_interface(name, &info))?;
         let port = Port::new(name, device);
         self.shared.ports.write().insert(id, port.clone());
-        let started = port.start(Arc::new(Input { shared: Arc::downgrade(&self.shared), id }));
+        let link_bytes = match info.medium {
+            Medium::Ethernet { .. } => ethernet::HEADER_BYTES,
+            Medium::Ip | Medium::Loopback => 0,
+        };
+        let started = port.start(Arc::new(Input { shared: Arc::downgrade(&self.shared), id, link_bytes }));
         if let Err(error) = started {
             self.detach(id.0)?;
             return Err(error);

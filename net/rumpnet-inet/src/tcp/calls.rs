@@ -271,16 +271,12 @@ impl Stack {
     pub(super) fn reset(&mut self, now: Instant, id: TcpId) {
         let Ok(pcb) = self.tcp.find_mut(id) else { return };
         let next = pcb.send.next;
-        let reset = pcb.sending(now, next, Flags::RST | Flags::ACK, Vec::new());
-        if let Some((path, options)) = self.way(id) {
-            self.send_segment(now, &path, &options, reset);
-        }
+        self.send_reset(now, id, next, Flags::RST | Flags::ACK);
     }
 
-    /// Says that a connection is gone to somebody who sent what nobody will read.
-    fn reset(&mut self, now: Instant, id: TcpId, sequence: SeqNumber) {
+    fn send_reset(&mut self, now: Instant, id: TcpId, sequence: SeqNumber, flags: Flags) {
         let Ok(pcb) = self.tcp.find_mut(id) else { return };
-        let reset = pcb.sending(now, sequence, Flags::RST, Vec::new());
+        let reset = pcb.sending(now, sequence, flags, Vec::new());
         if let Some((path, options)) = self.way(id) {
             self.send_segment(now, &path, &options, reset);
         }
@@ -313,7 +309,8 @@ impl Stack {
         }
         if effect.is_gone {
             if let Some(sequence) = effect.resets {
-                self.reset(now, id, sequence);
+                // Somebody sent what nobody will read.
+                self.send_reset(now, id, sequence, Flags::RST);
             }
             return self.gone(id);
         }

@@ -15,7 +15,7 @@ pub struct Counts {
     pub data_sent: u32,
     /// Those of them that were sent before.
     pub again: u32,
-    /// Segments that came, as they came.
+    /// Segments that came, as a packet can carry them.
     pub received: u32,
     /// Those of them with content.
     pub data_received: u32,
@@ -63,11 +63,12 @@ impl Counts {
         self.bytes_again = self.bytes_again.wrapping_add(bytes.into());
     }
 
-    /// A segment came with `bytes` of content.
-    pub fn note_received(&mut self, now: Instant, bytes: u32) {
-        self.received = self.received.wrapping_add(1);
+    /// `bytes` of content came, in segments of `segment` if they are several.
+    pub fn note_received(&mut self, now: Instant, bytes: u32, segment: Option<u16>) {
+        let segments = segment.map_or(1, |segment| bytes.div_ceil(u32::from(segment).max(1)).max(1));
+        self.received = self.received.wrapping_add(segments);
         if bytes > 0 {
-            self.data_received = self.data_received.wrapping_add(1);
+            self.data_received = self.data_received.wrapping_add(segments);
             self.received_at = now;
         }
     }

@@ -59,7 +59,8 @@ impl Pcb {
             // It is there: the silence begins anew.
             self.arm_keep_alive(now);
         }
-        self.counts.note_received(now, bytes);
+        let segment_bytes = arriving.content.segmentation.map(|it| it.size);
+        self.counts.note_received(now, bytes, segment_bytes);
         if self.state == State::SynSent {
             return self.input_syn_sent(now, arriving);
         }

@@ -4,6 +4,7 @@ mod connections;
 mod discovery;
 mod endings;
 mod floods;
+mod forwarding;
 mod frames;
 mod groups;
 mod headers_v6;

@@ -1,12 +1,13 @@
 //! `/dev/net/tun`.
 //!
 //! Nothing is read or written twice: a frame is one `read` into memory that becomes its content, or one `writev` of its
-//! parts. Short frames are copied out of that memory, so that one of them does not hold all of it.
+//! parts. Short frames are copied out of that memory to where others are, so that they take little, and take it seldom.
 
 mod ioctl;
 
 use super::{Kind, Offload, Options};
 use crate::errno;
+use bytes::{Bytes, BytesMut};
 use ioctl::InterfaceRequest;
 use rump_abi::Errno;
 use rump_hyper::packet::{HEADER_BYTES, Medium, Offloads, Outgoing, PacketInfo, PacketIo, Received, Sent};
@@ -15,7 +16,7 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno as Host;
+use rustix::io::{Errno as Host, retry_on_intr};
 use rustix::net::{AddressFamily, SocketType};
 use std::io::IoSlice;
 use std::path::Path;
@@ -24,11 +25,13 @@ use std::time::Duration;
 
 const DEVICE: &str = "/dev/net/tun";
 /// Frames that are received at once.
-const MOST_FRAMES: usize = 64;
+const MOST_FRAMES: usize = 128;
 /// The longest frame, with its header: what is to be cut is no longer than a packet of IP.
 const MOST_BYTES: usize = HEADER_BYTES + 22 + 65_535;
 /// Frames below are copied.
 const LONG: usize = 16_384;
+/// Memory for short ones that is taken at once, and again when they are gone.
+const ARENA_BYTES: usize = 256 << 10;
 /// Parts that `writev` takes at least.
 const MOST_PARTS: usize = 512;
 /// What the other side may leave to us in any case; cutting UDP came with Linux 6.2.
@@ -43,8 +46,31 @@ pub struct Tun {
     info: PacketInfo,
     /// Frames have headers.
     has_header: bool,
-    /// Where the next frame goes.
-    buffer: Mutex<Vec<u8>>,
+    memory: Mutex<Memory>,
+}
+
+/// Where frames go.
+#[derive(Default)]
+struct Memory {
+    /// The next one.
+    buffer: Vec<u8>,
+    /// Short ones, from there.
+    arena: BytesMut,
+}
+
+impl Memory {
+    /// The frame in the buffer, but for its first bytes.
+    fn take(&mut self, begin: usize) -> Bytes {
+        if self.buffer.len() >= LONG {
+            return Bytes::from(std::mem::take(&mut self.buffer)).slice(begin..);
+        }
+        let frame = &self.buffer[begin..];
+        if self.arena.capacity() < frame.len() {
+            self.arena.reserve(ARENA_BYTES);
+        }
+        self.arena.extend_from_slice(frame);
+        self.arena.split().freeze()
+    }
 }
 
 impl Tun {
@@ -76,35 +102,34 @@ impl Tun {
         };
         let woken = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC).map_err(failed)?;
         let info = PacketInfo { name, medium, mtu, offloads };
-        Ok(Self { file, woken, info, has_header, buffer: Mutex::default() })
+        Ok(Self { file, woken, info, has_header, memory: Mutex::default() })
     }
 
-    /// Reads one frame; `None` if there is none.
-    fn read(&self) -> HostResult<Option<Received>> {
-        let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
-        buffer.clear();
-        // What was given away is made anew.
-        buffer.reserve_exact(MOST_BYTES);
-        loop {
-            match rustix::io::read(&self.file, spare_capacity(&mut buffer)) {
-                Ok(_) => return Ok(self.frame(&mut buffer)),
-                Err(Host::INTR) => {}
-                Err(Host::AGAIN) => return Ok(None),
+    /// Appends what is there to read, to a bound.
+    fn read_all(&self, frames: &mut Vec<Received>) -> HostResult<()> {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        // If those of the last time are gone, their memory serves again.
+        let _ = memory.arena.try_reclaim(ARENA_BYTES);
+        for _ in 0..MOST_FRAMES {
+            let buffer = &mut memory.buffer;
+            buffer.clear();
+            // What was given away is made anew.
+            buffer.reserve_exact(MOST_BYTES);
+            match retry_on_intr(|| rustix::io::read(&self.file, spare_capacity(buffer))) {
+                Ok(_) => frames.extend(self.frame(&mut memory)),
+                Err(Host::AGAIN) => break,
                 Err(why) => return Err(self.gone(why)),
             }
         }
+        Ok(())
     }
 
     /// What was read, if it is longer than its header.
-    fn frame(&self, buffer: &mut Vec<u8>) -> Option<Received> {
+    fn frame(&self, memory: &mut Memory) -> Option<Received> {
         let begin = if self.has_header { HEADER_BYTES } else { 0 };
         let mut header = [0; HEADER_BYTES];
-        header[..begin].copy_from_slice(buffer.get(..begin)?);
-        let bytes = match buffer.len() {
-            ..LONG => bytes::Bytes::copy_from_slice(&buffer[begin..]),
-            _ => bytes::Bytes::from(std::mem::take(buffer)).slice(begin..),
-        };
-        Some(Received { header, bytes })
+        header[..begin].copy_from_slice(memory.buffer.get(..begin)?);
+        Some(Received { header, bytes: memory.take(begin) })
     }
 
     /// Waits until there is something to read, or until woken.
@@ -163,17 +188,10 @@ impl PacketIo for Tun {
 
     fn receive(&self, frames: &mut Vec<Received>, timeout: Option<Duration>) -> HostResult<()> {
         let before = frames.len();
-        for has_waited in [false, true] {
-            while frames.len() - before < MOST_FRAMES {
-                match self.read()? {
-                    Some(frame) => frames.push(frame),
-                    None => break,
-                }
-            }
-            if frames.len() > before || has_waited {
-                break;
-            }
+        self.read_all(frames)?;
+        if frames.len() == before {
             self.wait(timeout)?;
+            self.read_all(frames)?;
         }
         Ok(())
     }
