@@ -315,7 +315,7 @@ mod tests {
         }
         // What nobody has to do anything for, and what nobody can.
         let bytes = packet.to_vec();
-        assert_eq!(shown(&Packet::received(Bytes::from(bytes.clone()))), [bytes.clone()]);
+        assert_eq!(shown(&Packet::received(Bytes::from(bytes.clone()))), core::slice::from_ref(&bytes));
         let mut wrong = packet;
         wrong.checksum = Checksum::Unknown;
         assert_eq!(shown(&wrong), [bytes]);
