@@ -202,7 +202,7 @@ impl Interface {
         let nanoseconds = match self.resolution & 0x80 {
             0 if exponent <= 9 => ticks * 10_u128.pow(9 - exponent),
             0 => 10_u128.checked_pow(exponent - 9).map_or(0, |per| ticks / per),
-            _ => ticks * SECOND >> exponent,
+            _ => (ticks * SECOND) >> exponent,
         };
         let seconds = u64::try_from(nanoseconds / SECOND).unwrap_or(u64::MAX);
         Duration::new(seconds.saturating_add_signed(self.offset), (nanoseconds % SECOND) as u32)
