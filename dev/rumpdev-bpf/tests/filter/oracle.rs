@@ -163,7 +163,8 @@ fn libpcaps_programs_want_what_tcpdump_shows() {
     let packets: Vec<Vec<u8>> = frames.iter().map(|frame| frame[14.min(frame.len())..].to_vec()).collect();
     let raw = folder.0.join("raw.pcap");
     std::fs::write(&raw, capture(&packets, LinkType::RAW)).unwrap();
-    let of_ethernet = |expression: &str| ["ether", "vlan", "arp"].iter().any(|word| expression.contains(word));
+    let of_ethernet =
+        |expression: &str| ["ether", "vlan", "arp"].iter().any(|word| expression.contains(word));
     let expressions: Vec<&str> = EXPRESSIONS.iter().copied().filter(|it| !of_ethernet(it)).collect();
     judge(&raw, &expressions);
 }
