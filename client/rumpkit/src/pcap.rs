@@ -2,16 +2,18 @@
 //!
 //! ```no_run
 //! use rumpkit::net::Interface;
-//! use rumpkit::pcap::{Options, Recording, replay};
+//! use rumpkit::pcap::{Begin, Options, Recording, replay};
 //! # use rumpkit::PosixHost;
 //! # fn main() -> std::io::Result<()> {
 //! # let host = PosixHost::new();
 //! # let kernel = rumpkit::kernel(host.clone())?;
-//! let device = replay(host.clone(), "yesterday.pcapng", Options::default(), None)?;
-//! let interface = Interface::attach(&kernel, "eth0", device)?;
+//! let options = Options { begin: Begin::WhenTold, ..Options::default() };
+//! let device = replay(host.clone(), "yesterday.pcapng", options, None)?;
+//! let interface = Interface::attach(&kernel, "eth0", device.clone())?;
 //! let mut recording = Recording::create(host, "today.pcapng")?;
 //! recording.listen(&kernel, "eth0")?;
 //! interface.up()?;
+//! device.begin();
 //! let totals = recording.finish()?;
 //! println!("{} frames, {} lost", totals.recorded, totals.dropped);
 //! # Ok(())
@@ -19,12 +21,11 @@
 //! ```
 
 pub use rumpnet_pcap::{
-    Capture, FileSource, FnSource, Frame, LinkType, Options, Pace, Reader, Recorder, Repeat, Replay, Sink,
-    Source, Totals, write,
+    Begin, Capture, FileSource, FnSource, Frame, LinkType, Options, Pace, Reader, Recorder, Repeat, Replay,
+    Sink, Source, Totals, write,
 };
 
 use crate::hyper::Hypervisor;
-use crate::kpi::device::NetworkDevice;
 use crate::{AddressFamily, Errno, KError, KResult, Kernel};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -131,7 +132,7 @@ impl ReplayArgs {
     }
 
     /// The device. Errors: as of [`replay`], those of making the output.
-    pub fn open(&self, host: Arc<dyn Hypervisor>) -> io::Result<Arc<dyn NetworkDevice>> {
+    pub fn open(&self, host: Arc<dyn Hypervisor>) -> io::Result<Arc<Replay>> {
         let output = match &self.output {
             Some(path) => {
                 let file = BufWriter::new(File::create(path)?);
@@ -139,7 +140,7 @@ impl ReplayArgs {
             }
             None => None,
         };
-        Ok(replay(host, &self.path, self.options, output)?)
+        replay(host, &self.path, self.options, output)
     }
 }
 
@@ -204,7 +205,8 @@ mod tests {
         assert_eq!(parse("a.pcap"), Some(plain.clone()));
         let all = parse("a,b,forever,address=02:0:0:0:0:a,output=out.pcapng,times").unwrap();
         let address = [2, 0, 0, 0, 0, 10];
-        let options = Options { pace: Pace::ByTimes, repeat: Repeat::Forever, address, mtu: None };
+        let (pace, repeat) = (Pace::ByTimes, Repeat::Forever);
+        let options = Options { pace, repeat, address, ..Options::default() };
         assert_eq!(all, ReplayArgs { path: "a,b".into(), options, output: Some("out.pcapng".into()) });
         // What is no word of ours is the file's.
         assert_eq!(parse("forever,a").unwrap().path, Path::new("forever,a"));

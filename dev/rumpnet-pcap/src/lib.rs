@@ -22,7 +22,7 @@ pub mod write;
 pub use capture::Capture;
 pub use read::{Frame, Reader};
 pub use recorder::{Recorder, Sink, Totals};
-pub use replay::{Options, Pace, Repeat, Replay};
+pub use replay::{Begin, Options, Pace, Repeat, Replay};
 pub use source::{FileSource, FnSource, Source};
 
 use rump_kpi::device::Medium;

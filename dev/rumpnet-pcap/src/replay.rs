@@ -47,10 +47,22 @@ pub enum Repeat {
     Forever,
 }
 
+/// When the first frame comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Begin {
+    /// Once the device is an interface's, be it up or not.
+    #[default]
+    AtOnce,
+    /// When [`Replay::begin`] is called: the interface may have to get its addresses before.
+    WhenTold,
+}
+
 /// How a capture is replayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// When frames come.
+    /// When the first frame comes.
+    pub begin: Begin,
+    /// When the others come.
     pub pace: Pace,
     /// How often.
     pub repeat: Repeat,
@@ -64,7 +76,7 @@ impl Default for Options {
     fn default() -> Self {
         // Locally administered.
         let address = [0x02, b'p', b'c', b'a', b'p', 0];
-        Self { pace: Pace::AtOnce, repeat: Repeat::Never, address, mtu: None }
+        Self { begin: Begin::AtOnce, pace: Pace::AtOnce, repeat: Repeat::Never, address, mtu: None }
     }
 }
 
@@ -76,6 +88,7 @@ pub struct Replay {
     host: Arc<dyn Hypervisor>,
     script: Arc<Script>,
     output: Option<(Recorder, u32)>,
+    has_begun: AtomicBool,
     thread: Mutex<Option<Arc<Running>>>,
 }
 
@@ -88,6 +101,7 @@ struct Script {
 
 /// A thread that reads.
 struct Running {
+    has_begun: AtomicBool,
     is_ending: AtomicBool,
     /// It is to look at that.
     bell: Arc<dyn Event>,
@@ -115,8 +129,19 @@ impl Replay {
             let number = recorder.add_interface(NAME_OF_OUTPUT, link);
             (recorder, number)
         });
+        let has_begun = AtomicBool::new(options.begin == Begin::AtOnce);
         let script = Arc::new(Script { open, link, options });
-        Ok(Arc::new(Self { host, script, output, thread: Mutex::new(None) }))
+        Ok(Arc::new(Self { host, script, output, has_begun, thread: Mutex::new(None) }))
+    }
+
+    /// Lets the first frame come, once the device was started, too.
+    pub fn begin(&self) {
+        let thread = self.thread.lock();
+        self.has_begun.store(true, Ordering::Release);
+        if let Some(running) = &*thread {
+            running.has_begun.store(true, Ordering::Release);
+            running.bell.set();
+        }
     }
 
     fn end(&self) -> Option<Arc<Running>> {
@@ -160,7 +185,8 @@ impl NetworkDevice for Replay {
             return Err(Errno::EBUSY.into());
         }
         let (bell, has_ended) = (self.host.event(), self.host.event());
-        let running = Arc::new(Running { is_ending: AtomicBool::new(false), bell, has_ended });
+        let [has_begun, is_ending] = [self.has_begun.load(Ordering::Acquire), false].map(AtomicBool::new);
+        let running = Arc::new(Running { has_begun, is_ending, bell, has_ended });
         let (script, of_thread, host) = (self.script.clone(), running.clone(), self.host.clone());
         let body = move || {
             if let Err(error) = script.play(&*host, &*receiver, &of_thread) {
@@ -187,6 +213,9 @@ impl NetworkDevice for Replay {
 impl Script {
     /// Errors: those of opening and reading.
     fn play(&self, host: &dyn Hypervisor, receiver: &dyn Receiver, running: &Running) -> KResult<()> {
+        while !running.has_begun.load(Ordering::Acquire) && !running.is_ending.load(Ordering::Acquire) {
+            running.bell.wait(None);
+        }
         while !running.is_ending.load(Ordering::Acquire) {
             let count = self.play_once(host, receiver, running)?;
             if self.options.repeat == Repeat::Never || count == 0 {
