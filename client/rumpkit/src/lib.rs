@@ -9,6 +9,7 @@ mod fixed_clock;
 pub mod image;
 pub mod mkfs;
 pub mod net;
+pub mod pcap;
 
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ pub use rumpnet_lossy as lossy;
 pub use rumpnet_shmif as shmif;
 pub use rumpnet_virtif as virtif;
 
-/// Every component that this library links: file systems, partition schemes and protocols.
+/// Every component that this library links: file systems, partition schemes, protocols and devices.
 pub fn components() -> Vec<kpi::Component> {
     let mut all = vec![rumpfs_tmpfs::component(), rumpfs_kernfs::component(), rumpfs_ext2fs::component()];
     all.push(rumpfs_cd9660::component());
@@ -40,6 +41,9 @@ pub fn components() -> Vec<kpi::Component> {
     all.push(rumpnet_inet::component());
     all.push(rumpnet_local::component());
     all.extend(rumpdev_disk::components());
+    all.extend(rumpdev_mem::components());
+    all.push(rumpdev_bpf::component());
+    all.extend(rumpnet_tap::components());
     all
 }
 

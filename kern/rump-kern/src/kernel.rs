@@ -1,6 +1,7 @@
 //! A kernel: what is linked into it, its file systems and its first process.
 
 use crate::Process;
+use crate::devices::Devices;
 use crate::network::Network;
 use crate::pipe::Fifos;
 use crate::rights::Rights;
@@ -11,6 +12,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 use rump_abi::{AddressFamily, Errno, MountFlags};
 use rump_hyper::Hypervisor;
+use rump_kpi::character::CharacterDriver;
 use rump_kpi::link::InterfaceKind;
 use rump_kpi::socket::{Domain, ProtocolFamily};
 use rump_kpi::sync::Mutex;
@@ -30,7 +32,8 @@ pub(crate) struct Shared {
     pub(crate) environment: Environment,
     types: Vec<&'static dyn FileSystemType>,
     schemes: Vec<&'static dyn PartitionScheme>,
-    pub(crate) network: Network,
+    pub(crate) network: Arc<Network>,
+    pub(crate) devices: Devices,
     pub(crate) fifos: Fifos,
     pub(crate) rights: Arc<Rights>,
     next_pid: AtomicU32,
@@ -73,6 +76,7 @@ impl Shared {
         }
         let blocked: Vec<_> = self.sleepers.lock().values().cloned().collect();
         blocked.iter().for_each(|queue| queue.wake());
+        self.devices.stop();
         self.network.stop();
         self.vfs.shutdown()
     }
@@ -105,7 +109,8 @@ pub struct Kernel {
 impl Kernel {
     /// Begins a kernel on `host`.
     pub fn builder(host: Arc<dyn Hypervisor>) -> Builder {
-        Builder { host, types: Vec::new(), schemes: Vec::new(), families: Vec::new(), kinds: Vec::new() }
+        let (types, schemes, families) = (Vec::new(), Vec::new(), Vec::new());
+        Builder { host, types, schemes, families, kinds: Vec::new(), drivers: Vec::new() }
     }
 
     /// A new process: the superuser, at `/`, umask 022, without descriptors.
@@ -214,6 +219,7 @@ pub struct Builder {
     schemes: Vec<&'static dyn PartitionScheme>,
     families: Vec<&'static dyn ProtocolFamily>,
     kinds: Vec<&'static dyn InterfaceKind>,
+    drivers: Vec<&'static dyn CharacterDriver>,
 }
 
 impl Builder {
@@ -224,18 +230,24 @@ impl Builder {
             Component::Partitions(scheme) => self.schemes.push(scheme),
             Component::Protocols(family) => self.families.push(family),
             Component::Interfaces(kind) => self.kinds.push(kind),
+            Component::Character(driver) => self.drivers.push(driver),
         }
         self
     }
 
-    /// Boots: the root is a tmpfs if that is linked, else an empty directory. Errors: those of tmpfs.
+    /// Boots: the root is a tmpfs if that is linked, with `/dev` if there are devices, else an empty directory. Errors: those of tmpfs.
     pub fn boot(self) -> KResult<Kernel> {
         let environment = environment(&self.host);
         let vfs = Vfs::new(root_file_system(&self.types, &environment)?, Etfs::new(self.host.clone()))?;
-        let network = Network::new(&self.host, self.families, self.kinds);
+        let network = Arc::new(Network::new(&self.host, self.families, self.kinds));
+        let devices = Devices::new(&self.host, &network, self.drivers);
+        if self.types.iter().any(|fs_type| fs_type.name() == ROOT_TYPE) {
+            devices.make_nodes(&vfs)?;
+        }
         let shared = Arc::new(Shared {
             vfs,
             network,
+            devices,
             fifos: Fifos::default(),
             rights: Arc::default(),
             host: self.host,

@@ -10,7 +10,7 @@
 //! errno is what POSIX says, listed in the order of the checks. Every call may also answer ENXIO once the kernel
 //! was halted by [`Process::reboot`], and EIO for a file whose mount was taken away by force.
 //!
-//! Open files are files of file systems, sockets, pipes and queues of events, in one table. How calls block is said in
+//! Open files are files of file systems, sockets, pipes, queues of events and devices, in one table. How calls block is said in
 //! `waiting`; [`Process::interrupt`], closing the descriptor and halting the kernel end them.
 //!
 //! No lock is shared by all processes: a call takes the lock of the process's table for a moment, then those of
@@ -21,6 +21,7 @@
 extern crate alloc;
 
 mod descriptors;
+mod devices;
 mod kernel;
 mod network;
 mod pipe;

@@ -37,6 +37,11 @@ impl Network {
         Self { families, kinds, attached, driver: Arc::new(Driver::new(host)) }
     }
 
+    /// What components of the kernel get of the host.
+    pub(crate) fn environment(&self) -> NetEnvironment {
+        self.driver.environment()
+    }
+
     /// Makes an interface by its name: of a kind that is linked, or of those that protocols have themselves.
     ///
     /// Errors: EEXIST, EINVAL (no such kind), EAFNOSUPPORT, ENXIO (halted), those of the kind.

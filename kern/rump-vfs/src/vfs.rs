@@ -64,6 +64,11 @@ impl Vfs {
         Arc::ptr_eq(vnode.mount(), &self.root) && vnode.ino() == self.root.root_ino()
     }
 
+    /// Whether a file is in the root file system itself, not in one that is mounted.
+    pub fn is_in_root(&self, vnode: &Vnode) -> bool {
+        Arc::ptr_eq(vnode.mount(), &self.root)
+    }
+
     /// The registrations of host files; walks look at them from the next step on.
     pub fn etfs(&self) -> &Arc<Etfs> {
         &self.etfs

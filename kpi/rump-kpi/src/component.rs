@@ -1,5 +1,6 @@
 //! Components are listed when a kernel is built, not found by magic.
 
+use crate::character::CharacterDriver;
 use crate::link::InterfaceKind;
 use crate::socket::ProtocolFamily;
 use crate::{FileSystemType, PartitionScheme};
@@ -15,4 +16,6 @@ pub enum Component {
     Protocols(&'static dyn ProtocolFamily),
     /// A kind of interfaces that are made by their names.
     Interfaces(&'static dyn InterfaceKind),
+    /// Character devices.
+    Character(&'static dyn CharacterDriver),
 }

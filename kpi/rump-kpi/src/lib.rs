@@ -10,6 +10,7 @@ extern crate std;
 
 mod block;
 pub mod cache;
+pub mod character;
 mod component;
 pub mod device;
 mod error;

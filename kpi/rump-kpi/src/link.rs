@@ -1,6 +1,7 @@
 //! Interfaces that are made of others: bridges and virtual networks; what there is to configure at them.
 
 use crate::KResult;
+use crate::character::DeviceFile;
 use crate::device::NetworkDevice;
 use crate::port::Port;
 use crate::socket::NetEnvironment;
@@ -26,6 +27,14 @@ pub enum Role<'a> {
     Bridge(&'a dyn Bridge),
     /// Which network on which cable it is.
     Vlan(&'a dyn Vlan),
+    /// Nothing; but a program may hold the other end of its cable.
+    Program(&'a dyn ProgramEnd),
+}
+
+/// The end of a cable for a program, which reads what the interface sends, and writes what it receives (tap(4), tun(4)).
+pub trait ProgramEnd: Send + Sync {
+    /// Takes it, until the answer is dropped; `name` is that of the interface. Errors: EBUSY (another program has it).
+    fn take(&self, name: &str) -> KResult<Arc<dyn DeviceFile>>;
 }
 
 /// A virtual network on the cable of another interface (IEEE 802.1Q).

@@ -35,6 +35,7 @@
 #![cfg_attr(not(feature = "tokio"), doc = "`tokio`.")]
 
 mod address;
+pub mod bpf;
 mod incoming;
 mod interface;
 mod socket;

@@ -7,7 +7,7 @@ mod entering;
 mod numbers;
 mod object;
 
-pub(crate) use object::{Identity, Object, SocketFile};
+pub(crate) use object::{DeviceObject, Identity, Object, SocketFile};
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;

@@ -1,4 +1,4 @@
-//! What an open file is: a file of a file system, a socket, an end of a pipe, or a queue of events.
+//! What an open file is: a file of a file system, a socket, an end of a pipe, a queue of events, or a device.
 
 use crate::pipe::PipeEnd;
 use crate::queue::Queue;
@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use rump_abi::{DevNumber, Errno, FileType, Ino, Mode, PollEvents, Stat, TimeSpec};
+use rump_kpi::character::DeviceFile;
 use rump_kpi::socket::{Amounts, Socket};
 use rump_kpi::sync::Mutex;
 use rump_kpi::{KResult, WaitQueue};
@@ -17,14 +18,16 @@ pub(crate) enum Object {
     Socket(SocketFile),
     Pipe(PipeEnd),
     Queue(Arc<Queue>),
+    Device(DeviceObject),
 }
 
 impl Object {
-    /// The file of a file system that it is; of a fifo, its node.
+    /// The file of a file system that it is; of a fifo or device, its node.
     pub(crate) fn vnode(&self) -> Option<&Arc<Vnode>> {
         match self {
             Self::Vnode(vnode) => Some(vnode),
             Self::Pipe(end) => end.vnode(),
+            Self::Device(device) => Some(&device.vnode),
             Self::Socket(_) | Self::Queue(_) => None,
         }
     }
@@ -36,6 +39,7 @@ impl Object {
             Self::Socket(file) => file.socket.ready(),
             Self::Pipe(end) => end.ready(),
             Self::Queue(queue) => queue.ready(),
+            Self::Device(device) => device.file.ready(),
         };
         ready.set(PollEvents::RDNORM, ready.contains(PollEvents::IN));
         ready.set(PollEvents::RDBAND, ready.contains(PollEvents::PRI));
@@ -49,6 +53,7 @@ impl Object {
             Self::Socket(file) => Some(file.socket.waiters()),
             Self::Pipe(end) => Some(end.waiters()),
             Self::Queue(queue) => Some(queue.waiters()),
+            Self::Device(device) => device.file.waiters(),
         }
     }
 
@@ -56,17 +61,19 @@ impl Object {
     pub(crate) fn deadline(&self) -> Option<Duration> {
         match self {
             Self::Queue(queue) => queue.deadline(),
+            Self::Device(device) => device.file.deadline(),
             _ => None,
         }
     }
 
-    /// How much can be read and written. Errors: ENOTTY (neither a socket, nor a pipe, nor a queue).
+    /// How much can be read and written. Errors: ENOTTY (a file of a file system).
     pub(crate) fn amounts(&self) -> KResult<Amounts> {
         match self {
             Self::Vnode(_) => Err(Errno::ENOTTY.into()),
             Self::Socket(file) => Ok(file.socket.amounts()),
             Self::Pipe(end) => Ok(end.amounts()),
             Self::Queue(queue) => Ok(Amounts { to_receive: queue.active(), to_send: 0 }),
+            Self::Device(device) => Ok(device.file.amounts()),
         }
     }
 
@@ -76,9 +83,16 @@ impl Object {
             Self::Vnode(vnode) => vnode.stat(),
             Self::Socket(file) => Ok(file.identity.stat(FileType::Socket, 0o777, 0)),
             Self::Pipe(end) => end.stat(),
+            Self::Device(device) => device.vnode.stat(),
             Self::Queue(queue) => Ok(queue.identity().stat(FileType::Fifo, 0o600, queue.active() as u64)),
         }
     }
+}
+
+/// An open device and the node that it was opened by.
+pub(crate) struct DeviceObject {
+    pub(crate) file: Arc<dyn DeviceFile>,
+    pub(crate) vnode: Arc<Vnode>,
 }
 
 /// What tells files apart that no file system has.

@@ -41,6 +41,8 @@ pub(crate) struct Queue {
 #[derive(Default)]
 struct Notes {
     all: BTreeMap<Key, Note>,
+    /// Those of devices, which may have deadlines.
+    of_devices: BTreeSet<Key>,
     /// The last that was reported: the next ones come first, so that all have their turn.
     last: Option<Key>,
 }
@@ -76,6 +78,13 @@ impl Noted {
     }
 }
 
+impl Notes {
+    fn remove(&mut self, key: Key) {
+        self.all.remove(&key);
+        self.of_devices.remove(&key);
+    }
+}
+
 impl Queue {
     pub(crate) fn new(process: &Process, identity: Identity) -> Arc<Self> {
         let (host, process) = (process.shared().host.clone(), process.downgrade());
@@ -102,7 +111,10 @@ impl Queue {
             About::Timer { next, .. } if note.is_enabled => Some(next),
             _ => None,
         };
-        self.notes.lock().all.range(timers).filter_map(|(_, note)| next(note)).min()
+        let notes = self.notes.lock();
+        let of_timers = notes.all.range(timers).filter_map(|(_, note)| next(note));
+        let of_devices = notes.of_devices.iter().filter_map(|key| notes.all.get(key)?.deadline());
+        of_timers.chain(of_devices).min()
     }
 
     /// How many events can be reported.
@@ -124,7 +136,9 @@ impl Queue {
         let timers = (Filter::Timer, 0)..=(Filter::Timer, u64::MAX);
         let is_due = |note: &Note| matches!(note.about, About::Timer { next, .. } if next <= now);
         let due = notes.all.range(timers).filter(|(_, note)| is_due(note));
-        self.noted.keys.lock().extend(due.map(|(key, _)| *key));
+        let is_due = |key: &&Key| notes.all.get(*key).and_then(Note::deadline).is_some_and(|due| due <= now);
+        let of_devices = notes.of_devices.iter().filter(is_due);
+        self.noted.keys.lock().extend(due.map(|(key, _)| *key).chain(of_devices.copied()));
     }
 
     /// Does one change. Errors: EINVAL, EBADF (no descriptor), ENOENT (nothing to change), ENOMEM.
@@ -133,12 +147,18 @@ impl Queue {
         let mut notes = self.notes.lock();
         if change.flags.contains(EventFlags::DELETE) {
             let removed = notes.all.remove(&key).ok_or(Errno::ENOENT)?;
+            notes.of_devices.remove(&key);
             self.noted.keys.lock().remove(&key);
             drop((notes, removed));
             return Ok(());
         }
         if change.flags.contains(EventFlags::ADD) && !notes.all.get(&key).is_some_and(|n| n.is_of(process)) {
             let note = self.note(process, change, notes.all.len())?;
+            if note.is_of_device() {
+                notes.of_devices.insert(key);
+            } else {
+                notes.of_devices.remove(&key);
+            }
             notes.all.insert(key, note);
         }
         let now = self.host.monotonic();
@@ -186,7 +206,7 @@ impl Queue {
             let Some(note) = notes.all.get_mut(&key) else { continue };
             let Some(event) = note.look(process, now) else {
                 if !note.is_of(process) {
-                    notes.all.remove(&key);
+                    notes.remove(key);
                 }
                 continue;
             };
@@ -195,7 +215,7 @@ impl Queue {
                 again.push(key);
             }
             if event.flags.contains(EventFlags::ONESHOT) {
-                notes.all.remove(&key);
+                notes.remove(key);
             }
             notes.last = Some(key);
         }

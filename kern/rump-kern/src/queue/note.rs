@@ -34,6 +34,18 @@ impl Note {
         now.find(Fd(self.event.ident as u32)).is_ok_and(|descriptor| Arc::ptr_eq(&descriptor.file, &file))
     }
 
+    /// Whether it is about a device.
+    pub(super) fn is_of_device(&self) -> bool {
+        let About::File { file, .. } = &self.about else { return false };
+        file.upgrade().is_some_and(|file| matches!(file.object, Object::Device(_)))
+    }
+
+    /// When the state of what it is about changes by itself.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        let About::File { file, .. } = &self.about else { return None };
+        file.upgrade()?.object.deadline().filter(|_| self.is_enabled)
+    }
+
     /// Errors: EINVAL (a negative or unknown time).
     pub(super) fn change(&mut self, change: &Event, now: Duration) -> KResult<()> {
         if change.flags.contains(EventFlags::ADD) {
@@ -143,5 +155,8 @@ fn look_at_file(file: &OpenFile, mut event: Event) -> Option<Event> {
 
 /// Whether something of no bytes can be received.
 fn has_borders(file: &OpenFile) -> bool {
-    file.socket().is_ok_and(|file| file.socket.kind() != SocketType::Stream)
+    match &file.object {
+        Object::Socket(file) => file.socket.kind() != SocketType::Stream,
+        object => matches!(object, Object::Device(_)),
+    }
 }

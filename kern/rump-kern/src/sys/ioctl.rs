@@ -1,9 +1,15 @@
-//! Requests to sockets, pipes and files: ioctl(2).
+//! Requests to sockets, pipes, devices and files: ioctl(2).
 
 use crate::descriptors::Object;
 use crate::{Fd, Process};
 use rump_abi::{Errno, OpenFlags};
 use rump_kpi::KResult;
+use rump_kpi::character::{Argument, request};
+
+const FIONREAD: u32 = request::reads(b'f', 127, 4);
+const FIONBIO: u32 = request::writes(b'f', 126, 4);
+const FIONSPACE: u32 = request::reads(b'f', 120, 4);
+const SIOCATMARK: u32 = request::reads(b's', 7, 4);
 
 /// Requests of `ioctl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +46,30 @@ impl Process {
                 file.set_status(status);
                 Ok(0)
             }
+        }
+    }
+
+    /// Does a request by its number, with a structure of NetBSD's on amd64 as the argument, which holds the answer then: one of
+    /// [`Ioctl`], or one of a device, where what the structure points to stands behind it in the argument.
+    ///
+    /// Errors: EBADF, EINVAL (the argument is too short), ENOTTY (not for such a file), those of the device.
+    pub fn ioctl_by_number(&self, fd: Fd, request: u32, argument: &mut [u8]) -> KResult<()> {
+        let file = self.file(fd)?;
+        let mut place = Argument(argument);
+        let known = match request {
+            FIONREAD => Ioctl::Readable,
+            FIONSPACE => Ioctl::Space,
+            SIOCATMARK => Ioctl::AtMark,
+            FIONBIO => Ioctl::SetNonblocking { nonblocking: place.u32(0)? != 0 },
+            _ => match &file.object {
+                Object::Device(device) => return device.file.ioctl(request, argument),
+                _ => return Err(Errno::ENOTTY.into()),
+            },
+        };
+        let answer = self.ioctl(fd, known)?;
+        match known {
+            Ioctl::SetNonblocking { .. } => Ok(()),
+            _ => place.put_u32(0, answer.min(i32::MAX as usize) as u32),
         }
     }
 }

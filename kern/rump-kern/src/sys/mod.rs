@@ -2,6 +2,7 @@
 
 pub(crate) mod allocate;
 pub(crate) mod attr;
+pub(crate) mod device;
 pub(crate) mod dirents;
 pub(crate) mod ioctl;
 pub(crate) mod kqueue;

@@ -26,7 +26,8 @@ pub enum Whence {
 }
 
 impl Process {
-    /// Reads at the open file's offset; of a socket, as `recv` without flags; of a pipe, what is there.
+    /// Reads at the open file's offset; of a socket, as `recv` without flags; of a pipe, what is there; of a device, what its driver
+    /// has to give.
     ///
     /// Errors: EBADF (not open, or not for reading), EISDIR, EINVAL (a queue of events), EIO, EFTYPE; sockets and pipes:
     /// EAGAIN, EINTR, those of [`Process::recv`].
@@ -42,6 +43,7 @@ impl Process {
             Object::Socket(_) => return Ok(self.receive(fd, &file, bufs, MessageFlags::empty())?.length),
             Object::Pipe(end) => return self.read_pipe(fd, &file, end, bufs),
             Object::Queue(_) => return Err(Errno::EINVAL.into()),
+            Object::Device(device) => return self.read_device(fd, &file, device, bufs),
         };
         let mut offset = file.offset.lock();
         let count = read_all(vnode, *offset, bufs)?;
@@ -49,7 +51,7 @@ impl Process {
         Ok(count)
     }
 
-    /// Reads at `offset`. Errors: as [`Process::read`], ESPIPE (a socket or pipe), EINVAL (`offset` too large).
+    /// Reads at `offset`. Errors: as [`Process::read`], ESPIPE (a socket, pipe or device), EINVAL (`offset` too large).
     pub fn pread(&self, fd: Fd, buf: &mut [u8], offset: u64) -> KResult<usize> {
         self.preadv(fd, &mut [buf], offset)
     }
@@ -78,6 +80,7 @@ impl Process {
             Object::Socket(_) => return self.send_parts(fd, &file, bufs),
             Object::Pipe(end) => return self.write_pipe(fd, &file, end, bufs),
             Object::Queue(_) => return Err(Errno::EINVAL.into()),
+            Object::Device(device) => return self.write_device(fd, &file, device, bufs),
         };
         let mut offset = file.offset.lock();
         let count = if file.status().contains(OpenFlags::APPEND) {

@@ -4,6 +4,7 @@
 
 use super::checksum::{self, Sum};
 use super::{Checksum, Packet, Segmentation, Segments};
+use crate::port::TAG_TYPES;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -19,6 +20,9 @@ pub(super) const FIN_AND_PSH: u8 = 0x09;
 pub(super) const CWR: u8 = 0x80;
 /// In the flags of IPv4.
 pub(super) const DONT_FRAGMENT: u8 = 0x40;
+const TAG_BYTES: usize = 4;
+/// Tags that a frame is believed to have.
+const MOST_TAGS: usize = 2;
 
 /// A packet whose headers are not those of what it is to be cut into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +120,38 @@ pub fn cut(mut packet: Packet, link: usize) -> Result<Vec<Packet>, Uncuttable> {
         }
         at += length;
     }
+}
+
+/// Shows a packet as it is on a wire, cut and with its checksums, for those who look on. Before IP are `link` bytes, and those
+/// of tags of Ethernet. What is not what it says is shown as it is.
+pub fn on_wire(packet: &Packet, link: usize, mut show: impl FnMut(&Packet)) {
+    if packet.segmentation.is_none() && !matches!(packet.checksum, Checksum::Missing { .. }) {
+        return show(packet);
+    }
+    let mut copy = packet.clone();
+    let link = behind_tags(&mut copy, link);
+    match cut(copy, link) {
+        Ok(segments) => segments.into_iter().for_each(|mut segment| {
+            complete(&mut segment);
+            show(&segment);
+        }),
+        Err(Uncuttable) => show(packet),
+    }
+}
+
+/// Bytes before IP, with those of tags.
+fn behind_tags(packet: &mut Packet, link: usize) -> usize {
+    let mut behind = link;
+    // A tunnel has no types.
+    while link != 0 && behind < link + MOST_TAGS * TAG_BYTES {
+        let Some(header) = packet.first(behind) else { break };
+        let kind = u16::from_be_bytes([header[behind - 2], header[behind - 1]]);
+        if !TAG_TYPES.contains(&kind) {
+            break;
+        }
+        behind += TAG_BYTES;
+    }
+    behind
 }
 
 /// Which segment it is.
@@ -261,6 +297,33 @@ mod tests {
                 assert!(joined == expected);
             }
         }
+    }
+
+    #[test]
+    fn those_who_look_on_see_what_is_on_the_wire() {
+        let shown = |packet: &Packet| {
+            let mut all = vec![];
+            on_wire(packet, LINK, |packet| all.push(packet.to_vec()));
+            all
+        };
+        let packet = whole(4, Segments::Tcp4, 2500, 1000);
+        let plain = shown(&packet);
+        assert_eq!(plain.iter().map(|bytes| sum_of(bytes, 4)).collect::<Vec<_>>(), [0, 0, 0]);
+        // The same behind two tags.
+        let mut tagged = packet.clone();
+        tagged.advance(LINK);
+        tagged.prepend(8).copy_from_slice(&[0, 5, 0x81, 0, 0, 6, 8, 0]);
+        let addresses = tagged.prepend(LINK);
+        addresses[12..].copy_from_slice(&[0x88, 0xa8]);
+        for (tagged, plain) in shown(&tagged).iter().zip(&plain) {
+            assert_eq!(tagged[LINK + 8..], plain[LINK..]);
+        }
+        // What nobody has to do anything for, and what nobody can.
+        let bytes = packet.to_vec();
+        assert_eq!(shown(&Packet::received(Bytes::from(bytes.clone()))), core::slice::from_ref(&bytes));
+        let mut wrong = packet;
+        wrong.checksum = Checksum::Unknown;
+        assert_eq!(shown(&wrong), [bytes]);
     }
 
     #[test]

@@ -1,0 +1,134 @@
+//! Character devices: attached when one of their nodes is first opened.
+//!
+//! Only nodes of the root file system of the kernel itself stand for devices: what is mounted comes from images, which
+//! are not trusted. Lock order: `attached`, then those of the families of protocols.
+
+use crate::network::Network;
+use alloc::string::String;
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use rump_abi::{AddressFamily, DevNumber, Errno, FileType, Mode};
+use rump_hyper::Hypervisor;
+use rump_kpi::character::{CharacterDevice, CharacterDriver, DeviceEnvironment, DeviceFile, Interfaces};
+use rump_kpi::device::{InterfaceInfo, NetworkDevice};
+use rump_kpi::port::Port;
+use rump_kpi::socket::{Caller, Domain};
+use rump_kpi::sync::Mutex;
+use rump_kpi::{KError, KResult, NewNode};
+use rump_vfs::{Credentials, Vfs, Vnode, ops};
+
+/// The folder of the nodes.
+const FOLDER: &[u8] = b"dev";
+
+/// The devices of a kernel.
+pub(crate) struct Devices {
+    drivers: Vec<&'static dyn CharacterDriver>,
+    /// In the same order.
+    attached: Mutex<Vec<Option<Arc<dyn CharacterDevice>>>>,
+    environment: DeviceEnvironment,
+}
+
+impl Devices {
+    pub(crate) fn new(
+        host: &Arc<dyn Hypervisor>,
+        network: &Arc<Network>,
+        drivers: Vec<&'static dyn CharacterDriver>,
+    ) -> Self {
+        let services = network.environment();
+        let (clock, network) = (host.clone(), Arc::downgrade(network));
+        let environment = DeviceEnvironment {
+            now: Arc::new(move || clock.realtime()),
+            monotonic: services.monotonic,
+            random: services.random,
+            log: services.log,
+            interfaces: Arc::new(OfNetwork(network)),
+        };
+        let attached = Mutex::new(drivers.iter().map(|_| None).collect());
+        Self { drivers, attached, environment }
+    }
+
+    /// Whether a node stands for a device.
+    pub(crate) fn has(&self, vfs: &Vfs, vnode: &Vnode) -> KResult<bool> {
+        if vnode.file_type() != FileType::CharDevice || !vfs.is_in_root(vnode) {
+            return Ok(false);
+        }
+        let major = vnode.node()?.attr()?.rdev.major;
+        Ok(self.drivers.iter().any(|driver| driver.major() == major))
+    }
+
+    /// Opens what a number stands for. Errors: ENXIO, those of the driver.
+    pub(crate) fn open(&self, number: DevNumber, caller: Caller) -> KResult<Arc<dyn DeviceFile>> {
+        let index = self.drivers.iter().position(|driver| driver.major() == number.major);
+        let index = index.ok_or(Errno::ENXIO)?;
+        let device = {
+            let mut attached = self.attached.lock();
+            match &attached[index] {
+                Some(device) => device.clone(),
+                None => {
+                    let device = self.drivers[index].attach(&self.environment)?;
+                    attached[index].insert(device).clone()
+                }
+            }
+        };
+        device.open(number.minor, caller)
+    }
+
+    /// Makes the nodes in the root file system. Errors: those of its driver.
+    pub(crate) fn make_nodes(&self, vfs: &Vfs) -> KResult<()> {
+        if self.drivers.is_empty() {
+            return Ok(());
+        }
+        let root = Credentials::root();
+        let new = |file_type, mode, rdev| {
+            let mode = Mode::new(mode);
+            NewNode { file_type, mode, uid: 0, gid: 0, rdev, target: b"" }
+        };
+        let folder = new(FileType::Directory, 0o755, DevNumber::default());
+        let folder = ops::create(&root, &vfs.root()?, FOLDER, folder)?;
+        for driver in &self.drivers {
+            for node in driver.nodes() {
+                let rdev = DevNumber { major: driver.major(), minor: node.minor };
+                let new = new(FileType::CharDevice, node.mode, rdev);
+                ops::create(&root, &folder, node.name.as_bytes(), new)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go of all devices; those that are open stay until they are closed.
+    pub(crate) fn stop(&self) {
+        let attached: Vec<_> = self.attached.lock().iter_mut().map(Option::take).collect();
+        drop(attached);
+    }
+}
+
+/// The interfaces of a kernel as its devices see them.
+struct OfNetwork(Weak<Network>);
+
+impl OfNetwork {
+    /// Errors: ENXIO (halted), EAFNOSUPPORT.
+    fn domain(&self) -> KResult<Arc<dyn Domain>> {
+        self.0.upgrade().ok_or(Errno::ENXIO)?.domain(AddressFamily::Inet)
+    }
+}
+
+impl Interfaces for OfNetwork {
+    fn find(&self, name: &str) -> KResult<InterfaceInfo> {
+        let all = self.domain()?.network().ok_or(Errno::EAFNOSUPPORT)?.interfaces();
+        let found = all.into_iter().find(|info| info.name == name);
+        found.ok_or_else(|| KError::new(Errno::ENXIO, String::from("no interface ") + name))
+    }
+
+    fn port(&self, name: &str) -> KResult<Arc<Port>> {
+        let number = self.find(name)?.number;
+        self.domain()?.network().ok_or(Errno::EAFNOSUPPORT)?.port(number)
+    }
+
+    fn attach(&self, name: &str, device: Arc<dyn NetworkDevice>) -> KResult<u32> {
+        self.domain()?.network().ok_or(Errno::EAFNOSUPPORT)?.attach(name, device)
+    }
+
+    fn detach(&self, number: u32) -> KResult<()> {
+        self.domain()?.network().ok_or(Errno::EAFNOSUPPORT)?.detach(number)
+    }
+}
