@@ -8,6 +8,11 @@ pub fn kernel() -> Kernel {
     rumpkit::kernel(PosixHost::new()).unwrap()
 }
 
+/// One with a stack of its own, and one with the sockets of the host.
+pub fn kernels() -> [Kernel; 2] {
+    [kernel(), rumpkit::kernel_with_sockin(PosixHost::new()).unwrap()]
+}
+
 pub fn on_wire(wire: &Wire, address: &str) -> Kernel {
     let kernel = kernel();
     let interface = Interface::attach(&kernel, "eth0", wire.end()).unwrap();
