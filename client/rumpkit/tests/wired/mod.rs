@@ -1,4 +1,5 @@
 //! Kernels of this host, alone or on a wire.
+#![allow(dead_code)] // No test uses all of it.
 
 use rumpkit::net::Interface;
 use rumpkit::net::wire::Wire;
