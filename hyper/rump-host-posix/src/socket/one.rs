@@ -53,6 +53,8 @@ pub struct Socket {
 struct Choices {
     linger: Option<Duration>,
     tells: Tells,
+    /// It was shut down for reading.
+    reads_no_more: bool,
 }
 
 impl Socket {
@@ -164,6 +166,11 @@ fn with_slices_mut<T>(
     answer
 }
 
+/// Of protocols that a socket does not speak, the host says that they are not supported.
+fn without_option(errno: Errno) -> Errno {
+    if errno == Errno::EOPNOTSUPP { Errno::ENOPROTOOPT } else { errno }
+}
+
 fn address(name: SocketAddrAny) -> Result<SocketAddr, Errno> {
     name.try_into().map_err(errno::of_socket)
 }
@@ -180,7 +187,8 @@ impl HostSocket for Socket {
     fn accept(&self, changed: Waker) -> Result<(Arc<dyn HostSocket>, SocketAddr), Errno> {
         let (fd, from) = net::acceptfrom_with(self.fd(), FLAGS).map_err(errno::of_socket)?;
         let from = address(from.ok_or(Errno::ECONNABORTED)?)?;
-        let (choices, watch) = (*self.choices(), Watch::new(self.watch.readiness().clone(), changed));
+        let choices = Choices { reads_no_more: false, ..*self.choices() };
+        let watch = Watch::new(self.watch.readiness().clone(), changed);
         Ok((Arc::new(Self::of(fd, self.kind, choices, watch)), from))
     }
 
@@ -217,10 +225,16 @@ impl HostSocket for Socket {
         let asked = MESSAGE_FLAGS.iter().filter(|(flag, _)| asked.contains(*flag));
         let flags = asked.fold(0, |flags, (_, host)| flags | host);
         let mut buffer: ControlBuffer = [0; 32];
-        let message = with_slices_mut(parts, self.is_stream(), |parts| {
+        let received = with_slices_mut(parts, self.is_stream(), |parts| {
             calls::receive(self.fd(), parts, &mut buffer, flags)
-        })
-        .map_err(errno::of_socket)?;
+        });
+        let message = match received.map_err(errno::of_socket) {
+            // The host would tell who waits for datagrams of the end, but says to who does not that there are none.
+            Err(Errno::EAGAIN) if !self.is_stream() && self.choices().reads_no_more => {
+                return Ok(Incoming::default());
+            }
+            received => received?,
+        };
         let said = MESSAGE_FLAGS.iter().filter(|(_, host)| message.flags & host != 0);
         let mut incoming = Incoming {
             length: message.length,
@@ -239,6 +253,8 @@ impl HostSocket for Socket {
     }
 
     fn shutdown(&self, how: Shutdown) -> Result<(), Errno> {
+        // Also where it is an error, since it is not connected.
+        self.choices().reads_no_more |= how.reads();
         let how = match how {
             Shutdown::Read => net::Shutdown::Read,
             Shutdown::Write => net::Shutdown::Write,
@@ -273,7 +289,7 @@ impl HostSocket for Socket {
         match (level, name) {
             (SOL_SOCKET, SO_LINGER) => self.set_linger(value),
             (IPPROTO_IP, IP_RECVPKTINFO | IP_RECVDSTADDR) => self.set_tells(name, value),
-            option => options::set(self.fd(), option, value),
+            option => options::set(self.fd(), option, value).map_err(without_option),
         }
     }
 
@@ -283,7 +299,7 @@ impl HostSocket for Socket {
             (SOL_SOCKET, SO_LINGER) => Ok(OptionValue::Linger(self.choices().linger)),
             (IPPROTO_IP, IP_RECVPKTINFO) => switch(self.choices().tells.packet_info),
             (IPPROTO_IP, IP_RECVDSTADDR) => switch(self.choices().tells.destination),
-            option => options::find(self.fd(), option),
+            option => options::find(self.fd(), option).map_err(without_option),
         }
     }
 

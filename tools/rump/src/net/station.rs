@@ -3,10 +3,13 @@
 use super::link::LinkArgs;
 use crate::session::Failure;
 use clap::Args as ClapArgs;
-use rumpkit::net::{self, Interface, InterfaceAddress, NetworkDevice};
-use rumpkit::{Fd, KResult, Kernel, OpenFlags, PollEvents, PollFd, PosixHost, Process};
+use rumpkit::net::{self, Interface, InterfaceAddress, NetworkDevice, TcpStream};
+use rumpkit::{
+    AddressFamily, Errno, Fd, KError, KResult, Kernel, OpenFlags, PollEvents, PollFd, PosixHost, Process,
+    SocketAddress, SocketType,
+};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +25,8 @@ pub struct StationArgs {
 /// Its addresses and routes.
 #[derive(ClapArgs, Default)]
 pub struct NetworkArgs {
-    /// An address of our own, with the length of its network's prefix; may be repeated
-    #[arg(long, value_name = "ADDRESS/LENGTH", required = true)]
+    /// An address of our own, with the length of its network's prefix; may be repeated. Not with sockin
+    #[arg(long, value_name = "ADDRESS/LENGTH")]
     pub address: Vec<InterfaceAddress>,
     /// The router for everything that is not on the link
     #[arg(long, value_name = "ADDRESS")]
@@ -32,13 +35,26 @@ pub struct NetworkArgs {
 
 /// See the module.
 pub struct Station {
+    kernel: Kernel,
     process: Process,
+    is_on_host: bool,
 }
 
 impl StationArgs {
     /// Boots it. Errors: usage, those of the device, addresses that cannot be ours, a gateway on no link.
     pub fn boot(&self, host: &Arc<PosixHost>) -> Result<Station, Failure> {
-        Station::boot(host, self.link.open(host)?, &self.network)
+        let has_network = self.network.gateway.is_some() || !self.network.address.is_empty();
+        if !self.link.is_sockin() {
+            if self.network.address.is_empty() {
+                return Err(Failure::Usage("--address: an address of our own is needed".into()));
+            }
+            return Station::boot(host, self.link.open(host)?, &self.network);
+        }
+        if has_network {
+            return Err(Failure::Usage("--if sockin: addresses and routes are the host's".into()));
+        }
+        let kernel = rumpkit::kernel_with_sockin(host.clone());
+        Ok(Station::of(kernel.map_err(|error| Failure::Network(format!("boot: {error}")))?, true))
     }
 }
 
@@ -52,7 +68,21 @@ impl Station {
         let kernel = rumpkit::kernel(host.clone());
         let kernel = kernel.map_err(|error| Failure::Network(format!("boot: {error}")))?;
         configure(&kernel, device, args)?;
-        Ok(Self { process: kernel.process() })
+        Ok(Self::of(kernel, false))
+    }
+
+    fn of(kernel: Kernel, is_on_host: bool) -> Self {
+        Self { process: kernel.process(), kernel, is_on_host }
+    }
+
+    /// Its kernel.
+    pub fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
+    /// Whether its sockets are the host's.
+    pub fn is_on_host(&self) -> bool {
+        self.is_on_host
     }
 
     /// A process of it, the superuser.
@@ -121,5 +151,29 @@ impl Bell {
     /// What can be read from once it was rung.
     pub fn fd(&self) -> Fd {
         self.ends[0]
+    }
+}
+
+/// A connection of TCP, which does not block; none if the bell was rung before. Errors: those of connecting, TimedOut.
+pub fn connect(
+    process: &Process,
+    at: SocketAddr,
+    timeout: Option<Duration>,
+    bell: &Bell,
+) -> io::Result<Option<TcpStream>> {
+    let (family, address) = match at {
+        SocketAddr::V4(at) => (AddressFamily::Inet, SocketAddress::Inet(at)),
+        SocketAddr::V6(at) => (AddressFamily::Inet6, SocketAddress::Inet6(at)),
+    };
+    let fd = process.socket(family, SocketType::Stream, 0, OpenFlags::NONBLOCK)?;
+    let stream = TcpStream::from_fd(process, fd);
+    match process.connect(fd, &address) {
+        Err(error) if error.errno == Errno::EINPROGRESS => {}
+        done => return done.map(|()| Some(stream)).map_err(io::Error::from),
+    }
+    match bell.wait(fd, PollEvents::OUT, timeout)? {
+        Waited::Rung => Ok(None),
+        Waited::TimedOut => Err(KError::from(Errno::ETIMEDOUT).into()),
+        Waited::Ready => stream.take_error()?.map_or(Ok(Some(stream)), Err),
     }
 }

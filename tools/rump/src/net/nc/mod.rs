@@ -7,7 +7,7 @@ mod pump;
 
 use super::seconds;
 use super::signals::Signals;
-use super::station::{Bell, Station, StationArgs};
+use super::station::{self, Bell, Station, StationArgs};
 use crate::output::Output;
 use crate::session::{Failure, Session, warn};
 use clap::Args as ClapArgs;
@@ -124,7 +124,7 @@ fn scan(station: &Station, place: &Place, how: &How, bell: &Bell) -> u32 {
     let (address, timeout) = (place.address, how.timeout.unwrap_or(PATIENCE));
     let mut found = 0;
     for port in place.ports.0..=place.ports.1 {
-        match connect::stream(station.process(), SocketAddr::new(address, port), Some(timeout), bell) {
+        match station::connect(station.process(), SocketAddr::new(address, port), Some(timeout), bell) {
             Ok(Some(_)) => {
                 found += 1;
                 warn(&format!("connection to {address} {port} port [tcp] succeeded"));
