@@ -225,12 +225,17 @@ async fn a_halt_wakes_everybody() {
 }
 
 #[test]
-fn the_example_serves_its_page() {
-    let output = std::process::Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "-p", "rumpkit", "--features", "tokio", "--example", "http-server"])
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(text.starts_with("200 OK\n") && text.contains("two kernels"), "{text}");
+fn the_examples_serve_their_pages() {
+    let run = |words: &[&str]| {
+        let common = ["run", "--quiet", "-p", "rumpkit", "--features", "tokio", "--example"];
+        let output = std::process::Command::new(env!("CARGO")).args(common).args(words).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    for words in [&["http-server"][..], &["http-server", "sockin"]] {
+        let text = run(words);
+        assert!(text.starts_with("200 OK\n") && text.contains("two kernels"), "{text}");
+    }
+    let text = run(&["http-get"]);
+    assert!(text.starts_with("HTTP/1.0 200 OK\r\n") && text.contains("sockets of the host"), "{text}");
 }

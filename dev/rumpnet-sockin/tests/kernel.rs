@@ -429,6 +429,9 @@ fn ten_thousand_connections_are_served() {
     println!("{connections} connections");
     let kernel = boot();
     let (server, client) = (kernel.process(), kernel.process());
+    for process in [&server, &client] {
+        process.set_open_max(20_000).unwrap();
+    }
     let (listener, address) = listener(&server);
     let mut pairs = Vec::new();
     for _ in 0..connections {
