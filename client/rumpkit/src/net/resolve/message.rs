@@ -292,6 +292,27 @@ mod tests {
         assert_eq!(question().read(&answer(0, records)), None);
     }
 
+    /// Of all that one or two bytes can be changed to; whatever comes of it, it ends, and is no more than was there.
+    #[test]
+    fn what_is_changed_is_read_to_an_end() {
+        let records: &[(&[u8], u16, &[u8])] =
+            &[(SAME, 5, b"\x01a\xc0\x10"), (b"\x01a\xc0\x10", 1, &[1, 2, 3, 4]), (SAME, 1, &[5, 6, 7, 8])];
+        let good = answer(0, records);
+        for at in 0..good.len() {
+            for byte in 0..=255 {
+                let mut changed = good.clone();
+                changed[at] = byte;
+                for second in [0, 11, 12, 33, 34, 45, 46, 0xc0, 0xff] {
+                    if let Some(next) = changed.get_mut(at + 1) {
+                        *next = second;
+                    }
+                    let read = question().read(&changed);
+                    assert!(read.is_none_or(|answer| answer.addresses.len() <= 2));
+                }
+            }
+        }
+    }
+
     #[test]
     fn addresses_of_a_wrong_length_are_refused() {
         assert_eq!(question().read(&answer(0, &[(SAME, 1, &[1, 2, 3])])), None);
