@@ -7,7 +7,8 @@
 //! Being woken: an operation that answers EAGAIN, and a look that finds something not ready, first let the host tell of
 //! it ([`HostSocket::notify`](rump_hyper::socket::HostSocket::notify)). Whoever waits is registered before that, and so
 //! what happens between his look and his sleep wakes him. Nobody is told of what nobody looked for: a socket that is
-//! always busy costs no wake-ups. There are no locks.
+//! always busy costs no wake-ups. A queue of events (kqueue) waits for more of what is there as well, and so whoever asks for
+//! amounts is told of every change from then on. There are no locks.
 #![no_std]
 #![forbid(unsafe_code)]
 

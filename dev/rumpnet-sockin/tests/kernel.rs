@@ -275,6 +275,46 @@ fn more_parts_than_the_host_takes_are_one_message() {
 }
 
 #[test]
+fn a_queue_of_events_hears_of_more_than_was_there() {
+    use rump_abi::event::{Event, EventFlags, Filter, NOTE_LOWAT};
+    let process = boot().process();
+    let [client, server] = pair(&process);
+    let event = |flags, fflags, data| Event {
+        ident: server.0.into(),
+        filter: Filter::Read,
+        flags: EventFlags::ADD | flags,
+        fflags,
+        data,
+        udata: 0,
+    };
+    let patience = Some(Duration::from_secs(10));
+    // From ten bytes on; they come one by one.
+    let queue = process.kqueue().unwrap();
+    let change = [event(EventFlags::empty(), NOTE_LOWAT, 10)];
+    assert_eq!(process.kevent(queue, &change, 1, Some(Duration::ZERO)).unwrap(), []);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| process.kevent(queue, &[], 1, patience).unwrap());
+        for _ in 0..10 {
+            std::thread::sleep(Duration::from_millis(2));
+            process.send(client, b"x", NONE).unwrap();
+        }
+        assert_eq!(waiting.join().unwrap()[0].data, 10);
+    });
+    process.close(queue).unwrap();
+    // Changes: each time as much is read as was told of, and never to the end.
+    let queue = process.kqueue().unwrap();
+    process.kevent(queue, &[event(EventFlags::CLEAR, 0, 0)], 0, Some(Duration::ZERO)).unwrap();
+    for _ in 0..100 {
+        process.send(client, b"x", NONE).unwrap();
+        let told = process.kevent(queue, &[], 1, patience).unwrap();
+        assert_eq!(told.len(), 1, "nobody tells of more");
+        if told[0].data > 5 {
+            process.recv(server, &mut vec![0; told[0].data as usize - 1], NONE).unwrap();
+        }
+    }
+}
+
+#[test]
 fn closing_ends_what_waits() {
     let process = boot().process();
     let [client, _server] = pair(&process);

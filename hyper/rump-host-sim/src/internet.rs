@@ -46,6 +46,8 @@ struct End {
     linger: Option<Duration>,
     changed: Waker,
     awaited: Option<PollEvents>,
+    /// What could be done when it was last told of, of one that is told of every change.
+    told: Option<(PollEvents, usize)>,
 }
 
 const READS: usize = 0;
@@ -67,6 +69,7 @@ impl End {
             linger: None,
             changed,
             awaited: None,
+            told: None,
         }
     }
 
@@ -99,6 +102,12 @@ fn ready(ends: &Ends, number: u64) -> PollEvents {
     ready
 }
 
+/// Bytes of a stream or of the first message, or connections.
+fn to_receive(end: &End) -> usize {
+    let first = end.messages.front().map_or(end.bytes.len(), |(_, content)| content.len());
+    end.waiting.as_ref().map_or(first, |(_, waiting)| waiting.len())
+}
+
 /// Bytes that can be sent.
 fn room(ends: &Ends, end: &End) -> usize {
     match end.peer.and_then(|peer| ends.get(&peer)) {
@@ -114,14 +123,17 @@ impl Internet {
         let mut ends = lock(&self.ends);
         let answer = change(&mut ends);
         let over = PollEvents::ERR | PollEvents::HUP;
-        let is_awaited = |number: &u64| {
-            ends[number].awaited.is_some_and(|awaited| ready(&ends, *number).intersects(awaited | over))
+        let now = |(number, end): (&u64, &End)| {
+            let now = (ready(&ends, *number), to_receive(end));
+            let is_awaited = end.awaited.is_some_and(|awaited| now.0.intersects(awaited | over));
+            (is_awaited || end.told.is_some_and(|told| told != now)).then_some((*number, now))
         };
-        let numbers: Vec<u64> = ends.keys().copied().filter(is_awaited).collect();
+        let numbers: Vec<_> = ends.iter().filter_map(now).collect();
         let mut woken = Vec::new();
-        for number in numbers {
+        for (number, now) in numbers {
             if let Some(end) = ends.get_mut(&number) {
                 end.awaited = None;
+                end.told = end.told.map(|_| now);
                 woken.push(end.changed.clone());
             }
         }
@@ -460,14 +472,19 @@ impl HostSocket for SimSocket {
     fn amounts(&self) -> Amounts {
         let ends = lock(&self.internet.ends);
         let end = &ends[&self.number];
-        let first = end.messages.front().map_or(end.bytes.len(), |(_, content)| content.len());
-        let to_receive = end.waiting.as_ref().map_or(first, |(_, waiting)| waiting.len());
-        Amounts { to_receive, to_send: room(&ends, end) }
+        Amounts { to_receive: to_receive(end), to_send: room(&ends, end) }
     }
 
     fn notify(&self, events: PollEvents) -> Result<(), Errno> {
         self.with(|end, _| {
             end.awaited = Some(end.awaited.unwrap_or_default() | events);
+            Ok(())
+        })
+    }
+
+    fn notify_always(&self) -> Result<(), Errno> {
+        self.with(|end, _| {
+            end.told.get_or_insert_default();
             Ok(())
         })
     }

@@ -36,6 +36,7 @@ const CHECKS: &[(&str, Check)] = checks![
     who_asked_is_told_once,
     who_asks_for_what_is_so_is_told,
     being_told_of_one_thing_is_not_of_another,
+    who_asks_for_all_is_told_of_more,
     an_option_that_is_not_there_is_named,
     lingering_is_remembered_and_does_not_block,
     unknown_kinds_are_refused,
@@ -372,6 +373,22 @@ fn being_told_of_one_thing_is_not_of_another(host: &Host<'_>) {
     client.socket.notify(PollEvents::IN).unwrap();
     server.send(b"bytes").unwrap();
     assert!(client.hears());
+}
+
+fn who_asks_for_all_is_told_of_more(host: &Host<'_>) {
+    let [client, server] = host.pair(v4());
+    server.socket.notify_always().unwrap();
+    for length in 1..4 {
+        while server.heard.try_recv().is_ok() {}
+        client.send(b"x").unwrap();
+        // Nothing is read: there is more each time.
+        while server.socket.amounts().to_receive < length {
+            assert!(server.hears(), "nobody tells of more");
+        }
+        server.socket.notify_always().unwrap();
+    }
+    // What is on its way comes; then nothing happens, and nothing is told.
+    assert!((0..10).any(|_| server.hears_nothing()), "it is told of nothing, for ever");
 }
 
 fn an_option_that_is_not_there_is_named(host: &Host<'_>) {

@@ -146,4 +146,8 @@ pub trait HostSocket: Send + Sync {
     /// or a hang-up is so: also if it is so already, and possibly from within this call. Asking for more before that
     /// adds to what was asked for. Errors: EAGAIN, ENOMEM, EMFILE (the host has no means left to wait).
     fn notify(&self, events: PollEvents) -> Result<(), Errno>;
+
+    /// Lets `changed` be woken whenever more can be done than before, from now on, also if some of it could be done before.
+    /// It may be woken more often. Errors: as [`notify`](Self::notify).
+    fn notify_always(&self) -> Result<(), Errno>;
 }

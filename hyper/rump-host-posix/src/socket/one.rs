@@ -332,4 +332,8 @@ impl HostSocket for Socket {
     fn notify(&self, events: PollEvents) -> Result<(), Errno> {
         self.watch.arm(&self.fd, events)
     }
+
+    fn notify_always(&self) -> Result<(), Errno> {
+        self.watch.arm_always(&self.fd)
+    }
 }
