@@ -6,6 +6,7 @@ pub mod loopback;
 pub mod namespace;
 pub mod program;
 pub mod reading;
+pub mod sockin;
 pub mod table;
 pub mod writing;
 

@@ -3,6 +3,7 @@
 
 use rump_benches::Outcome;
 use rump_benches::loopback::{Host, Pure, Rump};
+use rump_benches::sockin::Sockin;
 use rump_benches::table::{Format, Table, Target};
 use std::time::Duration;
 
@@ -55,6 +56,21 @@ fn main() -> Outcome {
         let target = Target::Rate { operations: 20_000, per_second: 50_000.0 };
         let host = ("Linux loopback", || Host::connections(2_000).map(|time| time * 10));
         table.beside(title, target, || Rump::connections(20_000), host)?;
+    }
+    let title = "sockin: 2 GB to the host";
+    if wanted(title) {
+        let host = ("std to std", || Host::stream(STREAM));
+        table.beside(title, Target::Speed(0.9), || Sockin::stream(STREAM), host)?;
+    }
+    let title = "sockin: a byte there and back";
+    if wanted(title) {
+        let host = ("std to std", || Host::round_trips(20_000));
+        table.beside(title, Target::Context, || Sockin::round_trips(20_000), host)?;
+    }
+    let title = "sockin: 200,000 datagrams of 1000 bytes";
+    if wanted(title) {
+        let host = ("std", || Sockin::datagrams_of_std(200_000));
+        table.beside(title, Target::Context, || Sockin::datagrams(200_000), host)?;
     }
     table.finish();
     Ok(())

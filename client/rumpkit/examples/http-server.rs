@@ -2,9 +2,11 @@
 //!
 //! ```console
 //! $ cargo run -p rumpkit --features tokio --example http-server
+//! $ cargo run -p rumpkit --features tokio --example http-server sockin
 //! ```
 //!
-//! No socket, interface or address of the host is touched: both stacks are in this program.
+//! No socket, interface or address of the host is touched: both stacks are in this program. With `sockin` it is the other
+//! way round: the kernels' sockets are the host's, and any browser of the host might ask, too.
 
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Bytes, Incoming};
@@ -17,20 +19,30 @@ use rumpkit::{Kernel, PosixHost};
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
+use std::net::SocketAddr;
 
 const PAGE: &str =
     "<!doctype html>\n<title>rump</title>\n<p>This page came over two kernels in one process.\n";
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let wire = Wire::new();
-    let server = kernel(&wire, "10.0.0.1/24")?;
-    let client = kernel(&wire, "10.0.0.2/24")?;
+    let (server, client, address) = match std::env::args().nth(1).as_deref() {
+        Some("sockin") => {
+            let kernel = || rumpkit::kernel_with_sockin(PosixHost::new());
+            (kernel()?, kernel()?, "127.0.0.1:0")
+        }
+        Some(word) => return Err(format!("{word:?}: is not sockin").into()),
+        None => {
+            let wire = Wire::new();
+            (kernel(&wire, "10.0.0.1/24")?, kernel(&wire, "10.0.0.2/24")?, "10.0.0.1:80")
+        }
+    };
 
-    let listener = TcpListener::bind(&server.process(), "10.0.0.1:80")?;
+    let listener = TcpListener::bind(&server.process(), address)?;
+    let address = listener.local_addr()?;
     let serving = tokio::spawn(serve(listener));
 
-    let (status, page) = fetch(&client, "10.0.0.1:80").await?;
+    let (status, page) = fetch(&client, address).await?;
     println!("{status}\n\n{page}");
     serving.abort();
     if status != StatusCode::OK || page != PAGE {
@@ -69,11 +81,11 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     Ok(response)
 }
 
-async fn fetch(kernel: &Kernel, address: &str) -> Result<(StatusCode, String), Box<dyn Error>> {
+async fn fetch(kernel: &Kernel, address: SocketAddr) -> Result<(StatusCode, String), Box<dyn Error>> {
     let stream = TcpStream::connect(&kernel.process(), address).await?;
     let (mut http, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
-    let request = Request::get("/").header("host", address).body(Empty::<Bytes>::new())?;
+    let request = Request::get("/").header("host", address.to_string()).body(Empty::<Bytes>::new())?;
     let response = http.send_request(request).await?;
     let status = response.status();
     let body = response.into_body().collect().await?.to_bytes();

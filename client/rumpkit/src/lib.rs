@@ -32,13 +32,18 @@ pub use rumpnet_lossy as lossy;
 pub use rumpnet_shmif as shmif;
 pub use rumpnet_virtif as virtif;
 
-/// Every component that this library links: file systems, partition schemes, protocols and devices.
+/// Every component that this library links: file systems, partition schemes, protocols and devices. The Internet is a stack
+/// of the kernel's own (`rumpnet_inet`).
 pub fn components() -> Vec<kpi::Component> {
+    components_with(rumpnet_inet::component())
+}
+
+fn components_with(internet: kpi::Component) -> Vec<kpi::Component> {
     let mut all = vec![rumpfs_tmpfs::component(), rumpfs_kernfs::component(), rumpfs_ext2fs::component()];
     all.push(rumpfs_cd9660::component());
     all.push(rumpfs_exfat::component());
     all.push(rumpfs_msdos::component());
-    all.push(rumpnet_inet::component());
+    all.push(internet);
     all.push(rumpnet_local::component());
     all.extend(rumpdev_disk::components());
     all.extend(rumpdev_mem::components());
@@ -50,6 +55,16 @@ pub fn components() -> Vec<kpi::Component> {
 /// Boots a kernel with every component that this library links. Errors: those of [`Builder::boot`].
 pub fn kernel(host: Arc<dyn hyper::Hypervisor>) -> KResult<Kernel> {
     components().into_iter().fold(Kernel::builder(host), Builder::component).boot()
+}
+
+/// The same, but the sockets of its Internet are the host's (`rumpnet_sockin`): it is on the host's network without
+/// privilege or set-up, and has no interfaces of its own. Errors: those of [`Builder::boot`].
+pub fn kernel_with_sockin<H>(host: Arc<H>) -> KResult<Kernel>
+where
+    H: hyper::Hypervisor + hyper::socket::HostSockets + 'static,
+{
+    let components = components_with(rumpnet_sockin::component(host.clone()));
+    components.into_iter().fold(Kernel::builder(host), Builder::component).boot()
 }
 
 /// The README's example compiles.

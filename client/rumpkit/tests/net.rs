@@ -11,7 +11,7 @@ use rumpkit::{Errno, Kernel};
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
-use wired::{kernel, on_wire};
+use wired::{kernel, kernels, on_wire};
 
 fn connected(kernel: &Kernel) -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind(&kernel.process(), (Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -57,18 +57,23 @@ fn bytes_go_both_ways_between_kernels() {
 
 #[test]
 fn a_descriptor_lives_as_long_as_its_value() {
-    let kernel = kernel();
-    let process = kernel.process();
-    let listener = TcpListener::bind(&process, "127.0.0.1:80").unwrap();
-    let (fd, again) = (listener.as_fd(), listener.try_clone().unwrap());
-    assert_eq!(TcpListener::bind(&process, "127.0.0.1:80").unwrap_err().kind(), ErrorKind::AddrInUse);
-    drop(listener);
-    assert_eq!(process.getsockname(fd).unwrap_err().errno, Errno::EBADF);
-    let client = TcpStream::connect(&process, "127.0.0.1:80").unwrap();
-    drop(again);
-    drop(client);
-    let refused = TcpStream::connect(&process, "127.0.0.1:80").unwrap_err();
-    assert_eq!((refused.kind(), errno(&refused)), (ErrorKind::ConnectionRefused, Some(Errno::ECONNREFUSED)));
+    for kernel in kernels() {
+        let process = kernel.process();
+        let listener = TcpListener::bind(&process, "127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (fd, again) = (listener.as_fd(), listener.try_clone().unwrap());
+        assert_eq!(TcpListener::bind(&process, address).unwrap_err().kind(), ErrorKind::AddrInUse);
+        drop(listener);
+        assert_eq!(process.getsockname(fd).unwrap_err().errno, Errno::EBADF);
+        let client = TcpStream::connect(&process, address).unwrap();
+        drop(again);
+        drop(client);
+        let refused = TcpStream::connect(&process, address).unwrap_err();
+        assert_eq!(
+            (refused.kind(), errno(&refused)),
+            (ErrorKind::ConnectionRefused, Some(Errno::ECONNREFUSED))
+        );
+    }
 }
 
 #[test]
@@ -95,43 +100,47 @@ fn timeouts_are_those_of_the_standard_library() {
 
 #[test]
 fn a_stream_is_peeked_read_in_parts_and_shut_down() {
-    let (client, server) = connected(&kernel());
-    let parts = [IoSlice::new(b"one "), IoSlice::new(b"two")];
-    assert_eq!((&client).write_vectored(&parts).unwrap(), 7);
-    let mut peeked = [0; 3];
-    assert_eq!((server.peek(&mut peeked).unwrap(), &peeked), (3, b"one"));
-    let (mut first, mut second) = ([0; 5], [0; 9]);
-    let mut buffers = [IoSliceMut::new(&mut first), IoSliceMut::new(&mut second)];
-    assert_eq!((&server).read_vectored(&mut buffers).unwrap(), 7);
-    assert_eq!((&first, &second[..2]), (b"one t", &b"wo"[..]));
-    client.shutdown(Shutdown::Write).unwrap();
-    assert_eq!((&server).read(&mut [0; 1]).unwrap(), 0);
-    let broken = (&client).write(b"more").unwrap_err();
-    assert_eq!((broken.kind(), errno(&broken)), (ErrorKind::BrokenPipe, Some(Errno::EPIPE)));
-    assert!(server.take_error().unwrap().is_none());
-    server.set_ttl(9).unwrap();
-    assert_eq!(server.ttl().unwrap(), 9);
+    for kernel in kernels() {
+        let (client, server) = connected(&kernel);
+        let parts = [IoSlice::new(b"one "), IoSlice::new(b"two")];
+        assert_eq!((&client).write_vectored(&parts).unwrap(), 7);
+        let mut peeked = [0; 3];
+        assert_eq!((server.peek(&mut peeked).unwrap(), &peeked), (3, b"one"));
+        let (mut first, mut second) = ([0; 5], [0; 9]);
+        let mut buffers = [IoSliceMut::new(&mut first), IoSliceMut::new(&mut second)];
+        assert_eq!((&server).read_vectored(&mut buffers).unwrap(), 7);
+        assert_eq!((&first, &second[..2]), (b"one t", &b"wo"[..]));
+        client.shutdown(Shutdown::Write).unwrap();
+        assert_eq!((&server).read(&mut [0; 1]).unwrap(), 0);
+        let broken = (&client).write(b"more").unwrap_err();
+        assert_eq!((broken.kind(), errno(&broken)), (ErrorKind::BrokenPipe, Some(Errno::EPIPE)));
+        assert!(server.take_error().unwrap().is_none());
+        server.set_ttl(9).unwrap();
+        assert_eq!(server.ttl().unwrap(), 9);
+    }
 }
 
 #[test]
 fn datagrams_keep_their_borders_and_errors_come_back() {
-    let kernel = kernel();
-    let (one, other) = (
-        UdpSocket::bind(&kernel.process(), "127.0.0.1:7").unwrap(),
-        UdpSocket::bind(&kernel.process(), "127.0.0.1:0").unwrap(),
-    );
-    assert_eq!(other.send_to(b"question", "127.0.0.1:7").unwrap(), 8);
-    let mut buffer = [0; 4];
-    let from = other.local_addr().unwrap();
-    assert_eq!(one.peek_from(&mut buffer).unwrap(), (4, from));
-    assert_eq!((one.recv_from(&mut buffer).unwrap(), &buffer), ((4, from), b"ques"));
-    other.connect("127.0.0.1:7").unwrap();
-    assert_eq!(other.peer_addr().unwrap().port(), 7);
-    one.send_to(b"", from).unwrap();
-    assert_eq!(other.recv(&mut buffer).unwrap(), 0);
-    drop(one);
-    other.send(b"anyone?").unwrap();
-    assert_eq!(other.recv(&mut buffer).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    for kernel in kernels() {
+        let (one, other) = (
+            UdpSocket::bind(&kernel.process(), "127.0.0.1:0").unwrap(),
+            UdpSocket::bind(&kernel.process(), "127.0.0.1:0").unwrap(),
+        );
+        let to = one.local_addr().unwrap();
+        assert_eq!(other.send_to(b"question", to).unwrap(), 8);
+        let mut buffer = [0; 4];
+        let from = other.local_addr().unwrap();
+        assert_eq!(one.peek_from(&mut buffer).unwrap(), (4, from));
+        assert_eq!((one.recv_from(&mut buffer).unwrap(), &buffer), ((4, from), b"ques"));
+        other.connect(to).unwrap();
+        assert_eq!(other.peer_addr().unwrap(), to);
+        one.send_to(b"", from).unwrap();
+        assert_eq!(other.recv(&mut buffer).unwrap(), 0);
+        drop(one);
+        other.send(b"anyone?").unwrap();
+        assert_eq!(other.recv(&mut buffer).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    }
 }
 
 #[test]
@@ -265,10 +274,11 @@ fn local_sockets_have_paths() {
 
 #[test]
 fn a_halt_ends_what_waits() {
-    let kernel = kernel();
-    let listener = TcpListener::bind(&kernel.process(), "127.0.0.1:80").unwrap();
-    let waiting = std::thread::spawn(move || listener.accept().unwrap_err());
-    std::thread::sleep(Duration::from_millis(20));
-    kernel.init().reboot().unwrap();
-    assert_eq!(errno(&waiting.join().unwrap()), Some(Errno::ENXIO));
+    for kernel in kernels() {
+        let listener = TcpListener::bind(&kernel.process(), "127.0.0.1:0").unwrap();
+        let waiting = std::thread::spawn(move || listener.accept().unwrap_err());
+        std::thread::sleep(Duration::from_millis(20));
+        kernel.init().reboot().unwrap();
+        assert_eq!(errno(&waiting.join().unwrap()), Some(Errno::ENXIO));
+    }
 }

@@ -172,6 +172,12 @@ fn make_all(folder: &Path) -> Check<usize> {
         told(fs::write(buses.join(format!("bus-{seed}")), rump_fuzz::bus::seed(seed)), &buses)?;
         count += 1;
     }
+    let answers = folder.join("resolve");
+    told(fs::create_dir_all(&answers), &answers)?;
+    for (name, records) in ANSWERS {
+        told(fs::write(answers.join(name), records), &answers)?;
+        count += 1;
+    }
     let dialogues = folder.join("packetdrill");
     told(fs::create_dir_all(&dialogues), &dialogues)?;
     count += copy_dialogues(Path::new(DIALOGUES), &dialogues)?;
@@ -205,6 +211,18 @@ fn make_all(folder: &Path) -> Check<usize> {
     told(fs::remove_dir_all(&scratch), &scratch)?;
     Ok(count)
 }
+
+/// Records of name servers' answers, after the two bytes that choose the question: an address of each kind, and an alias
+/// with the address of what it stands for.
+const ANSWERS: &[(&str, &[u8])] = &[
+    ("a", b"\x01\x00\xc0\x0c\0\x01\0\x01\0\0\0\x09\0\x04\x01\x02\x03\x04"),
+    ("aaaa", b"\x01\x01\xc0\x0c\0\x1c\0\x01\0\0\0\x09\0\x10\x20\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\x01"),
+    (
+        "alias",
+        b"\x01\x00\xc0\x0c\0\x05\0\x01\0\0\0\x09\0\x04\x01b\xc0\x10\
+          \x01b\xc0\x10\0\x01\0\x01\0\0\0\x09\0\x04\x01\x02\x03\x04",
+    ),
+];
 
 /// Scripts of packets and system calls.
 const DIALOGUES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../net/rumpnet-inet/tests/packetdrill");

@@ -37,12 +37,53 @@ const TABLE: &[(Host, Errno)] = &[
     (Host::NOSYS, Errno::ENOSYS),
     (Host::OVERFLOW, Errno::EOVERFLOW),
     (Host::NOTSUP, Errno::ENOTSUP),
+    (Host::PIPE, Errno::EPIPE),
+    (Host::RANGE, Errno::ERANGE),
+    (Host::NOTTY, Errno::ENOTTY),
+    (Host::FAULT, Errno::EFAULT),
+    (Host::INPROGRESS, Errno::EINPROGRESS),
+    (Host::ALREADY, Errno::EALREADY),
+    (Host::NOTSOCK, Errno::ENOTSOCK),
+    (Host::DESTADDRREQ, Errno::EDESTADDRREQ),
+    (Host::MSGSIZE, Errno::EMSGSIZE),
+    (Host::PROTOTYPE, Errno::EPROTOTYPE),
+    (Host::NOPROTOOPT, Errno::ENOPROTOOPT),
+    (Host::PROTONOSUPPORT, Errno::EPROTONOSUPPORT),
+    (Host::SOCKTNOSUPPORT, Errno::ESOCKTNOSUPPORT),
+    (Host::OPNOTSUPP, Errno::EOPNOTSUPP),
+    (Host::PFNOSUPPORT, Errno::EPFNOSUPPORT),
+    (Host::AFNOSUPPORT, Errno::EAFNOSUPPORT),
+    (Host::ADDRINUSE, Errno::EADDRINUSE),
+    (Host::ADDRNOTAVAIL, Errno::EADDRNOTAVAIL),
+    (Host::NETDOWN, Errno::ENETDOWN),
+    (Host::NETUNREACH, Errno::ENETUNREACH),
+    (Host::NETRESET, Errno::ENETRESET),
+    (Host::CONNABORTED, Errno::ECONNABORTED),
+    (Host::CONNRESET, Errno::ECONNRESET),
+    (Host::NOBUFS, Errno::ENOBUFS),
+    (Host::ISCONN, Errno::EISCONN),
+    (Host::NOTCONN, Errno::ENOTCONN),
+    (Host::SHUTDOWN, Errno::ESHUTDOWN),
+    (Host::TOOMANYREFS, Errno::ETOOMANYREFS),
+    (Host::TIMEDOUT, Errno::ETIMEDOUT),
+    (Host::CONNREFUSED, Errno::ECONNREFUSED),
+    (Host::HOSTDOWN, Errno::EHOSTDOWN),
+    (Host::HOSTUNREACH, Errno::EHOSTUNREACH),
 ];
 
 /// Our number for a host's; what has no counterpart is EIO.
 fn number(error: &io::Error) -> Errno {
     let host = error.raw_os_error();
     TABLE.iter().find(|(from, _)| Some(from.raw_os_error()) == host).map_or(Errno::EIO, |&(_, to)| to)
+}
+
+/// Our number for a socket's error: to some hosts ENOTSUP and EOPNOTSUPP are one, and of a socket it is the second.
+#[cfg(target_os = "linux")]
+pub fn of_socket(host: Host) -> Errno {
+    match number(&host.into()) {
+        Errno::ENOTSUP => Errno::EOPNOTSUPP,
+        errno => errno,
+    }
 }
 
 /// An error about `thing`, with the name in its text.

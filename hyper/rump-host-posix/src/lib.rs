@@ -2,7 +2,7 @@
 //!
 //! Files are read and written with `pread` and `pwrite`; nothing is kept in between, since the host has a page cache
 //! already. Memory that processes share is mapped. Host error numbers end in the module `errno`; `unsafe` is in `mapping`,
-//! and for one system call each in `claim` and `tun::linux::ioctl`.
+//! for one system call each in `claim` and `tun::linux::ioctl`, and for four in `socket::calls`.
 #![deny(unsafe_code)]
 
 mod claim;
@@ -13,6 +13,7 @@ mod folder;
 mod lock;
 mod mapping;
 mod memory;
+mod socket;
 mod spin;
 mod sync;
 pub mod tun;
@@ -35,12 +36,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// The host that this process runs on.
 pub struct PosixHost {
     started: Instant,
+    /// Of its sockets.
+    readiness: Arc<socket::Readiness>,
 }
 
 impl PosixHost {
     /// The host; any number may exist, they share nothing.
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { started: Instant::now() })
+        Arc::new(Self { started: Instant::now(), readiness: Arc::default() })
     }
 }
 

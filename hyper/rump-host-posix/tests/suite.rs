@@ -46,3 +46,9 @@ fn the_posix_host_passes_the_suite_of_hosts() {
     std::fs::create_dir_all(&folder).unwrap();
     suite::run(&Posix(folder));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_posix_host_passes_the_suite_of_sockets() {
+    rump_host_sim::socket_suite::run(&*PosixHost::new());
+}

@@ -7,7 +7,9 @@
 mod disk;
 mod event;
 mod files;
+mod internet;
 mod memory;
+pub mod socket_suite;
 pub mod suite;
 mod wire;
 
@@ -33,6 +35,7 @@ pub struct SimHost {
     params: Mutex<BTreeMap<String, String>>,
     files: Arc<Mutex<BTreeMap<Vec<u8>, files::Entry>>>,
     memories: Mutex<BTreeMap<Vec<u8>, Arc<memory::Memory>>>,
+    internet: Arc<internet::Internet>,
 }
 
 /// Takes a lock; a panic elsewhere leaves the data usable.
@@ -59,6 +62,7 @@ impl SimHost {
             params: Mutex::new(BTreeMap::from([("RUMP_THREADS".into(), "0".into())])),
             files: Arc::default(),
             memories: Mutex::default(),
+            internet: Arc::default(),
         })
     }
 

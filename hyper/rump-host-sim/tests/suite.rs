@@ -34,3 +34,8 @@ impl suite::Harness for Simulated {
 fn the_simulated_host_passes_the_suite_of_hosts() {
     suite::run(&Simulated(SimHost::new(1)));
 }
+
+#[test]
+fn the_simulated_host_passes_the_suite_of_sockets() {
+    rump_host_sim::socket_suite::run(&*SimHost::new(1));
+}

@@ -9,6 +9,7 @@ extern crate alloc;
 
 mod memory;
 pub mod packet;
+pub mod socket;
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -177,7 +178,8 @@ pub fn names_beneath(path: &[u8]) -> Result<Vec<&[u8]>, Errno> {
     if names.iter().all(is_name) { Ok(names) } else { Err(Errno::EINVAL) }
 }
 
-/// A host: the sum of its services. Ends of networks ([`packet::PacketIo`]) are handed to devices one by one.
+/// A host: the sum of its services. Ends of networks ([`packet::PacketIo`]) are handed to devices one by one,
+/// sockets ([`socket::HostSockets`]) to the family that serves them.
 pub trait Hypervisor: Clock + Console + Entropy + Params + Threads + HostFs + HostMemory {}
 
 impl<T: Clock + Console + Entropy + Params + Threads + HostFs + HostMemory> Hypervisor for T {}

@@ -217,7 +217,7 @@ pub struct Builder {
     host: Arc<dyn Hypervisor>,
     types: Vec<&'static dyn FileSystemType>,
     schemes: Vec<&'static dyn PartitionScheme>,
-    families: Vec<&'static dyn ProtocolFamily>,
+    families: Vec<Arc<dyn ProtocolFamily>>,
     kinds: Vec<&'static dyn InterfaceKind>,
     drivers: Vec<&'static dyn CharacterDriver>,
 }

@@ -20,7 +20,7 @@ use rump_vfs::has_threads;
 
 /// The families of a kernel. Dropping it ends the thread.
 pub(crate) struct Network {
-    families: Vec<&'static dyn ProtocolFamily>,
+    families: Vec<Arc<dyn ProtocolFamily>>,
     kinds: Vec<&'static dyn InterfaceKind>,
     /// In the same order.
     attached: Mutex<Vec<Option<Arc<dyn Domain>>>>,
@@ -30,7 +30,7 @@ pub(crate) struct Network {
 impl Network {
     pub(crate) fn new(
         host: &Arc<dyn Hypervisor>,
-        families: Vec<&'static dyn ProtocolFamily>,
+        families: Vec<Arc<dyn ProtocolFamily>>,
         kinds: Vec<&'static dyn InterfaceKind>,
     ) -> Self {
         let attached = Mutex::new(families.iter().map(|_| None).collect());
@@ -59,7 +59,7 @@ impl Network {
     /// The family, which is attached if it was not. Errors: EAFNOSUPPORT (not linked), ENXIO (halted), those of
     /// attaching.
     pub(crate) fn domain(&self, family: AddressFamily) -> KResult<Arc<dyn Domain>> {
-        let is_it = |candidate: &&dyn ProtocolFamily| candidate.families().contains(&family);
+        let is_it = |candidate: &Arc<dyn ProtocolFamily>| candidate.families().contains(&family);
         let index = self.families.iter().position(is_it).ok_or_else(|| {
             KError::new(
                 Errno::EAFNOSUPPORT,

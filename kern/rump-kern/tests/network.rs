@@ -50,10 +50,10 @@ impl Domain for Polled {
     }
 }
 
-fn boot(host: Arc<SimHost>) -> (Kernel, &'static Counting) {
-    let family: &'static Counting = Box::leak(Box::default());
+fn boot(host: Arc<SimHost>) -> (Kernel, Arc<Counting>) {
+    let family: Arc<Counting> = Arc::default();
     let builder = Kernel::builder(host as Arc<dyn Hypervisor>).component(rumpfs_tmpfs::component());
-    (builder.component(Component::Protocols(family)).boot().unwrap(), family)
+    (builder.component(Component::Protocols(family.clone())).boot().unwrap(), family)
 }
 
 fn until(what: &str, mut is_so: impl FnMut() -> bool) {

@@ -33,5 +33,5 @@ use rump_kpi::Component;
 
 /// The component to list when a kernel is built.
 pub fn component() -> Component {
-    Component::Protocols(&ops::Inet)
+    Component::Protocols(alloc::sync::Arc::new(ops::Inet))
 }

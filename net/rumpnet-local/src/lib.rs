@@ -48,7 +48,7 @@ impl ProtocolFamily for Family {
 
 /// The component to list when a kernel is built.
 pub fn component() -> Component {
-    Component::Protocols(&Family)
+    Component::Protocols(Arc::new(Family))
 }
 
 /// What the sockets of one kernel share.

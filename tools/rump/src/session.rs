@@ -31,6 +31,8 @@ pub enum Failure {
     Other(String),
     /// A network could not be joined, or a question not be asked.
     Network(String),
+    /// What another program has an exit status of its own for.
+    Status(u8, String),
     /// Nobody answered, which was told.
     Unanswered,
     /// The user pressed Ctrl-C.
@@ -68,6 +70,7 @@ impl Failure {
             Self::Unanswered => return 1,
             Self::Other(text) => (text, 1),
             Self::Network(text) => (text, 2),
+            Self::Status(status, text) => (text, status),
             Self::Interrupted(text) => (text, 130),
             Self::Terminated(text) => (text, 143),
         };

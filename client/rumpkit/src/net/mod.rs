@@ -25,7 +25,7 @@
 //!
 //! A socket is closed when it is dropped, and keeps its process and kernel as long as it is there. Errors are
 //! [`std::io::Error`] with the kind that the standard library would answer; the kernel's own number is told by [`errno`].
-//! Names are not resolved: see [`ToSocketAddr`].
+//! Names are not resolved by the way (see [`ToSocketAddr`]): [`resolve`] asks servers for their addresses.
 //!
 //! An [`Interface`] is made of a device: an end of a [`wire`] in memory, a bus that processes share
 //! ([`crate::shmif`]), or a tap of the host ([`crate::virtif`] over [`crate::tun`]).
@@ -38,6 +38,7 @@ mod address;
 pub mod bpf;
 mod incoming;
 mod interface;
+pub mod resolve;
 mod socket;
 mod tcp;
 #[cfg(feature = "tokio")]

@@ -1,4 +1,5 @@
 //! Kernels of this host, alone or on a wire.
+#![allow(dead_code)] // No test uses all of it.
 
 use rumpkit::net::Interface;
 use rumpkit::net::wire::Wire;
@@ -6,6 +7,11 @@ use rumpkit::{Kernel, PosixHost};
 
 pub fn kernel() -> Kernel {
     rumpkit::kernel(PosixHost::new()).unwrap()
+}
+
+/// One with a stack of its own, and one with the sockets of the host.
+pub fn kernels() -> [Kernel; 2] {
+    [kernel(), rumpkit::kernel_with_sockin(PosixHost::new()).unwrap()]
 }
 
 pub fn on_wire(wire: &Wire, address: &str) -> Kernel {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// The option that names a link.
 #[derive(ClapArgs)]
 pub struct LinkArgs {
-    /// Where the interface is: shmif:PATH, lanes:PATH or tap:NAME
+    /// Where the interface is: shmif:PATH, lanes:PATH or tap:NAME; or sockin, the sockets of the host
     #[arg(long = "if", value_name = "LINK", value_hint = ValueHint::Other)]
     link: OsString,
 }
@@ -25,12 +25,20 @@ enum Link<'a> {
     Bus(Format, &'a [u8]),
     /// The name of an interface.
     Tap(&'a str),
+    /// No interface: the host's sockets.
+    Sockin,
 }
 
 impl LinkArgs {
+    /// Whether it is the sockets of the host, and so no device.
+    pub fn is_sockin(&self) -> bool {
+        Link::parse(self.link.as_bytes()) == Some(Link::Sockin)
+    }
+
     /// The device. Errors: usage, those of the device.
     pub fn open(&self, host: &Arc<PosixHost>) -> Result<Arc<dyn NetworkDevice>, Failure> {
-        let usage = || format!("--if: {:?} is no link: it is shmif:PATH, lanes:PATH or tap:NAME", self.link);
+        let usage =
+            || format!("--if: {:?} is no link: it is shmif:PATH, lanes:PATH, tap:NAME or sockin", self.link);
         match Link::parse(self.link.as_bytes()).ok_or_else(|| Failure::Usage(usage()))? {
             Link::Bus(format, path) => {
                 let bus = Bus::open(host.clone(), path, &Options { format, ..Options::default() });
@@ -40,12 +48,18 @@ impl LinkArgs {
                 let end = tun::open(&tun::Options::tap(name));
                 Ok(VirtIf::new(host.clone(), end.map_err(|error| Failure::Network(error.to_string()))?))
             }
+            Link::Sockin => {
+                Err(Failure::Usage("--if sockin: the sockets of the host show no packets".into()))
+            }
         }
     }
 }
 
 impl<'a> Link<'a> {
     fn parse(text: &'a [u8]) -> Option<Self> {
+        if text == b"sockin" {
+            return Some(Self::Sockin);
+        }
         let colon = text.iter().position(|byte| *byte == b':')?;
         let (word, rest) = (&text[..colon], &text[colon + 1..]);
         match word {
@@ -67,7 +81,8 @@ mod tests {
         assert_eq!(Link::parse(b"shmif:/tmp/bus"), Some(Link::Bus(Format::Compatible, b"/tmp/bus")));
         assert_eq!(Link::parse(b"lanes:a:b"), Some(Link::Bus(Format::Lanes, b"a:b")));
         assert_eq!(Link::parse(b"tap:tap0"), Some(Link::Tap("tap0")));
-        for text in ["", "shmif", "shmif:", "/tmp/bus", "tun:0", "tap:"] {
+        assert_eq!(Link::parse(b"sockin"), Some(Link::Sockin));
+        for text in ["", "sockin:", "shmif", "shmif:", "/tmp/bus", "tun:0", "tap:"] {
             assert_eq!(Link::parse(text.as_bytes()), None, "{text}");
         }
     }

@@ -6,6 +6,7 @@ mod nc;
 mod ping;
 mod signals;
 mod station;
+mod wget;
 
 use crate::output::Output;
 use crate::session::{Failure, Session};
@@ -17,11 +18,13 @@ use clap::{Args as ClapArgs, Subcommand};
   shmif:PATH   the bus in a file, which NetBSD's rump kernels may share; made if it is not there
   lanes:PATH   a bus of the faster format, for kernels of ours alone
   tap:NAME     a tap of the host, which sees the command as a neighbour
+  sockin       no interface: the sockets of the host, and its addresses, routes and names
 
 Examples:
   rump net ping --if shmif:/tmp/bus --address 10.0.0.2/24 10.0.0.1
   rump net nc --if shmif:/tmp/bus --address 10.0.0.2/24 10.0.0.1 80
-  rump net dump --if shmif:/tmp/bus -w trace.pcap")]
+  rump net dump --if shmif:/tmp/bus -w trace.pcap
+  rump net wget --if sockin http://example.com/file.img")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -35,6 +38,8 @@ enum Command {
     Nc(nc::Args),
     /// Show the packets on a bus, or write them to a file for Wireshark
     Dump(dump::Args),
+    /// Fetch a file by HTTP
+    Wget(wget::Args),
 }
 
 /// Runs it.
@@ -43,6 +48,7 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
         Command::Ping(args) => ping::run(args, session, output),
         Command::Nc(args) => nc::run(args, session, output),
         Command::Dump(args) => dump::run(args, session, output),
+        Command::Wget(args) => wget::run(args, session, output),
     }
 }
 

@@ -3,13 +3,15 @@
 use super::link::LinkArgs;
 use crate::session::Failure;
 use clap::Args as ClapArgs;
-use rumpkit::net::{self, AddressInfo, AddressState, Interface, InterfaceAddress, NetworkDevice};
-use rumpkit::{Fd, KResult, Kernel, OpenFlags, PollEvents, PollFd, PosixHost, Process};
+use rumpkit::net::{self, Interface, InterfaceAddress, NetworkDevice, TcpStream};
+use rumpkit::{
+    AddressFamily, Errno, Fd, KError, KResult, Kernel, OpenFlags, PollEvents, PollFd, PosixHost, Process,
+    SocketAddress, SocketType,
+};
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use std::str::FromStr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The options that describe a station.
 #[derive(ClapArgs)]
@@ -23,8 +25,8 @@ pub struct StationArgs {
 /// Its addresses and routes.
 #[derive(ClapArgs, Default)]
 pub struct NetworkArgs {
-    /// An address of our own, with the length of its network's prefix; may be repeated
-    #[arg(long, value_name = "ADDRESS/LENGTH", required = true)]
+    /// An address of our own, with the length of its network's prefix; may be repeated. Not with sockin
+    #[arg(long, value_name = "ADDRESS/LENGTH")]
     pub address: Vec<InterfaceAddress>,
     /// The router for everything that is not on the link
     #[arg(long, value_name = "ADDRESS")]
@@ -33,15 +35,26 @@ pub struct NetworkArgs {
 
 /// See the module.
 pub struct Station {
+    kernel: Kernel,
     process: Process,
-    /// Its one interface.
-    pub interface: Interface,
+    is_on_host: bool,
 }
 
 impl StationArgs {
     /// Boots it. Errors: usage, those of the device, addresses that cannot be ours, a gateway on no link.
     pub fn boot(&self, host: &Arc<PosixHost>) -> Result<Station, Failure> {
-        Station::boot(host, self.link.open(host)?, &self.network)
+        let has_network = self.network.gateway.is_some() || !self.network.address.is_empty();
+        if !self.link.is_sockin() {
+            if self.network.address.is_empty() {
+                return Err(Failure::Usage("--address: an address of our own is needed".into()));
+            }
+            return Station::boot(host, self.link.open(host)?, &self.network);
+        }
+        if has_network {
+            return Err(Failure::Usage("--if sockin: addresses and routes are the host's".into()));
+        }
+        let kernel = rumpkit::kernel_with_sockin(host.clone());
+        Ok(Station::of(kernel.map_err(|error| Failure::Network(format!("boot: {error}")))?, true))
     }
 }
 
@@ -54,40 +67,22 @@ impl Station {
     ) -> Result<Self, Failure> {
         let kernel = rumpkit::kernel(host.clone());
         let kernel = kernel.map_err(|error| Failure::Network(format!("boot: {error}")))?;
-        let interface = configure(&kernel, device, args)?;
-        Ok(Self { process: kernel.process(), interface })
+        configure(&kernel, device, args)?;
+        Ok(Self::of(kernel, false))
     }
 
-    /// Waits until the addresses can be used to talk to one of IPv6; somebody else may have them, and then they never can.
-    /// Errors: those of the interface.
-    pub fn settle(&self) -> Result<(), Failure> {
-        /// Longer than the questions whether somebody has them take (RFC 4862).
-        const PATIENCE: Duration = Duration::from_secs(4);
-        let failed = |error: io::Error| Failure::Network(format!("the interface: {error}"));
-        let end = Instant::now() + PATIENCE;
-        let is_asking = |info: &AddressInfo| info.state == AddressState::Tentative;
-        while Instant::now() < end && self.interface.addresses().map_err(failed)?.iter().any(is_asking) {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Ok(())
+    fn of(kernel: Kernel, is_on_host: bool) -> Self {
+        Self { process: kernel.process(), kernel, is_on_host }
     }
 
-    /// The address that a text means. One of a link is one of the station's, whose name or number may follow: fe80::1%if0.
-    /// Errors: usage.
-    pub fn resolve(&self, target: &Target) -> Result<SocketAddr, Failure> {
-        let number = self.interface.number();
-        let zone = target.zone.as_deref();
-        if zone.is_some_and(|zone| zone != INTERFACE && zone.parse() != Ok(number)) {
-            let name = zone.unwrap_or_default();
-            return Err(Failure::Usage(format!("there is no interface {name}, but {INTERFACE}")));
-        }
-        Ok(match target.address {
-            IpAddr::V4(address) => (address, 0).into(),
-            IpAddr::V6(address) => {
-                let scope = if is_of_link(address) { number } else { 0 };
-                SocketAddrV6::new(address, 0, 0, scope).into()
-            }
-        })
+    /// Its kernel.
+    pub fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
+    /// Whether its sockets are the host's.
+    pub fn is_on_host(&self) -> bool {
+        self.is_on_host
     }
 
     /// A process of it, the superuser.
@@ -96,60 +91,19 @@ impl Station {
     }
 }
 
-/// An address, with the interface on whose link it is if it says so.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// The address.
-    pub address: IpAddr,
-    zone: Option<String>,
-}
-
-impl From<IpAddr> for Target {
-    fn from(address: IpAddr) -> Self {
-        Self { address, zone: None }
-    }
-}
-
-impl FromStr for Target {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (address, zone) =
-            text.split_once('%').map_or((text, None), |(address, zone)| (address, Some(zone)));
-        let wrong = || format!("{text:?} is no address (names are not resolved)");
-        let address: IpAddr = address.parse().map_err(|_| wrong())?;
-        match (address, zone) {
-            (_, None) => {}
-            (IpAddr::V6(address), Some(zone)) if is_of_link(address) && !zone.is_empty() => {}
-            _ => return Err(wrong()),
-        }
-        Ok(Self { address, zone: zone.map(Into::into) })
-    }
-}
-
-/// Whether an address means something on one link alone.
-fn is_of_link(address: Ipv6Addr) -> bool {
-    address.is_unicast_link_local() || (address.is_multicast() && address.segments()[0] & 0xf == 2)
-}
-
-/// The name of a station's interface.
-pub const INTERFACE: &str = "if0";
-
-fn configure(
-    kernel: &Kernel,
-    device: Arc<dyn NetworkDevice>,
-    args: &NetworkArgs,
-) -> Result<Interface, Failure> {
+fn configure(kernel: &Kernel, device: Arc<dyn NetworkDevice>, args: &NetworkArgs) -> Result<(), Failure> {
     let failed = |what: String| move |error: io::Error| Failure::Network(format!("{what}: {error}"));
-    let interface = Interface::attach(kernel, INTERFACE, device).map_err(failed("the interface".into()))?;
+    let interface = Interface::attach(kernel, "if0", device).map_err(failed("the interface".into()))?;
     interface.up().map_err(failed("the interface".into()))?;
     for address in &args.address {
         interface.add_address(*address).map_err(failed(address.to_string()))?;
     }
-    if let Some(router) = args.gateway {
-        net::add_default_route(kernel, router).map_err(failed(format!("the gateway {router}")))?;
+    match args.gateway {
+        Some(router) => {
+            net::add_default_route(kernel, router).map_err(failed(format!("the gateway {router}")))
+        }
+        None => Ok(()),
     }
-    Ok(interface)
 }
 
 /// Why a wait is over.
@@ -197,5 +151,29 @@ impl Bell {
     /// What can be read from once it was rung.
     pub fn fd(&self) -> Fd {
         self.ends[0]
+    }
+}
+
+/// A connection of TCP, which does not block; none if the bell was rung before. Errors: those of connecting, TimedOut.
+pub fn connect(
+    process: &Process,
+    at: SocketAddr,
+    timeout: Option<Duration>,
+    bell: &Bell,
+) -> io::Result<Option<TcpStream>> {
+    let (family, address) = match at {
+        SocketAddr::V4(at) => (AddressFamily::Inet, SocketAddress::Inet(at)),
+        SocketAddr::V6(at) => (AddressFamily::Inet6, SocketAddress::Inet6(at)),
+    };
+    let fd = process.socket(family, SocketType::Stream, 0, OpenFlags::NONBLOCK)?;
+    let stream = TcpStream::from_fd(process, fd);
+    match process.connect(fd, &address) {
+        Err(error) if error.errno == Errno::EINPROGRESS => {}
+        done => return done.map(|()| Some(stream)).map_err(io::Error::from),
+    }
+    match bell.wait(fd, PollEvents::OUT, timeout)? {
+        Waited::Rung => Ok(None),
+        Waited::TimedOut => Err(KError::from(Errno::ETIMEDOUT).into()),
+        Waited::Ready => stream.take_error()?.map_or(Ok(Some(stream)), Err),
     }
 }

@@ -1,12 +1,11 @@
 //! How `nc` gets somebody to talk to. Nothing blocks but in a wait that the bell ends.
 
-use super::super::station::{Bell, Waited};
+use super::super::station::{self, Bell, Waited};
 use super::How;
 use rumpkit::net::{TcpListener, TcpStream, UdpSocket};
-use rumpkit::{AddressFamily, Errno, Fd, KError, OpenFlags, PollEvents, Process, SocketAddress, SocketType};
+use rumpkit::{Fd, PollEvents, Process};
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 /// A socket that talks to one other side.
 pub enum Connection {
@@ -21,7 +20,7 @@ impl Connection {
     pub fn open(process: &Process, at: SocketAddr, how: &How, bell: &Bell) -> io::Result<Option<Self>> {
         match (how.listen, how.udp) {
             (false, false) => {
-                let stream = stream(process, at, how.timeout, bell)?;
+                let stream = station::connect(process, at, how.timeout, bell)?;
                 if stream.is_some() {
                     how.tell(&format!("connection to {} {} port [tcp] succeeded", at.ip(), at.port()));
                 }
@@ -68,29 +67,5 @@ impl Connection {
     /// Whether the other side says when it has sent all.
     pub fn is_stream(&self) -> bool {
         matches!(self, Self::Stream(_))
-    }
-}
-
-/// A connection of TCP; none if the bell was rung before. Errors: those of connecting, TimedOut.
-pub fn stream(
-    process: &Process,
-    at: SocketAddr,
-    timeout: Option<Duration>,
-    bell: &Bell,
-) -> io::Result<Option<TcpStream>> {
-    let (family, address) = match at {
-        SocketAddr::V4(at) => (AddressFamily::Inet, SocketAddress::Inet(at)),
-        SocketAddr::V6(at) => (AddressFamily::Inet6, SocketAddress::Inet6(at)),
-    };
-    let fd = process.socket(family, SocketType::Stream, 0, OpenFlags::NONBLOCK)?;
-    let stream = TcpStream::from_fd(process, fd);
-    match process.connect(fd, &address) {
-        Err(error) if error.errno == Errno::EINPROGRESS => {}
-        done => return done.map(|()| Some(stream)).map_err(io::Error::from),
-    }
-    match bell.wait(fd, PollEvents::OUT, timeout)? {
-        Waited::Rung => Ok(None),
-        Waited::TimedOut => Err(KError::from(Errno::ETIMEDOUT).into()),
-        Waited::Ready => stream.take_error()?.map_or(Ok(Some(stream)), Err),
     }
 }
