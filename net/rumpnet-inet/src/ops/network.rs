@@ -10,14 +10,14 @@ use crate::wire::ethernet::MacAddress;
 use alloc::format;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 use rump_kpi::device::{
     AddressInfo, AddressState, DeviceInfo, Gateway, InterfaceInfo, Medium, NeighbourInfo, Network,
-    NetworkDevice, Offloads, Receiver, RouteInfo,
+    NetworkDevice, Offloads, Receiver, ResolverInfo, RouteInfo,
 };
 use rump_kpi::packet::Packet;
 use rump_kpi::port::Port;
-use rump_kpi::{Errno, KError, KResult};
+use rump_kpi::{Errno, KError, KResult, WaitQueue};
 
 /// Takes what a device receives into the stack, as long as that is there.
 struct Input {
@@ -89,6 +89,10 @@ impl Network for InetDomain {
         Ok(self.shared.drive(|stack, _| stack.set_up(InterfaceId(number), is_up))?)
     }
 
+    fn set_autoconf(&self, number: u32, is_followed: bool) -> KResult<()> {
+        Ok(self.shared.drive(|stack, _| stack.set_autoconf(InterfaceId(number), is_followed))?)
+    }
+
     fn set_mtu(&self, number: u32, mtu: u32) -> KResult<()> {
         Ok(self.shared.drive(|stack, _| stack.set_mtu(InterfaceId(number), mtu))?)
     }
@@ -99,6 +103,10 @@ impl Network for InetDomain {
             IpAddr::V4(address) => stack.add_address(id, address, length),
             IpAddr::V6(address) => stack.add_address_v6(id, address, length),
         })?)
+    }
+
+    fn claim_address(&self, number: u32, address: Ipv4Addr, length: u8) -> KResult<()> {
+        Ok(self.shared.drive(|stack, _| stack.claim_address(InterfaceId(number), address, length))?)
     }
 
     fn remove_address(&self, number: u32, address: IpAddr) -> KResult<()> {
@@ -166,6 +174,23 @@ impl Network for InetDomain {
         })?)
     }
 
+    fn remove_exact_route(&self, route: &RouteInfo) -> KResult<()> {
+        let RouteInfo { length, metric, .. } = *route;
+        let is_it = |found: &RouteInfo| {
+            (found.destination, found.length, found.gateway, found.metric)
+                == (route.destination, length, route.gateway, metric)
+        };
+        if !self.routes().iter().any(is_it) {
+            return Err(Errno::ESRCH.into());
+        }
+        Ok(self.shared.drive(|stack, _| match route.destination {
+            IpAddr::V4(address) => stack.routes.remove(Prefix::new(address, length), Some(metric)).map(drop),
+            IpAddr::V6(address) => {
+                stack.routes_v6.remove(Prefix::new(address, length), Some(metric)).map(drop)
+            }
+        })?)
+    }
+
     fn interfaces(&self) -> Vec<InterfaceInfo> {
         let ports = self.shared.ports.read().clone();
         let stack = self.shared.stack.lock();
@@ -197,6 +222,25 @@ impl Network for InetDomain {
             metric: TOLD_METRIC,
         });
         v4.chain(v6).chain(heard).collect()
+    }
+
+    fn resolvers(&self) -> Vec<ResolverInfo> {
+        let stack = self.shared.stack.lock();
+        let info = |(id, interface): (&InterfaceId, &Interface)| ResolverInfo {
+            interface: id.0,
+            servers: interface.resolver.servers(),
+            domains: interface.resolver.domains(),
+        };
+        let is_there = |info: &ResolverInfo| !info.servers.is_empty() || !info.domains.is_empty();
+        stack.interfaces.iter().map(info).filter(is_there).collect()
+    }
+
+    fn set_resolver(&self, resolver: &ResolverInfo) -> KResult<()> {
+        Ok(self.shared.drive(|stack, _| stack.set_resolver(resolver))?)
+    }
+
+    fn changes(&self) -> Arc<WaitQueue> {
+        self.shared.stack.lock().configuration().clone()
     }
 
     fn setting(&self, name: &str) -> KResult<i64> {

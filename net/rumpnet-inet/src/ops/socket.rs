@@ -3,7 +3,8 @@
 use super::options::{self, Level};
 use super::{Shared, address_of, check_port, name_of};
 use crate::address::{self, Version};
-use crate::sockets::{Kind, Received, SocketId, SocketOptions};
+use crate::interface::InterfaceId;
+use crate::sockets::{Kind, Received, SocketId, SocketOptions, Way};
 use crate::stack::Stack;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -86,7 +87,8 @@ impl Socket for Datagrams {
         let mut content = BytesMut::with_capacity(length);
         message.parts.iter().for_each(|part| content.put_slice(part));
         let packet = Packet::with_content([content.freeze()]);
-        self.shared.drive(|stack, now| stack.send_datagram(now, self.id, to, packet))?;
+        let way = way_of(&message.control);
+        self.shared.drive(|stack, now| stack.send_datagram_by(now, self.id, to, way, packet))?;
         Ok(length)
     }
 
@@ -153,6 +155,18 @@ impl Socket for Datagrams {
     fn waiters(&self) -> &Arc<WaitQueue> {
         &self.waiters
     }
+}
+
+/// What is asked for with a message.
+fn way_of(control: &[Control]) -> Way {
+    let mut way = Way::default();
+    for control in control {
+        if let Control::PacketInfo { to, interface } = control {
+            way.source = Some(to.to_canonical()).filter(|source| !source.is_unspecified());
+            way.interface = (*interface != 0).then_some(InterfaceId(*interface));
+        }
+    }
+    way
 }
 
 fn control_of(received: &Received, version: Version, options: &SocketOptions) -> Vec<Control> {

@@ -82,15 +82,27 @@ impl Stack {
         self.sockets.disconnect(id)
     }
 
-    /// Sends a datagram, whose content `packet` is.
-    ///
-    /// Errors: EBADF, the error that waits, EPIPE (shut down), EISCONN, EDESTADDRREQ, EMSGSIZE, those of
-    /// [`Stack::path`].
+    /// Sends a datagram, whose content `packet` is. Errors: as [`Stack::send_datagram_by`].
     pub fn send_datagram(
         &mut self,
         now: Instant,
         id: SocketId,
         to: Option<SocketAddr>,
+        packet: Packet,
+    ) -> Result<(), Errno> {
+        self.send_datagram_by(now, id, to, Way::default(), packet)
+    }
+
+    /// The same with a say in the way (`IP_PKTINFO`).
+    ///
+    /// Errors: EBADF, the error that waits, EPIPE (shut down), EISCONN, EDESTADDRREQ, EMSGSIZE, those of
+    /// [`Stack::path`].
+    pub fn send_datagram_by(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        to: Option<SocketAddr>,
+        way: Way,
         mut packet: Packet,
     ) -> Result<(), Errno> {
         let socket = self.sockets.find_mut(id)?;
@@ -112,8 +124,10 @@ impl Stack {
         if packet.len() > most.min(socket.options.send_bytes) && !socket.options.has_header {
             return Err(Errno::EMSGSIZE);
         }
-        let (version, options, checksum_at) =
+        let (version, mut options, checksum_at) =
             (socket.version, socket.path_options(to), socket.options.checksum_at);
+        options.source = way.source.or(options.source);
+        options.interface = way.interface.or(options.interface);
         let has_header = socket.options.has_header && version == Version::V4;
         let path = self.path(to.ip(), &options)?;
         if has_header {
@@ -311,6 +325,15 @@ impl Stack {
         self.want_group(interface, group, id, filter);
         Ok(())
     }
+}
+
+/// What a sender asks for with a single datagram.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// The address to send from.
+    pub source: Option<IpAddr>,
+    /// The interface to send through: see [`Options`].
+    pub interface: Option<InterfaceId>,
 }
 
 /// What becomes of a source of a group.

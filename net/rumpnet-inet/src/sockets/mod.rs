@@ -8,7 +8,7 @@ mod calls;
 mod deliver;
 
 pub use binding::Random;
-pub use calls::SourceChange;
+pub use calls::{SourceChange, Way};
 pub use deliver::Delivery;
 
 use crate::address::{self, Version};
