@@ -86,7 +86,7 @@ impl Interface {
 }
 
 /// Errors: EAFNOSUPPORT.
-fn network(domain: &dyn Domain) -> KResult<&dyn Network> {
+pub(super) fn network(domain: &dyn Domain) -> KResult<&dyn Network> {
     domain.network().ok_or_else(|| KError::new(Errno::EAFNOSUPPORT, "the protocols have no interfaces"))
 }
 

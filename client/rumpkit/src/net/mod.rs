@@ -35,9 +35,12 @@
 #![cfg_attr(not(feature = "tokio"), doc = "`tokio`.")]
 
 mod address;
+pub mod dhcp;
 mod incoming;
 mod interface;
+pub mod resolv_conf;
 mod socket;
+mod task;
 mod tcp;
 #[cfg(feature = "tokio")]
 pub mod tokio;
@@ -48,7 +51,8 @@ pub use address::{InterfaceAddress, ParseError, ToSocketAddr};
 pub use incoming::Incoming;
 pub use interface::{Interface, add_default_route, interfaces, routes};
 pub use rump_kpi::device::{
-    DeviceInfo, Gateway, InterfaceInfo, Medium, NetworkDevice, Offloads, Receiver, RouteInfo, Statistics,
+    AddressInfo, AddressState, DeviceInfo, Gateway, InterfaceInfo, Medium, NetworkDevice, Offloads, Receiver,
+    RouteInfo, Statistics,
 };
 pub use rump_kpi::packet;
 pub use rumpnet_wire as wire;
