@@ -177,7 +177,8 @@ impl World {
                 .filter_map(Kernel::poll_network)
                 .chain(clients.iter().filter_map(|client| client.poll()));
             let due = due.min();
-            let was_busy = self.servers.iter_mut().fold(false, |busy, server| server.serve() || busy);
+            let was_busy =
+                self.servers.iter_mut().filter_map(|server| server.serve().then_some(())).count() > 0;
             let is_later = due.is_none_or(|due| due > self.host.monotonic());
             if !was_busy && is_later && before == Some(due) {
                 return due;

@@ -249,7 +249,11 @@ impl Network for InetDomain {
     }
 
     fn set_setting(&self, name: &str, value: i64) -> KResult<()> {
-        Ok(self.shared.drive(|stack, _| settings::set(&mut stack.settings, name, value))?)
+        let set = self.shared.drive(|stack, _| settings::set(&mut stack.settings, name, value));
+        set.map_err(|errno| match errno {
+            Errno::ENOENT => KError::new(errno, format!("there is no setting {name}")),
+            _ => KError::new(errno, format!("{name} cannot be {value}")),
+        })
     }
 }
 
