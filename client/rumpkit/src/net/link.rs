@@ -13,6 +13,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 type Host = Arc<dyn Hypervisor>;
+type Open = fn(&Host, &[u8]) -> KResult<Arc<dyn NetworkDevice>>;
 
 /// A kind of links.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub struct LinkKind {
     pub argument: &'static str,
     /// What it is, for people.
     pub about: &'static str,
-    open: fn(&Host, &[u8]) -> KResult<Arc<dyn NetworkDevice>>,
+    open: Open,
 }
 
 /// All of them.

@@ -69,9 +69,9 @@ pub struct Config {
     pub settings: Vec<(String, i64)>,
     /// Who resolves names, besides those that networks tell of.
     pub dns: Dns,
-    /// The name of the file, for errors.
+    /// The name of the file, for errors; empty if there is none.
     #[serde(skip)]
-    file: String,
+    pub file: String,
 }
 
 /// An interface.

@@ -1,13 +1,10 @@
 //! Two stations on a wire.
 
-use super::super::station::NetworkArgs;
 use super::*;
-use rumpkit::PosixHost;
 use rumpkit::net::wire::Wire;
 
 fn station(wire: &Wire, address: &str) -> Station {
-    let args = NetworkArgs { address: vec![address.parse().unwrap()], gateway: None };
-    Station::boot(&PosixHost::new(), wire.end(), &args).ok().unwrap()
+    Station::on(wire, address)
 }
 
 fn asking(count: u64, size: u16) -> Asking {
