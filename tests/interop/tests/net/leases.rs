@@ -58,7 +58,8 @@ impl Site {
     /// dnsmasq with leases of two minutes, which are renewed after three seconds.
     fn serve(&self, options: &[&str]) -> Check<Running> {
         let files = [("leases", "--dhcp-leasefile"), ("pid", "--pid-file"), ("log", "--log-facility")];
-        let files: Vec<String> = files.iter().map(|(name, option)| format!("{option}={}", self.path(name))).collect();
+        let files: Vec<String> =
+            files.iter().map(|(name, option)| format!("{option}={}", self.path(name))).collect();
         let mut words = vec![
             "--keep-in-foreground",
             "--conf-file=/dev/null",
@@ -190,7 +191,8 @@ pub fn refused() -> Check {
     until("renewing", || (client.phase() == Phase::Renewing).then_some(()))?;
     // Another server, with other addresses, hears the question that goes to all.
     std::fs::remove_file(site.scratch.path("leases")).map_err(|error| error.to_string())?;
-    let _server = site.serve(&["--dhcp-range=192.0.2.10,192.0.2.20,255.255.255.0,2m", "--dhcp-ignore-names"])?;
+    let _server =
+        site.serve(&["--dhcp-range=192.0.2.10,192.0.2.20,255.255.255.0,2m", "--dhcp-ignore-names"])?;
     site.wait_for_log("DHCPACK(tap0)", 2)?;
     let second = site.lease(&client)?;
     ensure(second.server == SERVER && first.server == SERVER, &second)?;

@@ -52,7 +52,8 @@ const TESTS: &[Test] = &[
 ];
 
 fn main() {
-    let lacking = lacks(&["unshare", "nsenter", "ip", "ping", "dnsmasq", "radvd", "tshark"]).or_else(namespace::lacks);
+    let lacking =
+        lacks(&["unshare", "nsenter", "ip", "ping", "dnsmasq", "radvd", "tshark"]).or_else(namespace::lacks);
     let mut suite = Suite::default();
     for &(name, test) in TESTS {
         suite.add(name, lacking, move || within(test));
