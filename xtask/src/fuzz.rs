@@ -19,6 +19,7 @@ const TARGETS: &[(&str, u32)] = &[
     ("exfat_walk", 120_000),
     ("inet_stack", 20_000),
     ("packetdrill", 4_000),
+    ("dhcp_client", 4_000),
     ("partitions", 40_000),
     ("resolve", 2_000),
     ("shmif", 40_000),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use wired::{kernels, on_wire};
+use wired::{kernel, kernels, on_wire};
 
 /// Longer than anything here takes: what waits so long waits for ever.
 const FOR_EVER: Duration = Duration::from_secs(120);

@@ -23,7 +23,8 @@ pub fn name_of(address: SocketAddr) -> SocketAddress {
     }
 }
 
-/// What goes with a message. Errors: EINVAL (files and credentials go no further than a kernel).
+/// What goes with a message. Errors: EINVAL (files and credentials go no further than a kernel; who cuts a message sends
+/// several).
 pub fn outgoing(control: &[Control]) -> Result<Vec<host::Control>, Errno> {
     let one = |control: &Control| match *control {
         Control::PacketInfo { to, interface } => Ok(host::Control::PacketInfo { address: to, interface }),
@@ -31,7 +32,7 @@ pub fn outgoing(control: &[Control]) -> Result<Vec<host::Control>, Errno> {
         Control::Timestamp(time) => Ok(host::Control::Timestamp(time)),
         Control::HopLimit(limit) => Ok(host::Control::HopLimit(limit)),
         Control::TrafficClass(class) => Ok(host::Control::TrafficClass(class)),
-        Control::Rights(_) | Control::Credentials(_) => Err(Errno::EINVAL),
+        Control::Rights(_) | Control::Credentials(_) | Control::SegmentBytes(_) => Err(Errno::EINVAL),
     };
     control.iter().map(one).collect()
 }

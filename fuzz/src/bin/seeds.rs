@@ -181,6 +181,12 @@ fn make_all(folder: &Path) -> Check<usize> {
     let dialogues = folder.join("packetdrill");
     told(fs::create_dir_all(&dialogues), &dialogues)?;
     count += copy_dialogues(Path::new(DIALOGUES), &dialogues)?;
+    let lives = folder.join("dhcp_client");
+    told(fs::create_dir_all(&lives), &lives)?;
+    for (number, life) in LEASES.iter().enumerate() {
+        told(fs::write(lives.join(format!("life-{number}")), life), &lives)?;
+        count += 1;
+    }
     let (discs, tables) = (folder.join("cd9660_walk"), folder.join("partitions"));
     told(fs::create_dir_all(&discs), &discs)?;
     told(fs::create_dir_all(&tables), &tables)?;
@@ -222,6 +228,16 @@ const ANSWERS: &[(&str, &[u8])] = &[
         b"\x01\x00\xc0\x0c\0\x05\0\x01\0\0\0\x09\0\x04\x01b\xc0\x10\
           \x01b\xc0\x10\0\x01\0\x01\0\0\0\x09\0\x04\x01\x02\x03\x04",
     ),
+];
+
+/// Lives of leases, as the target `dhcp_client` reads them: an offer, an acknowledgement with options, a conflict or none,
+/// renewals, a refusal, the end; a remembered address; information alone.
+const LEASES: &[&[u8]] = &[
+    b"\x01\x00\x04\x00\x06\x01\x04\xff\xff\xff\x00\x07\x01\x00\x04\x07\x01\x00\x07\x02\x00\x07\xf6",
+    b"\x02\x00\x04\x00\x00\x07\x01\x15\x77\x07\x01a\x00\x01b\xc0\x00\x79\x0a\x08\x0a\x0a\x00\x00\x01\x00\x0a\x00\x02\x05\x07",
+    b"\x03\x00\x04\x00\x00\x07\x01\x0c\x3a\x04\x00\x00\x00\x05\x3b\x04\x00\x00\x00\x09\x04\x07\x07\x07\x07\x07\x96\x07",
+    b"\x04\x05\x04\x01\x00\x04\x07\x02\x00\x07",
+    b"\x05\x02\x07\x01\x06\x06\x04\x0a\x00\x00\x35",
 ];
 
 /// Scripts of packets and system calls.

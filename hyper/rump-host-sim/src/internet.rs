@@ -201,7 +201,9 @@ impl HostSockets for SimHost {
         let any: IpAddr = match family {
             AddressFamily::Inet => Ipv4Addr::UNSPECIFIED.into(),
             AddressFamily::Inet6 => Ipv6Addr::UNSPECIFIED.into(),
-            AddressFamily::Local | AddressFamily::Route => return Err(Errno::EAFNOSUPPORT),
+            AddressFamily::Unspecified | AddressFamily::Local | AddressFamily::Route => {
+                return Err(Errno::EAFNOSUPPORT);
+            }
         };
         match (kind, protocol) {
             (SocketType::Stream, 0 | 6) | (SocketType::Datagram, 0 | 17) => {

@@ -118,6 +118,11 @@ impl Kernel {
         self.inner.init.sibling()
     }
 
+    /// Its host.
+    pub fn host(&self) -> &Arc<dyn Hypervisor> {
+        &self.inner.shared.host
+    }
+
     /// The first process.
     pub fn init(&self) -> Process {
         self.inner.init.clone()

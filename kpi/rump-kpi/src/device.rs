@@ -1,14 +1,14 @@
 //! Network devices: what carries packets to and from a stack.
 
-use crate::KResult;
 use crate::link::Role;
 use crate::packet::Packet;
 use crate::port::Port;
+use crate::{KResult, WaitQueue};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bitflags::bitflags;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 
 /// What a device carries.
@@ -193,6 +193,17 @@ pub struct RouteInfo {
     pub metric: u32,
 }
 
+/// Who resolves names for those who reach it through an interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolverInfo {
+    /// Number of the interface; those of the loopback are the host's own.
+    pub interface: u32,
+    /// Name servers, the preferred first. One with an address of a link is on that of the interface.
+    pub servers: Vec<IpAddr>,
+    /// Domains that a name without dots may be in, the preferred first.
+    pub domains: Vec<String>,
+}
+
 /// Configuration of interfaces and routes.
 pub trait Network: Send + Sync {
     /// Makes an interface of a device, which is down. Answers its number. Errors: EEXIST, those of the device.
@@ -216,12 +227,20 @@ pub trait Network: Send + Sync {
     /// Lets packets pass, or not. Errors: ENXIO.
     fn set_up(&self, number: u32, is_up: bool) -> KResult<()>;
 
+    /// Says whether an interface follows what routers of IPv6 tell; at first it does, as far as the settings let it.
+    /// What it learned before is forgotten where it no longer does. Errors: ENXIO.
+    fn set_autoconf(&self, number: u32, is_followed: bool) -> KResult<()>;
+
     /// Says how many bytes of IP a packet has at most. Errors: ENXIO, EINVAL (less than IPv4 needs, or more than the
     /// device takes).
     fn set_mtu(&self, number: u32, mtu: u32) -> KResult<()>;
 
     /// Gives an interface an address, and a route to its network; one of IPv6 is tentative at first. Errors: ENXIO, EAFNOSUPPORT, EADDRNOTAVAIL, EEXIST.
     fn add_address(&self, number: u32, address: IpAddr, length: u8) -> KResult<()>;
+
+    /// The same for an address of IPv4 that others may have: they are asked in any case, and until then it is tentative
+    /// (RFC 5227). If somebody has it, it is gone. Where nobody can be asked, it is there at once. Errors: as above.
+    fn claim_address(&self, number: u32, address: Ipv4Addr, length: u8) -> KResult<()>;
 
     /// Takes it away. Errors: ENXIO, EAFNOSUPPORT, EADDRNOTAVAIL.
     fn remove_address(&self, number: u32, address: IpAddr) -> KResult<()>;
@@ -238,11 +257,24 @@ pub trait Network: Send + Sync {
     /// Removes the first route of a prefix. Errors: EAFNOSUPPORT, ESRCH.
     fn remove_route(&self, destination: IpAddr, length: u8) -> KResult<()>;
 
+    /// Removes the route of a prefix that has just this gateway and metric. Errors: EAFNOSUPPORT, ESRCH.
+    fn remove_exact_route(&self, route: &RouteInfo) -> KResult<()>;
+
     /// All interfaces, in order of numbers.
     fn interfaces(&self) -> Vec<InterfaceInfo>;
 
     /// All routes, of IPv4 and then of IPv6, those of the longest prefixes first; those that routers told of as well.
     fn routes(&self) -> Vec<RouteInfo>;
+
+    /// Who resolves names: for each interface what was set, and then what routers told (RFC 8106), as far as it lasts.
+    fn resolvers(&self) -> Vec<ResolverInfo>;
+
+    /// Says who resolves names on an interface, in place of what was set before. Errors: ENXIO.
+    fn set_resolver(&self, resolver: &ResolverInfo) -> KResult<()>;
+
+    /// Who waits here is woken when an address can be used, or no longer, when an interface goes up or down or is taken
+    /// away, and when [`resolvers`](Self::resolvers) answers something else.
+    fn changes(&self) -> Arc<WaitQueue>;
 
     /// A choice of the administrator, by the name that sysctl(7) has for it, such as `net.inet6.ip6.forwarding`.
     /// Errors: ENOENT.

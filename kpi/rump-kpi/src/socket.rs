@@ -117,8 +117,9 @@ pub enum Control {
     Rights(Vec<Right>),
     /// `SCM_CREDS`: who sent it.
     Credentials(Caller),
-    /// `IP_PKTINFO` and `IPV6_PKTINFO`: the address that it was sent to, and the interface. Of what is sent: the address to
-    /// send from, or the one that stands for any, and the interface, or zero.
+    /// `IP_PKTINFO` and `IPV6_PKTINFO`. Of a message that came: the address that it was sent to, and the interface. With
+    /// one that is sent: the address to send it from, or that of nobody; and for all on a link, groups and addresses of a
+    /// link, the interface to send it through, or zero.
     PacketInfo {
         /// The address.
         to: core::net::IpAddr,

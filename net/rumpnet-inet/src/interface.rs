@@ -4,6 +4,7 @@ use crate::address::{Prefix, Version};
 use crate::multicast::Groups;
 use crate::neighbour::Neighbours;
 use crate::own_address::OwnAddress;
+use crate::resolver::Resolver;
 use crate::time::Instant;
 use crate::wire::ethernet::MacAddress;
 use alloc::string::String;
@@ -58,6 +59,8 @@ pub struct V6 {
     pub hop_limit: Option<u8>,
     /// Most bytes of a packet, if a router says so.
     pub mtu: Option<u32>,
+    /// What routers tell is not followed here.
+    pub is_deaf: bool,
     /// Routers are asked to show themselves: how often they were, and when they are again.
     pub solicits: Option<(u8, Instant)>,
 }
@@ -87,6 +90,8 @@ pub struct Interface {
     pub groups: Groups,
     /// And those of IPv6.
     pub groups_v6: Groups,
+    /// Who resolves names.
+    pub resolver: Resolver,
     /// Packets pass.
     pub is_up: bool,
     /// What went through.
@@ -108,6 +113,7 @@ impl Interface {
             v6: V6::default(),
             groups: Groups::new(Version::V4),
             groups_v6: Groups::new(Version::V6),
+            resolver: Resolver::default(),
             is_up: false,
             statistics: Statistics::default(),
         }

@@ -19,6 +19,7 @@ pub mod neighbour;
 mod ops;
 pub mod own_address;
 mod reassembly;
+pub mod resolver;
 pub mod route;
 pub mod routers;
 pub mod selection;

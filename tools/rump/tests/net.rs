@@ -285,3 +285,53 @@ fn wireshark_reads_what_dump_writes() {
         .sum();
     assert_eq!(carried, 100_000, "{lengths}");
 }
+
+#[test]
+fn a_network_is_what_its_file_says() {
+    let folder = Folder::new("config");
+    let file = folder.path("net.toml");
+    let rump =
+        |words: &[&str]| Command::new(env!("CARGO_BIN_EXE_rump")).arg("net").args(words).output().unwrap();
+    let bus = folder.path("bus");
+    let text = format!(
+        "[[interface]]\nname = 'eth0'\nlink = 'shmif:{bus}'\naddresses = ['10.0.0.2/24']\nmtu = 1400
+         [[route]]\ndestination = 'default'\ngateway = '10.0.0.1'\nmetric = 7\n"
+    );
+    std::fs::write(&file, &text).unwrap();
+    let shown = rump(&["ifconfig", "--config", &file]);
+    let lines = String::from_utf8(shown.stdout).unwrap();
+    assert!(lines.contains("eth0: flags=0x8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> mtu 1400"), "{lines}");
+    assert!(lines.contains("\tinet 10.0.0.2/24 broadcast 10.0.0.255\n"), "{lines}");
+    let shown = rump(&["route", "--config", &file]);
+    let lines = String::from_utf8(shown.stdout).unwrap();
+    let words = |line: &str| line.split_whitespace().map(str::to_string).collect::<Vec<_>>();
+    let all: Vec<Vec<String>> = lines.lines().map(words).collect();
+    assert!(all.contains(&words("default 10.0.0.1 UG 7 eth0")), "{lines}");
+    assert!(all.contains(&words("10.0.0.0/24 link#2 U 0 eth0")), "{lines}");
+    let records = rump(&["route", "--config", &file, "--json"]);
+    for line in String::from_utf8(records.stdout).unwrap().lines() {
+        assert!(serde_json::from_str::<serde_json::Value>(line).unwrap()["flags"].is_string(), "{line}");
+    }
+    // What is wrong is named, by every command.
+    std::fs::write(&file, text.replace("mtu", "mut")).unwrap();
+    let commands: [&[&str]; 6] =
+        [&["ifconfig"], &["route"], &["dhcp"], &["dump"], &["ping", "10.0.0.1"], &["nc", "10.0.0.1", "1"]];
+    for words in commands {
+        let failed = rump(&[words, &["--config", &file]].concat());
+        let error = String::from_utf8(failed.stderr).unwrap();
+        assert_eq!(failed.status.code(), Some(2), "{words:?} {error}");
+        assert!(error.contains(&format!("{file}:5: mut: unknown field `mut`")), "{error}");
+    }
+}
+
+#[test]
+fn without_a_server_there_is_no_lease() {
+    let folder = Folder::new("dhcp");
+    let output = folder.command("shmif", "dhcp", &["-t", "0.5", "--json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((line["type"].as_str(), line["kind"].as_str()), (Some("sent"), Some("DHCPDISCOVER")));
+    assert!(
+        String::from_utf8(output.stderr).unwrap().contains("if0: no server of DHCP gave an address in 0.5 s")
+    );
+}

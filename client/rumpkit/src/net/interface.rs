@@ -1,7 +1,7 @@
 //! Interfaces and routes of a kernel.
 
 use super::{AddressInfo, InterfaceAddress, InterfaceInfo, NetworkDevice, RouteInfo};
-use crate::kpi::device::{Gateway, Network};
+use crate::kpi::device::{Gateway, Network, ResolverInfo};
 use crate::kpi::socket::Domain;
 use crate::{AddressFamily, Errno, KError, KResult, Kernel};
 use std::io;
@@ -36,12 +36,11 @@ impl Interface {
         Ok(Self { domain, number })
     }
 
-    /// Makes an interface that needs no device: `lo1`, `lo2` and so on, which is down. [`Interface::detach`] takes it away.
-    /// Errors: AlreadyExists, InvalidInput (no such kind can be made).
+    /// Makes an interface by its name, such as `lo1`, which is down; [`Interface::detach`] takes it away. Errors:
+    /// AlreadyExists, EINVAL (no such kind), those of the kind.
     pub fn create(kernel: &Kernel, name: &str) -> io::Result<Self> {
-        let domain = kernel.protocols(AddressFamily::Inet)?;
-        let number = network(&*domain)?.create(name)?;
-        Ok(Self { domain, number })
+        let number = kernel.create_interface(name)?;
+        Ok(Self { domain: kernel.protocols(AddressFamily::Inet)?, number })
     }
 
     /// The interface with this name. Errors: ENXIO (there is none).
@@ -80,9 +79,24 @@ impl Interface {
         Ok(network(&*self.domain)?.remove_address(self.number, address)?)
     }
 
-    /// Its addresses, and what can be done with each: one of IPv6 is tentative for a second or two.
+    /// Its addresses, with their states and how long they last: one of IPv6 is tentative for a second or two.
     pub fn addresses(&self) -> io::Result<Vec<AddressInfo>> {
         Ok(network(&*self.domain)?.addresses(self.number)?)
+    }
+
+    /// Says how many bytes of IP a packet has at most. Errors: EINVAL (less than IPv4 needs, or more than the device takes).
+    pub fn set_mtu(&self, mtu: u32) -> io::Result<()> {
+        Ok(network(&*self.domain)?.set_mtu(self.number, mtu)?)
+    }
+
+    /// Changes its own hardware address. Errors: EINVAL (it has none, or the address is one of a group).
+    pub fn set_hardware(&self, address: [u8; 6]) -> io::Result<()> {
+        Ok(network(&*self.domain)?.set_hardware(self.number, address)?)
+    }
+
+    /// Says whether it follows what routers of IPv6 tell; at first it does.
+    pub fn set_autoconf(&self, is_followed: bool) -> io::Result<()> {
+        Ok(network(&*self.domain)?.set_autoconf(self.number, is_followed)?)
     }
 
     /// What it is, which addresses it has, and what went through.
@@ -99,7 +113,7 @@ impl Interface {
 }
 
 /// Errors: EAFNOSUPPORT.
-fn network(domain: &dyn Domain) -> KResult<&dyn Network> {
+pub(super) fn network(domain: &dyn Domain) -> KResult<&dyn Network> {
     domain.network().ok_or_else(|| KError::new(Errno::EAFNOSUPPORT, "the protocols have no interfaces"))
 }
 
@@ -113,12 +127,27 @@ pub fn routes(kernel: &Kernel) -> io::Result<Vec<RouteInfo>> {
     Ok(network(&*kernel.protocols(AddressFamily::Inet)?)?.routes())
 }
 
+/// Who resolves names: for each interface that was told of somebody.
+pub fn resolvers(kernel: &Kernel) -> io::Result<Vec<ResolverInfo>> {
+    Ok(network(&*kernel.protocols(AddressFamily::Inet)?)?.resolvers())
+}
+
+/// Adds a route. Errors: EAFNOSUPPORT (the router is of another version), NetworkUnreachable (it is on no link),
+/// AlreadyExists.
+pub fn add_route(kernel: &Kernel, route: &RouteInfo) -> io::Result<()> {
+    Ok(network(&*kernel.protocols(AddressFamily::Inet)?)?.add_route(route)?)
+}
+
+/// Removes a route. Errors: ESRCH (there is none of this prefix with this gateway and metric).
+pub fn remove_route(kernel: &Kernel, route: &RouteInfo) -> io::Result<()> {
+    Ok(network(&*kernel.protocols(AddressFamily::Inet)?)?.remove_exact_route(route)?)
+}
+
 /// Sends to `router` what has no other way. Errors: NetworkUnreachable (it is on no link), AlreadyExists.
 pub fn add_default_route(kernel: &Kernel, router: IpAddr) -> io::Result<()> {
     let destination = match router {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     };
-    let route = RouteInfo { destination, length: 0, gateway: Gateway::Router(router), metric: 0 };
-    Ok(network(&*kernel.protocols(AddressFamily::Inet)?)?.add_route(&route)?)
+    add_route(kernel, &RouteInfo { destination, length: 0, gateway: Gateway::Router(router), metric: 0 })
 }

@@ -28,7 +28,9 @@
 //! Names are not resolved by the way (see [`ToSocketAddr`]): [`resolve`] asks servers for their addresses.
 //!
 //! An [`Interface`] is made of a device: an end of a [`wire`] in memory, a bus that processes share
-//! ([`crate::shmif`]), or a tap of the host ([`crate::virtif`] over [`crate::tun`]).
+//! ([`crate::shmif`]), or a tap of the host ([`crate::virtif`] over [`crate::tun`]); [`Link`] finds one by name. It is
+//! configured by methods, by a client of [`dhcp`], or with all else by a file ([`Config`]); [`Netconfig`] has the calls of
+//! NetBSD's rump kernels.
 //!
 //! With the feature `tokio` there are asynchronous ones in
 #![cfg_attr(feature = "tokio", doc = "[`tokio`].")]
@@ -36,10 +38,16 @@
 
 mod address;
 pub mod bpf;
+pub mod config;
+pub mod dhcp;
 mod incoming;
 mod interface;
+pub mod link;
+mod netconfig;
+pub mod resolv_conf;
 pub mod resolve;
 mod socket;
+mod task;
 mod tcp;
 #[cfg(feature = "tokio")]
 pub mod tokio;
@@ -47,11 +55,14 @@ mod udp;
 mod unix;
 
 pub use address::{InterfaceAddress, ParseError, ToSocketAddr};
+pub use config::Config;
 pub use incoming::Incoming;
-pub use interface::{Interface, add_default_route, interfaces, routes};
+pub use interface::{Interface, add_default_route, add_route, interfaces, remove_route, resolvers, routes};
+pub use link::Link;
+pub use netconfig::Netconfig;
 pub use rump_kpi::device::{
     AddressInfo, AddressState, DeviceInfo, Gateway, InterfaceInfo, Medium, NetworkDevice, Offloads, Receiver,
-    RouteInfo, Statistics,
+    ResolverInfo, RouteInfo, Statistics,
 };
 pub use rump_kpi::packet;
 pub use rumpnet_wire as wire;

@@ -69,7 +69,9 @@ impl Socket {
         let family = match family {
             AddressFamily::Inet => net::AddressFamily::INET,
             AddressFamily::Inet6 => net::AddressFamily::INET6,
-            AddressFamily::Local | AddressFamily::Route => return Err(Errno::EAFNOSUPPORT),
+            AddressFamily::Unspecified | AddressFamily::Local | AddressFamily::Route => {
+                return Err(Errno::EAFNOSUPPORT);
+            }
         };
         let host_kind = match kind {
             SocketType::Stream => net::SocketType::STREAM,

@@ -10,15 +10,15 @@ use crate::wire::ethernet::{self, MacAddress};
 use alloc::format;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 use rump_kpi::device::{
     AddressInfo, AddressState, DeviceInfo, Gateway, InterfaceInfo, Medium, NeighbourInfo, Network,
-    NetworkDevice, Offloads, Receiver, RouteInfo,
+    NetworkDevice, Offloads, Receiver, ResolverInfo, RouteInfo,
 };
 use rump_kpi::packet::Packet;
 use rump_kpi::packet::coalesce::coalesce;
 use rump_kpi::port::Port;
-use rump_kpi::{Errno, KError, KResult};
+use rump_kpi::{Errno, KError, KResult, WaitQueue};
 
 /// Takes what a device receives into the stack, as long as that is there: segments that came together as one.
 struct Input {
@@ -97,6 +97,10 @@ impl Network for InetDomain {
         Ok(self.shared.drive(|stack, _| stack.set_up(InterfaceId(number), is_up))?)
     }
 
+    fn set_autoconf(&self, number: u32, is_followed: bool) -> KResult<()> {
+        Ok(self.shared.drive(|stack, _| stack.set_autoconf(InterfaceId(number), is_followed))?)
+    }
+
     fn set_mtu(&self, number: u32, mtu: u32) -> KResult<()> {
         Ok(self.shared.drive(|stack, _| stack.set_mtu(InterfaceId(number), mtu))?)
     }
@@ -107,6 +111,10 @@ impl Network for InetDomain {
             IpAddr::V4(address) => stack.add_address(id, address, length),
             IpAddr::V6(address) => stack.add_address_v6(id, address, length),
         })?)
+    }
+
+    fn claim_address(&self, number: u32, address: Ipv4Addr, length: u8) -> KResult<()> {
+        Ok(self.shared.drive(|stack, _| stack.claim_address(InterfaceId(number), address, length))?)
     }
 
     fn remove_address(&self, number: u32, address: IpAddr) -> KResult<()> {
@@ -174,6 +182,23 @@ impl Network for InetDomain {
         })?)
     }
 
+    fn remove_exact_route(&self, route: &RouteInfo) -> KResult<()> {
+        let RouteInfo { length, metric, .. } = *route;
+        let is_it = |found: &RouteInfo| {
+            (found.destination, found.length, found.gateway, found.metric)
+                == (route.destination, length, route.gateway, metric)
+        };
+        if !self.routes().iter().any(is_it) {
+            return Err(Errno::ESRCH.into());
+        }
+        Ok(self.shared.drive(|stack, _| match route.destination {
+            IpAddr::V4(address) => stack.routes.remove(Prefix::new(address, length), Some(metric)).map(drop),
+            IpAddr::V6(address) => {
+                stack.routes_v6.remove(Prefix::new(address, length), Some(metric)).map(drop)
+            }
+        })?)
+    }
+
     fn interfaces(&self) -> Vec<InterfaceInfo> {
         let ports = self.shared.ports.read().clone();
         let stack = self.shared.stack.lock();
@@ -207,13 +232,36 @@ impl Network for InetDomain {
         v4.chain(v6).chain(heard).collect()
     }
 
+    fn resolvers(&self) -> Vec<ResolverInfo> {
+        let stack = self.shared.stack.lock();
+        let info = |(id, interface): (&InterfaceId, &Interface)| ResolverInfo {
+            interface: id.0,
+            servers: interface.resolver.servers(),
+            domains: interface.resolver.domains(),
+        };
+        let is_there = |info: &ResolverInfo| !info.servers.is_empty() || !info.domains.is_empty();
+        stack.interfaces.iter().map(info).filter(is_there).collect()
+    }
+
+    fn set_resolver(&self, resolver: &ResolverInfo) -> KResult<()> {
+        Ok(self.shared.drive(|stack, _| stack.set_resolver(resolver))?)
+    }
+
+    fn changes(&self) -> Arc<WaitQueue> {
+        self.shared.stack.lock().configuration().clone()
+    }
+
     fn setting(&self, name: &str) -> KResult<i64> {
         settings::find(&self.shared.stack.lock().settings, name)
             .ok_or_else(|| KError::new(Errno::ENOENT, format!("there is no setting {name}")))
     }
 
     fn set_setting(&self, name: &str, value: i64) -> KResult<()> {
-        Ok(self.shared.drive(|stack, _| settings::set(&mut stack.settings, name, value))?)
+        let set = self.shared.drive(|stack, _| settings::set(&mut stack.settings, name, value));
+        set.map_err(|errno| match errno {
+            Errno::ENOENT => KError::new(errno, format!("there is no setting {name}")),
+            _ => KError::new(errno, format!("{name} cannot be {value}")),
+        })
     }
 }
 

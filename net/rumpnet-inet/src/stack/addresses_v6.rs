@@ -80,6 +80,7 @@ impl Stack {
     fn end_address(&mut self, id: InterfaceId, address: Ipv6Addr) {
         let Some(interface) = self.interfaces.get_mut(&id) else { return };
         interface.v6.addresses.retain(|own| own.address != address);
+        self.is_reconfigured = true;
         if interface.hardware().is_some() {
             interface.groups_v6.leave(solicited_node(address).into(), None);
         }
@@ -115,11 +116,26 @@ impl Stack {
         }
     }
 
+    /// Says whether an interface follows what routers tell. Errors: ENXIO.
+    pub fn set_autoconf(&mut self, id: InterfaceId, is_followed: bool) -> Result<(), Errno> {
+        let interface = self.interfaces.get_mut(&id).ok_or(Errno::ENXIO)?;
+        let was_deaf = core::mem::replace(&mut interface.v6.is_deaf, !is_followed);
+        let can_ask = interface.is_up && interface.link_local().is_some();
+        match (was_deaf, is_followed) {
+            (true, true) if can_ask => self.link_local_is_ours(id),
+            (false, false) => self.bring_down_v6(id),
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// An interface goes down: what was learned on it is forgotten, and what was made of that.
     pub(super) fn bring_down_v6(&mut self, id: InterfaceId) {
         self.forget_routers(id);
         let Some(interface) = self.interfaces.get_mut(&id) else { return };
         (interface.v6.hop_limit, interface.v6.mtu, interface.v6.solicits) = (None, None, None);
+        (interface.resolver.told_servers, interface.resolver.told_domains) = Default::default();
+        self.is_reconfigured = true;
         let made = interface.v6.addresses.iter().filter(|own| matches!(own.origin, Origin::Router { .. }));
         let made: Vec<Ipv6Addr> = made.map(|own| own.address).collect();
         made.into_iter().for_each(|address| self.end_address(id, address));
@@ -139,6 +155,7 @@ impl Stack {
         let Some(attempt) = next else {
             if let Some(own) = self.interfaces.get_mut(&id).and_then(|on| on.find_v6_mut(address)) {
                 own.claim = Claim::Duplicate;
+                self.is_reconfigured = true;
             }
             return;
         };
@@ -194,6 +211,7 @@ impl Stack {
         };
         if let Some(place) = self.interfaces.get_mut(&id).and_then(|on| on.find_v6_mut(own.address)) {
             place.claim = claim;
+            self.is_reconfigured |= claim != own.claim && claim == Claim::Assigned;
         }
         if claim == Claim::Assigned && own.claim != Claim::Assigned && own.address.is_unicast_link_local() {
             self.link_local_is_ours(id);
@@ -204,6 +222,7 @@ impl Stack {
     fn link_local_is_ours(&mut self, id: InterfaceId) {
         let hears = self.settings.accepts_advertisements && !self.settings.forwarding_v6;
         let Some(interface) = self.interfaces.get_mut(&id) else { return };
+        let hears = hears && !interface.v6.is_deaf;
         let has_router = self.routers.all().iter().any(|router| router.interface == id);
         // What was told before by the address of nobody is told again (RFC 3590).
         interface.groups_v6.restart();

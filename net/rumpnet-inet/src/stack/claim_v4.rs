@@ -9,6 +9,8 @@ use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
+/// How often others are asked (PROBE_NUM).
+pub(super) const PROBES: u8 = 3;
 /// Before the first question (PROBE_WAIT).
 const PROBE_WAIT: Duration = Duration::from_secs(1);
 /// Between two (PROBE_MIN and PROBE_MAX).
@@ -22,8 +24,7 @@ const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
 
 impl Stack {
     /// Others are asked whether they have an address; if nobody says so, it is ours.
-    pub(super) fn claim_v4(&mut self, id: InterfaceId, address: Ipv4Addr, length: u8) {
-        let probes_left = self.settings.claims_v4;
+    pub(super) fn claim_v4(&mut self, id: InterfaceId, address: Ipv4Addr, length: u8, probes_left: u8) {
         let Some(interface) = self.interfaces.get_mut(&id) else { return };
         let claim =
             ClaimV4 { address, length, probes_left, announcements_left: ANNOUNCEMENTS, due: Instant::ZERO };
@@ -84,9 +85,11 @@ impl Stack {
         let Some(interface) = self.interfaces.get_mut(&id) else { return };
         let is_probe = message.sender.1.is_unspecified() && message.operation == Operation::Request;
         let about = if is_probe { message.target.1 } else { message.sender.1 };
+        let count = interface.claims.len();
         interface
             .claims
             .retain(|claim| claim.address != about || interface.addresses.iter().any(|own| own.0 == about));
+        self.is_reconfigured |= interface.claims.len() < count;
     }
 
     /// Somebody says that he has our address: it is announced, but not each time (section 2.4 (c)).

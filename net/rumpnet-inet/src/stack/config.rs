@@ -13,7 +13,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use rump_kpi::Errno;
-use rump_kpi::device::{DeviceInfo, Medium, Offloads};
+use rump_kpi::device::{DeviceInfo, Medium, Offloads, ResolverInfo};
 
 impl Stack {
     pub(super) fn add_loopback(&mut self, mtu: u32) {
@@ -58,6 +58,7 @@ impl Stack {
     /// Removes an interface and its routes. Errors: ENXIO (it is not there).
     pub fn remove_interface(&mut self, id: InterfaceId) -> Result<(), Errno> {
         self.interfaces.remove(&id).ok_or(Errno::ENXIO)?;
+        self.is_reconfigured = true;
         self.routes.retain(|route| route.interface != id);
         self.routes_v6.retain(|route| route.interface != id);
         self.forget_routers(id);
@@ -71,6 +72,7 @@ impl Stack {
         if let (false, Link::Ethernet { neighbours, neighbours_v6, .. }) = (is_up, &mut interface.link) {
             (*neighbours, *neighbours_v6) = (Neighbours::default(), Neighbours::default());
         }
+        self.is_reconfigured |= was_up != is_up;
         match (was_up, is_up) {
             (false, true) => {
                 interface.groups.restart();
@@ -111,11 +113,35 @@ impl Stack {
         Ok(())
     }
 
+    /// Says who resolves names on an interface. Errors: ENXIO.
+    pub fn set_resolver(&mut self, info: &ResolverInfo) -> Result<(), Errno> {
+        let interface = self.interfaces.get_mut(&InterfaceId(info.interface)).ok_or(Errno::ENXIO)?;
+        interface.resolver.servers.clone_from(&info.servers);
+        interface.resolver.domains.clone_from(&info.domains);
+        self.is_reconfigured = true;
+        Ok(())
+    }
+
     /// Gives an interface an address, and a route to its network; on Ethernet it is announced (RFC 5227, section 2.3), and
     /// asked for first, if an administrator chose that.
     ///
     /// Errors: ENXIO, EADDRNOTAVAIL (no host can have it), EEXIST.
     pub fn add_address(&mut self, id: InterfaceId, address: Ipv4Addr, length: u8) -> Result<(), Errno> {
+        self.begin_address_v4(id, address, length, 0)
+    }
+
+    /// The same, but on Ethernet others are asked first in any case. Errors: as above.
+    pub fn claim_address(&mut self, id: InterfaceId, address: Ipv4Addr, length: u8) -> Result<(), Errno> {
+        self.begin_address_v4(id, address, length, super::claim_v4::PROBES)
+    }
+
+    fn begin_address_v4(
+        &mut self,
+        id: InterfaceId,
+        address: Ipv4Addr,
+        length: u8,
+        least_questions: u8,
+    ) -> Result<(), Errno> {
         let net = Prefix::new(address, length);
         let is_usable = !address.is_multicast()
             && !address.is_unspecified()
@@ -130,8 +156,9 @@ impl Stack {
         }
         let is_ethernet = interface.hardware().is_some();
         let is_announced = is_ethernet && interface.is_up;
-        if is_ethernet && self.settings.claims_v4 > 0 {
-            self.claim_v4(id, address, net.length());
+        let questions = self.settings.claims_v4.max(least_questions);
+        if is_ethernet && questions > 0 {
+            self.claim_v4(id, address, net.length(), questions);
             return Ok(());
         }
         self.take_address(id, address, net.length());
@@ -148,6 +175,7 @@ impl Stack {
         if !interface.has_address(address) {
             interface.addresses.push((address, net));
         }
+        self.is_reconfigured = true;
         // Another interface may be on the same network, and then it has the route.
         let _ = self.routes.add(Route { prefix: net, via: Via::Link, interface: id, metric: 0 });
     }

@@ -166,6 +166,9 @@ pub struct Stack {
     random: Random,
     /// For numbers that are the same each time, and cannot be foreseen.
     secret: [u64; 2],
+    /// Who waits for another configuration, and whether he is to be woken.
+    configuration: Arc<WaitQueue>,
+    is_reconfigured: bool,
     /// When addresses, routers, groups and what was learned of destinations have something to do; may be too early.
     due: Option<Instant>,
 }
@@ -195,6 +198,8 @@ impl Stack {
             identification: seed as u16,
             secret: [random.number(), random.number()],
             random,
+            configuration: Arc::default(),
+            is_reconfigured: false,
             due: None,
         };
         stack.add_loopback(LOOPBACK_MTU);
@@ -226,10 +231,18 @@ impl Stack {
     pub fn take_changed(&mut self) -> Vec<Arc<WaitQueue>> {
         let mut changed = self.sockets.take_changed();
         changed.append(&mut self.tcp.take_changed());
+        if core::mem::take(&mut self.is_reconfigured) {
+            changed.push(self.configuration.clone());
+        }
         // A batch of packets changes a socket many times: who waits for it is woken once.
         changed.sort_unstable_by_key(Arc::as_ptr);
         changed.dedup_by(|a, b| Arc::ptr_eq(a, b));
         changed
+    }
+
+    /// Where to wait for another configuration: of addresses, interfaces that are up, resolvers.
+    pub fn configuration(&self) -> &Arc<WaitQueue> {
+        &self.configuration
     }
 
     /// When [`poll`](Self::poll) has something to do at the latest.
@@ -293,13 +306,15 @@ impl Stack {
             self.poll_addresses_v6(now, *id);
             self.poll_solicitation(now, *id);
             self.poll_groups(now, *id);
+            self.poll_resolver(now, *id);
         }
         let of_interface = |interface: &Interface| {
             let groups = [interface.groups.next_deadline(), interface.groups_v6.next_deadline()];
             let solicits = interface.v6.solicits.map(|(_, due)| due);
             let claims = interface.claims.iter().map(|claim| claim.due);
             let addresses = interface.v6.addresses.iter().filter_map(|own| own.next_deadline());
-            groups.into_iter().chain([solicits]).flatten().chain(claims).chain(addresses).min()
+            let others = [solicits, interface.resolver.next_deadline()];
+            groups.into_iter().chain(others).flatten().chain(claims).chain(addresses).min()
         };
         let of_interfaces = self.interfaces.values().filter(|interface| interface.is_up);
         let of_all = [self.destinations.next_deadline(), self.routers.next_deadline()];

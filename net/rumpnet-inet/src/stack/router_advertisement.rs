@@ -36,7 +36,8 @@ impl Stack {
         if !router.is_unicast_link_local() {
             return false;
         }
-        if !self.settings.accepts_advertisements || self.settings.forwarding_v6 {
+        let is_deaf = self.interfaces.get(&id).is_none_or(|interface| interface.v6.is_deaf);
+        if !self.settings.accepts_advertisements || self.settings.forwarding_v6 || is_deaf {
             self.drop_packet(Dropped::NotForUs);
             return true;
         }
@@ -61,10 +62,32 @@ impl Stack {
         for prefix in &options.prefixes {
             self.input_prefix(now, id, router, prefix);
         }
+        self.input_resolver(now, id, options);
         if let Some(deadline) = self.routers.next_deadline() {
             self.wake_at(deadline);
         }
         true
+    }
+
+    /// Who resolves names (RFC 8106, section 6).
+    fn input_resolver(&mut self, now: Instant, id: InterfaceId, options: &ndp::Options) {
+        let Some(interface) = self.interfaces.get_mut(&id) else { return };
+        let resolver = &mut interface.resolver;
+        for (server, lifetime) in &options.servers {
+            let is_host = !server.is_multicast() && !server.is_unspecified() && !server.is_loopback();
+            self.is_reconfigured |= is_host && resolver.told_servers.told(now, *server, *lifetime);
+        }
+        for (domain, lifetime) in &options.domains {
+            self.is_reconfigured |= resolver.told_domains.told(now, domain.clone(), *lifetime);
+        }
+        if let Some(deadline) = resolver.next_deadline() {
+            self.wake_at(deadline);
+        }
+    }
+
+    pub(super) fn poll_resolver(&mut self, now: Instant, id: InterfaceId) {
+        let Some(interface) = self.interfaces.get_mut(&id) else { return };
+        self.is_reconfigured |= interface.resolver.expire(now);
     }
 
     fn input_prefix(&mut self, now: Instant, id: InterfaceId, router: Ipv6Addr, told: &PrefixInformation) {

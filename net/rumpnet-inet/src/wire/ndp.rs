@@ -13,9 +13,11 @@
 use super::Malformed;
 use super::ethernet::MacAddress;
 use crate::address::Prefix;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv6Addr;
 use core::time::Duration;
+use rump_domain_name::{Compression, parse_list};
 
 /// Types of messages.
 #[allow(missing_docs)]
@@ -29,6 +31,8 @@ pub mod kind {
 
 /// Prefixes of one advertisement that are read.
 const MOST_PREFIXES: usize = 32;
+/// Name servers or domains after which no more options of them are read.
+const MOST_NAMES: usize = 32;
 /// A lifetime that does not end.
 const FOREVER: u32 = u32::MAX;
 
@@ -56,6 +60,10 @@ pub struct Options {
     pub target: Option<MacAddress>,
     /// Prefixes on the link.
     pub prefixes: Vec<PrefixInformation>,
+    /// Name servers, and how long they are; `None`: for ever (RFC 8106, section 5.1).
+    pub servers: Vec<(Ipv6Addr, Option<Duration>)>,
+    /// Domains to look for names in, and how long (section 5.2).
+    pub domains: Vec<(String, Option<Duration>)>,
     /// What all on the link take.
     pub mtu: Option<u32>,
     /// Tells an own question from those of others (RFC 3971, section 5.3.2; RFC 7527).
@@ -192,6 +200,8 @@ fn parse_options(mut rest: &[u8]) -> Result<Options, Malformed> {
             }
             5 => options.mtu = Some(word(option, 4)?),
             14 => options.nonce = hardware(),
+            25 if options.servers.len() < MOST_NAMES => options.servers.extend(parse_servers(option)?),
+            31 if options.domains.len() < MOST_NAMES => options.domains.extend(parse_domains(option)?),
             // Others mean nothing to us (section 4.6).
             _ => {}
         }
@@ -199,14 +209,37 @@ fn parse_options(mut rest: &[u8]) -> Result<Options, Malformed> {
     if rest.is_empty() { Ok(options) } else { Err(Malformed::Short) }
 }
 
+fn lifetime(seconds: u32) -> Option<Duration> {
+    (seconds != FOREVER).then(|| Duration::from_secs(seconds.into()))
+}
+
+/// ```text
+/// 25, length, reserved (2), lifetime (4), addresses (16 each)
+/// ```
+/// What is left of an address at the end is not read.
+fn parse_servers(option: &[u8]) -> Result<Vec<(Ipv6Addr, Option<Duration>)>, Malformed> {
+    let time = lifetime(word(option, 4)?);
+    let octets = option[8..].chunks_exact(16).filter_map(|octets| <[u8; 16]>::try_from(octets).ok());
+    Ok(octets.map(|octets| (octets.into(), time)).collect())
+}
+
+/// ```text
+/// 31, length, reserved (2), lifetime (4), names, zeros
+/// ```
+/// Of one whose names are malformed nothing is read.
+fn parse_domains(option: &[u8]) -> Result<Vec<(String, Option<Duration>)>, Malformed> {
+    let time = lifetime(word(option, 4)?);
+    let names = parse_list(&option[8..], Compression::None).unwrap_or_default();
+    Ok(names.into_iter().map(|name| (name, time)).collect())
+}
+
 fn parse_prefix(option: &[u8]) -> Result<PrefixInformation, Malformed> {
-    let time = |seconds: u32| (seconds != FOREVER).then(|| Duration::from_secs(seconds.into()));
     Ok(PrefixInformation {
         prefix: Prefix::new(address(option, 16)?, option[2]),
         on_link: option[3] & 0x80 != 0,
         autonomous: option[3] & 0x40 != 0,
-        valid: time(word(option, 4)?),
-        preferred: time(word(option, 8)?),
+        valid: lifetime(word(option, 4)?),
+        preferred: lifetime(word(option, 8)?),
     })
 }
 
@@ -268,6 +301,19 @@ impl Options {
             bytes.extend([5, 1, 0, 0]);
             bytes.extend(mtu.to_be_bytes());
         }
+        for (server, lifetime) in &self.servers {
+            bytes.extend([25, 3, 0, 0]);
+            bytes.extend(time(*lifetime));
+            bytes.extend(server.octets());
+        }
+        for (domain, lifetime) in &self.domains {
+            let mut name = Vec::new();
+            rump_domain_name::emit(domain, &mut name);
+            name.resize(name.len().next_multiple_of(8), 0);
+            bytes.extend([31, 1 + (name.len() / 8) as u8, 0, 0]);
+            bytes.extend(time(*lifetime));
+            bytes.extend(name);
+        }
         for told in &self.prefixes {
             let bits = u8::from(told.on_link) << 7 | u8::from(told.autonomous) << 6;
             bytes.extend([3, 4, told.prefix.length(), bits]);
@@ -315,6 +361,14 @@ mod tests {
                 }),
                 Options {
                     mtu: Some(1400),
+                    servers: alloc::vec![
+                        (target, None),
+                        (Ipv6Addr::LOCALHOST, Some(Duration::from_secs(60)))
+                    ],
+                    domains: alloc::vec![
+                        ("example.org".into(), Some(Duration::ZERO)),
+                        ("a.example".into(), None),
+                    ],
                     prefixes: alloc::vec![PrefixInformation {
                         prefix: Prefix::new(target, 64),
                         on_link: true,
@@ -335,6 +389,26 @@ mod tests {
                 assert!(cut.is_err() || length % 8 == 4, "{message:?} {length}");
             }
         }
+    }
+
+    #[test]
+    fn names_that_are_malformed_are_left_out() {
+        let told = |content: &[u8]| {
+            let mut bytes = alloc::vec![0; 4];
+            bytes.extend([31, 1 + (content.len() / 8) as u8, 0, 0, 0, 0, 0, 9]);
+            bytes.extend(content);
+            parse(kind::ROUTER_SOLICITATION, &bytes).map(|(_, options)| options.domains)
+        };
+        let nine = Some(Duration::from_secs(9));
+        assert_eq!(told(b"\x01a\0\x02bc\0\0"), Ok(alloc::vec![("a".into(), nine), ("bc".into(), nine)]));
+        assert_eq!(told(b"\x01a\0\xc0\0\0\0\0"), Ok(Vec::new()));
+        assert_eq!(told(b"\x07abcdefg"), Ok(Vec::new()));
+        assert_eq!(told(b"\x02a\n\0\0\0\0\0"), Ok(Vec::new()));
+        // Fifteen bytes of an address are none.
+        let mut bytes = alloc::vec![0; 4];
+        bytes.extend([25, 2, 0, 0, 0, 0, 0, 9, 1, 2, 3, 4, 5, 6, 7, 8]);
+        let (_, options) = parse(kind::ROUTER_SOLICITATION, &bytes).unwrap();
+        assert_eq!(options.servers, []);
     }
 
     #[test]

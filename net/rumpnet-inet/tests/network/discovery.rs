@@ -104,6 +104,45 @@ fn an_interface_that_comes_up_asks_for_its_address_and_then_for_routers() {
 }
 
 #[test]
+fn name_servers_and_domains_last_as_long_as_routers_tell() {
+    let mut lan = host();
+    let servers = |lan: &mut Lan| lan.stack(0).interfaces[&FIRST].resolver.servers();
+    let domains = |lan: &mut Lan| lan.stack(0).interfaces[&FIRST].resolver.domains();
+    let (first, second) = (address("2001:db8::53"), address("fe80::53"));
+    let told = |servers: &[(Ipv6Addr, u64)], domain: u64| ndp::Options {
+        servers: servers.iter().map(|(server, lifetime)| (*server, Some(seconds(*lifetime)))).collect(),
+        domains: vec![("example.org".into(), Some(seconds(domain)))],
+        ..with_prefixes(&[])
+    };
+    // What routers tell that are none by default counts as well.
+    let none = advertisement(0, Preference::Medium);
+    tell(&mut lan, ROUTER, none, &told(&[(first, 100), (second, 50), (ALL_NODES, 100)], 60));
+    assert_eq!(servers(&mut lan), [IpAddr::from(first), second.into()]);
+    assert_eq!(domains(&mut lan), ["example.org"]);
+    lan.run(seconds(49));
+    assert_eq!(servers(&mut lan).len(), 2);
+    lan.run(seconds(2));
+    assert_eq!((servers(&mut lan), domains(&mut lan).len()), (vec![first.into()], 1));
+    tell(&mut lan, ROUTER, none, &told(&[(first, 0)], 600));
+    assert_eq!((servers(&mut lan).len(), domains(&mut lan).len()), (0, 1));
+    lan.run(seconds(599));
+    assert_eq!(domains(&mut lan).len(), 1);
+    lan.run(seconds(2));
+    assert_eq!(domains(&mut lan).len(), 0);
+    assert_eq!(lan.stack(0).next_deadline(), None);
+    // A flood drives nobody out, and an interface that is told not to listen does not.
+    tell(&mut lan, ROUTER, none, &told(&[(first, 1000)], 1000));
+    for number in 0..100 {
+        tell(&mut lan, ROUTER, none, &told(&[(address(&format!("2001:db8::{number:x}")), 1000)], 1000));
+    }
+    assert_eq!((servers(&mut lan).len(), servers(&mut lan)[0]), (8, first.into()));
+    lan.call(0, |stack, _| stack.set_autoconf(FIRST, false)).unwrap();
+    assert!(servers(&mut lan).is_empty() && domains(&mut lan).is_empty());
+    tell(&mut lan, ROUTER, none, &told(&[(first, 1000)], 1000));
+    assert!(servers(&mut lan).is_empty());
+}
+
+#[test]
 fn an_address_that_somebody_has_is_not_used() {
     // Two interfaces with one hardware address make one address; whoever comes first has it.
     let mut lan = host();

@@ -4,6 +4,7 @@
 //! tap without offload is captured, and tshark finds nothing malformed in it and no wrong checksum.
 #![forbid(unsafe_code)]
 
+mod leases;
 mod many;
 mod namespace;
 mod opening;
@@ -43,11 +44,16 @@ const TESTS: &[Test] = &[
     ("five_thousand_connections_at_once", many::at_once),
     ("we_are_a_host_of_ipv6_as_a_router_tells", routed::advertised),
     ("narrow_ways_are_learned", routed::narrow),
+    ("a_lease_is_renewed_and_given_back", leases::renewed),
+    ("an_address_that_linux_has_is_declined", leases::declined),
+    ("a_refusal_and_another_server", leases::refused),
+    ("name_servers_of_routers_and_leases_are_in_one_file", leases::advertised),
     ("a_trace_that_is_damaged_is_seen", trace::damaged),
 ];
 
 fn main() {
-    let lacking = lacks(&["unshare", "nsenter", "ip", "ping", "radvd", "tshark"]).or_else(namespace::lacks);
+    let lacking =
+        lacks(&["unshare", "nsenter", "ip", "ping", "dnsmasq", "radvd", "tshark"]).or_else(namespace::lacks);
     let mut suite = Suite::default();
     for &(name, test) in TESTS {
         suite.add(name, lacking, move || within(test));

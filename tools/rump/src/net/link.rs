@@ -1,89 +1,73 @@
-//! Where the interface of a command is.
+//! Where the one interface of a command is.
 
+use super::station::PATIENCE;
 use crate::session::Failure;
 use clap::{Args as ClapArgs, ValueHint};
-use rumpkit::net::NetworkDevice;
-use rumpkit::shmif::{Bus, Format, Options};
-use rumpkit::virtif::VirtIf;
-use rumpkit::{PosixHost, tun};
+use rumpkit::hyper::Hypervisor;
+use rumpkit::net::config::{Config, InterfaceConfig};
+use rumpkit::net::{Link, NetworkDevice};
+use rumpkit::{Kernel, PosixHost};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The option that names a link.
+/// The options that name a link.
 #[derive(ClapArgs)]
 pub struct LinkArgs {
-    /// Where the interface is: shmif:PATH, lanes:PATH or tap:NAME; or sockin, the sockets of the host
-    #[arg(long = "if", value_name = "LINK", value_hint = ValueHint::Other)]
-    link: OsString,
+    /// Where the interface is: shmif:PATH, lanes:PATH, tap:NAME and others, which 'rump net --help' lists
+    #[arg(long = "if", value_name = "LINK", value_hint = ValueHint::Other, required_unless_present = "config")]
+    link: Option<OsString>,
+    /// A file that describes the network, with one interface that has a link
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "link")]
+    config: Option<PathBuf>,
 }
 
-/// What a link is.
-#[derive(Debug, PartialEq, Eq)]
-enum Link<'a> {
-    /// A file, and the format that it gets if it is new.
-    Bus(Format, &'a [u8]),
-    /// The name of an interface.
-    Tap(&'a str),
-    /// No interface: the host's sockets.
-    Sockin,
+/// Reads a link. Errors: usage.
+pub fn parse(text: &OsString) -> Result<Link, Failure> {
+    Link::parse(text.as_bytes()).map_err(|error| Failure::Usage(format!("--if: {error}")))
 }
 
 impl LinkArgs {
-    /// Whether it is the sockets of the host, and so no device.
-    pub fn is_sockin(&self) -> bool {
-        Link::parse(self.link.as_bytes()) == Some(Link::Sockin)
-    }
-
     /// The device. Errors: usage, those of the device.
     pub fn open(&self, host: &Arc<PosixHost>) -> Result<Arc<dyn NetworkDevice>, Failure> {
-        let usage =
-            || format!("--if: {:?} is no link: it is shmif:PATH, lanes:PATH, tap:NAME or sockin", self.link);
-        match Link::parse(self.link.as_bytes()).ok_or_else(|| Failure::Usage(usage()))? {
-            Link::Bus(format, path) => {
-                let bus = Bus::open(host.clone(), path, &Options { format, ..Options::default() });
-                Ok(bus.map_err(|error| Failure::Network(error.to_string()))?)
+        let config = self.config()?;
+        let link = config.interfaces.iter().find_map(|interface| interface.link.as_ref());
+        let link = link.ok_or_else(|| Failure::Usage("there is no link".into()))?;
+        let host: Arc<dyn Hypervisor> = host.clone();
+        link.open(&host).map_err(|error| Failure::Network(format!("{link}: {error}")))
+    }
+
+    /// A network with this interface, which is the only one with a link. Errors: usage, what is wrong with the file.
+    pub fn config(&self) -> Result<Config, Failure> {
+        match (&self.link, &self.config) {
+            (Some(link), _) => {
+                let interface = InterfaceConfig { link: Some(parse(link)?), ..InterfaceConfig::new("if0") };
+                Ok(Config { interfaces: vec![interface], ..Config::default() })
             }
-            Link::Tap(name) => {
-                let end = tun::open(&tun::Options::tap(name));
-                Ok(VirtIf::new(host.clone(), end.map_err(|error| Failure::Network(error.to_string()))?))
+            (None, Some(path)) => {
+                let config = Config::from_file(path).map_err(|error| Failure::Network(error.to_string()))?;
+                match config.interfaces.iter().filter(|interface| interface.link.is_some()).count() {
+                    1 => Ok(config),
+                    count => {
+                        let text = format!("{}: {count} interfaces have links, not one", path.display());
+                        Err(Failure::Usage(text))
+                    }
+                }
             }
-            Link::Sockin => {
-                Err(Failure::Usage("--if sockin: the sockets of the host show no packets".into()))
-            }
+            (None, None) => Err(Failure::Usage("--if or --config is missing".into())),
         }
     }
 }
 
-impl<'a> Link<'a> {
-    fn parse(text: &'a [u8]) -> Option<Self> {
-        if text == b"sockin" {
-            return Some(Self::Sockin);
-        }
-        let colon = text.iter().position(|byte| *byte == b':')?;
-        let (word, rest) = (&text[..colon], &text[colon + 1..]);
-        match word {
-            _ if rest.is_empty() => None,
-            b"shmif" => Some(Self::Bus(Format::Compatible, rest)),
-            b"lanes" => Some(Self::Bus(Format::Lanes, rest)),
-            b"tap" => Some(Self::Tap(std::str::from_utf8(rest).ok()?)),
-            _ => None,
-        }
-    }
+/// A kernel on the host. Errors: those of booting.
+pub fn boot(host: &Arc<PosixHost>) -> Result<Kernel, Failure> {
+    rumpkit::kernel(host.clone()).map_err(|error| Failure::Network(format!("boot: {error}")))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_link_is_a_word_and_a_name() {
-        assert_eq!(Link::parse(b"shmif:/tmp/bus"), Some(Link::Bus(Format::Compatible, b"/tmp/bus")));
-        assert_eq!(Link::parse(b"lanes:a:b"), Some(Link::Bus(Format::Lanes, b"a:b")));
-        assert_eq!(Link::parse(b"tap:tap0"), Some(Link::Tap("tap0")));
-        assert_eq!(Link::parse(b"sockin"), Some(Link::Sockin));
-        for text in ["", "sockin:", "shmif", "shmif:", "/tmp/bus", "tun:0", "tap:"] {
-            assert_eq!(Link::parse(text.as_bytes()), None, "{text}");
-        }
-    }
+/// Configures a kernel, and waits until it has the addresses that it asks for. Errors: what could not be done.
+pub fn apply(config: &Config, kernel: &Kernel) -> Result<rumpkit::net::config::Applied, Failure> {
+    let applied = config.apply(kernel).map_err(|error| Failure::Network(error.to_string()))?;
+    applied.wait(PATIENCE).map_err(|error| Failure::Network(error.to_string()))?;
+    Ok(applied)
 }

@@ -1,30 +1,26 @@
 //! `rump net`: small programs on a bus, each a kernel of its own for the time of the command.
 
+mod bell;
+mod dhcp;
 mod dump;
+mod ifconfig;
 mod link;
 mod nc;
 mod ping;
+mod route;
 mod signals;
 mod station;
+mod target;
 mod wget;
 
 use crate::output::Output;
 use crate::session::{Failure, Session};
 use clap::{Args as ClapArgs, Subcommand};
+use rumpkit::net::Link;
 
 /// Arguments of `rump net`.
 #[derive(ClapArgs)]
-#[command(after_help = "A LINK says where the interface of the command is:
-  shmif:PATH   the bus in a file, which NetBSD's rump kernels may share; made if it is not there
-  lanes:PATH   a bus of the faster format, for kernels of ours alone
-  tap:NAME     a tap of the host, which sees the command as a neighbour
-  sockin       no interface: the sockets of the host, and its addresses, routes and names
-
-Examples:
-  rump net ping --if shmif:/tmp/bus --address 10.0.0.2/24 10.0.0.1
-  rump net nc --if shmif:/tmp/bus --address 10.0.0.2/24 10.0.0.1 80
-  rump net dump --if shmif:/tmp/bus -w trace.pcap
-  rump net wget --if sockin http://example.com/file.img")]
+#[command(after_help = notes())]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -40,7 +36,54 @@ enum Command {
     Dump(dump::Args),
     /// Fetch a file by HTTP
     Wget(wget::Args),
+    /// Get an address by DHCP, and show what came with it
+    Dhcp(dhcp::Args),
+    /// Show interfaces, as they are configured
+    Ifconfig(ifconfig::Args),
+    /// Show routes, as they are configured
+    Route(route::Args),
 }
+
+/// What is to be known of links and files.
+fn notes() -> String {
+    let mut notes = String::from("A LINK says where an interface of the command is:\n");
+    for kind in Link::kinds() {
+        notes += &format!("  {:<12} {}\n", format!("{}:{}", kind.word, kind.argument), kind.about);
+    }
+    notes += "  sockin       no interface: the sockets of the host, and its addresses, routes and names\n";
+    notes + OTHER_NOTES
+}
+
+const OTHER_NOTES: &str = "
+Several --if make a kernel with several interfaces, if0, if1 and so on; --address, --gateway and --dhcp belong to the last --if before them.
+
+With --config, a file in TOML describes the network. Unknown keys and wrong values are errors:
+  [[interface]]                       in the order in which they are made
+  name = \"eth0\"
+  link = \"shmif:/tmp/bus\"             without one, an interface such as lo1 is made
+  mac = \"02:00:00:00:00:01\"
+  mtu = 1400
+  addresses = [\"192.0.2.2/24\", \"2001:db8::2/64\"]
+  dhcp = true                         an address of IPv4 by DHCP
+  autoconf = false                    what routers of IPv6 tell is not followed
+  up = true                           as it is if nothing is said
+  [[route]]
+  destination = \"default\"             or a prefix
+  gateway = \"192.0.2.1\"               or interface = \"eth0\", reject = true, blackhole = true
+  metric = 10                         the lower of two counts
+  [settings]                          by the names of sysctl(7)
+  net.inet.ip.forwarding = true
+  [dns]                               for /etc/resolv.conf in the kernel
+  servers = [\"192.0.2.53\"]
+  search = [\"example.org\"]
+
+Examples:
+  rump net ping --if shmif:/tmp/bus --address 10.0.0.2/24 10.0.0.1
+  rump net nc --if shmif:/tmp/bus --address 10.0.0.2/24 10.0.0.1 80
+  rump net dump --if shmif:/tmp/bus -w trace.pcap
+  rump net dhcp --if tap:tap0 --once
+  rump net wget --if sockin http://example.com/file.img
+  rump net ifconfig --config net.toml";
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<(), Failure> {
@@ -49,6 +92,9 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
         Command::Nc(args) => nc::run(args, session, output),
         Command::Dump(args) => dump::run(args, session, output),
         Command::Wget(args) => wget::run(args, session, output),
+        Command::Dhcp(args) => dhcp::run(args, session, output),
+        Command::Ifconfig(args) => ifconfig::run(args, session, output),
+        Command::Route(args) => route::run(args, session, output),
     }
 }
 

@@ -1,36 +1,127 @@
-//! A kernel with one interface, for the time of a command.
+//! A kernel with interfaces, for the time of a command.
 
-use super::link::LinkArgs;
+use super::link::{self, apply, boot};
 use crate::session::Failure;
-use clap::Args as ClapArgs;
-use rumpkit::net::{self, Interface, InterfaceAddress, NetworkDevice, TcpStream};
-use rumpkit::{
-    AddressFamily, Errno, Fd, KError, KResult, Kernel, OpenFlags, PollEvents, PollFd, PosixHost, Process,
-    SocketAddress, SocketType,
-};
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use clap::error::Error;
+use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, ValueHint, value_parser};
+use rumpkit::net::InterfaceAddress;
+use rumpkit::net::config::{Applied, Config, Dhcp, InterfaceConfig, RouteConfig, Way};
+use rumpkit::{Kernel, PosixHost, Process};
+use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The options that describe a station.
-#[derive(ClapArgs)]
+/// How long addresses are waited for that a server gives.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The options that describe a station. Those of addresses and routes belong to the last `--if` before them, or to the
+/// only one there is.
 pub struct StationArgs {
-    #[command(flatten)]
-    link: LinkArgs,
-    #[command(flatten)]
-    network: NetworkArgs,
+    config: Option<PathBuf>,
+    interfaces: Vec<InterfaceArgs>,
 }
 
-/// Its addresses and routes.
-#[derive(ClapArgs, Default)]
-pub struct NetworkArgs {
-    /// An address of our own, with the length of its network's prefix; may be repeated. Not with sockin
-    #[arg(long, value_name = "ADDRESS/LENGTH")]
-    pub address: Vec<InterfaceAddress>,
-    /// The router for everything that is not on the link
-    #[arg(long, value_name = "ADDRESS")]
-    pub gateway: Option<IpAddr>,
+/// An interface.
+#[derive(Default)]
+struct InterfaceArgs {
+    link: OsString,
+    addresses: Vec<InterfaceAddress>,
+    gateways: Vec<IpAddr>,
+    asks: bool,
+}
+
+impl InterfaceArgs {
+    /// Whether nobody can talk to it.
+    fn is_mute(&self) -> bool {
+        self.addresses.is_empty() && !self.asks
+    }
+}
+
+/// The link that is none: the sockets of the host.
+pub const SOCKIN: &str = "sockin";
+
+impl clap::Args for StationArgs {
+    fn augment_args(command: Command) -> Command {
+        let link = Arg::new("if")
+            .long("if")
+            .value_name("LINK")
+            .value_parser(value_parser!(OsString))
+            .value_hint(ValueHint::Other)
+            .action(ArgAction::Append)
+            .required_unless_present("config")
+            .help("Where an interface is: shmif:PATH, lanes:PATH, tap:NAME and others, which 'rump net --help' lists; may be repeated. What follows belongs to it");
+        let address = Arg::new("address")
+            .long("address")
+            .visible_alias("addr")
+            .value_name("ADDRESS/LENGTH")
+            .value_parser(value_parser!(InterfaceAddress))
+            .action(ArgAction::Append)
+            .help("An address of our own, with the length of its network's prefix; may be repeated");
+        let gateway = Arg::new("gateway")
+            .long("gateway")
+            .value_name("ADDRESS")
+            .value_parser(value_parser!(IpAddr))
+            .action(ArgAction::Append)
+            .help("The router for everything that is not on a link");
+        let dhcp = Arg::new("dhcp")
+            .long("dhcp")
+            .num_args(0)
+            .default_missing_value("yes")
+            .action(ArgAction::Append)
+            .help("Get an address, routes and name servers by DHCP; the server is believed that nobody has the address");
+        let config = Arg::new("config")
+            .long("config")
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .value_hint(ValueHint::FilePath)
+            .help("A file in TOML that describes interfaces, routes and settings");
+        command.args([link, address, gateway, dhcp, config])
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for StationArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let links = placed::<OsString>(matches, "if");
+        let places: Vec<usize> = links.iter().map(|(at, _)| *at).collect();
+        let mut interfaces: Vec<InterfaceArgs> =
+            links.into_iter().map(|(_, link)| InterfaceArgs { link, ..InterfaceArgs::default() }).collect();
+        // With a single interface there is no doubt which one is meant.
+        let owner = |at: usize| match places.len() {
+            1 => Some(0),
+            _ => places.iter().rposition(|place| *place < at),
+        };
+        let lost = |name: &str| {
+            let text = format!("--{name} belongs to an --if before it\n");
+            Error::raw(clap::error::ErrorKind::MissingRequiredArgument, text)
+        };
+        for (at, address) in placed(matches, "address") {
+            interfaces[owner(at).ok_or_else(|| lost("address"))?].addresses.push(address);
+        }
+        for (at, gateway) in placed(matches, "gateway") {
+            interfaces[owner(at).ok_or_else(|| lost("gateway"))?].gateways.push(gateway);
+        }
+        for (at, _) in placed::<String>(matches, "dhcp") {
+            interfaces[owner(at).ok_or_else(|| lost("dhcp"))?].asks = true;
+        }
+        Ok(Self { config: matches.get_one::<PathBuf>("config").cloned(), interfaces })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// The values of an option, and where on the command line each is.
+fn placed<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> Vec<(usize, T)> {
+    let places = matches.indices_of(name).into_iter().flatten();
+    places.zip(matches.get_many::<T>(name).into_iter().flatten().cloned()).collect()
 }
 
 /// See the module.
@@ -38,41 +129,78 @@ pub struct Station {
     kernel: Kernel,
     process: Process,
     is_on_host: bool,
+    /// Clients of DHCP, as long as it is there.
+    _applied: Option<Applied>,
 }
 
 impl StationArgs {
-    /// Boots it. Errors: usage, those of the device, addresses that cannot be ours, a gateway on no link.
+    /// Boots one that can talk to others. Errors: usage, those of the device, addresses that cannot be ours, a gateway on
+    /// no link.
     pub fn boot(&self, host: &Arc<PosixHost>) -> Result<Station, Failure> {
-        let has_network = self.network.gateway.is_some() || !self.network.address.is_empty();
-        if !self.link.is_sockin() {
-            if self.network.address.is_empty() {
-                return Err(Failure::Usage("--address: an address of our own is needed".into()));
-            }
-            return Station::boot(host, self.link.open(host)?, &self.network);
+        let is_mute = |interface: &InterfaceArgs| interface.is_mute() && interface.link != SOCKIN;
+        if self.config.is_none() && self.interfaces.iter().all(is_mute) {
+            return Err(Failure::Usage("--address, --dhcp or --config is missing".into()));
         }
-        if has_network {
-            return Err(Failure::Usage("--if sockin: addresses and routes are the host's".into()));
+        self.boot_silent(host)
+    }
+
+    /// Boots one that may have no address. Errors: as above.
+    pub fn boot_silent(&self, host: &Arc<PosixHost>) -> Result<Station, Failure> {
+        if self.interfaces.iter().any(|interface| interface.link == SOCKIN) {
+            return self.boot_on_host(host);
+        }
+        let config = self.config()?;
+        let kernel = boot(host)?;
+        let applied = apply(&config, &kernel)?;
+        Ok(Station { process: kernel.process(), kernel, is_on_host: false, _applied: Some(applied) })
+    }
+
+    fn boot_on_host(&self, host: &Arc<PosixHost>) -> Result<Station, Failure> {
+        let is_alone = match &self.interfaces[..] {
+            [only] => self.config.is_none() && only.is_mute() && only.gateways.is_empty(),
+            _ => false,
+        };
+        if !is_alone {
+            let text = format!("--if {SOCKIN}: interfaces, addresses and routes are the host's");
+            return Err(Failure::Usage(text));
         }
         let kernel = rumpkit::kernel_with_sockin(host.clone());
-        Ok(Station::of(kernel.map_err(|error| Failure::Network(format!("boot: {error}")))?, true))
+        let kernel = kernel.map_err(|error| Failure::Network(format!("boot: {error}")))?;
+        Ok(Station { process: kernel.process(), kernel, is_on_host: true, _applied: None })
+    }
+
+    fn config(&self) -> Result<Config, Failure> {
+        let mut config = match &self.config {
+            Some(path) => Config::from_file(path).map_err(|error| Failure::Network(error.to_string()))?,
+            None => Config::default(),
+        };
+        for (args, number) in self.interfaces.iter().zip(0..) {
+            config.interfaces.push(InterfaceConfig {
+                link: Some(link::parse(&args.link)?),
+                addresses: args.addresses.clone(),
+                dhcp: if args.asks { Dhcp::Trusting } else { Dhcp::Off },
+                ..InterfaceConfig::new(format!("if{number}"))
+            });
+            // The first one counts, and others are there as well.
+            config.routes.extend(args.gateways.iter().map(|router| default_route(*router, number)));
+        }
+        Ok(config)
     }
 }
 
-impl Station {
-    /// Boots one on a device. Errors: as of [`StationArgs::boot`].
-    pub fn boot(
-        host: &Arc<PosixHost>,
-        device: Arc<dyn NetworkDevice>,
-        args: &NetworkArgs,
-    ) -> Result<Self, Failure> {
-        let kernel = rumpkit::kernel(host.clone());
-        let kernel = kernel.map_err(|error| Failure::Network(format!("boot: {error}")))?;
-        configure(&kernel, device, args)?;
-        Ok(Self::of(kernel, false))
-    }
+fn default_route(router: IpAddr, metric: u32) -> RouteConfig {
+    let address = match router {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let destination = InterfaceAddress { address, prefix_length: 0 };
+    RouteConfig { destination, way: Way::Router(router), metric }
+}
 
-    fn of(kernel: Kernel, is_on_host: bool) -> Self {
-        Self { process: kernel.process(), kernel, is_on_host }
+impl Station {
+    /// A process of it, the superuser.
+    pub fn process(&self) -> &Process {
+        &self.process
     }
 
     /// Its kernel.
@@ -85,95 +213,49 @@ impl Station {
         self.is_on_host
     }
 
-    /// A process of it, the superuser.
-    pub fn process(&self) -> &Process {
-        &self.process
+    /// One on a wire in memory.
+    #[cfg(test)]
+    pub fn on(wire: &rumpkit::net::wire::Wire, address: &str) -> Self {
+        let kernel = rumpkit::kernel(PosixHost::new()).unwrap();
+        let interface = rumpkit::net::Interface::attach(&kernel, "if0", wire.end()).unwrap();
+        interface.up().unwrap();
+        interface.add_address(address.parse().unwrap()).unwrap();
+        Self { process: kernel.process(), kernel, is_on_host: false, _applied: None }
     }
 }
 
-fn configure(kernel: &Kernel, device: Arc<dyn NetworkDevice>, args: &NetworkArgs) -> Result<(), Failure> {
-    let failed = |what: String| move |error: io::Error| Failure::Network(format!("{what}: {error}"));
-    let interface = Interface::attach(kernel, "if0", device).map_err(failed("the interface".into()))?;
-    interface.up().map_err(failed("the interface".into()))?;
-    for address in &args.address {
-        interface.add_address(*address).map_err(failed(address.to_string()))?;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<StationArgs, String> {
+        let command = <StationArgs as clap::Args>::augment_args(Command::new("net").no_binary_name(true));
+        let matches = command.try_get_matches_from(line.split(' ')).map_err(|error| error.to_string())?;
+        StationArgs::from_arg_matches(&matches).map_err(|error| error.to_string())
     }
-    match args.gateway {
-        Some(router) => {
-            net::add_default_route(kernel, router).map_err(failed(format!("the gateway {router}")))
+
+    #[test]
+    fn options_belong_to_the_interface_before_them() {
+        let args = parse(
+            "--if tap:a --address 10.0.0.1/24 --addr fd00::1/64 --gateway 10.0.0.9 --if shmif:b --dhcp --if tap:c",
+        );
+        let config = args.unwrap().config().ok().unwrap();
+        let [first, second, third] = &config.interfaces[..] else { panic!() };
+        assert_eq!((first.name.as_str(), first.addresses.len(), first.dhcp), ("if0", 2, Dhcp::Off));
+        assert_eq!((second.name.as_str(), second.addresses.len(), second.dhcp), ("if1", 0, Dhcp::Trusting));
+        assert_eq!((third.name.as_str(), third.addresses.len(), third.dhcp), ("if2", 0, Dhcp::Off));
+        assert_eq!(config.routes, [default_route("10.0.0.9".parse().unwrap(), 0)]);
+        // There is one only.
+        let config = parse("--gateway fd00::9 --dhcp --if tap:a").unwrap().config().ok().unwrap();
+        assert_eq!(config.interfaces[0].dhcp, Dhcp::Trusting);
+        assert_eq!(config.routes[0].destination.to_string(), "::/0");
+        for (line, expected) in [
+            ("--address 10.0.0.1/24 --if tap:a --if tap:b", "--address belongs to an --if before it"),
+            ("--config x --dhcp", "--dhcp belongs to an --if before it"),
+            ("--address 10.0.0.1/24", "--if <LINK>"),
+        ] {
+            let error = parse(line).err().unwrap();
+            assert!(error.contains(expected), "{error}");
         }
-        None => Ok(()),
-    }
-}
-
-/// Why a wait is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Waited {
-    /// The descriptor is ready.
-    Ready,
-    /// The bell was rung.
-    Rung,
-    /// It took too long.
-    TimedOut,
-}
-
-/// A pipe in the kernel that wakes whoever polls its end once it is rung, and stays rung.
-#[derive(Clone)]
-pub struct Bell {
-    process: Process,
-    ends: [Fd; 2],
-}
-
-impl Bell {
-    /// Errors: EMFILE.
-    pub fn new(process: &Process) -> KResult<Self> {
-        Ok(Self { process: process.clone(), ends: process.pipe2(OpenFlags::NONBLOCK)? })
-    }
-
-    /// Rings it.
-    pub fn ring(&self) {
-        // A full pipe was rung before, and a kernel that was halted wakes everybody itself.
-        let _ = self.process.write(self.ends[1], b"!");
-    }
-
-    /// Waits until a descriptor is ready for `events`, for `timeout` at most, or until the bell is rung, which comes first.
-    /// Errors: those of polling.
-    pub fn wait(&self, fd: Fd, events: PollEvents, timeout: Option<Duration>) -> KResult<Waited> {
-        let mut fds = [PollFd::new(fd, events), PollFd::new(self.fd(), PollEvents::IN)];
-        self.process.poll(&mut fds, timeout)?;
-        Ok(match fds.map(|entry| entry.revents.is_empty()) {
-            [_, false] => Waited::Rung,
-            [false, _] => Waited::Ready,
-            _ => Waited::TimedOut,
-        })
-    }
-
-    /// What can be read from once it was rung.
-    pub fn fd(&self) -> Fd {
-        self.ends[0]
-    }
-}
-
-/// A connection of TCP, which does not block; none if the bell was rung before. Errors: those of connecting, TimedOut.
-pub fn connect(
-    process: &Process,
-    at: SocketAddr,
-    timeout: Option<Duration>,
-    bell: &Bell,
-) -> io::Result<Option<TcpStream>> {
-    let (family, address) = match at {
-        SocketAddr::V4(at) => (AddressFamily::Inet, SocketAddress::Inet(at)),
-        SocketAddr::V6(at) => (AddressFamily::Inet6, SocketAddress::Inet6(at)),
-    };
-    let fd = process.socket(family, SocketType::Stream, 0, OpenFlags::NONBLOCK)?;
-    let stream = TcpStream::from_fd(process, fd);
-    match process.connect(fd, &address) {
-        Err(error) if error.errno == Errno::EINPROGRESS => {}
-        done => return done.map(|()| Some(stream)).map_err(io::Error::from),
-    }
-    match bell.wait(fd, PollEvents::OUT, timeout)? {
-        Waited::Rung => Ok(None),
-        Waited::TimedOut => Err(KError::from(Errno::ETIMEDOUT).into()),
-        Waited::Ready => stream.take_error()?.map_or(Ok(Some(stream)), Err),
     }
 }

@@ -1,6 +1,6 @@
 //! How `nc` gets somebody to talk to. Nothing blocks but in a wait that the bell ends.
 
-use super::super::station::{self, Bell, Waited};
+use super::super::bell::{self, Bell, Waited};
 use super::How;
 use rumpkit::net::{TcpListener, TcpStream, UdpSocket};
 use rumpkit::{Fd, PollEvents, Process};
@@ -20,7 +20,7 @@ impl Connection {
     pub fn open(process: &Process, at: SocketAddr, how: &How, bell: &Bell) -> io::Result<Option<Self>> {
         match (how.listen, how.udp) {
             (false, false) => {
-                let stream = station::connect(process, at, how.timeout, bell)?;
+                let stream = bell::connect(process, at, how.timeout, bell)?;
                 if stream.is_some() {
                     how.tell(&format!("connection to {} {} port [tcp] succeeded", at.ip(), at.port()));
                 }

@@ -5,9 +5,11 @@
 mod connect;
 mod pump;
 
+use super::bell::{self, Bell};
 use super::seconds;
 use super::signals::Signals;
-use super::station::{self, Bell, Station, StationArgs, Target};
+use super::station::{Station, StationArgs};
+use super::target::Target;
 use crate::output::Output;
 use crate::session::{Failure, Session, warn};
 use clap::Args as ClapArgs;
@@ -136,7 +138,7 @@ fn scan(station: &Station, at: SocketAddr, ports: (u16, u16), how: &How, bell: &
     for port in ports.0..=ports.1 {
         let mut at = at;
         at.set_port(port);
-        match station::connect(station.process(), at, Some(timeout), bell) {
+        match bell::connect(station.process(), at, Some(timeout), bell) {
             Ok(Some(_)) => {
                 found += 1;
                 warn(&format!("connection to {address} {port} port [tcp] succeeded"));

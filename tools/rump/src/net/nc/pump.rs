@@ -4,7 +4,7 @@
 //! and the kernel's sockets cannot be waited for together, so the thread waits for one after the other, each time together
 //! with something of the same side that tells it to end. It is joined before the conversation returns.
 
-use super::super::station::{Bell, Waited};
+use super::super::bell::{Bell, Waited};
 use super::How;
 use super::connect::Connection;
 use rumpkit::{Errno, Fd, Ioctl, KError, MessageFlags, PollEvents, Process, Shutdown};

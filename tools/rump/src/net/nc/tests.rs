@@ -1,8 +1,6 @@
 //! Two stations on a wire that talk.
 
-use super::super::station::NetworkArgs;
 use super::*;
-use rumpkit::PosixHost;
 use rumpkit::net::wire::Wire;
 use rumpkit::net::{TcpListener, UdpSocket};
 use std::net::Shutdown;
@@ -10,8 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 
 fn station(wire: &Wire, address: &str) -> Station {
-    let args = NetworkArgs { address: vec![address.parse().unwrap()], gateway: None };
-    Station::boot(&PosixHost::new(), wire.end(), &args).ok().unwrap()
+    Station::on(wire, address)
 }
 
 /// A server, 10.0.0.1, and a client, 10.0.0.2.

@@ -1,6 +1,5 @@
 //! Echo messages of ICMP and ICMPv6 over a raw socket (RFC 792, RFC 4443).
 
-use super::super::station::INTERFACE;
 use etherparse::icmpv4::{CODE_DST_UNREACH_HOST, CODE_DST_UNREACH_NET, CODE_DST_UNREACH_PORT};
 use etherparse::{
     IcmpEchoHeader, Icmpv4Header, Icmpv4Slice, Icmpv4Type, Icmpv6Header, Icmpv6Slice, Icmpv6Type, IpNumber,
@@ -49,7 +48,7 @@ pub enum Heard {
 /// An answer.
 pub struct Answer {
     /// Who answered.
-    pub from: String,
+    pub from: SocketAddr,
     /// Which request.
     pub sequence: u16,
     /// Bytes of ICMP.
@@ -61,19 +60,11 @@ pub struct Answer {
 /// A complaint.
 pub struct Complaint {
     /// Who complains.
-    pub from: String,
+    pub from: SocketAddr,
     /// Of which request.
     pub sequence: u16,
     /// In words.
     pub what: String,
-}
-
-/// An address as it is shown; one of a link with the interface.
-pub fn shown(address: SocketAddr) -> String {
-    match address {
-        SocketAddr::V6(address) if address.scope_id() != 0 => format!("{}%{INTERFACE}", address.ip()),
-        address => address.ip().to_string(),
-    }
 }
 
 impl Drop for Socket<'_> {
@@ -167,7 +158,7 @@ fn filter() -> Vec<u8> {
 fn interpret_v6(bytes: &[u8], message: &Received, identifier: u16) -> Option<Heard> {
     let icmp = Icmpv6Slice::from_slice(bytes).ok()?;
     let Some(SocketAddress::Inet6(from)) = message.from else { return None };
-    let from = shown(from.into());
+    let from = SocketAddr::from(from);
     match icmp.icmp_type() {
         Icmpv6Type::EchoReply(IcmpEchoHeader { id, seq }) if id == identifier => {
             let limit = message.control.iter().find_map(|control| match control {
@@ -214,7 +205,7 @@ fn complaint_v6(kind: u8, code: u8, word: u32) -> String {
 fn interpret(packet: &[u8], identifier: u16) -> Option<Heard> {
     let (ip, _) = LaxIpv4Slice::from_slice(packet).ok()?;
     let icmp = Icmpv4Slice::from_slice(ip.payload().payload).ok()?;
-    let from = ip.header().source_addr().to_string();
+    let from = SocketAddr::from((ip.header().source_addr(), 0));
     match icmp.icmp_type() {
         Icmpv4Type::EchoReply(IcmpEchoHeader { id, seq }) if id == identifier => {
             Some(Heard::Answer(Answer {

@@ -5,9 +5,11 @@
 mod echo;
 mod summary;
 
+use super::bell::{Bell, Waited};
 use super::seconds;
 use super::signals::Signals;
-use super::station::{Bell, Station, StationArgs, Target, Waited};
+use super::station::{Station, StationArgs};
+use super::target::Target;
 use crate::output::Output;
 use crate::session::{Failure, Session};
 use clap::Args as ClapArgs;
@@ -102,6 +104,7 @@ struct Asked {
 }
 
 struct Run<'a, W> {
+    station: &'a Station,
     asking: &'a Asking,
     address: &'a str,
     is_quiet: bool,
@@ -126,9 +129,9 @@ fn ping(
         station.settle()?;
     }
     let socket = Socket::open(station.process(), to, asking.ttl).map_err(failed)?;
-    let address = &echo::shown(to);
+    let address = &station.name_of(to);
     let (summary, asked) = (Summary::new(address), HashMap::new());
-    let mut run = Run { asking, address, is_quiet, out, summary, asked };
+    let mut run = Run { station, asking, address, is_quiet, out, summary, asked };
     if !asking.json {
         let size = asking.size;
         match to.is_ipv4() {
@@ -205,6 +208,7 @@ impl<W: Write> Run<'_, W> {
         match heard {
             Heard::Answer(answer) => self.hear_answer(answer),
             Heard::Complaint(Complaint { from, sequence, what }) => {
+                let from = self.station.name_of(*from);
                 self.summary.errors += 1;
                 self.tell(
                     |_| format!("From {from} icmp_seq={sequence} {what}"),
@@ -216,6 +220,7 @@ impl<W: Write> Run<'_, W> {
 
     fn hear_answer(&mut self, answer: &Answer) -> Result<(), Failure> {
         let Answer { from, sequence, bytes, time_to_live } = answer;
+        let from = self.station.name_of(*from);
         let (sequence, bytes) = (*sequence, *bytes);
         let Some(asked) = self.asked.get_mut(&sequence) else { return Ok(()) };
         let time = asked.at.elapsed();

@@ -1,14 +1,11 @@
 //! Two stations on a wire.
 
-use super::super::station::NetworkArgs;
 use super::*;
-use rumpkit::PosixHost;
-use rumpkit::net::AddressInfo;
 use rumpkit::net::wire::Wire;
+use rumpkit::net::{AddressInfo, Interface};
 
 fn station(wire: &Wire, address: &str) -> Station {
-    let args = NetworkArgs { address: vec![address.parse().unwrap()], gateway: None };
-    Station::boot(&PosixHost::new(), wire.end(), &args).ok().unwrap()
+    Station::on(wire, address)
 }
 
 fn asking(count: u64, size: u16) -> Asking {
@@ -63,9 +60,16 @@ fn one_of_the_link_has_a_zone_or_is_on_the_only_link() {
     let (us, them) = (station(&wire, "10.0.0.2/24"), station(&wire, "10.0.0.1/24"));
     them.settle().ok().unwrap();
     let is_of_link = |info: &AddressInfo| info.address.to_string().starts_with("fe80");
-    let theirs = them.interface.addresses().unwrap().into_iter().find(is_of_link).unwrap().address;
+    let theirs = Interface::find(them.kernel(), "if0")
+        .unwrap()
+        .addresses()
+        .unwrap()
+        .into_iter()
+        .find(is_of_link)
+        .unwrap()
+        .address;
     let bell = Bell::new(us.process()).unwrap();
-    for zone in ["", "%if0", &format!("%{}", us.interface.number())] {
+    for zone in ["", "%if0", &format!("%{}", Interface::find(us.kernel(), "if0").unwrap().number())] {
         let (whom, mut out) = (format!("{theirs}{zone}").parse().unwrap(), Vec::new());
         let summary = ping(&us, &whom, &asking(1, 56), false, &bell, &mut out).ok().unwrap();
         let text = String::from_utf8(out).unwrap();

@@ -2,7 +2,7 @@
 //!
 //! A server may say anything: heads, lines and trailers have a limit, and content is passed on as it comes.
 
-use super::super::station::{Bell, Waited};
+use super::super::bell::{Bell, Waited};
 use super::Error;
 use super::url::Url;
 use rumpkit::PollEvents;

@@ -7,9 +7,10 @@ mod http;
 mod target;
 mod url;
 
+use super::bell::{self, Bell};
 use super::seconds;
 use super::signals::Signals;
-use super::station::{self, Bell, Station, StationArgs};
+use super::station::{Station, StationArgs};
 use crate::output::{Output, escaped};
 use crate::session::{Failure, Session};
 use clap::Args as ClapArgs;
@@ -194,7 +195,7 @@ impl<'a> Fetch<'a> {
     fn connect(&self) -> Result<Connection<'a>, Error> {
         let mut failure = Error::Network(format!("{}: has no address", self.url.host));
         for address in self.addresses()? {
-            match station::connect(self.station.process(), address, Some(self.args.timeout), self.bell) {
+            match bell::connect(self.station.process(), address, Some(self.args.timeout), self.bell) {
                 Ok(Some(stream)) => {
                     let (bell, patience) = (self.bell, self.args.timeout);
                     return Ok(Connection { stream, bell, patience, buffer: Vec::new() });

@@ -1,0 +1,171 @@
+//! Links by name: where an interface of a kernel is, as a word and what belongs to it, such as `shmif:/tmp/bus`.
+//!
+//! A further kind is a line in `KINDS`.
+
+use super::NetworkDevice;
+use crate::hyper::Hypervisor;
+use crate::shmif::{Bus, Format, Options};
+use crate::virtif::VirtIf;
+use crate::{Errno, KError, KResult, tun};
+use std::fmt;
+use std::io;
+use std::str::FromStr;
+use std::sync::Arc;
+
+type Host = Arc<dyn Hypervisor>;
+type Open = fn(&Host, &[u8]) -> KResult<Arc<dyn NetworkDevice>>;
+
+/// A kind of links.
+#[derive(Debug)]
+pub struct LinkKind {
+    /// What stands before the colon.
+    pub word: &'static str,
+    /// What stands behind it, for people.
+    pub argument: &'static str,
+    /// What it is, for people.
+    pub about: &'static str,
+    open: Open,
+}
+
+/// All of them.
+static KINDS: &[LinkKind] = &[
+    LinkKind {
+        word: "shmif",
+        argument: "PATH",
+        about: "the bus in a file, which NetBSD's rump kernels may share; made if it is not there",
+        open: |host, path| bus(host, path, Format::Compatible),
+    },
+    LinkKind {
+        word: "lanes",
+        argument: "PATH",
+        about: "a bus of the faster format, for kernels of ours alone",
+        open: |host, path| bus(host, path, Format::Lanes),
+    },
+    LinkKind {
+        word: "tap",
+        argument: "NAME",
+        about: "a tap of the host, which sees the kernel as a neighbour",
+        open: |host, name| virtual_interface(host, &tun::Options::tap(text(name)?)),
+    },
+    LinkKind {
+        word: "tun",
+        argument: "NAME",
+        about: "a tunnel of the host, which carries packets of IP alone",
+        open: |host, name| virtual_interface(host, &tun::Options::tun(text(name)?)),
+    },
+];
+
+fn bus(host: &Host, path: &[u8], format: Format) -> KResult<Arc<dyn NetworkDevice>> {
+    Ok(Bus::open(host.clone(), path, &Options { format, ..Options::default() })?)
+}
+
+fn virtual_interface(host: &Host, options: &tun::Options) -> KResult<Arc<dyn NetworkDevice>> {
+    let end = tun::open(options).map_err(|error| KError::new(error.errno, error.what))?;
+    Ok(VirtIf::new(host.clone(), end))
+}
+
+fn text(argument: &[u8]) -> KResult<&str> {
+    std::str::from_utf8(argument).map_err(|_| KError::new(Errno::EINVAL, "the name of a link is no text"))
+}
+
+/// See the module.
+#[derive(Clone)]
+pub struct Link {
+    kind: &'static LinkKind,
+    argument: Vec<u8>,
+}
+
+/// A text that is no [`Link`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseError {
+    text: String,
+}
+
+impl Link {
+    /// All kinds of links.
+    pub fn kinds() -> &'static [LinkKind] {
+        KINDS
+    }
+
+    /// Reads one. Paths are bytes. Errors: there is no such word, or nothing behind it.
+    pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
+        let find = || {
+            let colon = text.iter().position(|byte| *byte == b':')?;
+            let (word, rest) = (&text[..colon], &text[colon + 1..]);
+            let kind = KINDS.iter().find(|kind| kind.word.as_bytes() == word)?;
+            (!rest.is_empty()).then(|| Self { kind, argument: rest.to_vec() })
+        };
+        find().ok_or_else(|| ParseError { text: String::from_utf8_lossy(text).into_owned() })
+    }
+
+    /// The device at the link, which a kernel on this host makes an interface of. Errors: those of the kind.
+    pub fn open(&self, host: &Arc<dyn Hypervisor>) -> io::Result<Arc<dyn NetworkDevice>> {
+        Ok((self.kind.open)(host, &self.argument)?)
+    }
+}
+
+impl FromStr for Link {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        Self::parse(text.as_bytes())
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind.word, String::from_utf8_lossy(&self.argument))
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl PartialEq for Link {
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind.word, &self.argument) == (other.kind.word, &other.argument)
+    }
+}
+
+impl Eq for Link {}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is no link: it is ", self.text)?;
+        for (at, kind) in KINDS.iter().enumerate() {
+            let between = match at {
+                0 => "",
+                _ if at + 1 == KINDS.len() => " or ",
+                _ => ", ",
+            };
+            write!(f, "{between}{}:{}", kind.word, kind.argument)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ParseError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_a_word_and_what_belongs_to_it() {
+        for text in ["shmif:/tmp/bus", "lanes:a:b", "tap:tap0", "tun:tun1"] {
+            assert_eq!(text.parse::<Link>().unwrap().to_string(), text);
+        }
+        let bytes = Link::parse(b"shmif:/tmp/\xff").unwrap();
+        assert_eq!(bytes.argument, b"/tmp/\xff");
+        for text in ["", "shmif", "shmif:", "/tmp/bus", "lan:0", "tap:", ":x"] {
+            let error = text.parse::<Link>().unwrap_err().to_string();
+            assert!(
+                error.contains("is no link: it is shmif:PATH, lanes:PATH, tap:NAME or tun:NAME"),
+                "{error}"
+            );
+        }
+    }
+}

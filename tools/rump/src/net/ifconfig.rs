@@ -1,0 +1,155 @@
+//! `rump net ifconfig`: interfaces, as ifconfig(8) of BSD shows them.
+
+use super::seconds;
+use super::station::StationArgs;
+use crate::output::Output;
+use crate::session::{Failure, Session};
+use clap::Args as ClapArgs;
+use rumpkit::Kernel;
+use rumpkit::net::{AddressInfo, AddressState, Interface, InterfaceInfo, Medium, interfaces};
+use serde_json::{Value, json};
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Arguments of `rump net ifconfig`.
+#[derive(ClapArgs)]
+#[command(after_help = "Examples:
+  rump net ifconfig --if shmif:/tmp/bus --address 10.0.0.2/24
+  rump net ifconfig --config net.toml -w 5 --json")]
+pub struct Args {
+    #[command(flatten)]
+    station: StationArgs,
+    /// Wait for so many seconds at most, until no address is tentative any more
+    #[arg(short, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
+    wait: Duration,
+    /// Print a JSON record per line
+    #[arg(long, visible_alias = "jsonl")]
+    json: bool,
+}
+
+/// Runs it.
+pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
+    let station = args.station.boot_silent(session.host())?;
+    let failed = |error: io::Error| Failure::Network(error.to_string());
+    let end = Instant::now() + args.wait;
+    let mut all = look(station.kernel()).map_err(failed)?;
+    let is_tentative = |own: &AddressInfo| own.state == AddressState::Tentative;
+    while all.iter().any(|(_, own)| own.iter().any(is_tentative)) && Instant::now() < end {
+        thread::sleep(Duration::from_millis(20));
+        all = look(station.kernel()).map_err(failed)?;
+    }
+    for (info, addresses) in &all {
+        match args.json {
+            true => writeln!(out, "{}", record(info, addresses))?,
+            false => show(info, addresses, out)?,
+        }
+    }
+    Ok(())
+}
+
+fn look(kernel: &Kernel) -> io::Result<Vec<(InterfaceInfo, Vec<AddressInfo>)>> {
+    let all = interfaces(kernel)?.into_iter();
+    all.map(|info| Ok((info.clone(), Interface::find(kernel, &info.name)?.addresses()?))).collect()
+}
+
+/// Names of flags and their bits (`if_flags`).
+fn flags(info: &InterfaceInfo) -> Vec<(&'static str, u32)> {
+    let of_medium: &[_] = match info.device.medium {
+        Medium::Ethernet { .. } => &[("BROADCAST", 0x2), ("SIMPLEX", 0x800)],
+        Medium::Ip => &[("POINTOPOINT", 0x10)],
+        Medium::Loopback => &[("LOOPBACK", 0x8)],
+    };
+    let mut flags: Vec<_> =
+        info.is_up.then_some(("UP", 0x1)).into_iter().chain(of_medium.iter().copied()).collect();
+    flags.extend((info.is_up && info.has_carrier).then_some(("RUNNING", 0x40)));
+    flags.push(("MULTICAST", 0x8000));
+    flags.sort_by_key(|(_, bit)| *bit);
+    flags
+}
+
+fn hardware(info: &InterfaceInfo) -> Option<String> {
+    let Medium::Ethernet { address } = info.device.medium else { return None };
+    Some(address.map(|byte| format!("{byte:02x}")).join(":"))
+}
+
+fn show(info: &InterfaceInfo, addresses: &[AddressInfo], out: &mut dyn Write) -> io::Result<()> {
+    let flags = flags(info);
+    let bits = flags.iter().fold(0, |bits, (_, bit)| bits | bit);
+    let names: Vec<&str> = flags.iter().map(|(name, _)| *name).collect();
+    writeln!(out, "{}: flags=0x{bits:x}<{}> mtu {}", info.name, names.join(","), info.device.mtu)?;
+    if let Some(address) = hardware(info) {
+        writeln!(out, "\taddress: {address}")?;
+        writeln!(out, "\tstatus: {}", if info.has_carrier { "active" } else { "no carrier" })?;
+    }
+    for own in addresses {
+        writeln!(out, "\t{}", line(own, info))?;
+    }
+    let went = &info.statistics;
+    writeln!(
+        out,
+        "\tinput: {} packets, {} bytes, {} errors\n\toutput: {} packets, {} bytes",
+        went.packets_in, went.bytes_in, went.errors_in, went.packets_out, went.bytes_out
+    )
+}
+
+fn line(own: &AddressInfo, info: &InterfaceInfo) -> String {
+    let AddressInfo { address, length, .. } = own;
+    let mut line = match address {
+        IpAddr::V4(v4) => {
+            let all = broadcast(*v4, *length).filter(|_| hardware(info).is_some());
+            format!("inet {v4}/{length}{}", all.map(|all| format!(" broadcast {all}")).unwrap_or_default())
+        }
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => {
+            format!("inet6 {v6}%{}/{length} scopeid 0x{:x}", info.name, info.number)
+        }
+        IpAddr::V6(v6) => format!("inet6 {v6}/{length}"),
+    };
+    line += match own.state {
+        AddressState::Preferred => "",
+        _ => " ",
+    };
+    line += state(own.state);
+    for (what, left) in [(" pltime", own.preferred), (" vltime", own.valid)] {
+        if let Some(left) = left {
+            line += &format!("{what} {}", left.as_secs());
+        }
+    }
+    line
+}
+
+fn state(state: AddressState) -> &'static str {
+    match state {
+        AddressState::Tentative => "tentative",
+        AddressState::Duplicate => "duplicated",
+        AddressState::Deprecated => "deprecated",
+        AddressState::Preferred => "",
+    }
+}
+
+fn broadcast(address: Ipv4Addr, length: u8) -> Option<Ipv4Addr> {
+    let hosts = u32::MAX.checked_shr(length.into()).filter(|_| length < 31)?;
+    Some(Ipv4Addr::from_bits(address.to_bits() | hosts))
+}
+
+fn record(info: &InterfaceInfo, addresses: &[AddressInfo]) -> Value {
+    let address = |own: &AddressInfo| {
+        json!({"address": own.address.to_string(), "prefix_length": own.length,
+            "state": match own.state { AddressState::Preferred => "preferred", other => state(other) },
+            "preferred_s": own.preferred.map(|left| left.as_secs()), "valid_s": own.valid.map(|left| left.as_secs())})
+    };
+    let went = &info.statistics;
+    json!({
+        "name": info.name,
+        "number": info.number,
+        "flags": flags(info).iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+        "mtu": info.device.mtu,
+        "hardware": hardware(info),
+        "up": info.is_up,
+        "carrier": info.has_carrier,
+        "addresses": addresses.iter().map(address).collect::<Vec<_>>(),
+        "packets_in": went.packets_in, "bytes_in": went.bytes_in, "errors_in": went.errors_in,
+        "packets_out": went.packets_out, "bytes_out": went.bytes_out,
+    })
+}
