@@ -40,7 +40,7 @@ fn address(name: SocketAddress) -> SocketAddr {
     match name {
         SocketAddress::Inet(address) => address.into(),
         SocketAddress::Inet6(address) => address.into(),
-        SocketAddress::Local(_) => panic!("an address of another family"),
+        SocketAddress::Local(_) | SocketAddress::Unspecified => panic!("an address of another family"),
     }
 }
 
