@@ -125,12 +125,16 @@ impl Script<'_> {
     fn options(&mut self) -> ndp::Options {
         let bits = self.byte();
         let hardware = MacAddress([2, 0, 0, 0, 0, bits >> 4]);
+        let lifetime = Duration::from_secs((bits & 7).into());
+        let server = |last: u8| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last.into());
         ndp::Options {
             source: (bits & 1 != 0).then_some(hardware),
             target: (bits & 2 != 0).then_some(hardware),
             mtu: (bits & 4 != 0).then(|| self.word().into()),
             nonce: (bits & 8 != 0).then_some([bits; 6]),
             prefixes: Vec::new(),
+            servers: (0..bits >> 6).map(|last| (server(last), Some(lifetime))).collect(),
+            domains: (bits & 0x20 != 0).then(|| ("example.org".into(), Some(lifetime))).into_iter().collect(),
         }
     }
 
