@@ -4,6 +4,7 @@
 //! tap without offload is captured, and tshark finds nothing malformed in it and no wrong checksum.
 #![forbid(unsafe_code)]
 
+mod captured;
 mod many;
 mod namespace;
 mod opening;
@@ -44,10 +45,12 @@ const TESTS: &[Test] = &[
     ("we_are_a_host_of_ipv6_as_a_router_tells", routed::advertised),
     ("narrow_ways_are_learned", routed::narrow),
     ("a_trace_that_is_damaged_is_seen", trace::damaged),
+    ("what_tcpdump_captures_is_recorded_and_replayed", captured::by_tcpdump),
 ];
 
 fn main() {
-    let lacking = lacks(&["unshare", "nsenter", "ip", "ping", "radvd", "tshark"]).or_else(namespace::lacks);
+    let lacking =
+        lacks(&["unshare", "nsenter", "ip", "ping", "radvd", "tcpdump", "tshark"]).or_else(namespace::lacks);
     let mut suite = Suite::default();
     for &(name, test) in TESTS {
         suite.add(name, lacking, move || within(test));
