@@ -5,7 +5,9 @@
 #![forbid(unsafe_code)]
 
 pub mod bus;
+pub mod capture;
 pub mod exfat;
+pub mod filter;
 pub mod image;
 pub mod mutate;
 pub mod network;

@@ -17,10 +17,12 @@ const TARGETS: &[(&str, u32)] = &[
     ("cd9660_walk", 200_000),
     ("msdos_walk", 100_000),
     ("exfat_walk", 120_000),
+    ("bpf", 4_000),
     ("inet_stack", 20_000),
     ("packetdrill", 4_000),
     ("dhcp_client", 4_000),
     ("partitions", 40_000),
+    ("pcap", 4_000),
     ("resolve", 2_000),
     ("shmif", 40_000),
 ];

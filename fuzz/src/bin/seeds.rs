@@ -108,6 +108,8 @@ fn main() -> ExitCode {
 
 /// Buses of shared memory.
 const BUSES: u8 = 6;
+/// Programs of the packet filter, and captures.
+const SHORT_INPUTS: u64 = 60;
 
 /// Scripts for a stack of TCP/IP.
 const SCRIPTS: u64 = 16;
@@ -177,6 +179,16 @@ fn make_all(folder: &Path) -> Check<usize> {
     for (name, records) in ANSWERS {
         told(fs::write(answers.join(name), records), &answers)?;
         count += 1;
+    }
+    for (name, seed) in
+        [("bpf", rump_fuzz::filter::seed as fn(u64) -> Vec<u8>), ("pcap", rump_fuzz::capture::seed)]
+    {
+        let inputs = folder.join(name);
+        told(fs::create_dir_all(&inputs), &inputs)?;
+        for number in 0..SHORT_INPUTS {
+            told(fs::write(inputs.join(format!("seed-{number}")), seed(number)), &inputs)?;
+            count += 1;
+        }
     }
     let dialogues = folder.join("packetdrill");
     told(fs::create_dir_all(&dialogues), &dialogues)?;

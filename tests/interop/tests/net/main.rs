@@ -4,6 +4,7 @@
 //! tap without offload is captured, and tshark finds nothing malformed in it and no wrong checksum.
 #![forbid(unsafe_code)]
 
+mod captured;
 mod leases;
 mod many;
 mod namespace;
@@ -49,11 +50,12 @@ const TESTS: &[Test] = &[
     ("a_refusal_and_another_server", leases::refused),
     ("name_servers_of_routers_and_leases_are_in_one_file", leases::advertised),
     ("a_trace_that_is_damaged_is_seen", trace::damaged),
+    ("what_tcpdump_captures_is_recorded_and_replayed", captured::by_tcpdump),
 ];
 
 fn main() {
     let lacking =
-        lacks(&["unshare", "nsenter", "ip", "ping", "dnsmasq", "radvd", "tshark"]).or_else(namespace::lacks);
+        lacks(&["unshare", "nsenter", "ip", "ping", "dnsmasq", "radvd", "tcpdump", "tshark"]).or_else(namespace::lacks);
     let mut suite = Suite::default();
     for &(name, test) in TESTS {
         suite.add(name, lacking, move || within(test));

@@ -56,7 +56,7 @@ pub struct Site {
     pub device: Arc<VirtIf>,
     pub lossy: Option<Arc<Lossy>>,
     trace: Option<Trace>,
-    kernel: Kernel,
+    pub kernel: Kernel,
     pub linux: Namespace,
 }
 
