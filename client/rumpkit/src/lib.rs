@@ -37,8 +37,10 @@ pub fn components() -> Vec<kpi::Component> {
     all.push(rumpfs_cd9660::component());
     all.push(rumpfs_exfat::component());
     all.push(rumpfs_msdos::component());
+    all.push(rumpnet_bridge::component());
     all.push(rumpnet_inet::component());
     all.push(rumpnet_local::component());
+    all.push(rumpnet_vlan::component());
     all.extend(rumpdev_disk::components());
     all
 }

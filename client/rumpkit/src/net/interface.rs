@@ -2,6 +2,7 @@
 
 use super::{InterfaceAddress, InterfaceInfo, NetworkDevice, RouteInfo};
 use crate::kpi::device::{Gateway, Network};
+use crate::kpi::port::Port;
 use crate::kpi::socket::Domain;
 use crate::{AddressFamily, Errno, KError, KResult, Kernel};
 use std::io;
@@ -34,6 +35,12 @@ impl Interface {
         let domain = kernel.protocols(AddressFamily::Inet)?;
         let number = network(&*domain)?.attach(name, device)?;
         Ok(Self { domain, number })
+    }
+
+    /// Makes one by its name, such as `bridge0`, `vlan0` or `lo1`, which is down. Errors: EINVAL (no such kind), AlreadyExists.
+    pub fn create(kernel: &Kernel, name: &str) -> io::Result<Self> {
+        let number = kernel.create_interface(name)?;
+        Ok(Self { domain: kernel.protocols(AddressFamily::Inet)?, number })
     }
 
     /// The interface with this name. Errors: ENXIO (there is none).
@@ -77,6 +84,11 @@ impl Interface {
         let all = network(&*self.domain)?.interfaces();
         let gone = KError::new(Errno::ENXIO, "the interface was detached");
         Ok(all.into_iter().find(|info| info.number == self.number).ok_or(gone)?)
+    }
+
+    /// Where others join it. Errors: EOPNOTSUPP (it has no device).
+    pub fn port(&self) -> io::Result<Arc<Port>> {
+        Ok(network(&*self.domain)?.port(self.number)?)
     }
 
     /// Takes it away, with its addresses and routes; its device is stopped.

@@ -35,6 +35,7 @@
 #![cfg_attr(not(feature = "tokio"), doc = "`tokio`.")]
 
 mod address;
+mod bridge;
 mod incoming;
 mod interface;
 mod socket;
@@ -43,18 +44,24 @@ mod tcp;
 pub mod tokio;
 mod udp;
 mod unix;
+mod vlan;
 
 pub use address::{InterfaceAddress, ParseError, ToSocketAddr};
+pub use bridge::Bridge;
 pub use incoming::Incoming;
 pub use interface::{Interface, add_default_route, interfaces, routes};
 pub use rump_kpi::device::{
     DeviceInfo, Gateway, InterfaceInfo, Medium, NetworkDevice, Offloads, Receiver, RouteInfo, Statistics,
+};
+pub use rump_kpi::link::{
+    BridgeSettings, BridgeStatistics, MemberInfo, MemberSettings, MemberState, Statics, StationInfo, TreeInfo,
 };
 pub use rump_kpi::packet;
 pub use rumpnet_wire as wire;
 pub use tcp::{TcpListener, TcpStream};
 pub use udp::UdpSocket;
 pub use unix::{UnixDatagram, UnixListener, UnixStream};
+pub use vlan::Vlan;
 
 #[cfg(doc)]
 use crate::Process;
