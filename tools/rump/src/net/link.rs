@@ -6,7 +6,7 @@ use rumpkit::net::NetworkDevice;
 use rumpkit::shmif::{Bus, Format, Options};
 use rumpkit::virtif::VirtIf;
 use rumpkit::{PosixHost, tun};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
@@ -30,16 +30,21 @@ enum Link<'a> {
 impl LinkArgs {
     /// The device. Errors: usage, those of the device.
     pub fn open(&self, host: &Arc<PosixHost>) -> Result<Arc<dyn NetworkDevice>, Failure> {
-        let usage = || format!("--if: {:?} is no link: it is shmif:PATH, lanes:PATH or tap:NAME", self.link);
-        match Link::parse(self.link.as_bytes()).ok_or_else(|| Failure::Usage(usage()))? {
-            Link::Bus(format, path) => {
-                let bus = Bus::open(host.clone(), path, &Options { format, ..Options::default() });
-                Ok(bus.map_err(|error| Failure::Network(error.to_string()))?)
-            }
-            Link::Tap(name) => {
-                let end = tun::open(&tun::Options::tap(name));
-                Ok(VirtIf::new(host.clone(), end.map_err(|error| Failure::Network(error.to_string()))?))
-            }
+        open(&self.link, host)
+    }
+}
+
+/// The device of a link. Errors: usage, those of the device.
+pub fn open(link: &OsStr, host: &Arc<PosixHost>) -> Result<Arc<dyn NetworkDevice>, Failure> {
+    let usage = || format!("--if: {link:?} is no link: it is shmif:PATH, lanes:PATH or tap:NAME");
+    match Link::parse(link.as_bytes()).ok_or_else(|| Failure::Usage(usage()))? {
+        Link::Bus(format, path) => {
+            let bus = Bus::open(host.clone(), path, &Options { format, ..Options::default() });
+            Ok(bus.map_err(|error| Failure::Network(error.to_string()))?)
+        }
+        Link::Tap(name) => {
+            let end = tun::open(&tun::Options::tap(name));
+            Ok(VirtIf::new(host.clone(), end.map_err(|error| Failure::Network(error.to_string()))?))
         }
     }
 }

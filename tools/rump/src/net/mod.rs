@@ -1,5 +1,6 @@
 //! `rump net`: small programs on a bus, each a kernel of its own for the time of the command.
 
+mod bridge;
 mod dump;
 mod link;
 mod nc;
@@ -21,7 +22,8 @@ use clap::{Args as ClapArgs, Subcommand};
 Examples:
   rump net ping --if shmif:/tmp/bus --address 10.0.0.2/24 10.0.0.1
   rump net nc --if shmif:/tmp/bus --address 10.0.0.2/24 10.0.0.1 80
-  rump net dump --if shmif:/tmp/bus -w trace.pcap")]
+  rump net dump --if shmif:/tmp/bus -w trace.pcap
+  rump net bridge --if tap:tap0 --if shmif:/tmp/bus")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -33,6 +35,8 @@ enum Command {
     Ping(ping::Args),
     /// Connect standard input and output to a socket
     Nc(nc::Args),
+    /// Join several links to one network, as a switch does
+    Bridge(bridge::Args),
     /// Show the packets on a bus, or write them to a file for Wireshark
     Dump(dump::Args),
 }
@@ -42,6 +46,7 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
     match &args.command {
         Command::Ping(args) => ping::run(args, session, output),
         Command::Nc(args) => nc::run(args, session, output),
+        Command::Bridge(args) => bridge::run(args, session, output),
         Command::Dump(args) => dump::run(args, session, output),
     }
 }
