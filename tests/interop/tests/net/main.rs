@@ -4,6 +4,7 @@
 //! tap without offload is captured, and tshark finds nothing malformed in it and no wrong checksum.
 #![forbid(unsafe_code)]
 
+mod bridged;
 mod many;
 mod namespace;
 mod opening;
@@ -12,6 +13,7 @@ mod refused;
 mod routed;
 mod site;
 mod streams;
+mod tagged;
 mod trace;
 
 use interop::Check;
@@ -43,6 +45,11 @@ const TESTS: &[Test] = &[
     ("five_thousand_connections_at_once", many::at_once),
     ("we_are_a_host_of_ipv6_as_a_router_tells", routed::advertised),
     ("narrow_ways_are_learned", routed::narrow),
+    ("hosts_of_linux_meet_over_our_bridge", bridged::hosts),
+    ("in_a_ring_with_linux_as_the_root_we_block_a_port", bridged::ring_of_linux),
+    ("in_a_ring_with_us_as_the_root_linux_blocks_a_port", bridged::ring_of_ours),
+    ("tags_of_virtual_networks_are_what_tshark_reads", tagged::plain),
+    ("tags_go_with_all_offloads", tagged::offloaded),
     ("a_trace_that_is_damaged_is_seen", trace::damaged),
 ];
 

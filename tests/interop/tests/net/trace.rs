@@ -140,6 +140,17 @@ impl Trace {
     }
 }
 
+impl Trace {
+    /// How many frames a filter of tshark finds.
+    pub fn count(&self, filter: &str) -> Check<usize> {
+        let mut log = self.log.lock().unwrap();
+        context(log.file.flush(), "the trace")?;
+        let path = self.scratch.path("trace.pcap");
+        let found = run_ok("tshark", &["-n", "-r", &path.to_string_lossy(), "-Y", filter])?;
+        Ok(found.lines().count())
+    }
+}
+
 /// One bit is turned in each place of a frame whose checksum is right.
 pub fn damaged() -> Check {
     let site = Site::new(Wiring::plain())?;
