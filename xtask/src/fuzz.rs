@@ -21,6 +21,7 @@ const TARGETS: &[(&str, u32)] = &[
     ("packetdrill", 4_000),
     ("partitions", 40_000),
     ("shmif", 40_000),
+    ("bridge", 8_000),
 ];
 
 /// What instruments a target for libFuzzer.

@@ -172,6 +172,12 @@ fn make_all(folder: &Path) -> Check<usize> {
         told(fs::write(buses.join(format!("bus-{seed}")), rump_fuzz::bus::seed(seed)), &buses)?;
         count += 1;
     }
+    let bridges = folder.join("bridge");
+    told(fs::create_dir_all(&bridges), &bridges)?;
+    for seed in 0..BUSES {
+        told(fs::write(bridges.join(format!("script-{seed}")), rump_fuzz::bridge::seed(seed)), &bridges)?;
+        count += 1;
+    }
     let dialogues = folder.join("packetdrill");
     told(fs::create_dir_all(&dialogues), &dialogues)?;
     count += copy_dialogues(Path::new(DIALOGUES), &dialogues)?;
