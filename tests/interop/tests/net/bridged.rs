@@ -177,17 +177,22 @@ impl Ring {
         }
     }
 
-    /// Both name the same root, which is `expected` to be ours or not.
+    /// Both name the same root, which is ours or not. Linux is asked at its ports: ip shows the bridge's own identifier as the
+    /// root of a bridge.
     fn check_root(&self, is_ours: bool) -> Check {
         let tree = context(self.switch.bridge.tree(), "the tree")?;
-        let theirs =
-            link(&self.linux, "br0")?["linkinfo"]["info_data"]["root_id"].as_str().map(str::to_owned);
         let [high, low, a, b, c, d, e, f] = tree.root.to_be_bytes();
-        let priority = u16::from_be_bytes([high, low]);
         let mac = [a, b, c, d, e, f].map(|byte| format!("{byte:x}")).join(":");
-        let ours = format!("{priority:x}.{mac}");
-        if theirs.as_deref() != Some(&*ours) || (tree.root == tree.identifier) != is_ours {
-            return Err(format!("our root is {ours}, Linux's {theirs:?}; we are {:x}", tree.identifier));
+        let ours = format!("{:x}.{mac}", u16::from_be_bytes([high, low]));
+        for name in ["tap0", "tap1"] {
+            let port = &link(&self.linux, name)?["linkinfo"]["info_slave_data"];
+            let is_down = port["state"] == "disabled";
+            if !is_down && port["root_id"] != *ours || (tree.root == tree.identifier) != is_ours {
+                return Err(format!(
+                    "our root is {ours}, we are {:x}; of {name} ip says {port}",
+                    tree.identifier
+                ));
+            }
         }
         Ok(())
     }
@@ -196,7 +201,7 @@ impl Ring {
 fn ring(priority: u16, is_root: bool) -> Check {
     let ring = Ring::new(priority)?;
     ring.wait(3, 1)?;
-    ring.check_root(is_root)?;
+    context(ring.check_root(is_root), "at first")?;
     ping(&ring.linux, "192.0.2.9")?;
     let blocking = |state: &MemberState| *state == MemberState::Blocking;
     let is_ours_blocking = ring.switch.states()?.iter().any(blocking);
@@ -217,7 +222,7 @@ fn ring(priority: u16, is_root: bool) -> Check {
         }
     }
     ping(&ring.linux, "192.0.2.9")?;
-    ring.check_root(is_root)?;
+    context(ring.check_root(is_root), "after the cut")?;
     drop(ring.switch.kernel);
     Ok(())
 }

@@ -50,7 +50,7 @@ fn stream(from: &Kernel, to: &Kernel, address: &str) -> Check {
 
 fn through_linux(options: [tun::Options; 2], is_captured: bool) -> Check {
     let linux = Namespace::new()?;
-    linux.ip("link add br0 type bridge")?;
+    linux.ip("link add br0 type bridge mcast_snooping 0")?;
     let [left, right] = &options;
     let mut devices = vec![tap(&linux, left)?, tap(&linux, right)?];
     let mut trace: Option<Trace> = None;
@@ -77,8 +77,10 @@ fn through_linux(options: [tun::Options; 2], is_captured: bool) -> Check {
         ("tcp && vlan.id == 7 && !(vlan.id == 8)", true),
         ("tcp && vlan.id == 8", true),
     ] {
-        if (trace.count(what)? > 0) != expected {
-            return Err(format!("tshark finds frames that are {what}: {}", !expected));
+        let found = trace.find(what)?;
+        if found.is_empty() == expected {
+            let first: Vec<&str> = found.lines().take(5).collect();
+            return Err(format!("tshark finds frames that are {what}: {}\n{}", !expected, first.join("\n")));
         }
     }
     Ok(())

@@ -141,13 +141,12 @@ impl Trace {
 }
 
 impl Trace {
-    /// How many frames a filter of tshark finds.
-    pub fn count(&self, filter: &str) -> Check<usize> {
+    /// The frames that a filter of tshark finds, a line for each.
+    pub fn find(&self, filter: &str) -> Check<String> {
         let mut log = self.log.lock().unwrap();
         context(log.file.flush(), "the trace")?;
         let path = self.scratch.path("trace.pcap");
-        let found = run_ok("tshark", &["-n", "-r", &path.to_string_lossy(), "-Y", filter])?;
-        Ok(found.lines().count())
+        run_ok("tshark", &["-n", "-r", &path.to_string_lossy(), "-Y", filter])
     }
 }
 
