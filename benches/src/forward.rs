@@ -47,8 +47,9 @@ impl NetworkDevice for Memory {
     }
 
     fn send(&self, packets: &mut Vec<Packet>) -> KResult<()> {
-        self.sent.fetch_add(packets.len() as u64, Ordering::Relaxed);
-        black_box(&packets);
+        // Others are what the stack says of itself.
+        let sent = black_box(&packets).iter().filter(|packet| packet.len() == FRAME).count();
+        self.sent.fetch_add(sent as u64, Ordering::Relaxed);
         packets.clear();
         Ok(())
     }
