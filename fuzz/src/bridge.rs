@@ -169,7 +169,7 @@ fn frame(kind: u8, place: u8, content: &[u8]) -> Packet {
     }
     if kind & 0x80 != 0 {
         let kind = if kind & 0x40 != 0 { Segments::Tcp4 } else { Segments::Udp };
-        packet.segmentation = Some(Segmentation { kind, size: 1 + u16::from(place) * 300 });
+        packet.segmentation = Some(Segmentation { kind, size: 1 + u16::from(place) * 200 });
     }
     packet
 }
