@@ -52,7 +52,7 @@ fn through_linux(options: [tun::Options; 2], is_captured: bool) -> Check {
     let linux = Namespace::new()?;
     linux.ip("link add br0 type bridge mcast_snooping 0")?;
     let [left, right] = &options;
-    let mut devices = vec![tap(&linux, left)?, tap(&linux, right)?];
+    let mut devices = [tap(&linux, left)?, tap(&linux, right)?];
     let mut trace: Option<Trace> = None;
     if is_captured {
         let capture = Capture::new(devices[0].clone(), left)?;
