@@ -4,6 +4,7 @@
 //! The repair is written from the format's documentation and shares no code with the driver but the polynomials.
 #![forbid(unsafe_code)]
 
+pub mod bridge;
 pub mod bus;
 pub mod capture;
 pub mod exfat;

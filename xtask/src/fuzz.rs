@@ -25,6 +25,7 @@ const TARGETS: &[(&str, u32)] = &[
     ("pcap", 4_000),
     ("resolve", 2_000),
     ("shmif", 40_000),
+    ("bridge", 8_000),
 ];
 
 /// What instruments a target for libFuzzer.

@@ -43,8 +43,10 @@ fn components_with(internet: kpi::Component) -> Vec<kpi::Component> {
     all.push(rumpfs_cd9660::component());
     all.push(rumpfs_exfat::component());
     all.push(rumpfs_msdos::component());
+    all.push(rumpnet_bridge::component());
     all.push(internet);
     all.push(rumpnet_local::component());
+    all.push(rumpnet_vlan::component());
     all.extend(rumpdev_disk::components());
     all.extend(rumpdev_mem::components());
     all.push(rumpdev_bpf::component());

@@ -63,7 +63,7 @@ fn address(name: SocketAddress) -> SocketAddr {
     match name {
         SocketAddress::Inet(address) => address.into(),
         SocketAddress::Inet6(address) => address.into(),
-        SocketAddress::Local(_) => panic!("another family"),
+        SocketAddress::Local(_) | SocketAddress::Unspecified => panic!("another family"),
     }
 }
 

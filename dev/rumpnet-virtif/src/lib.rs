@@ -23,11 +23,9 @@ use rump_hyper::packet::{self as host, Outgoing, PacketIo, Received};
 use rump_hyper::{Event, HostError, Hypervisor};
 use rump_kpi::device::{DeviceInfo, Medium, NetworkDevice, Offloads, Receiver};
 use rump_kpi::packet::{Checksum, Packet, Segments, offload};
+use rump_kpi::port;
 use rump_kpi::sync::Mutex;
 use rump_kpi::{Errno, KError, KResult};
-
-/// Bytes of a header of Ethernet.
-const ETHERNET_BYTES: usize = 14;
 
 /// See the module.
 pub struct VirtIf {
@@ -173,8 +171,8 @@ fn count(counter: &AtomicU64, by: usize) {
 
 impl End {
     /// Bytes before IP.
-    fn link_bytes(&self) -> usize {
-        if matches!(self.info.medium, Medium::Ethernet { .. }) { ETHERNET_BYTES } else { 0 }
+    fn link_bytes(&self, packet: &mut Packet) -> usize {
+        if matches!(self.info.medium, Medium::Ethernet { .. }) { port::link_bytes(packet) } else { 0 }
     }
 
     /// Receives until told to end. Errors: ENETDOWN.
@@ -197,7 +195,7 @@ impl End {
     /// Makes packets of a frame.
     fn take_in(&self, frame: Received, packets: &mut Vec<Packet>) {
         let mut packet = Packet::received(frame.bytes);
-        let link = self.link_bytes();
+        let link = self.link_bytes(&mut packet);
         if header::apply(&frame.header, &mut packet, link).is_err() {
             return count(&self.counters.malformed, 1);
         }
@@ -212,9 +210,9 @@ impl End {
     }
 
     fn send(&self, packets: &mut Vec<Packet>) -> KResult<()> {
-        let link = self.link_bytes();
         let mut ready = Vec::with_capacity(packets.len());
-        for packet in packets.drain(..) {
+        for mut packet in packets.drain(..) {
+            let link = self.link_bytes(&mut packet);
             if self.prepare(packet, link, &mut ready).is_err() {
                 count(&self.counters.refused, 1);
             }

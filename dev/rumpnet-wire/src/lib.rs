@@ -33,6 +33,8 @@ pub struct Wire {
 }
 
 struct Shared {
+    /// The middle of its ends' addresses.
+    number: u16,
     mtu: u32,
     offloads: Offloads,
     state: Mutex<State>,
@@ -72,7 +74,13 @@ impl Wire {
     /// A cable for packets of `mtu` bytes. With offloads its frames are as stacks hand them over, with checksums missing
     /// and up to 64 KB long, which is faster, and nothing for those who want to see frames as on a wire.
     pub fn with(mtu: u32, offloads: Offloads) -> Self {
-        Self { shared: Arc::new(Shared { mtu, offloads, state: Mutex::default() }) }
+        Self::numbered(u16::from_be_bytes(*b"ir"), mtu, offloads)
+    }
+
+    /// The same with a number: ends of wires with different numbers have different addresses, as it has to be where bridges
+    /// join wires to one network.
+    pub fn numbered(number: u16, mtu: u32, offloads: Offloads) -> Self {
+        Self { shared: Arc::new(Shared { number, mtu, offloads, state: Mutex::default() }) }
     }
 
     /// Another end.
@@ -89,10 +97,10 @@ impl Wire {
 
 impl NetworkDevice for End {
     fn info(&self) -> DeviceInfo {
-        let [high, low] = self.number.to_be_bytes();
+        let Shared { number, mtu, offloads, .. } = *self.wire;
+        let ([a, b], [c, d]) = (number.to_be_bytes(), self.number.to_be_bytes());
         // Locally administered.
-        let address = [0x02, b'w', b'i', b'r', high, low];
-        let Shared { mtu, offloads, .. } = *self.wire;
+        let address = [0x02, b'w', a, b, c, d];
         DeviceInfo { medium: Medium::Ethernet { address }, mtu, offloads }
     }
 

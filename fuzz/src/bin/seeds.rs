@@ -190,6 +190,12 @@ fn make_all(folder: &Path) -> Check<usize> {
             count += 1;
         }
     }
+    let bridges = folder.join("bridge");
+    told(fs::create_dir_all(&bridges), &bridges)?;
+    for seed in 0..BUSES {
+        told(fs::write(bridges.join(format!("script-{seed}")), rump_fuzz::bridge::seed(seed)), &bridges)?;
+        count += 1;
+    }
     let dialogues = folder.join("packetdrill");
     told(fs::create_dir_all(&dialogues), &dialogues)?;
     count += copy_dialogues(Path::new(DIALOGUES), &dialogues)?;

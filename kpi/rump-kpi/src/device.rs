@@ -5,7 +5,7 @@ use crate::packet::Packet;
 use crate::port::Port;
 use crate::{KResult, WaitQueue};
 use alloc::string::String;
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use bitflags::bitflags;
 use core::net::{IpAddr, Ipv4Addr};
@@ -82,12 +82,25 @@ pub trait NetworkDevice: Send + Sync {
     fn role(&self) -> Role<'_> {
         Role::Plain
     }
+
+    /// Tells it of its interface's port, before it is started.
+    fn attached(&self, port: &Weak<Port>) {
+        let _ = port;
+    }
+
+    /// The interfaces that it sends through.
+    fn below(&self) -> Vec<Arc<Port>> {
+        Vec::new()
+    }
 }
 
 /// Who takes what a device receives.
 pub trait Receiver: Send + Sync {
     /// Takes packets, in order.
     fn receive(&self, packets: Vec<Packet>);
+
+    /// What the device is has changed: [`NetworkDevice::info`] tells. Not to be called under a lock that this takes.
+    fn changed(&self) {}
 }
 
 /// An interface, as configuration sees it.

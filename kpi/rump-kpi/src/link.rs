@@ -86,6 +86,30 @@ pub trait Bridge: Send + Sync {
 
     /// What the spanning tree has come to.
     fn tree(&self) -> TreeInfo;
+
+    /// What went through.
+    fn statistics(&self) -> BridgeStatistics;
+}
+
+/// Frames that went through a bridge, or did not; one that is to be cut counts once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BridgeStatistics {
+    /// Those for somebody who is known to be elsewhere.
+    pub forwarded: u64,
+    /// Those for somebody unknown.
+    pub flooded: u64,
+    /// Those for somebody on the same cable, or whom they must not come to.
+    pub filtered: u64,
+    /// Those that came to a member that passes none.
+    pub blocked: u64,
+    /// Those whose sender is the bridge itself, or a group.
+    pub returned: u64,
+    /// Copies that were too long for a member's cable, or not what they said.
+    pub too_long: u64,
+    /// Copies that a device did not take.
+    pub lost: u64,
+    /// Addresses that were forgotten since there was no room for them.
+    pub forgotten: u64,
 }
 
 /// What becomes of addresses that were said.

@@ -74,6 +74,8 @@ pub struct Port {
     device: Arc<dyn NetworkDevice>,
     /// The interface's own hardware address as a number, if it is one of Ethernet: it may be changed.
     hardware: Option<AtomicU64>,
+    /// The device's, when that was last looked at.
+    of_device: AtomicU64,
     itself: Weak<Port>,
     /// Whether there are guests at all.
     has_guests: AtomicBool,
@@ -105,6 +107,10 @@ pub const TAG_TYPES: [u16; 2] = [0x8100, 0x88a8];
 /// Bytes of Ethernet before its type, and with a tag and the type behind it.
 const ETHERNET_TYPE: usize = 12;
 const WITH_TAG: usize = 18;
+/// Bytes of a tag.
+const TAG_BYTES: usize = 4;
+/// Tags of a frame that are looked behind.
+const MOST_TAGS: usize = 2;
 /// Bits of a tag that name the network.
 const NETWORK: u16 = 0x0fff;
 
@@ -112,13 +118,14 @@ impl Port {
     /// The port of an interface.
     pub fn new(name: &str, device: Arc<dyn NetworkDevice>) -> Arc<Self> {
         let hardware = match device.info().medium {
-            Medium::Ethernet { address } => Some(AtomicU64::new(number_of(address))),
+            Medium::Ethernet { address } => Some(number_of(address)),
             Medium::Ip | Medium::Loopback => None,
         };
         Arc::new_cyclic(|itself| Self {
             name: name.into(),
             device,
-            hardware,
+            hardware: hardware.map(AtomicU64::new),
+            of_device: AtomicU64::new(hardware.unwrap_or(0)),
             itself: itself.clone(),
             has_guests: AtomicBool::new(false),
             guests: RwLock::default(),
@@ -206,6 +213,11 @@ impl Port {
         self.has_guests.load(Ordering::Acquire).then(|| self.guests.read().clone())
     }
 
+    /// Whether what is sent here comes to another interface, over those that are made of others.
+    pub fn leads_to(self: &Arc<Self>, other: &Arc<Self>) -> bool {
+        Arc::ptr_eq(self, other) || self.device.below().iter().any(|below| below.leads_to(other))
+    }
+
     /// Puts packets onto the cable; listeners hear them. Errors: those of the device.
     pub fn transmit(&self, packets: &mut Vec<Packet>) -> KResult<()> {
         if let Some(guests) = self.guests() {
@@ -223,6 +235,21 @@ impl Port {
         let stack = self.stack.read().clone();
         if let Some(stack) = stack.filter(|_| !packets.is_empty()) {
             stack.receive(packets);
+        }
+    }
+
+    /// The device is another one now: its address is the interface's, unless that is as it was.
+    fn change_device(&self) {
+        let Medium::Ethernet { address } = self.device.info().medium else { return };
+        let address = number_of(address);
+        if let (Some(place), true) =
+            (&self.hardware, self.of_device.swap(address, Ordering::Relaxed) != address)
+        {
+            place.store(address, Ordering::Relaxed);
+        }
+        let stack = self.stack.read().clone();
+        if let Some(stack) = stack {
+            stack.changed();
         }
     }
 
@@ -263,6 +290,19 @@ fn tag_of(packet: &mut Packet) -> Option<u16> {
     TAG_TYPES.contains(&word(ETHERNET_TYPE)).then(|| word(ETHERNET_TYPE + 2) & NETWORK)
 }
 
+/// Bytes of a frame of Ethernet before what it carries: its header, and tags.
+pub fn link_bytes(frame: &mut Packet) -> usize {
+    let mut at = ETHERNET_TYPE;
+    for _ in 0..MOST_TAGS {
+        let is_tag = |word: &[u8]| TAG_TYPES.contains(&u16::from_be_bytes([word[0], word[1]]));
+        if !frame.first(at + 2).is_some_and(|header| is_tag(&header[at..])) {
+            break;
+        }
+        at += TAG_BYTES;
+    }
+    at + 2
+}
+
 /// What a device receives comes to its port.
 struct Arrivals(Weak<Port>);
 
@@ -270,6 +310,12 @@ impl Receiver for Arrivals {
     fn receive(&self, packets: Vec<Packet>) {
         if let Some(port) = self.0.upgrade() {
             port.arrive(packets);
+        }
+    }
+
+    fn changed(&self) {
+        if let Some(port) = self.0.upgrade() {
+            port.change_device();
         }
     }
 }
@@ -296,6 +342,7 @@ impl NetworkDevice for Port {
 
     fn start(&self, receiver: Arc<dyn Receiver>) -> KResult<()> {
         *self.stack.write() = Some(receiver);
+        self.device.attached(&self.itself);
         self.device.start(Arc::new(Arrivals(self.itself.clone())))
     }
 
@@ -322,6 +369,10 @@ impl NetworkDevice for Port {
 
     fn role(&self) -> Role<'_> {
         self.device.role()
+    }
+
+    fn below(&self) -> Vec<Arc<Port>> {
+        self.device.below()
     }
 }
 
@@ -489,6 +540,13 @@ mod tests {
         port.leave_tag(7);
         device.receive(TAGGED);
         assert_eq!(stack.take(), [TAGGED]);
+    }
+
+    #[test]
+    fn tags_belong_to_the_link() {
+        let bytes = |frame: &[u8]| link_bytes(&mut packet(frame));
+        assert_eq!([bytes(PLAIN), bytes(TAGGED), bytes(b"short")], [14, 18, 14]);
+        assert_eq!(bytes(b"ddddddssssss\x88\xa8\x00\x07\x81\x00\x00\x08\x08\x00content"), 22);
     }
 
     #[test]

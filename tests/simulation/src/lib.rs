@@ -1,11 +1,13 @@
 //! Several kernels on bad networks, in virtual time: one thread, no clock of the host, no packet of the host.
 //!
 //! Everything follows from a seed. A [`World`] has kernels and wires and lets time pass from one event to the next;
-//! [`traffic`] is what programs do in it; [`scenario`] draws worlds by chance.
+//! [`traffic`] is what programs do in it; [`scenario`] draws worlds by chance; [`ring`] is
+//! one of bridges.
 #![forbid(unsafe_code)]
 
 pub mod goodput;
 pub mod random;
+pub mod ring;
 pub mod scenario;
 pub mod traffic;
 pub mod world;

@@ -92,14 +92,19 @@ impl World {
 
     /// Plugs a kernel into a wire. What it sends meets `impairment`.
     pub fn plug(&mut self, id: HostId, wire: &Wire, address: InterfaceAddress, impairment: Impairment) {
+        let interface = self.plug_in(id, wire, impairment);
+        interface.up().expect("it is there");
+        interface.add_address(address).expect("an address that nobody has");
+    }
+
+    /// The same with an interface that is down, and has no address.
+    pub fn plug_in(&mut self, id: HostId, wire: &Wire, impairment: Impairment) -> Interface {
         let number = self.links.len() as u64;
         let both = Both { outgoing: impairment, incoming: Impairment::default() };
         let link = Lossy::new(self.time.clone(), wire.end(), self.seed.wrapping_add(number << 8), both);
         let interface = Interface::attach(self.kernel(id), &format!("sim{number}"), link.clone());
-        let interface = interface.expect("a name that nobody has");
-        interface.up().expect("it is there");
-        interface.add_address(address).expect("an address that nobody has");
         self.links.push(link);
+        interface.expect("a name that nobody has")
     }
 
     /// The clock of a kernel jumps ahead, as when its machine slept.
@@ -121,6 +126,14 @@ impl World {
             }
         }
         panic!("seed {}: no end of events at {:?}", self.seed, self.now());
+    }
+
+    /// Lets so much time pass, whatever happens.
+    pub fn pass_all(&mut self, time: Duration) {
+        let end = self.now() + time;
+        while self.now() < end {
+            self.pass(end - self.now());
+        }
     }
 
     /// What went wrong, and where to find it again.

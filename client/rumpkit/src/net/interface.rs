@@ -2,6 +2,7 @@
 
 use super::{AddressInfo, InterfaceAddress, InterfaceInfo, NetworkDevice, RouteInfo};
 use crate::kpi::device::{Gateway, Network, ResolverInfo};
+use crate::kpi::port::Port;
 use crate::kpi::socket::Domain;
 use crate::{AddressFamily, Errno, KError, KResult, Kernel};
 use std::io;
@@ -36,8 +37,8 @@ impl Interface {
         Ok(Self { domain, number })
     }
 
-    /// Makes an interface by its name, such as `lo1`, which is down; [`Interface::detach`] takes it away. Errors:
-    /// AlreadyExists, EINVAL (no such kind), those of the kind.
+    /// Makes an interface by its name, such as `bridge0`, `vlan0` or `lo1`, which is down; [`Interface::detach`] takes it
+    /// away. Errors: AlreadyExists, EINVAL (no such kind), those of the kind.
     pub fn create(kernel: &Kernel, name: &str) -> io::Result<Self> {
         let number = kernel.create_interface(name)?;
         Ok(Self { domain: kernel.protocols(AddressFamily::Inet)?, number })
@@ -104,6 +105,11 @@ impl Interface {
         let all = network(&*self.domain)?.interfaces();
         let gone = KError::new(Errno::ENXIO, "the interface was detached");
         Ok(all.into_iter().find(|info| info.number == self.number).ok_or(gone)?)
+    }
+
+    /// Where others join it. Errors: EOPNOTSUPP (it has no device).
+    pub fn port(&self) -> io::Result<Arc<Port>> {
+        Ok(network(&*self.domain)?.port(self.number)?)
     }
 
     /// Takes it away, with its addresses and routes; its device is stopped.

@@ -38,6 +38,7 @@
 
 mod address;
 pub mod bpf;
+mod bridge;
 pub mod config;
 pub mod dhcp;
 mod incoming;
@@ -53,8 +54,10 @@ mod tcp;
 pub mod tokio;
 mod udp;
 mod unix;
+mod vlan;
 
 pub use address::{InterfaceAddress, ParseError, ToSocketAddr};
+pub use bridge::Bridge;
 pub use config::Config;
 pub use incoming::Incoming;
 pub use interface::{Interface, add_default_route, add_route, interfaces, remove_route, resolvers, routes};
@@ -64,11 +67,15 @@ pub use rump_kpi::device::{
     AddressInfo, AddressState, DeviceInfo, Gateway, InterfaceInfo, Medium, NetworkDevice, Offloads, Receiver,
     ResolverInfo, RouteInfo, Statistics,
 };
+pub use rump_kpi::link::{
+    BridgeSettings, BridgeStatistics, MemberInfo, MemberSettings, MemberState, Statics, StationInfo, TreeInfo,
+};
 pub use rump_kpi::packet;
 pub use rumpnet_wire as wire;
 pub use tcp::{TcpListener, TcpStream};
 pub use udp::UdpSocket;
 pub use unix::{UnixDatagram, UnixListener, UnixStream};
+pub use vlan::Vlan;
 
 #[cfg(doc)]
 use crate::Process;

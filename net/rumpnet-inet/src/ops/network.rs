@@ -36,6 +36,14 @@ impl Receiver for Input {
                 .drive(|stack, now| packets.into_iter().for_each(|packet| stack.input(now, self.id, packet)));
         }
     }
+
+    fn changed(&self) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        let port = shared.ports.read().get(&self.id).cloned();
+        if let Some(info) = port.map(|port| port.info()) {
+            shared.drive(|stack, _| stack.change_device(self.id, &info));
+        }
+    }
 }
 
 impl Network for InetDomain {

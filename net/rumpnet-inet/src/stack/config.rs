@@ -102,6 +102,22 @@ impl Stack {
         Ok(())
     }
 
+    /// What an interface's device is has changed. Its packets are as long as they can be, or as somebody said if that is less.
+    pub fn change_device(&mut self, id: InterfaceId, device: &DeviceInfo) {
+        let Some(interface) = self.interfaces.get_mut(&id) else { return };
+        let was_longest = interface.mtu == interface.most_mtu;
+        interface.most_mtu = device.mtu;
+        interface.mtu = if was_longest { device.mtu } else { interface.mtu.min(device.mtu) };
+        interface.offloads = device.offloads;
+        if let Medium::Ethernet { address } = device.medium {
+            let address = MacAddress(address);
+            if interface.hardware().is_some_and(|known| known != address) {
+                // It is one of Ethernet, and no group has the address of a device.
+                let _ = self.set_hardware(id, address);
+            }
+        }
+    }
+
     /// Says how many bytes of IP a packet has at most. Errors: ENXIO, EINVAL (less than IPv4 needs, or more than the
     /// device takes).
     pub fn set_mtu(&mut self, id: InterfaceId, mtu: u32) -> Result<(), Errno> {

@@ -17,6 +17,10 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = size_of::<Header>();
 
+/// Bytes of a tag behind its type, and what of them names the network.
+const TAG_BYTES: usize = 4;
+const NETWORK: u16 = 0x0fff;
+
 /// An address.
 #[derive(
     Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
@@ -73,6 +77,7 @@ impl EtherType {
     pub const IPV4: Self = Self(0x0800);
     pub const ARP: Self = Self(0x0806);
     pub const IPV6: Self = Self(0x86dd);
+    pub const TAGGED: Self = Self(0x8100);
 }
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -99,7 +104,7 @@ impl Frame {
     pub fn take(packet: &mut Packet) -> Result<Self, Malformed> {
         let bytes = packet.first(HEADER_BYTES).ok_or(Malformed::Short)?;
         let header = Header::ref_from_bytes(bytes).map_err(|_| Malformed::Short)?;
-        let frame = Self {
+        let mut frame = Self {
             destination: header.destination,
             source: header.source,
             ether_type: EtherType(header.ether_type.get()),
@@ -108,7 +113,21 @@ impl Frame {
             return Err(Malformed::Address);
         }
         packet.advance(HEADER_BYTES);
+        if frame.ether_type == EtherType::TAGGED {
+            frame.pass_priority(packet);
+        }
         Ok(frame)
+    }
+
+    /// Takes away a tag that names no network: it tells of a priority, and the frame is one of the link itself (IEEE 802.1Q,
+    /// section 6.9).
+    fn pass_priority(&mut self, packet: &mut Packet) {
+        if let Some(&[high, low, kind_high, kind_low]) = packet.first(TAG_BYTES) {
+            if u16::from_be_bytes([high, low]) & NETWORK == 0 {
+                self.ether_type = EtherType(u16::from_be_bytes([kind_high, kind_low]));
+                packet.advance(TAG_BYTES);
+            }
+        }
     }
 
     /// Puts the header before a packet.
@@ -119,5 +138,23 @@ impl Frame {
             ether_type: U16::new(self.ether_type.0),
         };
         packet.prepend(HEADER_BYTES).copy_from_slice(header.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    #[test]
+    fn a_tag_of_no_network_is_none() {
+        let take = |tag: &[u8; 2]| {
+            let bytes = [&[2; 12][..], &[0x81, 0], tag, &[8, 0], b"content"].concat();
+            let mut packet = Packet::received(Bytes::from(bytes));
+            let frame = Frame::take(&mut packet).unwrap();
+            (frame.ether_type, packet.len())
+        };
+        assert_eq!(take(&[0xe0, 0]), (EtherType::IPV4, 7));
+        assert_eq!(take(&[0xe0, 1]), (EtherType::TAGGED, 11));
     }
 }

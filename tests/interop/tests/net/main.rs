@@ -4,6 +4,7 @@
 //! tap without offload is captured, and tshark finds nothing malformed in it and no wrong checksum.
 #![forbid(unsafe_code)]
 
+mod bridged;
 mod captured;
 mod leases;
 mod many;
@@ -14,6 +15,7 @@ mod refused;
 mod routed;
 mod site;
 mod streams;
+mod tagged;
 mod trace;
 
 use interop::Check;
@@ -49,13 +51,18 @@ const TESTS: &[Test] = &[
     ("an_address_that_linux_has_is_declined", leases::declined),
     ("a_refusal_and_another_server", leases::refused),
     ("name_servers_of_routers_and_leases_are_in_one_file", leases::advertised),
+    ("hosts_of_linux_meet_over_our_bridge", bridged::hosts),
+    ("in_a_ring_with_linux_as_the_root_we_block_a_port", bridged::ring_of_linux),
+    ("in_a_ring_with_us_as_the_root_linux_blocks_a_port", bridged::ring_of_ours),
+    ("tags_of_virtual_networks_are_what_tshark_reads", tagged::plain),
+    ("tags_go_with_all_offloads", tagged::offloaded),
     ("a_trace_that_is_damaged_is_seen", trace::damaged),
     ("what_tcpdump_captures_is_recorded_and_replayed", captured::by_tcpdump),
 ];
 
 fn main() {
-    let lacking =
-        lacks(&["unshare", "nsenter", "ip", "ping", "dnsmasq", "radvd", "tcpdump", "tshark"]).or_else(namespace::lacks);
+    let lacking = lacks(&["unshare", "nsenter", "ip", "ping", "dnsmasq", "radvd", "tcpdump", "tshark"])
+        .or_else(namespace::lacks);
     let mut suite = Suite::default();
     for &(name, test) in TESTS {
         suite.add(name, lacking, move || within(test));

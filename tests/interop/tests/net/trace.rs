@@ -140,6 +140,16 @@ impl Trace {
     }
 }
 
+impl Trace {
+    /// The frames that a filter of tshark finds, a line for each.
+    pub fn find(&self, filter: &str) -> Check<String> {
+        let mut log = self.log.lock().unwrap();
+        context(log.file.flush(), "the trace")?;
+        let path = self.scratch.path("trace.pcap");
+        run_ok("tshark", &["-n", "-r", &path.to_string_lossy(), "-Y", filter])
+    }
+}
+
 /// One bit is turned in each place of a frame whose checksum is right.
 pub fn damaged() -> Check {
     let site = Site::new(Wiring::plain())?;

@@ -7,7 +7,7 @@ use rumpkit::hyper::Hypervisor;
 use rumpkit::net::config::{Config, InterfaceConfig};
 use rumpkit::net::{Link, NetworkDevice};
 use rumpkit::{Kernel, PosixHost};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,8 +24,14 @@ pub struct LinkArgs {
 }
 
 /// Reads a link. Errors: usage.
-pub fn parse(text: &OsString) -> Result<Link, Failure> {
+pub fn parse(text: &OsStr) -> Result<Link, Failure> {
     Link::parse(text.as_bytes()).map_err(|error| Failure::Usage(format!("--if: {error}")))
+}
+
+/// The device of a link. Errors: those of the device.
+pub fn open(link: &Link, host: &Arc<PosixHost>) -> Result<Arc<dyn NetworkDevice>, Failure> {
+    let host: Arc<dyn Hypervisor> = host.clone();
+    link.open(&host).map_err(|error| Failure::Network(format!("{link}: {error}")))
 }
 
 impl LinkArgs {
@@ -33,9 +39,7 @@ impl LinkArgs {
     pub fn open(&self, host: &Arc<PosixHost>) -> Result<Arc<dyn NetworkDevice>, Failure> {
         let config = self.config()?;
         let link = config.interfaces.iter().find_map(|interface| interface.link.as_ref());
-        let link = link.ok_or_else(|| Failure::Usage("there is no link".into()))?;
-        let host: Arc<dyn Hypervisor> = host.clone();
-        link.open(&host).map_err(|error| Failure::Network(format!("{link}: {error}")))
+        open(link.ok_or_else(|| Failure::Usage("there is no link".into()))?, host)
     }
 
     /// A network with this interface, which is the only one with a link. Errors: usage, what is wrong with the file.

@@ -1,6 +1,7 @@
 //! `rump net`: small programs on a bus, each a kernel of its own for the time of the command.
 
 mod bell;
+mod bridge;
 mod dhcp;
 mod dump;
 mod ifconfig;
@@ -32,6 +33,8 @@ enum Command {
     Ping(ping::Args),
     /// Connect standard input and output to a socket
     Nc(nc::Args),
+    /// Join several links to one network, as a switch does
+    Bridge(bridge::Args),
     /// Show the packets on a bus, or write them to a file for Wireshark
     Dump(dump::Args),
     /// Fetch a file by HTTP
@@ -82,6 +85,7 @@ Examples:
   rump net nc --if shmif:/tmp/bus --address 10.0.0.2/24 10.0.0.1 80
   rump net dump --if shmif:/tmp/bus -w trace.pcap
   rump net dhcp --if tap:tap0 --once
+  rump net bridge --if tap:tap0 --if shmif:/tmp/bus
   rump net wget --if sockin http://example.com/file.img
   rump net ifconfig --config net.toml";
 
@@ -90,6 +94,7 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
     match &args.command {
         Command::Ping(args) => ping::run(args, session, output),
         Command::Nc(args) => nc::run(args, session, output),
+        Command::Bridge(args) => bridge::run(args, session, output),
         Command::Dump(args) => dump::run(args, session, output),
         Command::Wget(args) => wget::run(args, session, output),
         Command::Dhcp(args) => dhcp::run(args, session, output),

@@ -17,14 +17,22 @@ pub struct Signals {
 impl Signals {
     /// Calls `wake` whenever a signal comes. Errors: the host has no room for a thread.
     pub fn watch(wake: impl Fn() + Send + 'static) -> Result<Self, Failure> {
+        Self::watch_with(None, move |_| wake())
+    }
+
+    /// The same with the number of the signal, which may be another one, too, that does not end the command.
+    pub fn watch_with(other: Option<i32>, wake: impl Fn(i32) + Send + 'static) -> Result<Self, Failure> {
         let cannot = |error: std::io::Error| Failure::Network(format!("cannot watch for signals: {error}"));
-        let mut signals = Iterator::new([SIGHUP, SIGINT, SIGTERM]).map_err(cannot)?;
+        let all = [SIGHUP, SIGINT, SIGTERM].into_iter().chain(other);
+        let mut signals = Iterator::new(all).map_err(cannot)?;
         let (number, handle) = (Arc::new(AtomicI32::new(0)), signals.handle());
         let noted = number.clone();
         let hear = move || {
             for signal in signals.forever() {
-                noted.store(signal, Ordering::Release);
-                wake();
+                if other != Some(signal) {
+                    noted.store(signal, Ordering::Release);
+                }
+                wake(signal);
             }
         };
         let thread = std::thread::Builder::new().name("signals".into()).spawn(hear).map_err(cannot)?;
