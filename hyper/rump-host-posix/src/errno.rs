@@ -37,6 +37,14 @@ const TABLE: &[(Host, Errno)] = &[
     (Host::NOSYS, Errno::ENOSYS),
     (Host::OVERFLOW, Errno::EOVERFLOW),
     (Host::NOTSUP, Errno::ENOTSUP),
+    (Host::ADDRINUSE, Errno::EADDRINUSE),
+    (Host::ADDRNOTAVAIL, Errno::EADDRNOTAVAIL),
+    (Host::CONNREFUSED, Errno::ECONNREFUSED),
+    (Host::CONNRESET, Errno::ECONNRESET),
+    (Host::HOSTUNREACH, Errno::EHOSTUNREACH),
+    (Host::NETDOWN, Errno::ENETDOWN),
+    (Host::NETUNREACH, Errno::ENETUNREACH),
+    (Host::TIMEDOUT, Errno::ETIMEDOUT),
 ];
 
 /// Our number for a host's; what has no counterpart is EIO.
