@@ -28,7 +28,8 @@
 //! Names are not resolved: see [`ToSocketAddr`].
 //!
 //! An [`Interface`] is made of a device: an end of a [`wire`] in memory, a bus that processes share
-//! ([`crate::shmif`]), or a tap of the host ([`crate::virtif`] over [`crate::tun`]).
+//! ([`crate::shmif`]), or an end of the host's: a tap ([`crate::tun`]), an interface that is shared ([`crate::packet`]), or a
+//! stream to passt, a virtual machine or another kernel ([`crate::stream`]), which [`crate::virtif`] makes a device.
 //!
 //! With the feature `tokio` there are asynchronous ones in
 #![cfg_attr(feature = "tokio", doc = "[`tokio`].")]

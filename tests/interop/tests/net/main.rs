@@ -4,6 +4,7 @@
 //! tap without offload is captured, and tshark finds nothing malformed in it and no wrong checksum.
 #![forbid(unsafe_code)]
 
+mod joined;
 mod many;
 mod namespace;
 mod opening;
@@ -11,6 +12,7 @@ mod ping;
 mod refused;
 mod routed;
 mod site;
+mod station;
 mod streams;
 mod trace;
 
@@ -43,6 +45,10 @@ const TESTS: &[Test] = &[
     ("five_thousand_connections_at_once", many::at_once),
     ("we_are_a_host_of_ipv6_as_a_router_tells", routed::advertised),
     ("narrow_ways_are_learned", routed::narrow),
+    ("two_kernels_are_joined_by_a_stream", joined::kernels),
+    ("a_stream_is_connected_again", joined::reconnected),
+    ("a_stream_is_as_others_understand_it", joined::foreign),
+    ("passt_is_the_way_out_and_in", joined::through_passt),
     ("a_trace_that_is_damaged_is_seen", trace::damaged),
 ];
 
