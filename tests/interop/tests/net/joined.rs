@@ -5,18 +5,32 @@ use crate::station::{Lines, Station, exchange};
 use interop::image::Scratch;
 use interop::program::run_within;
 use interop::{Check, context};
+use rumpkit::Errno;
 use rumpkit::hyper::packet::PacketIo;
-use rumpkit::stream::{self, Options};
+use rumpkit::stream::{self, Options, Role};
 use std::process::Command;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+/// How long who served before may take to go.
+const PATIENCE: Duration = Duration::from_secs(20);
 const MEBIBYTE: usize = 1 << 20;
 
+/// One that has an address of its own, which the next that serves has too: neighbours remember it. Who served before may
+/// still be on its way out.
 fn open(lines: &Arc<Lines>, text: &str) -> Check<Arc<dyn PacketIo>> {
-    let options = Options::parse(text.as_bytes()).map_err(|error| error.what)?;
-    stream::open(lines.clone(), &options).map_err(|error| error.what)
+    let mut options = Options::parse(text.as_bytes()).map_err(|error| error.what)?;
+    options.hardware = Some([2, 0, 0, 0, 1, u8::from(options.role == Role::Listen)]);
+    let begin = Instant::now();
+    loop {
+        match stream::open(lines.clone(), &options) {
+            Err(error) if error.errno == Errno::EADDRINUSE && begin.elapsed() < PATIENCE => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            result => return result.map_err(|error| error.what),
+        }
+    }
 }
 
 /// Somebody at `address` who sends datagrams back, until one says that it is over.
@@ -91,7 +105,7 @@ pub fn reconnected() -> Check {
 }
 
 /// Asks for the hardware address of 10.0.0.1 with the frame in many pieces, then by two frames in one; sends what is no
-/// frame; and then asks as somebody else.
+/// frame, upon which we hang up; and then asks as somebody else.
 const PEER: &str = r#"
 import socket, struct, sys, time
 def ask(target, sender):
@@ -120,8 +134,7 @@ for number, wrong in enumerate([b"\0\0\0\0", b"\xff\xff\xff\xff", b"\0\1\0\x0f"]
     second = answer(s)
     for frame in (first, second):
         assert frame[:6] == me and frame[28:32] == bytes([10, 0, 0, 1]) and frame[22:28] == frame[6:12], frame
-    s.send(ask(1, me) + wrong + ask(1, me))
-    answer(s)
+    s.send(ask(7, me) + wrong + ask(1, me))
     try:
         while s.recv(4096): pass
     except ConnectionResetError: pass
@@ -145,7 +158,8 @@ pub fn foreign() -> Check {
     Ok(())
 }
 
-const SOCKETS: &[&str] = &["-t", "8080", "-u", "8053"];
+/// The port that passt has for us.
+const SOCKETS: &[&str] = &["-u", "8053"];
 
 /// A namespace with an address and default routes, and passt in it.
 struct Passt {
@@ -164,8 +178,20 @@ impl Passt {
         linux.ip("route add default via 198.51.100.254")?;
         linux.ip("-6 route add default via 2001:db8::fe")?;
         let path = path.to_str().ok_or("a path that is no text")?;
-        let words =
-            ["--foreground", "--quiet", "--socket", path, "-a", "10.9.0.2", "-n", "24", "-g", "10.9.0.1"];
+        let words = [
+            "--foreground",
+            "--pcap",
+            "/tmp/pp/cap",
+            "--quiet",
+            "--socket",
+            path,
+            "-a",
+            "10.9.0.2",
+            "-n",
+            "24",
+            "-g",
+            "10.9.0.1",
+        ];
         let words = [&words[..], &["-a", "2001:db8:9::2", "-g", "2001:db8:9::1"], SOCKETS].concat();
         let program = linux.spawn("passt", &words)?;
         Ok(Self { linux, program })
@@ -226,16 +252,23 @@ fn outwards(linux: &Namespace, station: &Station) -> Check {
     Ok(())
 }
 
-/// To ports that passt has for us.
+/// To the port that passt has for us.
 fn inwards(linux: &Namespace, station: &Station) -> Check {
-    for (place, bound) in
-        [("198.51.100.1:8080", "10.9.0.2:8080"), ("[2001:db8::1]:8080", "[2001:db8:9::2]:8080")]
-    {
-        let listener = station.listen(bound)?;
-        let theirs = linux.enter(|| context(std::net::TcpStream::connect(place), place))?;
-        context(theirs.set_read_timeout(Some(crate::station::PATIENCE)), "a limit of time")?;
-        let (ours, _) = context(listener.accept(), "accept")?;
-        exchange(&theirs, &ours, 8 * MEBIBYTE).map_err(|why| format!("{place}: {why}"))?;
+    for (place, from, bound) in [
+        ("198.51.100.1:8053", "198.51.100.1:0", "10.9.0.2:8053"),
+        ("[2001:db8::1]:8053", "[2001:db8::1]:0", "[2001:db8:9::2]:8053"),
+    ] {
+        let ours = station.udp(bound)?;
+        let theirs = linux.enter(|| context(std::net::UdpSocket::bind(from), from))?;
+        context(theirs.set_read_timeout(Some(Duration::from_secs(20))), "a limit of time")?;
+        let mut buffer = [0; 2000];
+        context(theirs.send_to(b"to you", place), "Linux sends")?;
+        let (count, whence) = context(ours.recv_from(&mut buffer), format!("what came to {place}"))?;
+        context(ours.send_to(&[&buffer[..count], b" and back"].concat(), whence), "sending back")?;
+        let (count, whence) = context(theirs.recv_from(&mut buffer), format!("the answer of {place}"))?;
+        if &buffer[..count] != b"to you and back" || whence.to_string() != place {
+            return Err(format!("{place}: {count} bytes of {whence}"));
+        }
     }
     Ok(())
 }

@@ -74,29 +74,24 @@ impl Station {
     }
 
     pub fn listen(&self, address: &str) -> Check<TcpListener> {
-        context(TcpListener::bind(&self.process(), address), format!("a listener at {address}"))
+        let bound = patiently(|| TcpListener::bind(&self.process(), address));
+        context(bound, format!("a listener at {address}"))
     }
 
-    /// A connection, whose calls end; tried again, for an address of IPv6 may be tentative, and the other side not be
-    /// there yet.
+    /// A connection, whose calls end.
     pub fn connect(&self, to: &str) -> Check<TcpStream> {
         let address: SocketAddr = context(to.parse(), to)?;
-        let begin = Instant::now();
-        loop {
-            match TcpStream::connect_timeout(&self.process(), &address, Duration::from_secs(10)) {
-                Ok(stream) => {
-                    context(stream.set_read_timeout(Some(PATIENCE)), "a limit of time")?;
-                    context(stream.set_write_timeout(Some(PATIENCE)), "a limit of time")?;
-                    return Ok(stream);
-                }
-                Err(_) if begin.elapsed() < PATIENCE / 4 => thread::sleep(Duration::from_millis(50)),
-                Err(why) => return Err(format!("connecting to {to}: {why}")),
-            }
-        }
+        let limit = Duration::from_secs(10);
+        let stream = patiently(|| TcpStream::connect_timeout(&self.process(), &address, limit));
+        let stream = context(stream, format!("connecting to {to}"))?;
+        context(stream.set_read_timeout(Some(PATIENCE)), "a limit of time")?;
+        context(stream.set_write_timeout(Some(PATIENCE)), "a limit of time")?;
+        Ok(stream)
     }
 
     pub fn udp(&self, address: &str) -> Check<UdpSocket> {
-        let socket = context(UdpSocket::bind(&self.process(), address), format!("a socket at {address}"))?;
+        let bound = patiently(|| UdpSocket::bind(&self.process(), address));
+        let socket = context(bound, format!("a socket at {address}"))?;
         context(socket.set_read_timeout(Some(Duration::from_secs(2))), "a limit of time")?;
         Ok(socket)
     }
@@ -107,9 +102,10 @@ impl Station {
         context(socket.connect(to), format!("connecting to {to}"))?;
         for length in lengths {
             let (bytes, mut buffer) = (crate::site::content(*length as u32, *length), vec![0; 70_000]);
+            // The other side may not listen yet.
             let answer = (0..10).find_map(|_| {
-                socket.send(&bytes).ok()?;
-                socket.recv(&mut buffer).ok()
+                let sent = socket.send(&bytes).and_then(|_| socket.recv(&mut buffer));
+                sent.inspect_err(|_| thread::sleep(Duration::from_millis(20))).ok()
             });
             let count = answer.ok_or(format!("no answer of {to} to {length} bytes"))?;
             if buffer[..count] != bytes {
@@ -117,6 +113,17 @@ impl Station {
             }
         }
         Ok(())
+    }
+}
+
+/// Tries again for a while: an address of IPv6 is tentative at first, and the other side may not be there yet.
+fn patiently<T>(attempt: impl Fn() -> std::io::Result<T>) -> std::io::Result<T> {
+    let begin = Instant::now();
+    loop {
+        match attempt() {
+            Err(_) if begin.elapsed() < PATIENCE / 4 => thread::sleep(Duration::from_millis(50)),
+            result => return result,
+        }
     }
 }
 

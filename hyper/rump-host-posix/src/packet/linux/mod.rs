@@ -15,6 +15,7 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno as Host;
 use rustix::net::{AddressFamily, MMsgHdr, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType, sockopt};
 use std::io::IoSlice;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ const MOST_BYTES: usize = 2 * TAG_BYTES + 14 + 65_535;
 const LONG: usize = 16_384;
 /// Parts that one frame may have (UIO_MAXIOV), less one for its header.
 const MOST_PARTS: usize = 1023;
+/// How often we look whether an interface that is down is still there.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// What the kernel is asked to keep for us.
 const BUFFER_BYTES: usize = 4 << 20;
 
@@ -41,6 +44,8 @@ pub struct End {
     socket: OwnedFd,
     index: u32,
     pipe: SelfPipe,
+    /// The interface was set down, and may be gone.
+    is_down: AtomicBool,
     info: PacketInfo,
     slots: Mutex<Vec<Slot<KERNEL_HEADER_BYTES>>>,
 }
@@ -72,7 +77,7 @@ impl End {
         let medium = Medium::Ethernet { address };
         let info = PacketInfo { name: name.clone(), medium, mtu, offloads: offloads() };
         let slots = (0..MOST_FRAMES).map(|_| slot()).collect();
-        Ok(Self { socket, index, pipe, info, slots: Mutex::new(slots) })
+        Ok(Self { socket, index, pipe, is_down: AtomicBool::new(false), info, slots: Mutex::new(slots) })
     }
 
     /// Appends what is there. Errors: ENETDOWN.
@@ -84,8 +89,11 @@ impl End {
                 Ok(())
             }
             Err(Host::AGAIN | Host::INTR) => Ok(()),
-            // It was set down, and may be set up again.
-            Err(Host::NETDOWN) if self.is_there() => Ok(()),
+            // This is said once, when it is set down: it may be set up again, or be gone in a moment.
+            Err(Host::NETDOWN) => {
+                self.is_down.store(true, Ordering::Relaxed);
+                Ok(())
+            }
             Err(why) => Err(self.gone(why)),
         }
     }
@@ -256,6 +264,15 @@ impl PacketIo for End {
         let before = frames.len();
         self.read(frames)?;
         if frames.len() == before {
+            let timeout = if self.is_down.load(Ordering::Relaxed) {
+                if !self.is_there() {
+                    return Err(self.gone(Host::NETDOWN));
+                }
+                self.is_down.store(!self.has_carrier(), Ordering::Relaxed);
+                Some(timeout.map_or(LOOK_AGAIN, |timeout| timeout.min(LOOK_AGAIN)))
+            } else {
+                timeout
+            };
             let waited = self.pipe.wait(Some((self.socket.as_fd(), PollFlags::IN)), timeout);
             waited.map_err(|why| self.gone(why))?;
             self.read(frames)?;
