@@ -35,6 +35,7 @@ const DELETED: Host = Host::NXIO;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prefix {
     /// Nothing.
+    #[cfg_attr(target_os = "macos", allow(dead_code, reason = "macOS has packets of IP alone"))]
     None,
     /// The header of virtio-net.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "the BSDs have none"))]
