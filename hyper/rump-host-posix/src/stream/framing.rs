@@ -10,8 +10,8 @@ use std::ops::Range;
 const LENGTH_BYTES: usize = 4;
 /// The longest frame: 65,535 bytes of IP, with a header of Ethernet.
 pub const MOST_BYTES: usize = 65_550;
-/// Bytes that are read at once at most: one frame fits.
-const ROOM: usize = 128 << 10;
+/// Bytes that are read at once at most: several of the longest frames, so that little is copied of one that came in part.
+const ROOM: usize = 256 << 10;
 /// Frames below are copied out of what was read, so that one of them does not hold all of it.
 const LONG: usize = 32 << 10;
 /// A frame that is shorter has no header of Ethernet.
