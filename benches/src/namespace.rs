@@ -27,7 +27,13 @@ impl Namespace {
         Ok(namespace)
     }
 
-    fn path(&self) -> String {
+    /// The process that holds it.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Where nsenter finds it.
+    pub fn path(&self) -> String {
         format!("/proc/{}/ns/net", self.0.id())
     }
 

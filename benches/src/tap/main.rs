@@ -1,9 +1,10 @@
-//! One stream of TCP between Linux and us through a tap: each figure beside smoltcp on a tap of the same kind, the median of
-//! five. See README.md.
+//! One stream of TCP between Linux and us, through a tap, a shared interface and passt: beside smoltcp on a tap of the same
+//! kind, and slirp4netns; the median of five. See README.md.
 #![forbid(unsafe_code)]
 
 mod ours;
 mod peer;
+mod streams;
 
 use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use rump_benches::Outcome;
@@ -36,8 +37,7 @@ enum Way {
 }
 
 fn main() -> Outcome {
-    let mut format = Format::Text;
-    let mut only = None;
+    let (mut format, mut only) = (Format::Text, None);
     for word in std::env::args().skip(1) {
         match word.as_str() {
             "--json" => format = Format::Json,
@@ -47,17 +47,28 @@ fn main() -> Outcome {
     let wanted = |title: &str| only.as_ref().is_none_or(|only| title.contains(only.as_str()));
     let mut table = Table::new(format);
     for (way, title) in [(Way::FromLinux, "from Linux"), (Way::ToLinux, "to Linux")] {
-        let row = format!("256 MiB {title}");
-        if wanted(&row) {
+        if wanted("tap") {
             let plain = || ours::run(&tun::Options::tap(TAP).without_offload(), way, PLAIN);
             let peer = ("smoltcp", || peer::run(way, PLAIN));
-            table.beside(&row, Target::Speed(1.0), plain, peer)?;
-        }
-        let row = format!("1 GiB {title}, with offload");
-        if wanted(&row) {
+            table.beside(&format!("256 MiB {title}"), Target::Speed(1.0), plain, peer)?;
             let offloaded = || ours::run(&tun::Options::tap(TAP), way, OFFLOADED);
             let within = Duration::from_secs_f64(OFFLOADED as f64 * 8.0 / 10e9);
-            table.alone(&row, Target::Within(within), offloaded)?;
+            table.alone(&format!("1 GiB {title}, with offload"), Target::Within(within), offloaded)?;
+        }
+        if wanted("packet") {
+            let packet = || ours::run_packet(way, OFFLOADED);
+            table.alone(&format!("1 GiB {title}, packet on a veth"), Target::Context, packet)?;
+        }
+        if wanted("passt") {
+            let passt = || streams::through_passt(way, PLAIN);
+            let peer = ("slirp4netns", || streams::through_slirp(way, PLAIN));
+            table.beside(&format!("256 MiB {title}, by passt"), Target::Speed(1.0), passt, peer)?;
+        }
+    }
+    if wanted("stream") {
+        for mtu in [1500, 65_520] {
+            let title = format!("256 MiB between kernels, stream, MTU {mtu}");
+            table.alone(&title, Target::Context, || streams::between_kernels(mtu, PLAIN))?;
         }
     }
     table.finish();

@@ -1,26 +1,42 @@
 //! A kernel of ours.
 
-use crate::{CHUNK, OURS, PORT, Way, configure, linux_end};
+use crate::{CHUNK, OURS, PORT, TAP, Way, configure, linux_end};
 use core::net::{IpAddr, SocketAddrV4};
 use rump_benches::Outcome;
 use rump_benches::namespace::Namespace;
+use rumpkit::hyper::packet::PacketIo;
 use rumpkit::kpi::socket::OptionValue;
 use rumpkit::virtif::VirtIf;
 use rumpkit::{
-    AddressFamily, Fd, MessageFlags, OpenFlags, PosixHost, Process, SocketAddress, SocketType,
+    AddressFamily, Fd, MessageFlags, OpenFlags, PosixHost, Process, SocketAddress, SocketType, packet,
     sockopt, tun,
 };
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 const BUFFER: i64 = 4 << 20;
 const NONE: MessageFlags = MessageFlags::empty();
 
-/// How long so many bytes take.
+/// How long so many bytes take through a tap.
 pub fn run(options: &tun::Options, way: Way, bytes: usize) -> Outcome<Duration> {
     let linux = Namespace::new()?;
     let io = linux.enter(|| Ok(tun::open(options)?))?;
     configure(&linux)?;
+    between(&linux, io, way, bytes)
+}
+
+/// How long they take through one end of a veth that we share with Linux, which has the other.
+pub fn run_packet(way: Way, bytes: usize) -> Outcome<Duration> {
+    let linux = Namespace::new()?;
+    linux.ip(&format!("link add {TAP} type veth peer name ours"))?;
+    linux.ip("link set ours up")?;
+    configure(&linux)?;
+    let io = linux.enter(|| Ok(packet::open(&packet::Options::new("ours"))?))?;
+    between(&linux, io, way, bytes)
+}
+
+fn between(linux: &Namespace, io: Arc<dyn PacketIo>, way: Way, bytes: usize) -> Outcome<Duration> {
     let host = PosixHost::new();
     let kernel = rumpkit::kernel(host.clone())?;
     let domain = kernel.protocols(AddressFamily::Inet)?;
@@ -36,7 +52,7 @@ pub fn run(options: &tun::Options, way: Way, bytes: usize) -> Outcome<Duration> 
     process.bind(listener, &SocketAddress::Inet(SocketAddrV4::new(OURS, PORT)))?;
     process.listen(listener, 1)?;
     thread::scope(|scope| {
-        let linux_end = scope.spawn(|| linux_end(&linux, way, bytes).map_err(|error| error.to_string()));
+        let linux_end = scope.spawn(|| linux_end(linux, way, bytes).map_err(|error| error.to_string()));
         let (fd, _) = process.accept(listener)?;
         match way {
             Way::FromLinux => receive(&process, fd)?,

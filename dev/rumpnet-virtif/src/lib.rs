@@ -159,6 +159,10 @@ impl NetworkDevice for VirtIf {
             running.has_ended.wait(None);
         }
     }
+
+    fn has_carrier(&self) -> bool {
+        self.end.io.has_carrier()
+    }
 }
 
 fn of_host(error: HostError) -> KError {

@@ -125,11 +125,7 @@ impl HostFolder for Folder {
             b"." => fstat(dir),
             _ => statat(dir, name, AtFlags::SYMLINK_NOFOLLOW),
         })?;
-        #[cfg(not(target_os = "netbsd"))]
-        let nsec = stat.st_mtime_nsec as u32;
-        #[cfg(target_os = "netbsd")]
-        let nsec = stat.st_mtimensec as u32;
-        let mtime = (stat.st_mtime as i64, nsec);
+        let mtime = (stat.st_mtime as i64, stat.st_mtime_nsec as u32);
         let size_of_device = || self.open(path, Access::Read, Lock::None).map(|io| io.size_bytes());
         host_stat(&self.full(path), stat.st_mode as u32, stat.st_size as u64, mtime, size_of_device)
     }

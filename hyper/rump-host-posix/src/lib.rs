@@ -2,7 +2,8 @@
 //!
 //! Files are read and written with `pread` and `pwrite`; nothing is kept in between, since the host has a page cache
 //! already. Memory that processes share is mapped. Host error numbers end in the module `errno`; `unsafe` is in `mapping`,
-//! for one system call each in `claim` and `tun::linux::ioctl`, and for four in `socket::calls`.
+//! for one system call each in `claim`, `interface`, `packet::linux::calls` and those modules of `tun` that make requests, and
+//! for four in `socket::calls`.
 #![deny(unsafe_code)]
 
 mod claim;
@@ -10,11 +11,15 @@ mod errno;
 mod event;
 mod file;
 mod folder;
+mod interface;
 mod lock;
 mod mapping;
 mod memory;
+pub mod packet;
+mod selfpipe;
 mod socket;
 mod spin;
+pub mod stream;
 mod sync;
 pub mod tun;
 mod watch;
@@ -79,7 +84,24 @@ impl Entropy for PosixHost {
     }
 }
 
+/// An address that nobody else was given: of the administration of whoever is here (IEEE 802, clause 8.4).
+fn random_address() -> HostResult<[u8; 6]> {
+    let mut address = [0; 6];
+    fill_random(&mut address)?;
+    address[0] = (address[0] & 0xfc) | 0x02;
+    Ok(address)
+}
+
 /// Errors: EIO.
+#[cfg(not(target_os = "linux"))]
+fn fill_random(buf: &mut [u8]) -> HostResult<()> {
+    let device = Path::new("/dev/urandom");
+    let filled = std::fs::File::open(device).and_then(|mut file| std::io::Read::read_exact(&mut file, buf));
+    filled.map_err(|error| errno::of_path(device, error))
+}
+
+/// Errors: EIO.
+#[cfg(target_os = "linux")]
 fn fill_random(buf: &mut [u8]) -> HostResult<()> {
     let mut filled = 0;
     while filled < buf.len() {

@@ -33,7 +33,7 @@ pub fn take(file: &File, path: &Path, access: Access) -> HostResult<()> {
 fn find_holder(file: &File) -> Option<String> {
     let meta = file.metadata().ok()?;
     let device = meta.dev();
-    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    let (major, minor) = (rustix::fs::major(device as _), rustix::fs::minor(device as _));
     let place = format!("{major:02x}:{minor:02x}:{}", meta.ino());
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
     let pid = locks.lines().find_map(|line| {

@@ -97,4 +97,9 @@ pub trait PacketIo: Send + Sync {
 
     /// Ends the waiting of the thread that receives, or its next one.
     fn wake(&self);
+
+    /// Whether there is somebody at the other side, as far as it can tell.
+    fn has_carrier(&self) -> bool {
+        true
+    }
 }

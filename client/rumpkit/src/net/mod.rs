@@ -28,9 +28,10 @@
 //! Names are not resolved by the way (see [`ToSocketAddr`]): [`resolve`] asks servers for their addresses.
 //!
 //! An [`Interface`] is made of a device: an end of a [`wire`] in memory, a bus that processes share
-//! ([`crate::shmif`]), or a tap of the host ([`crate::virtif`] over [`crate::tun`]); [`Link`] finds one by name. It is
-//! configured by methods, by a client of [`dhcp`], or with all else by a file ([`Config`]); [`Netconfig`] has the calls of
-//! NetBSD's rump kernels.
+//! ([`crate::shmif`]), or an end of the host's: a tap ([`crate::tun`]), an interface that is shared ([`crate::packet`]), or a
+//! stream to passt, a virtual machine or another kernel ([`crate::stream`]), which [`crate::virtif`] makes a device; [`Link`]
+//! finds one by name. It is configured by methods, by a client of [`dhcp`], or with all else by a file ([`Config`]);
+//! [`Netconfig`] has the calls of NetBSD's rump kernels.
 //!
 //! With the feature `tokio` there are asynchronous ones in
 #![cfg_attr(feature = "tokio", doc = "[`tokio`].")]

@@ -6,14 +6,18 @@
 
 mod bridged;
 mod captured;
+mod joined;
 mod leases;
 mod many;
 mod namespace;
 mod opening;
+mod packet;
 mod ping;
+mod programs;
 mod refused;
 mod routed;
 mod site;
+mod station;
 mod streams;
 mod tagged;
 mod trace;
@@ -32,6 +36,7 @@ type Test = (&'static str, fn() -> Check);
 
 const TESTS: &[Test] = &[
     ("a_tap_is_opened_by_whom_it_is_for", opening::by_whom_it_is_for),
+    ("an_ordinary_user_opens_the_tap_that_is_his", opening::as_nobody),
     ("what_is_missing_is_named", opening::what_is_missing),
     ("linux_pings_us_with_any_size", ping::of_us),
     ("linux_pings_us_through_a_tunnel", ping::through_a_tunnel),
@@ -56,13 +61,26 @@ const TESTS: &[Test] = &[
     ("in_a_ring_with_us_as_the_root_linux_blocks_a_port", bridged::ring_of_ours),
     ("tags_of_virtual_networks_are_what_tshark_reads", tagged::plain),
     ("tags_go_with_all_offloads", tagged::offloaded),
+    ("two_kernels_are_joined_by_a_stream", joined::kernels),
+    ("a_stream_is_connected_again", joined::reconnected),
+    ("a_stream_is_as_others_understand_it", joined::foreign),
+    ("passt_is_the_way_out_and_in", joined::through_passt),
+    ("an_interface_of_linux_is_shared", packet::shared),
+    ("tags_of_vlans_stay_in_frames", packet::tagged),
+    ("an_interface_goes_and_comes", packet::gone),
+    ("sharing_takes_a_privilege_that_is_named", packet::refused),
+    ("curl_and_dig_are_answered", programs::answered),
+    ("iperf3_goes_through_our_router", programs::routed),
     ("a_trace_that_is_damaged_is_seen", trace::damaged),
     ("what_tcpdump_captures_is_recorded_and_replayed", captured::by_tcpdump),
 ];
 
 fn main() {
-    let lacking = lacks(&["unshare", "nsenter", "ip", "ping", "dnsmasq", "radvd", "tcpdump", "tshark"])
-        .or_else(namespace::lacks);
+    let lacking = lacks(&[
+        "unshare", "nsenter", "ip", "ping", "dnsmasq", "radvd", "tcpdump", "tshark", "python3", "passt",
+        "curl", "dig", "iperf3",
+    ])
+    .or_else(namespace::lacks);
     let mut suite = Suite::default();
     for &(name, test) in TESTS {
         suite.add(name, lacking, move || within(test));
