@@ -33,8 +33,8 @@ pub struct Args {
     /// Packets that no script expects are failures; segments are not joined for comparison
     #[arg(long)]
     strict: bool,
-    /// IPv4, IPv4 by sockets of IPv6, or IPv6, unless a script says another
-    #[arg(long, alias = "ip_version", value_name = "VERSION",
+    /// ipv4, ipv4-mapped-ipv6 (by sockets of IPv6) or ipv6, unless a script says another
+    #[arg(long, alias = "ip_version", value_name = "VERSION", hide_possible_values = true,
           value_parser = ["ipv4", "ipv4-mapped-ipv6", "ipv6"])]
     ip_version: Option<String>,
     /// How many scripts run at once; as many as there are processors, if nothing is said. What is said stays in order
