@@ -16,7 +16,7 @@ use std::sync::Arc;
 #[derive(ClapArgs)]
 pub struct LinkArgs {
     /// Where the interface is: shmif:PATH, lanes:PATH, tap:NAME and others, which 'rump net --help' lists
-    #[arg(long = "if", value_name = "LINK", value_hint = ValueHint::Other, required_unless_present = "config")]
+    #[arg(long = "if", value_name = "LINK", value_hint = ValueHint::Other)]
     link: Option<OsString>,
     /// A file that describes the network, with one interface that has a link
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "link")]

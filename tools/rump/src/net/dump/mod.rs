@@ -36,9 +36,9 @@ const MOST_WAITING: usize = 16_384;
 Times are in UTC. A signal ends it; what was seen is counted on standard error.")]
 pub struct Args {
     #[command(flatten)]
-    link: Option<LinkArgs>,
+    link: LinkArgs,
     /// Show the packets of a file of pcap or pcapng, or with - of standard input, instead of a link's
-    #[arg(short, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "link", required_unless_present = "link")]
+    #[arg(short, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["link", "config"])]
     read: Option<PathBuf>,
     /// Stop after so many packets
     #[arg(short, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
@@ -68,10 +68,9 @@ enum Event {
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
-    let (captured, lost) = match (&args.read, &args.link) {
-        (Some(path), _) => (read_file(path, args, out)?, 0),
-        (None, Some(link)) => capture(link, args, session, out)?,
-        (None, None) => return Err(Failure::Usage("neither --if nor -r".into())),
+    let (captured, lost) = match &args.read {
+        Some(path) => (read_file(path, args, out)?, 0),
+        None => capture(&args.link, args, session, out)?,
     };
     if !session.is_quiet() {
         warn(&format!("{captured} packets captured, {lost} lost"));
