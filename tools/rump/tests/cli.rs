@@ -109,7 +109,8 @@ fn a_closed_pipe_ends_quietly() {
 fn dialogues_are_told_in_order() {
     let folder = std::env::temp_dir().join(format!("rump-dialogues-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let listens = "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 bind(3, ..., ...) = 0\n+0 listen(3, 1) = 0\n";
+    let listens =
+        "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 bind(3, ..., ...) = 0\n+0 listen(3, 1) = 0\n";
     let scripts = [
         ("a", "+0 listen(3, 1) = 7\n"),
         ("b", "+0 < S 0:0(0) win 1000 <mss 1000>\n+0 > S. 0:0(0) ack 1 <...>\n"),
