@@ -107,7 +107,7 @@ impl Pcb {
             self.challenge(now);
             return effect;
         }
-        if self.would_lose(segment.sequence + bytes) {
+        if bytes > 0 && self.would_lose(segment.sequence + bytes) {
             return Effect { resets: Some(segment.acknowledgment), ..Effect::gone() };
         }
         self.ecn.received(arriving.mark, segment.flags);

@@ -216,8 +216,14 @@ impl Station {
     /// One on a wire in memory.
     #[cfg(test)]
     pub fn on(wire: &rumpkit::net::wire::Wire, address: &str) -> Self {
+        Self::with(wire.end(), address)
+    }
+
+    /// One with a device.
+    #[cfg(test)]
+    pub fn with(device: Arc<dyn rumpkit::kpi::device::NetworkDevice>, address: &str) -> Self {
         let kernel = rumpkit::kernel(PosixHost::new()).unwrap();
-        let interface = rumpkit::net::Interface::attach(&kernel, "if0", wire.end()).unwrap();
+        let interface = rumpkit::net::Interface::attach(&kernel, "if0", device).unwrap();
         interface.up().unwrap();
         interface.add_address(address.parse().unwrap()).unwrap();
         Self { process: kernel.process(), kernel, is_on_host: false, _applied: None }

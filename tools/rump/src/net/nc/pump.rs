@@ -7,7 +7,10 @@
 use super::super::bell::{Bell, Waited};
 use super::How;
 use super::connect::Connection;
-use rumpkit::{Errno, Fd, Ioctl, KError, MessageFlags, PollEvents, Process, Shutdown};
+use rumpkit::kpi::socket::OptionValue;
+use rumpkit::kpi::{TcpInfo, TcpState};
+use rumpkit::sockopt::{IPPROTO_TCP, TCP_INFO};
+use rumpkit::{Errno, Fd, KError, MessageFlags, PollEvents, PollFd, Process, Shutdown};
 use rustix::event::{PollFd as HostPollFd, PollFlags, poll as host_poll};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
@@ -21,6 +24,10 @@ const PIECE_BYTES: usize = 65_536;
 const MOST_DATAGRAM: usize = 65_507;
 /// How long what was sent may take to arrive, once all is said.
 const PARTING: Duration = Duration::from_secs(10);
+/// The same if the other side ended before all was said: it may not listen any more.
+const HURRIED: Duration = Duration::from_secs(1);
+/// How often it is seen whether it has arrived.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 const NO_WAIT: MessageFlags = MessageFlags::DONTWAIT;
 
 /// See the module.
@@ -36,8 +43,6 @@ pub struct Conversation<'a> {
     over: Bell,
     /// Rung by the thread when it ends.
     sent: Bell,
-    /// What there is room for while nothing waits to be sent.
-    room: usize,
     last_active: Mutex<Instant>,
 }
 
@@ -63,7 +68,6 @@ impl<'a> Conversation<'a> {
             stop,
             over: Bell::new(process)?,
             sent: Bell::new(process)?,
-            room: process.ioctl(fd, Ioctl::Space)?,
             last_active: Mutex::new(Instant::now()),
         })
     }
@@ -86,8 +90,8 @@ impl<'a> Conversation<'a> {
             let sent = sending.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             received.and(sent)
         })?;
-        if self.is_stream && sent == Sent::All {
-            self.part();
+        if self.is_stream {
+            self.part(sent);
         }
         Ok(())
     }
@@ -192,17 +196,28 @@ impl<'a> Conversation<'a> {
         Ok(Sent::All)
     }
 
-    /// The kernel ends with the command: that all has arrived is waited for.
-    fn part(&self) {
-        const LOOK_AGAIN: Duration = Duration::from_millis(5);
-        let end = Instant::now() + PARTING.min(self.timeout.unwrap_or(PARTING));
-        let has_arrived = || self.process.ioctl(self.fd, Ioctl::Space).map_or(true, |room| room >= self.room);
-        while !has_arrived() && Instant::now() < end {
-            // Nothing wakes for this; a signal, or the end of the connection, ends it.
-            match self.stop.wait(self.fd, PollEvents::empty(), Some(LOOK_AGAIN)) {
-                Ok(Waited::TimedOut) => {}
-                _ => return,
+    /// The kernel ends with the command: that all has arrived is waited for, and the end of it with it, since the other side
+    /// waits for that.
+    fn part(&self, sent: Sent) {
+        let patience = if sent == Sent::All { PARTING } else { HURRIED };
+        let end = Instant::now() + patience.min(self.timeout.unwrap_or(patience));
+        let _ = self.process.shutdown(self.fd, Shutdown::Write);
+        while !self.has_arrived() && Instant::now() < end {
+            // Nothing wakes for this. The connection is not waited for: both directions have ended, which is a reason to
+            // wake up by itself.
+            let mut fds = [PollFd::new(self.stop.fd(), PollEvents::IN)];
+            if self.process.poll(&mut fds, Some(LOOK_AGAIN)) != Ok(0) {
+                return;
             }
         }
+    }
+
+    /// Whether the other side has acknowledged all, and the end of it. Where that is not told, a host goes on by itself.
+    fn has_arrived(&self) -> bool {
+        let state = match self.process.getsockopt(self.fd, IPPROTO_TCP, TCP_INFO) {
+            Ok(OptionValue::Bytes(bytes)) => TcpInfo::from_bytes(&bytes).map(|info| info.state),
+            _ => None,
+        };
+        state.is_none_or(|state| matches!(state, TcpState::FinWait2 | TcpState::TimeWait | TcpState::Closed))
     }
 }

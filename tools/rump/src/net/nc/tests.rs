@@ -1,6 +1,8 @@
 //! Two stations on a wire that talk.
 
 use super::*;
+use rumpkit::PosixHost;
+use rumpkit::lossy::{Both, Impairment, Lossy};
 use rumpkit::net::wire::Wire;
 use rumpkit::net::{TcpListener, UdpSocket};
 use std::net::Shutdown;
@@ -62,6 +64,26 @@ fn megabytes_go_both_ways() {
     let (came, talked) = listening.join().unwrap();
     assert_eq!(talked, Ok(()));
     assert!(came == content(2, 2_000_000), "{} bytes came", came.len());
+}
+
+/// A station whose packets take a while.
+fn station_far_away(wire: &Wire, address: &str) -> Station {
+    let delay = Impairment { delay: Duration::from_millis(10), ..Impairment::default() };
+    let both = Both { outgoing: delay, incoming: Impairment::default() };
+    Station::with(Lossy::new(PosixHost::new(), wire.end(), 1, both), address)
+}
+
+#[test]
+fn nobody_leaves_before_all_has_arrived_and_the_end_of_it() {
+    let wire = Wire::new();
+    let (server, client) = (station_far_away(&wire, "10.0.0.1/24"), station_far_away(&wire, "10.0.0.2/24"));
+    // The client has said all long before the server.
+    let listens = How { listen: true, ..ends() };
+    let listening = thread::spawn(move || say(&server, "0.0.0.0:80", &listens, input(content(1, 300_000))));
+    let how = How { timeout: Some(Duration::from_secs(3)), ..ends() };
+    let came = patiently(|| say(&client, "10.0.0.1:80", &how, input(b"all".to_vec())));
+    assert!(came == content(1, 300_000), "{} bytes came", came.len());
+    assert_eq!(listening.join().unwrap(), (b"all".to_vec(), Ok(())));
 }
 
 #[test]
