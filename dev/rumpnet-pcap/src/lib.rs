@@ -1,4 +1,4 @@
-//! Captures: reading files of pcap and pcapng ([`Reader`]), writing them ([`write`], [`Recorder`]), an interface whose kernel
+//! Captures: reading files of pcap and pcapng ([`Reader`]), writing them ([`mod@write`], [`Recorder`]), an interface whose kernel
 //! receives what stands in one ([`Replay`]), and a listener at any interface ([`Capture`]).
 //!
 //! References: draft-ietf-opsawg-pcap (files of pcap), draft-ietf-opsawg-pcapng, the list of link types of tcpdump.org.
