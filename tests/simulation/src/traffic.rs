@@ -2,8 +2,8 @@
 
 use crate::random::Random;
 use crate::world::{HostId, World};
-use rumpkit::kpi::TcpInfo;
 use rumpkit::kpi::socket::OptionValue;
+use rumpkit::kpi::{TcpInfo, TcpState};
 use rumpkit::net::{TcpListener, TcpStream, errno};
 use rumpkit::sockopt::{IPPROTO_TCP, TCP_INFO};
 use rumpkit::{AddressFamily, Errno, OpenFlags, PollEvents, PollFd, Process, SocketAddress, SocketType};
@@ -13,6 +13,12 @@ use std::time::Duration;
 
 /// Bytes of one call.
 const CHUNK: usize = 16 << 10;
+
+/// How often a segment is sent again before its connection is given up.
+const MOST_RETRIES: u8 = 12;
+/// How long a handshake takes at least before it is given up (RFC 9293, section 3.8.3: three minutes), where a clock jumps
+/// over a wait of it.
+const HANDSHAKE: Duration = Duration::from_secs(120);
 
 /// One side of a connection: it sends a stream, and checks the one that comes.
 struct Side {
@@ -40,6 +46,15 @@ impl Side {
             OptionValue::Bytes(bytes) => TcpInfo::from_bytes(&bytes),
             _ => None,
         }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.info().is_some_and(|info| info.state == TcpState::Closed)
+    }
+
+    /// Whether it sent something again as often as it may, and heard nothing.
+    fn has_given_up(&self) -> bool {
+        self.is_closed() && self.info().is_some_and(|info| info.backoff >= MOST_RETRIES)
     }
 
     fn is_done(&self) -> bool {
@@ -103,7 +118,7 @@ pub struct Conversation {
     begun: Option<TcpStream>,
     client: Option<Side>,
     server: Option<Side>,
-    /// When the client may try again, if it was told that there is nobody.
+    /// When the client began, or may try again, if it was told that there is nobody.
     again_at: Duration,
 }
 
@@ -137,6 +152,11 @@ impl Conversation {
         [&self.client, &self.server].into_iter().all(|side| side.as_ref().is_some_and(Side::is_done))
     }
 
+    /// Whether a side gave the connection up, as it may where too much is lost.
+    pub fn has_given_up(&self) -> bool {
+        [&self.client, &self.server].into_iter().flatten().any(Side::has_given_up)
+    }
+
     /// What is known of both connections, for whoever looks for what went wrong.
     pub fn describe(&self) -> String {
         [("client", &self.client), ("server", &self.server)]
@@ -152,6 +172,7 @@ impl Conversation {
 
     /// Does what can be done now. Errors: what went wrong.
     pub fn work(&mut self, world: &World) -> Result<(), String> {
+        self.begin_again(world);
         if self.client.is_none() {
             self.connect(world)?;
         }
@@ -173,11 +194,21 @@ impl Conversation {
         Ok(())
     }
 
+    /// The client took the connection for made, but the server did not hear that, and gave the handshake up: what comes
+    /// afterwards is reset, and the client tries again.
+    fn begin_again(&mut self, world: &World) {
+        let may_be = self.server.is_none() && world.now() >= self.again_at + HANDSHAKE;
+        if may_be && self.client.as_ref().is_some_and(Side::is_closed) {
+            (self.client, self.again_at) = (None, world.now());
+        }
+    }
+
     /// Begins, and sees what became of it. Who is not heard tries again.
     fn connect(&mut self, world: &World) -> Result<(), String> {
         let process = world.process(self.from);
         let Some(stream) = self.begun.take() else {
             if world.now() >= self.again_at {
+                self.again_at = world.now();
                 self.begun = Some(begin(process, self.address)?);
             }
             return Ok(());
