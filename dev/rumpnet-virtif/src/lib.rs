@@ -181,12 +181,17 @@ impl End {
 
     /// Receives until told to end. Errors: ENETDOWN.
     fn receive_all(&self, receiver: &dyn Receiver, is_ending: &AtomicBool) -> Result<(), HostError> {
-        let mut frames = Vec::new();
+        let (mut frames, mut changes) = (Vec::new(), 0);
         loop {
-            self.io.receive(&mut frames, None)?;
+            let received = self.io.receive(&mut frames, None);
             if is_ending.load(Ordering::Acquire) {
                 return Ok(());
             }
+            let before = core::mem::replace(&mut changes, self.io.carrier_changes());
+            if changes != before {
+                receiver.changed();
+            }
+            received?;
             count(&self.counters.received, frames.len());
             let mut packets = Vec::with_capacity(frames.len());
             frames.drain(..).for_each(|frame| self.take_in(frame, &mut packets));
