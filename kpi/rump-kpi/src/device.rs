@@ -142,6 +142,9 @@ pub struct Statistics {
     pub groups_in: u64,
     /// Of those that were sent, frames to groups or to all.
     pub groups_out: u64,
+    /// Of those that came, sound ones that were dropped: the interface was down, nobody speaks their protocol on a link, or a
+    /// socket had no room.
+    pub drops_in: u64,
     /// Packets that were to be sent and that the device had no room for.
     pub drops_out: u64,
 }
