@@ -3,6 +3,7 @@
 use crate::translate::{address_of, answer, incoming, name_of, outgoing, value};
 use alloc::sync::Arc;
 use alloc::task::Wake;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::task::Waker;
 use core::time::Duration;
@@ -106,7 +107,10 @@ impl rump_kpi::socket::Socket for Socket {
     }
 
     fn connect(&self, name: &Name, _caller: Caller) -> KResult<()> {
-        let begun = self.host.connect(address_of(self.family, name)?);
+        let begun = match name {
+            Name::Address(SocketAddress::Unspecified) => self.host.disconnect(),
+            name => self.host.connect(address_of(self.family, name)?),
+        };
         // It is no more one that was never connected, which the host calls hung up.
         self.waiters.wake();
         Ok(self.after(PollEvents::OUT, begun)?)
@@ -129,6 +133,51 @@ impl rump_kpi::socket::Socket for Socket {
     fn receive(&self, parts: &mut [&mut [u8]], flags: MessageFlags) -> KResult<Incoming> {
         let awaited = if flags.contains(MessageFlags::OOB) { PollEvents::PRI } else { PollEvents::IN };
         Ok(incoming(self.after(awaited, self.host.receive(parts, flags))?))
+    }
+
+    fn send_batch(&self, messages: &mut [Outgoing<'_>]) -> (usize, KResult<()>) {
+        let translated = |message: &Outgoing<'_>| {
+            let to = message.to.as_ref().map(|to| address_of(self.family, to)).transpose()?;
+            Ok((to, outgoing(&message.control)?))
+        };
+        let mut result = Ok(());
+        let mut all = Vec::with_capacity(messages.len());
+        for message in messages.iter() {
+            match translated(message) {
+                Ok(one) => all.push(one),
+                Err(why) => {
+                    // Those before it go first.
+                    result = Err(why);
+                    break;
+                }
+            }
+        }
+        let host: Vec<_> = messages
+            .iter()
+            .zip(&all)
+            .map(|(message, (to, control))| host::Outgoing {
+                parts: message.parts,
+                to: *to,
+                control,
+                flags: message.flags,
+            })
+            .collect();
+        let (count, sent) = self.host.send_batch(&host);
+        let result = self.after(PollEvents::OUT, sent).and(result);
+        messages.iter_mut().take(count).for_each(|message| message.control.clear());
+        (count, result.map_err(Into::into))
+    }
+
+    fn receive_batch(
+        &self,
+        buffers: &mut [&mut [u8]],
+        flags: MessageFlags,
+        messages: &mut Vec<Incoming>,
+    ) -> KResult<()> {
+        let mut came = Vec::with_capacity(buffers.len());
+        self.after(PollEvents::IN, self.host.receive_batch(buffers, flags, &mut came))?;
+        messages.extend(came.into_iter().map(incoming));
+        Ok(())
     }
 
     fn shutdown(&self, how: Shutdown) -> KResult<()> {

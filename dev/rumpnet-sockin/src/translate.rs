@@ -23,8 +23,7 @@ pub fn name_of(address: SocketAddr) -> SocketAddress {
     }
 }
 
-/// What goes with a message. Errors: EINVAL (files and credentials go no further than a kernel; who cuts a message sends
-/// several).
+/// What goes with a message. Errors: EINVAL (files and credentials go no further than a kernel).
 pub fn outgoing(control: &[Control]) -> Result<Vec<host::Control>, Errno> {
     let one = |control: &Control| match *control {
         Control::PacketInfo { to, interface } => Ok(host::Control::PacketInfo { address: to, interface }),
@@ -32,7 +31,8 @@ pub fn outgoing(control: &[Control]) -> Result<Vec<host::Control>, Errno> {
         Control::Timestamp(time) => Ok(host::Control::Timestamp(time)),
         Control::HopLimit(limit) => Ok(host::Control::HopLimit(limit)),
         Control::TrafficClass(class) => Ok(host::Control::TrafficClass(class)),
-        Control::Rights(_) | Control::Credentials(_) | Control::SegmentBytes(_) => Err(Errno::EINVAL),
+        Control::SegmentBytes(size) => Ok(host::Control::SegmentBytes(size)),
+        Control::Rights(_) | Control::Credentials(_) => Err(Errno::EINVAL),
     };
     control.iter().map(one).collect()
 }
@@ -45,6 +45,7 @@ pub fn incoming(message: host::Incoming) -> Incoming {
         host::Control::Timestamp(time) => Control::Timestamp(time),
         host::Control::HopLimit(limit) => Control::HopLimit(limit),
         host::Control::TrafficClass(class) => Control::TrafficClass(class),
+        host::Control::SegmentBytes(size) => Control::SegmentBytes(size),
     };
     Incoming {
         length: message.length,

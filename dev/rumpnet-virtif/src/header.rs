@@ -77,7 +77,9 @@ pub fn apply(bytes: &[u8; HEADER_BYTES], packet: &mut Packet, link: usize) -> Re
         return Err(Malformed);
     }
     packet.segmentation = Some(Segmentation { kind, size });
-    offload::headers(packet, link).map(drop).map_err(|_| Malformed)
+    let at = offload::headers(packet, link).map_err(|_| Malformed)?;
+    let segments = (packet.len() - at.content).div_ceil(size.into());
+    if segments > offload::MOST_SEGMENTS { Err(Malformed) } else { Ok(()) }
 }
 
 /// The header of a packet to send, whose checksum and segmentation the host takes.

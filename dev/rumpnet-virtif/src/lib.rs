@@ -1,7 +1,7 @@
 //! A network device over an end of a host's network ([`PacketIo`]): a tap, a tunnel, a wire of a simulation.
 //!
 //! What a stack knows of a packet goes to the other side in the header of virtio-net and comes from there (`header`). The
-//! device does what the host does not: it cuts, and makes checksums. Datagrams that came together are handed on one by one.
+//! device does what the host does not: it cuts, and makes checksums. What came together is handed on as it is.
 //!
 //! A thread of its own receives, from [`NetworkDevice::start`] to [`NetworkDevice::stop`] or until the device is dropped.
 //!
@@ -22,7 +22,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rump_hyper::packet::{self as host, Outgoing, PacketIo, Received};
 use rump_hyper::{Event, HostError, Hypervisor};
 use rump_kpi::device::{DeviceInfo, Medium, NetworkDevice, Offloads, Receiver};
-use rump_kpi::packet::{Checksum, Packet, Segments, offload};
+use rump_kpi::packet::{Checksum, Packet, offload};
 use rump_kpi::port;
 use rump_kpi::sync::Mutex;
 use rump_kpi::{Errno, KError, KResult};
@@ -181,12 +181,17 @@ impl End {
 
     /// Receives until told to end. Errors: ENETDOWN.
     fn receive_all(&self, receiver: &dyn Receiver, is_ending: &AtomicBool) -> Result<(), HostError> {
-        let mut frames = Vec::new();
+        let (mut frames, mut changes) = (Vec::new(), 0);
         loop {
-            self.io.receive(&mut frames, None)?;
+            let received = self.io.receive(&mut frames, None);
             if is_ending.load(Ordering::Acquire) {
                 return Ok(());
             }
+            let before = core::mem::replace(&mut changes, self.io.carrier_changes());
+            if changes != before {
+                receiver.changed();
+            }
+            received?;
             count(&self.counters.received, frames.len());
             let mut packets = Vec::with_capacity(frames.len());
             frames.drain(..).for_each(|frame| self.take_in(frame, &mut packets));
@@ -196,20 +201,13 @@ impl End {
         }
     }
 
-    /// Makes packets of a frame.
+    /// Makes a packet of a frame. What the other side left together stays so.
     fn take_in(&self, frame: Received, packets: &mut Vec<Packet>) {
         let mut packet = Packet::received(frame.bytes);
         let link = self.link_bytes(&mut packet);
-        if header::apply(&frame.header, &mut packet, link).is_err() {
-            return count(&self.counters.malformed, 1);
-        }
-        if packet.segmentation.is_some_and(|segmentation| segmentation.kind == Segments::Udp) {
-            match offload::cut(packet, link) {
-                Ok(mut all) => packets.append(&mut all),
-                Err(_) => count(&self.counters.malformed, 1),
-            }
-        } else {
-            packets.push(packet);
+        match header::apply(&frame.header, &mut packet, link) {
+            Ok(()) => packets.push(packet),
+            Err(header::Malformed) => count(&self.counters.malformed, 1),
         }
     }
 

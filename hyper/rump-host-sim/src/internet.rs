@@ -354,6 +354,16 @@ impl HostSocket for SimSocket {
         })
     }
 
+    fn disconnect(&self) -> Result<(), Errno> {
+        self.with(|end, _| {
+            if end.is_stream() {
+                return Err(Errno::EOPNOTSUPP);
+            }
+            end.remote = None;
+            Ok(())
+        })
+    }
+
     fn send(&self, message: &Outgoing<'_>) -> Result<usize, Errno> {
         if message.flags.contains(MessageFlags::OOB) {
             return Err(Errno::EOPNOTSUPP);

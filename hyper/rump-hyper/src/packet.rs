@@ -102,4 +102,10 @@ pub trait PacketIo: Send + Sync {
     fn has_carrier(&self) -> bool {
         true
     }
+
+    /// How often [`has_carrier`](Self::has_carrier) changed, as far as that is noticed: [`receive`](Self::receive) returns
+    /// when it has. Cheap.
+    fn carrier_changes(&self) -> u64 {
+        0
+    }
 }

@@ -29,6 +29,8 @@ pub enum Control {
     HopLimit(u8),
     /// DSCP and ECN.
     TrafficClass(u8),
+    /// It is several datagrams of so many bytes, but for the last (`UDP_SEGMENT`, `UDP_GRO`).
+    SegmentBytes(u16),
 }
 
 /// A message to send.
@@ -108,11 +110,42 @@ pub trait HostSocket: Send + Sync {
     /// Connects it, or says from whom messages are taken and where they go. Errors: EINPROGRESS.
     fn connect(&self, to: SocketAddr) -> Result<(), Errno>;
 
+    /// Takes back what [`connect`](Self::connect) said; a connection is reset. Errors: EOPNOTSUPP.
+    fn disconnect(&self) -> Result<(), Errno>;
+
     /// Sends a message, or of a stream as much as there is room for; answers how much that was. Errors: EAGAIN.
     fn send(&self, message: &Outgoing<'_>) -> Result<usize, Errno>;
 
     /// Receives into `parts`, with PEEK, OOB and TRUNC. Errors: EAGAIN.
     fn receive(&self, parts: &mut [&mut [u8]], flags: MessageFlags) -> Result<Incoming, Errno>;
+
+    /// Sends messages in order, until one cannot be sent; answers how many were, and why no more. Not of streams. Errors: as
+    /// [`send`](Self::send); EIO (the host does not say why the one after the first was not sent).
+    fn send_batch(&self, messages: &[Outgoing<'_>]) -> (usize, Result<(), Errno>) {
+        for (count, message) in messages.iter().enumerate() {
+            if let Err(why) = self.send(message) {
+                return (count, Err(why));
+            }
+        }
+        (messages.len(), Ok(()))
+    }
+
+    /// Receives messages as long as there are some, each into its buffer, and adds them to `messages`; an error that comes
+    /// after the first is left for the next call. Not of streams. Errors: as [`receive`](Self::receive).
+    fn receive_batch(
+        &self,
+        buffers: &mut [&mut [u8]],
+        flags: MessageFlags,
+        messages: &mut Vec<Incoming>,
+    ) -> Result<(), Errno> {
+        for (count, buffer) in buffers.iter_mut().enumerate() {
+            if count > 0 && !(self.ready() & (PollEvents::IN | PollEvents::ERR) == PollEvents::IN) {
+                break;
+            }
+            messages.push(self.receive(&mut [buffer], flags)?);
+        }
+        Ok(())
+    }
 
     /// Ends one direction or both.
     fn shutdown(&self, how: Shutdown) -> Result<(), Errno>;

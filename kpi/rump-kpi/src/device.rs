@@ -99,7 +99,8 @@ pub trait Receiver: Send + Sync {
     /// Takes packets, in order.
     fn receive(&self, packets: Vec<Packet>);
 
-    /// What the device is has changed: [`NetworkDevice::info`] tells. Not to be called under a lock that this takes.
+    /// What the device is has changed, or whether it has a carrier: [`NetworkDevice::info`] and
+    /// [`NetworkDevice::has_carrier`] tell. Not to be called under a lock that this takes.
     fn changed(&self) {}
 }
 
@@ -116,6 +117,8 @@ pub struct InterfaceInfo {
     pub is_up: bool,
     /// The device is connected to something.
     pub has_carrier: bool,
+    /// How often it was connected, since it was made.
+    pub connections: u64,
     /// Its addresses, each with the length of its network's prefix.
     pub addresses: Vec<(IpAddr, u8)>,
     /// What went through.
@@ -139,6 +142,9 @@ pub struct Statistics {
     pub groups_in: u64,
     /// Of those that were sent, frames to groups or to all.
     pub groups_out: u64,
+    /// Of those that came, sound ones that were dropped: the interface was down, nobody speaks their protocol on a link, or a
+    /// socket had no room.
+    pub drops_in: u64,
     /// Packets that were to be sent and that the device had no room for.
     pub drops_out: u64,
 }
@@ -285,8 +291,8 @@ pub trait Network: Send + Sync {
     /// Says who resolves names on an interface, in place of what was set before. Errors: ENXIO.
     fn set_resolver(&self, resolver: &ResolverInfo) -> KResult<()>;
 
-    /// Who waits here is woken when an address can be used, or no longer, when an interface goes up or down or is taken
-    /// away, and when [`resolvers`](Self::resolvers) answers something else.
+    /// Who waits here is woken when an address can be used, or no longer, when an interface goes up or down, gets or loses
+    /// its carrier or is taken away, and when [`resolvers`](Self::resolvers) answers something else.
     fn changes(&self) -> Arc<WaitQueue>;
 
     /// A choice of the administrator, by the name that sysctl(7) has for it, such as `net.inet6.ip6.forwarding`.

@@ -238,14 +238,16 @@ impl Port {
         }
     }
 
-    /// The device is another one now: its address is the interface's, unless that is as it was.
+    /// The device is another one now, or its carrier: its address is the interface's, unless that is as it was.
     fn change_device(&self) {
-        let Medium::Ethernet { address } = self.device.info().medium else { return };
-        let address = number_of(address);
-        if let (Some(place), true) =
-            (&self.hardware, self.of_device.swap(address, Ordering::Relaxed) != address)
-        {
-            place.store(address, Ordering::Relaxed);
+        if let (Medium::Ethernet { address }, Some(place)) = (self.device.info().medium, &self.hardware) {
+            let address = number_of(address);
+            if self.of_device.swap(address, Ordering::Relaxed) != address {
+                place.store(address, Ordering::Relaxed);
+            }
+        }
+        if let Some(guests) = self.guests() {
+            guests.tags.values().for_each(|receiver| receiver.changed());
         }
         let stack = self.stack.read().clone();
         if let Some(stack) = stack {

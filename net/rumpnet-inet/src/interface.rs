@@ -92,6 +92,10 @@ pub struct Interface {
     pub groups_v6: Groups,
     /// Who resolves names.
     pub resolver: Resolver,
+    /// There is somebody at the other side of its cable, as far as its device can tell.
+    pub has_carrier: bool,
+    /// How often there was.
+    pub connections: u64,
     /// Packets pass.
     pub is_up: bool,
     /// What went through.
@@ -114,6 +118,8 @@ impl Interface {
             groups: Groups::new(Version::V4),
             groups_v6: Groups::new(Version::V6),
             resolver: Resolver::default(),
+            has_carrier: true,
+            connections: 0,
             is_up: false,
             statistics: Statistics::default(),
         }

@@ -154,6 +154,20 @@ impl<A: Address> Neighbours<A> {
         }
     }
 
+    /// Forgets who has which hardware address: others may be there now. Who is waited for is asked for again, at once.
+    pub fn forget(&mut self) {
+        let all: Vec<A> = self.entries.keys().copied().collect();
+        for address in all {
+            match self.entries.get_mut(&address).map(|entry| &mut entry.state) {
+                Some(State::Incomplete { waiting, .. }) => {
+                    let waiting = core::mem::take(waiting);
+                    self.set(address, State::Incomplete { asked: 0, waiting }, Some(Instant::ZERO));
+                }
+                _ => self.remove(address),
+            }
+        }
+    }
+
     /// Finds out where a packet for a neighbour goes.
     pub fn resolve(&mut self, now: Instant, address: A, packet: Packet) -> Resolved<A> {
         let Some(entry) = self.entries.get_mut(&address) else {

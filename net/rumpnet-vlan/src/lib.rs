@@ -206,6 +206,10 @@ impl Receiver for Virtual {
             receiver.receive(packets);
         }
     }
+
+    fn changed(&self) {
+        self.tell_stack();
+    }
 }
 
 impl TagReceiver for Virtual {

@@ -46,6 +46,9 @@ pub fn encode(control: &[Control], like: &SocketAddr) -> Vec<u8> {
             Control::TrafficClass(class) => {
                 push(&mut bytes, libc::IPPROTO_IPV6, libc::IPV6_TCLASS, &one(class.into()));
             }
+            Control::SegmentBytes(size) => {
+                push(&mut bytes, libc::SOL_UDP, libc::UDP_SEGMENT, &size.to_ne_bytes());
+            }
             // Of what came alone.
             Control::Timestamp(_) => {}
         }
@@ -109,6 +112,10 @@ fn known(level: c_int, kind: c_int, content: &[u8], tells: Tells, control: &mut 
         }
         (libc::IPPROTO_IP, libc::IP_TTL) | (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) => {
             control.extend(byte().map(Control::HopLimit));
+        }
+        (libc::SOL_UDP, libc::UDP_GRO) => {
+            let size = number().and_then(|number| u16::try_from(number).ok());
+            control.extend(size.map(Control::SegmentBytes));
         }
         (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => control.extend(byte().map(Control::TrafficClass)),
         _ => {}

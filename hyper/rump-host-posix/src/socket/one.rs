@@ -3,7 +3,7 @@
 //! The host's `close` would wait for `SO_LINGER`, nonblocking or not: a time is kept here, for who waits himself, and the
 //! host is told of no time at all alone. Locks are leaves.
 
-use super::calls::{self, ControlBuffer};
+use super::calls::{self, ControlBuffer, Message};
 use super::control::{self, Tells};
 use super::readiness::{Readiness, Watch};
 use super::{options, tcp_info};
@@ -25,6 +25,8 @@ use std::time::Duration;
 
 /// Parts that the host takes at once (`IOV_MAX`).
 const MOST_PARTS: usize = 1024;
+/// Messages that are sent or received at once; the host takes `IOV_MAX`.
+const MOST_MESSAGES: usize = 256;
 const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
 /// `TCP_CLOSE` of the host.
 const CLOSED: u8 = 7;
@@ -121,6 +123,65 @@ impl Socket {
         Ok(())
     }
 
+    /// What goes with a message, as the host reads it.
+    fn control(&self, message: &Outgoing<'_>) -> Result<Vec<u8>, Errno> {
+        if message.control.is_empty() {
+            return Ok(Vec::new());
+        }
+        let like = message.to.map_or_else(|| self.peer_address().or_else(|_| self.local_address()), Ok);
+        Ok(control::encode(message.control, &like?))
+    }
+
+    /// Sends the first of some messages, in one call; answers how many were sent, and how many were tried.
+    fn send_some(&self, messages: &[Outgoing<'_>]) -> Result<(usize, usize), Errno> {
+        let Some(first) = messages.first() else { return Ok((0, 0)) };
+        if first.parts.len() > MOST_PARTS {
+            return self.send(first).map(|_| (1, 1));
+        }
+        // One call has one set of flags.
+        let is_alike =
+            |message: &&Outgoing<'_>| message.flags == first.flags && message.parts.len() <= MOST_PARTS;
+        let mut all = Vec::with_capacity(messages.len().min(MOST_MESSAGES));
+        for message in messages.iter().take(MOST_MESSAGES).take_while(is_alike) {
+            let control = match self.control(message) {
+                Err(why) if all.is_empty() => return Err(why),
+                Err(_) => break,
+                Ok(control) => control,
+            };
+            let parts = message.parts.iter().map(|part| IoSlice::new(part)).collect();
+            all.push(calls::ToSend { to: message.to.map(SocketAddrAny::from), parts, control });
+        }
+        let flags = libc::MSG_NOSIGNAL | flags_of(first.flags);
+        let count = calls::send_all(self.fd(), &all, flags).map_err(errno::of_socket)?;
+        Ok((count, all.len()))
+    }
+
+    fn flags_to_receive(&self, flags: MessageFlags) -> c_int {
+        let mut asked = flags & (MessageFlags::OOB | MessageFlags::PEEK);
+        // Of a stream, the host would throw that much away.
+        asked.set(MessageFlags::TRUNC, flags.contains(MessageFlags::TRUNC) && !self.is_stream());
+        flags_of(asked)
+    }
+
+    /// A message that came, with its control data.
+    fn incoming(&self, message: Message, control: &ControlBuffer) -> Result<Incoming, Errno> {
+        let said = MESSAGE_FLAGS.iter().filter(|(_, host)| message.flags & host != 0);
+        let mut incoming = Incoming {
+            length: message.length,
+            flags: said.map(|(flag, _)| *flag).collect(),
+            ..Incoming::default()
+        };
+        if !self.is_stream() {
+            incoming.from = message.from.map(address).transpose()?;
+            if message.control > 0 {
+                let words = control.iter().flat_map(|word| word.to_ne_bytes());
+                let bytes: Vec<u8> = words.take(message.control).collect();
+                incoming.control = control::decode(&bytes, self.choices().tells);
+            }
+        }
+        Ok(incoming)
+    }
+
     fn set_linger(&self, value: &OptionValue) -> Result<(), Errno> {
         let OptionValue::Linger(time) = *value else { return Err(Errno::EINVAL) };
         let resets = time.is_some_and(|time| time.is_zero()).then_some(Duration::ZERO);
@@ -128,6 +189,12 @@ impl Socket {
         self.choices().linger = time;
         Ok(())
     }
+}
+
+/// The host's numbers of flags.
+fn flags_of(asked: MessageFlags) -> c_int {
+    let asked = MESSAGE_FLAGS.iter().filter(|(flag, _)| asked.contains(*flag));
+    asked.fold(0, |flags, (_, host)| flags | host)
 }
 
 /// Calls `call` with the parts as the host takes them: all of a message, and of a stream as many as fit.
@@ -202,18 +269,13 @@ impl HostSocket for Socket {
         })
     }
 
+    fn disconnect(&self) -> Result<(), Errno> {
+        net::connect_unspec(self.fd()).map_err(errno::of_socket)
+    }
+
     fn send(&self, message: &Outgoing<'_>) -> Result<usize, Errno> {
-        let to = message.to.map(SocketAddrAny::from);
-        let control = match message.control {
-            [] => Vec::new(),
-            control => {
-                let like =
-                    message.to.map_or_else(|| self.peer_address().or_else(|_| self.local_address()), Ok);
-                control::encode(control, &like?)
-            }
-        };
-        let asked = MESSAGE_FLAGS.iter().filter(|(flag, _)| message.flags.contains(*flag));
-        let flags = asked.fold(libc::MSG_NOSIGNAL, |flags, (_, host)| flags | host);
+        let (to, control) = (message.to.map(SocketAddrAny::from), self.control(message)?);
+        let flags = libc::MSG_NOSIGNAL | flags_of(message.flags);
         with_slices(message.parts, self.is_stream(), |parts| {
             calls::send(self.fd(), to.as_ref(), parts, &control, flags)
         })
@@ -221,11 +283,7 @@ impl HostSocket for Socket {
     }
 
     fn receive(&self, parts: &mut [&mut [u8]], flags: MessageFlags) -> Result<Incoming, Errno> {
-        let mut asked = flags & (MessageFlags::OOB | MessageFlags::PEEK);
-        // Of a stream, the host would throw that much away.
-        asked.set(MessageFlags::TRUNC, flags.contains(MessageFlags::TRUNC) && !self.is_stream());
-        let asked = MESSAGE_FLAGS.iter().filter(|(flag, _)| asked.contains(*flag));
-        let flags = asked.fold(0, |flags, (_, host)| flags | host);
+        let flags = self.flags_to_receive(flags);
         let mut buffer: ControlBuffer = [0; 32];
         let received = with_slices_mut(parts, self.is_stream(), |parts| {
             calls::receive(self.fd(), parts, &mut buffer, flags)
@@ -237,21 +295,52 @@ impl HostSocket for Socket {
             }
             received => received?,
         };
-        let said = MESSAGE_FLAGS.iter().filter(|(_, host)| message.flags & host != 0);
-        let mut incoming = Incoming {
-            length: message.length,
-            flags: said.map(|(flag, _)| *flag).collect(),
-            ..Incoming::default()
-        };
-        if !self.is_stream() {
-            incoming.from = message.from.map(address).transpose()?;
-            if message.control > 0 {
-                let bytes: Vec<u8> =
-                    buffer.iter().flat_map(|word| word.to_ne_bytes()).take(message.control).collect();
-                incoming.control = control::decode(&bytes, self.choices().tells);
+        self.incoming(message, &buffer)
+    }
+
+    fn send_batch(&self, messages: &[Outgoing<'_>]) -> (usize, Result<(), Errno>) {
+        let mut sent = 0;
+        while sent < messages.len() {
+            match self.send_some(&messages[sent..]) {
+                Ok((count, tried)) => {
+                    sent += count;
+                    if count < tried {
+                        let has_room = self.ready().contains(PollEvents::OUT);
+                        return (sent, Err(if has_room { Errno::EIO } else { Errno::EAGAIN }));
+                    }
+                }
+                Err(why) => return (sent, Err(why)),
             }
         }
-        Ok(incoming)
+        (sent, Ok(()))
+    }
+
+    fn receive_batch(
+        &self,
+        buffers: &mut [&mut [u8]],
+        flags: MessageFlags,
+        messages: &mut Vec<Incoming>,
+    ) -> Result<(), Errno> {
+        let count = buffers.len().min(MOST_MESSAGES);
+        let [first, _, ..] = &mut buffers[..count] else {
+            let first = buffers.first_mut().map(|first| self.receive(&mut [first], flags));
+            messages.extend(first.transpose()?);
+            return Ok(());
+        };
+        // The host would read the same one for each buffer; and it says of the end that there is none.
+        if self.is_stream() || flags.contains(MessageFlags::PEEK) || self.choices().reads_no_more {
+            messages.push(self.receive(&mut [first], flags)?);
+            return Ok(());
+        }
+        let flags = self.flags_to_receive(flags);
+        let mut parts: Vec<_> = buffers[..count].iter_mut().map(|part| IoSliceMut::new(part)).collect();
+        let mut control: Vec<ControlBuffer> = vec![[0; 32]; count];
+        let came =
+            calls::receive_all(self.fd(), &mut parts, &mut control, flags).map_err(errno::of_socket)?;
+        for (message, control) in came.into_iter().zip(&control) {
+            messages.push(self.incoming(message, control)?);
+        }
+        Ok(())
     }
 
     fn shutdown(&self, how: Shutdown) -> Result<(), Errno> {

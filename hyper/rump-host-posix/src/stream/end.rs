@@ -20,6 +20,7 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno as Host;
 use rustix::net::{SendAncillaryBuffer, SendFlags, Shutdown, sendmsg, shutdown, sockopt};
 use std::io::IoSlice;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,8 @@ pub struct End {
     pipe: SelfPipe,
     receiving: Mutex<Receiving>,
     sending: Mutex<Sending>,
+    /// Connections that began, and those that ended.
+    changes: AtomicU64,
 }
 
 struct Receiving {
@@ -114,7 +117,8 @@ impl End {
         };
         let receiving = Receiving { source, deframer: Deframer::default(), attempts: Attempts::new() };
         let sending = Sending { socket, ..Sending::default() };
-        Ok(Self { console, info, pipe, receiving: Mutex::new(receiving), sending: Mutex::new(sending) })
+        let (receiving, sending) = (Mutex::new(receiving), Mutex::new(sending));
+        Ok(Self { console, info, pipe, receiving, sending, changes: AtomicU64::new(0) })
     }
 
     fn tell(&self, what: &str) {
@@ -158,6 +162,7 @@ impl End {
         sending.socket = None;
         sending.backlog.clear();
         sending.is_over = receiving.source.is_none();
+        self.changes.fetch_add(1, Ordering::Relaxed);
         if sending.is_over {
             return Err(self.gone(why));
         }
@@ -177,6 +182,7 @@ impl End {
         };
         if let Some(socket) = connected.map_err(|why| self.gone(&text(why)))? {
             lock(&self.sending).socket = Some(Arc::new(socket));
+            self.changes.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -382,5 +388,9 @@ impl PacketIo for End {
 
     fn has_carrier(&self) -> bool {
         lock(&self.sending).socket.is_some()
+    }
+
+    fn carrier_changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
     }
 }

@@ -15,6 +15,7 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::{Errno as Host, retry_on_intr};
 use rustix::net::{AddressFamily, SocketType};
 use std::io::IoSlice;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ const MOST_BYTES: usize = HEADER_BYTES + 22 + 65_535;
 const LONG: usize = 16_384;
 /// Memory for short ones that is taken at once, and again when they are gone.
 const ARENA_BYTES: usize = 256 << 10;
+/// How often we look whether the other side is up again.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// Parts that `writev` takes at least.
 const MOST_PARTS: usize = 512;
 /// What the host says of an interface that is no more.
@@ -66,6 +69,10 @@ pub struct End {
     socket: OwnedFd,
     pipe: SelfPipe,
     info: PacketInfo,
+    /// The host's side is down.
+    is_down: AtomicBool,
+    /// How often it went down and up.
+    changes: AtomicU64,
     memory: Mutex<Memory>,
 }
 
@@ -102,7 +109,22 @@ impl End {
     /// `file` does not block, and `socket` is of the network of its interface.
     pub fn new(file: OwnedFd, prefix: Prefix, socket: OwnedFd, info: PacketInfo) -> HostResult<Self> {
         let pipe = SelfPipe::new().map_err(|why| errno::named(&info.name, why))?;
-        Ok(Self { file, prefix, socket, pipe, info, memory: Mutex::default() })
+        let (is_down, changes) = (AtomicBool::new(false), AtomicU64::new(0));
+        let end = Self { file, prefix, socket, pipe, info, is_down, changes, memory: Mutex::default() };
+        end.is_down.store(!end.has_carrier(), Ordering::Relaxed);
+        Ok(end)
+    }
+
+    fn note(&self, is_down: bool) {
+        if self.is_down.swap(is_down, Ordering::Relaxed) != is_down {
+            self.changes.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How long to wait: the kernel does not tell when the other side comes up.
+    fn patience(&self, timeout: Option<Duration>) -> Option<Duration> {
+        let is_down = self.is_down.load(Ordering::Relaxed);
+        if is_down { Some(timeout.map_or(LOOK_AGAIN, |timeout| timeout.min(LOOK_AGAIN))) } else { timeout }
     }
 
     /// Appends what is there to read, to a bound.
@@ -192,8 +214,12 @@ impl PacketIo for End {
     fn receive(&self, frames: &mut Vec<Received>, timeout: Option<Duration>) -> HostResult<()> {
         let before = frames.len();
         self.read_all(frames)?;
+        if self.is_down.load(Ordering::Relaxed) && self.has_carrier() {
+            self.note(false);
+            return Ok(());
+        }
         if frames.len() == before {
-            let waited = self.pipe.wait(Some((self.file.as_fd(), PollFlags::IN)), timeout);
+            let waited = self.pipe.wait(Some((self.file.as_fd(), PollFlags::IN)), self.patience(timeout));
             waited.map_err(|why| self.gone(why))?;
             self.read_all(frames)?;
         }
@@ -207,8 +233,14 @@ impl PacketIo for End {
                 Ok(()) => {}
                 Err(Host::AGAIN) => break,
                 Err(why @ DELETED) => return Err(self.gone(why)),
-                // EIO: the host's side is down. EINVAL: it does not like the frame.
-                Err(_) => sent.refused += 1,
+                // EINVAL: the host does not like the frame. EIO: its side is down.
+                Err(why) => {
+                    sent.refused += 1;
+                    if why == Host::IO && !self.is_down.load(Ordering::Relaxed) && !self.has_carrier() {
+                        self.note(true);
+                        self.pipe.wake();
+                    }
+                }
             }
             sent.taken += 1;
         }
@@ -221,6 +253,10 @@ impl PacketIo for End {
 
     fn has_carrier(&self) -> bool {
         interface::is_running(&self.socket, &self.info.name).unwrap_or(false)
+    }
+
+    fn carrier_changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
     }
 }
 

@@ -15,7 +15,7 @@ const UDP_BYTES: usize = 8;
 pub(super) const TCP: u8 = 6;
 const UDP: u8 = 17;
 /// A packet that becomes more segments than these is not cut: the smallest of TCP have 48 bytes.
-pub(super) const MOST_SEGMENTS: usize = 2048;
+pub const MOST_SEGMENTS: usize = 2048;
 pub(super) const FIN_AND_PSH: u8 = 0x09;
 pub(super) const CWR: u8 = 0x80;
 /// In the flags of IPv4.

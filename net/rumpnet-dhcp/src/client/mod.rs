@@ -310,6 +310,29 @@ impl Client {
         self.discover_anew(now)
     }
 
+    /// The interface was connected to something, which may be another network: a server is asked at once whether the
+    /// address is right there (section 3.7). As long as nobody says no, the lease is used.
+    pub fn reconnected(&mut self, now: Duration) {
+        let state = core::mem::replace(&mut self.state, State::Stopped);
+        self.state = match state {
+            State::Bound { lease } | State::Renewing { lease, .. } | State::Rebinding { lease, .. } => {
+                let mut exchange = Exchange::new(now, &mut self.random);
+                self.verify(now, &mut exchange, lease.address);
+                State::Rebinding { exchange, lease }
+            }
+            mut state => {
+                if let State::Selecting { exchange, .. }
+                | State::Requesting { exchange, .. }
+                | State::Rebooting { exchange, .. }
+                | State::Informing { exchange, .. } = &mut state
+                {
+                    exchange.restart(now);
+                }
+                state
+            }
+        };
+    }
+
     /// Nobody else has the address of [`Action::Claim`].
     pub fn claimed(&mut self) {
         let state = core::mem::replace(&mut self.state, State::Stopped);

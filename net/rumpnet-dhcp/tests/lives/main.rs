@@ -227,6 +227,38 @@ fn a_remembered_address_is_asked_for_alone() {
 }
 
 #[test]
+fn who_is_connected_again_asks_whether_his_address_is_right_there() {
+    let mut world = World::new(vec![Server::new(1, 7)]);
+    assert!(world.run_until_bound(seconds(2)));
+    let begins = world.client.lease().unwrap().begins;
+    world.run(seconds(60));
+    world.client.reconnected(world.now);
+    assert!(world.run_until_bound(seconds(1)));
+    let (_, request) = world.servers[0].heard.last().unwrap();
+    assert_eq!(request.options.address(code::REQUESTED_ADDRESS), Some(Ipv4Addr::new(10, 0, 0, 7)));
+    assert_eq!((request.client, request.options.find(code::SERVER)), (Ipv4Addr::UNSPECIFIED, None));
+    assert!(world.client.lease().unwrap().begins >= begins + seconds(60));
+    // Nobody answers: it has its lease as long as that lasts.
+    world.servers[0].is_up = false;
+    world.client.reconnected(world.now);
+    world.run(seconds(600));
+    assert_eq!(world.client.phase(), Phase::Rebinding);
+    assert!(world.client.lease().is_some() && world.withdrawn.is_empty());
+    // On another network it is refused, and another one is found.
+    world.servers = vec![Server::new(2, 9)];
+    world.client.reconnected(world.now);
+    assert!(world.run_until_bound(seconds(2)));
+    assert_eq!(world.client.lease().unwrap().address, Ipv4Addr::new(10, 0, 0, 9));
+    assert_eq!((world.withdrawn.len(), world.applied.len()), (1, 3));
+    // Who was looking for a server, which nobody could hear, looks at once.
+    let mut world = World::new(vec![]);
+    world.run(seconds(40));
+    world.servers.push(Server::new(1, 7));
+    world.client.reconnected(world.now);
+    assert!(world.run_until_bound(seconds(1)));
+}
+
+#[test]
 fn messages_that_are_lost_are_made_up_for() {
     for seed in 0..200 {
         let servers = vec![Server::new(1, 7), Server::new(2, 8)];

@@ -40,8 +40,12 @@ impl Receiver for Input {
     fn changed(&self) {
         let Some(shared) = self.shared.upgrade() else { return };
         let port = shared.ports.read().get(&self.id).cloned();
-        if let Some(info) = port.map(|port| port.info()) {
-            shared.drive(|stack, _| stack.change_device(self.id, &info));
+        if let Some(port) = port {
+            let (info, has_carrier) = (port.info(), port.has_carrier());
+            shared.drive(|stack, now| {
+                stack.change_device(self.id, &info);
+                stack.set_carrier(now, self.id, has_carrier);
+            });
         }
     }
 }
@@ -49,7 +53,12 @@ impl Receiver for Input {
 impl Network for InetDomain {
     fn attach(&self, name: &str, device: Arc<dyn NetworkDevice>) -> KResult<u32> {
         let info = device.info();
-        let id = self.shared.drive(|stack, _| stack.add_interface(name, &info))?;
+        let has_carrier = device.has_carrier();
+        let id = self.shared.drive(|stack, now| {
+            let id = stack.add_interface(name, &info)?;
+            stack.set_carrier(now, id, has_carrier);
+            Ok::<_, Errno>(id)
+        })?;
         let port = Port::new(name, device);
         self.shared.ports.write().insert(id, port.clone());
         let link_bytes = match info.medium {
@@ -216,6 +225,7 @@ impl Network for InetDomain {
             device: interface.device(),
             is_up: interface.is_up,
             has_carrier: ports.get(id).is_none_or(|port| port.has_carrier()),
+            connections: interface.connections,
             addresses: interface
                 .addresses
                 .iter()

@@ -12,7 +12,7 @@ use rump_kpi::sockopt::{
     IPPROTO_UDP, IPV6_CHECKSUM, IPV6_DONTFRAG, IPV6_MULTICAST_HOPS, IPV6_MULTICAST_IF, IPV6_MULTICAST_LOOP,
     IPV6_PATHMTU, IPV6_RECVHOPLIMIT, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_TCLASS, IPV6_UNICAST_HOPS,
     IPV6_V6ONLY, SO_BROADCAST, SO_DONTROUTE, SO_ERROR, SO_PROTOCOL, SO_RCVBUF, SO_REUSEADDR, SO_REUSEPORT,
-    SO_SNDBUF, SOL_SOCKET, UDP_GRO, UDP_SEGMENT,
+    SO_SNDBUF, SO_TIMESTAMP, SOL_SOCKET, UDP_GRO, UDP_SEGMENT,
 };
 
 /// Which protocol an option is of.
@@ -133,6 +133,7 @@ fn switch(options: &mut SocketOptions, level: Level, name: i32) -> Option<&mut b
         (Level::Socket, SO_REUSEADDR) => &mut options.reuse_address,
         (Level::Socket, SO_REUSEPORT) => &mut options.reuse_port,
         (Level::Socket, SO_DONTROUTE) => &mut options.dont_route,
+        (Level::Socket, SO_TIMESTAMP) => &mut options.tells_time,
         (Level::Socket, SO_BROADCAST) => &mut options.broadcast,
         (Level::Ip, IP_MULTICAST_LOOP) | (Level::Ipv6, IPV6_MULTICAST_LOOP) => &mut options.group_loops,
         (Level::Ip, IP_RECVTTL) | (Level::Ipv6, IPV6_RECVHOPLIMIT) => &mut options.tells_hop_limit,

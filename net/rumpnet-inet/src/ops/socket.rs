@@ -6,6 +6,7 @@ use crate::address::{self, Version};
 use crate::interface::InterfaceId;
 use crate::sockets::{Ancillary, Datagram, Kind, Received, SocketId, SocketOptions};
 use crate::stack::Stack;
+use crate::time::Instant;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::{BufMut, BytesMut};
@@ -13,8 +14,12 @@ use core::net::IpAddr;
 use rump_kpi::packet::Packet;
 use rump_kpi::socket::{Amounts, Caller, Control, Incoming, Name, OptionValue, Outgoing, Socket};
 use rump_kpi::{
-    AddressFamily, Errno, KResult, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType, WaitQueue,
+    AddressFamily, Errno, KResult, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType, TimeSpec,
+    WaitQueue,
 };
+
+/// Of a second.
+const NANOSECONDS: i128 = 1_000_000_000;
 
 /// A datagram that was taken, none if nothing comes any more, and what comes with it.
 type Taken = (Option<Received>, Vec<Control>);
@@ -73,8 +78,21 @@ impl Datagrams {
     fn take(&self, stack: &mut Stack, peek: bool) -> Result<Taken, Errno> {
         let received = stack.receive_datagram(self.id, peek)?;
         let options = &stack.sockets.find(self.id)?.options;
-        let control = received.as_ref().map(|received| control_of(received, self.version, options));
-        Ok((received, control.unwrap_or_default()))
+        let Some(received) = received else { return Ok((None, Vec::new())) };
+        let mut control = control_of(&received, self.version, options);
+        if options.tells_time {
+            control.push(Control::Timestamp(self.wall_time(received.arrived)));
+        }
+        Ok((Some(received), control))
+    }
+
+    /// What time it was, by the wall clock as it is now.
+    fn wall_time(&self, then: Instant) -> TimeSpec {
+        let environment = &self.shared.environment;
+        let age = (environment.monotonic)().saturating_sub(then).as_nanos() as i128;
+        let now = (environment.now)();
+        let time = i128::from(now.sec) * NANOSECONDS + i128::from(now.nsec) - age;
+        TimeSpec { sec: time.div_euclid(NANOSECONDS) as i64, nsec: time.rem_euclid(NANOSECONDS) as u32 }
     }
 
     fn look<T>(&self, look: impl FnOnce(&mut Stack) -> Result<T, Errno>) -> KResult<T> {

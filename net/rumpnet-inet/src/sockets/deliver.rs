@@ -4,6 +4,7 @@ use super::{Kind, Received, Socket, SocketId, Sockets};
 use crate::address::{Version, endpoint};
 use crate::interface::InterfaceId;
 use crate::stack::Told;
+use crate::time::Instant;
 use crate::wire::Malformed;
 use crate::wire::checksum::pseudo;
 use crate::wire::ip::IpHeader;
@@ -29,6 +30,7 @@ impl Sockets {
     /// Gives a datagram to its socket; one for many, to all who want it. Errors: it is malformed.
     pub fn deliver_udp(
         &mut self,
+        now: Instant,
         header: &IpHeader,
         mut packet: Packet,
         interface: InterfaceId,
@@ -49,6 +51,7 @@ impl Sockets {
             from,
             to: destination,
             interface,
+            arrived: now,
             hop_limit: header.hop_limit,
             traffic_class: header.traffic_class,
             content: packet,
@@ -125,6 +128,7 @@ impl Sockets {
     /// itself. Answers whether there were any.
     pub fn deliver_raw(
         &mut self,
+        now: Instant,
         header: &IpHeader,
         packet: &Packet,
         interface: InterfaceId,
@@ -150,6 +154,7 @@ impl Sockets {
                 from: endpoint(header.source, 0, interface),
                 to: header.destination,
                 interface,
+                arrived: now,
                 hop_limit: header.hop_limit,
                 traffic_class: header.traffic_class,
                 content: packet.clone(),

@@ -16,6 +16,7 @@ pub use send::{Ancillary, Datagram};
 use crate::address::{self, Version};
 use crate::interface::InterfaceId;
 use crate::multicast::Filter;
+use crate::time::Instant;
 use crate::wire::checksum::pseudo;
 use crate::wire::ip::IpHeader;
 use crate::wire::ipv4::Protocol;
@@ -54,6 +55,8 @@ pub struct Received {
     pub to: IpAddr,
     /// Through which interface it came.
     pub interface: InterfaceId,
+    /// When.
+    pub arrived: Instant,
     /// How many more routers might have passed it on.
     pub hop_limit: u8,
     /// DSCP and ECN.
@@ -95,6 +98,8 @@ pub struct SocketOptions {
     pub tells_destination: bool,
     /// `IP_RECVTTL`.
     pub tells_hop_limit: bool,
+    /// `SO_TIMESTAMP`.
+    pub tells_time: bool,
     /// `IPV6_RECVTCLASS`.
     pub tells_traffic_class: bool,
     /// `IP_HDRINCL`: what is sent begins with the header of IP.
@@ -130,6 +135,7 @@ impl Default for SocketOptions {
             tells_address: false,
             tells_destination: false,
             tells_hop_limit: false,
+            tells_time: false,
             tells_traffic_class: false,
             has_header: false,
             checksum_at: None,

@@ -220,15 +220,20 @@ impl Stack {
 
     /// Routers can be asked only from an address of the link.
     fn link_local_is_ours(&mut self, id: InterfaceId) {
-        let hears = self.settings.accepts_advertisements && !self.settings.forwarding_v6;
+        let hears = self.follows_routers(id);
         let Some(interface) = self.interfaces.get_mut(&id) else { return };
-        let hears = hears && !interface.v6.is_deaf;
         let has_router = self.routers.all().iter().any(|router| router.interface == id);
         // What was told before by the address of nobody is told again (RFC 3590).
         interface.groups_v6.restart();
         if hears && !has_router {
             self.solicit_at(id, 0, Instant::ZERO);
         }
+    }
+
+    /// Whether what routers on an interface tell is followed.
+    pub(super) fn follows_routers(&self, id: InterfaceId) -> bool {
+        let is_deaf = self.interfaces.get(&id).is_none_or(|interface| interface.v6.is_deaf);
+        self.settings.accepts_advertisements && !self.settings.forwarding_v6 && !is_deaf
     }
 
     fn retransmit_time(&self, id: InterfaceId) -> core::time::Duration {

@@ -67,6 +67,21 @@ impl Stack {
         (claim.announcements_left > 0).then_some(claim)
     }
 
+    /// An address that is ours and was announced is announced once more later.
+    pub(super) fn announce_again(&mut self, now: Instant, id: InterfaceId, address: Ipv4Addr, length: u8) {
+        let Some(interface) = self.interfaces.get_mut(&id) else { return };
+        interface.claims.retain(|claim| claim.address != address);
+        let due = now + ANNOUNCE_WAIT;
+        interface.claims.push(ClaimV4 {
+            address,
+            length,
+            probes_left: 0,
+            announcements_left: ANNOUNCEMENTS - 1,
+            due,
+        });
+        self.wake_at(due);
+    }
+
     /// Asks for an address as nobody, or announces it as who has it.
     pub(super) fn send_claim(&mut self, id: InterfaceId, sender: Ipv4Addr, address: Ipv4Addr) {
         let Some(hardware) = self.interfaces.get(&id).and_then(|interface| interface.hardware()) else {

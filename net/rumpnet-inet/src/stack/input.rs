@@ -41,7 +41,7 @@ impl Stack {
     /// Takes a packet that an interface received.
     pub fn input(&mut self, now: Instant, id: InterfaceId, mut packet: Packet) {
         let Some(interface) = self.interfaces.get_mut(&id).filter(|interface| interface.is_up) else {
-            return self.drop_packet(Dropped::InterfaceDown);
+            return self.drop_input(id, Dropped::InterfaceDown);
         };
         interface.statistics.packets_in += 1;
         interface.statistics.bytes_in += packet.len() as u64;
@@ -69,8 +69,16 @@ impl Stack {
             EtherType::ARP => self.input_arp(now, id, packet),
             EtherType::IPV4 => self.input_ip(now, reception, packet),
             EtherType::IPV6 => self.input_v6(now, reception, packet),
-            _ => self.drop_packet(Dropped::Nobody),
+            _ => self.drop_input(id, Dropped::Nobody),
         }
+    }
+
+    /// Drops a sound packet that an interface received.
+    fn drop_input(&mut self, id: InterfaceId, why: Dropped) {
+        if let Some(interface) = self.interfaces.get_mut(&id) {
+            interface.statistics.drops_in += 1;
+        }
+        self.drop_packet(why);
     }
 
     /// Takes a packet that we sent to ourselves, and that comes in by an interface again.
@@ -183,7 +191,7 @@ impl Stack {
         let ip = IpHeader::from(&header);
         // The stack answers those itself; programs get all other messages.
         let is_answered = header.protocol == Protocol::ICMP && icmpv4::is_echo_request(&packet);
-        let was_taken = self.sockets.deliver_raw(&ip, &arrived.original, arrived.interface, is_answered);
+        let was_taken = self.sockets.deliver_raw(now, &ip, &arrived.original, arrived.interface, is_answered);
         match header.protocol {
             Protocol::ICMP => self.input_icmp(now, &arrived, &header, packet),
             Protocol::IGMP => self.input_igmp(now, &arrived, &header, packet),
@@ -221,9 +229,9 @@ impl Stack {
 
     pub(super) fn input_udp(&mut self, now: Instant, arrived: &Arrived, header: &IpHeader, packet: Packet) {
         use crate::sockets::Delivery;
-        match self.sockets.deliver_udp(header, packet, arrived.interface, arrived.is_for_many) {
+        match self.sockets.deliver_udp(now, header, packet, arrived.interface, arrived.is_for_many) {
             Ok(Delivery::Done) => {}
-            Ok(Delivery::Full) => self.drop_packet(Dropped::Full),
+            Ok(Delivery::Full) => self.drop_input(arrived.interface, Dropped::Full),
             Ok(Delivery::Nobody) => {
                 self.drop_packet(Dropped::Nobody);
                 if header.source.is_ipv4() {

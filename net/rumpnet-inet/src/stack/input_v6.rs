@@ -218,7 +218,7 @@ impl Stack {
         }
         // The stack answers those itself; programs get all other messages.
         let is_answered = protocol == Protocol::ICMPV6 && icmpv6::is_echo_request(&packet);
-        let was_taken = self.sockets.deliver_raw(&ip, &packet, arrived.interface, is_answered);
+        let was_taken = self.sockets.deliver_raw(now, &ip, &packet, arrived.interface, is_answered);
         match protocol {
             Protocol::ICMPV6 => self.input_icmpv6(now, &arrived, &header, packet),
             // A checksum is not left out (RFC 8200, section 8.1).

@@ -5,6 +5,7 @@
 //! sent. It has no clock, no lock and no randomness of its own.
 
 mod addresses_v6;
+mod carrier;
 mod claim_v4;
 mod config;
 mod discovery;

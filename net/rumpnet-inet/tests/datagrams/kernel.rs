@@ -5,8 +5,9 @@ use rump_host_posix::PosixHost;
 use rump_kern::{Process, SendMessage};
 use rump_kpi::socket::{Control, OptionValue};
 use rump_kpi::sockopt::{IPPROTO_UDP, SO_ERROR, SO_RCVTIMEO, SOL_SOCKET, UDP_GRO, UDP_SEGMENT};
-use rump_kpi::{AddressFamily, KResult, MessageFlags, OpenFlags, SocketAddress, SocketType};
+use rump_kpi::{AddressFamily, Component, KResult, MessageFlags, OpenFlags, SocketAddress, SocketType};
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub struct Kernel {
@@ -15,9 +16,19 @@ pub struct Kernel {
 }
 
 impl Kernel {
+    /// One with a stack of its own.
     pub fn boot() -> Self {
-        let kernel = rump_kern::Kernel::builder(PosixHost::new());
-        let kernel = kernel.component(rumpnet_inet::component()).boot().unwrap();
+        Self::with(PosixHost::new(), rumpnet_inet::component())
+    }
+
+    /// One over the host's sockets.
+    pub fn boot_over_host() -> Self {
+        let host = PosixHost::new();
+        Self::with(host.clone(), rumpnet_sockin::component(host))
+    }
+
+    fn with(host: Arc<PosixHost>, component: Component) -> Self {
+        let kernel = rump_kern::Kernel::builder(host).component(component).boot().unwrap();
         Self { process: kernel.process(), _kernel: kernel }
     }
 

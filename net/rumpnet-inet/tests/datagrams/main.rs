@@ -1,5 +1,5 @@
-//! One set of behaviours of datagrams in batches, of segments, and of what is dissolved, seen at this kernel and at the
-//! host's: what Linux does is right.
+//! One set of behaviours of datagrams in batches, of segments, and of what is dissolved, seen at this kernel, at one over the
+//! host's sockets, and at the host's own: what Linux does is right.
 #![forbid(unsafe_code)]
 
 mod batches;
@@ -27,6 +27,10 @@ fn main() {
     for (name, run) in [batches::ALL, segments::ALL, dissolving::ALL].into_iter().flatten().copied() {
         trials.push(Trial::test(format!("kernel::{name}"), move || {
             run(&kernel::Kernel::boot());
+            Ok(())
+        }));
+        trials.push(Trial::test(format!("sockin::{name}"), move || {
+            run(&kernel::Kernel::boot_over_host());
             Ok(())
         }));
         trials.push(Trial::test(format!("host::{name}"), move || {

@@ -496,6 +496,58 @@ fn an_address_of_ipv4_is_asked_for_announced_and_defended() {
 }
 
 #[test]
+fn who_is_connected_again_says_who_he_is() {
+    use rumpnet_inet::wire::arp;
+    use rumpnet_inet::wire::ethernet::{EtherType, Frame};
+    let (own, other) = (Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2));
+    let mut lan = host();
+    lan.add_host(&[(0, other, 24)]);
+    lan.call(0, |stack, _| stack.add_address(FIRST, own, 24)).unwrap();
+    let socket = lan.stack(0).udp_socket(Version::V4);
+    let to = super::at(other, 7);
+    lan.call(0, |stack, now| stack.send_datagram(now, socket, Some(to), packet(10))).unwrap();
+    lan.run(seconds(30));
+    let known = |lan: &mut Lan| lan.stack(0).interfaces[&FIRST].neighbours().unwrap().known().count();
+    assert_eq!(known(&mut lan), 1);
+    lan.take_watched();
+    lan.call(0, |stack, now| stack.set_carrier(now, FIRST, false));
+    // Somebody else may be there next.
+    assert_eq!((known(&mut lan), lan.take_watched().len()), (0, 0));
+    lan.call(0, |stack, now| stack.send_datagram(now, socket, Some(to), packet(10))).unwrap();
+    lan.take_watched();
+    let connected = lan.now();
+    lan.call(0, |stack, now| stack.set_carrier(now, FIRST, true));
+    lan.run(seconds(20));
+    let sent: Vec<_> = lan.take_watched().into_iter().filter(|sent| sent.host == 0).collect();
+    let announced = sent.iter().filter_map(|sent| {
+        let mut packet = rump_kpi::packet::Packet::received(sent.frame.clone().into());
+        let is_arp = Frame::take(&mut packet).unwrap().ether_type == EtherType::ARP;
+        let message = is_arp.then(|| arp::Message::parse(&mut packet).unwrap())?;
+        (message.sender.1 == own && message.target.1 == own).then_some(sent.at - connected)
+    });
+    assert_eq!(announced.collect::<Vec<_>>(), [seconds(0), seconds(2)]);
+    let address = link_local(hardware(0, 0));
+    let (mut told, mut asked) = (0, 0);
+    for (_, header, message, options) in discoveries(&sent) {
+        match message {
+            Message::NeighbourAdvertisement { target, is_solicited: false, overrides: true, .. } => {
+                assert_eq!((target, header.destination), (address, ALL_NODES));
+                assert_eq!(options.target, Some(hardware(0, 0)));
+                told += 1;
+            }
+            Message::RouterSolicitation => asked += 1,
+            _ => {}
+        }
+    }
+    assert_eq!((told, asked), (1, 3));
+    // What waited for an answer was sent.
+    assert_eq!(known(&mut lan), 1);
+    // Nothing is said where nothing changed.
+    lan.call(0, |stack, now| stack.set_carrier(now, FIRST, true));
+    assert!(lan.take_watched().is_empty());
+}
+
+#[test]
 fn redirects_of_ipv4_are_followed_if_that_is_chosen() {
     use rumpnet_inet::route::{Route, Via};
     use rumpnet_inet::wire::icmpv4;

@@ -133,3 +133,28 @@ fn segments_that_are_too_long_are_cut_again_if_nobody_forbids_it() {
     }
     assert!(all == content(3000));
 }
+
+#[test]
+fn datagrams_that_a_device_left_together_come_so_to_who_takes_them_so() {
+    for (coalesces, expected) in [(false, vec![1200, 1200, 600]), (true, vec![3000])] {
+        let (mut stack, left, _) = router(1500);
+        let own = Ipv4Addr::new(10, 0, 1, 1);
+        let socket = stack.udp_socket(rumpnet_inet::address::Version::V4);
+        stack.bind(socket, super::at(own, 9)).unwrap();
+        stack.sockets.find_mut(socket).unwrap().options.coalesces = coalesces;
+        let mut long = packet(3000);
+        long.segmentation = Some(Segmentation { kind: Segments::Udp, size: 1200 });
+        Udp { source: 9, destination: 9 }
+            .emit(&mut long, |length| pseudo_v4(FROM, own, Protocol::UDP, length));
+        Ipv4::new(FROM, own, Protocol::UDP, 64).emit(&mut long);
+        stack.input(Duration::from_secs(10), left, long);
+        let mut all = Vec::new();
+        for length in expected {
+            let received = stack.receive_datagram(socket, false).unwrap().unwrap();
+            assert_eq!(received.content.len(), length);
+            assert_eq!(received.segment_bytes, coalesces.then_some(1200));
+            all.extend(received.content.to_vec());
+        }
+        assert!(all == content(3000) && stack.receive_datagram(socket, false).is_err());
+    }
+}

@@ -1,7 +1,9 @@
 //! What of the ways of packets can be chosen, and what is counted of them.
 
 use super::*;
-use rump_kpi::sockopt::{IP_RECVDSTADDR, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, IPV6_RECVPKTINFO, IPV6_RECVTCLASS};
+use rump_kpi::sockopt::{
+    IP_RECVDSTADDR, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, SO_TIMESTAMP,
+};
 use std::net::{Ipv6Addr, SocketAddrV6};
 
 const NONE: MessageFlags = MessageFlags::empty();
@@ -155,6 +157,38 @@ fn what_passes_and_what_is_lost_is_counted() {
     say(&*client, name(Ipv4Addr::new(10, 0, 0, 2), 9), &[]).unwrap();
     let blocked = network.interfaces()[2].statistics;
     assert!(blocked.drops_out > 0 && blocked.drops_out == blocked.packets_out, "{blocked:?}");
+    // Who is there has no room for more than one, and is down then.
+    let server = hosts[1].udp();
+    server.bind(&name(TWO, 5000), USER).unwrap();
+    server.set_option(SOL_SOCKET, SO_RCVBUF, &OptionValue::Number(1)).unwrap();
+    for expected in [2, 5] {
+        for _ in 0..3 {
+            say(&*client, name(TWO, 5000), &[]).unwrap();
+        }
+        assert_eq!(statistics(&hosts[1]).drops_in, expected);
+        hosts[1].domain.network().unwrap().set_up(2, false).unwrap();
+    }
+    assert_eq!(receive(&*server, NONE).unwrap().0, b"x");
+}
+
+#[test]
+fn when_a_datagram_came_is_told() {
+    let hosts = hosts();
+    let server = hosts[1].udp();
+    server.bind(&name(TWO, 5000), USER).unwrap();
+    let (client, on) = (hosts[0].udp(), OptionValue::Number(1));
+    say(&*client, name(TWO, 5000), &[]).unwrap();
+    assert!(receive(&*server, NONE).unwrap().1.control.is_empty());
+    server.set_option(SOL_SOCKET, SO_TIMESTAMP, &on).unwrap();
+    assert_eq!(server.option(SOL_SOCKET, SO_TIMESTAMP).unwrap(), on);
+    say(&*client, name(TWO, 5000), &[]).unwrap();
+    // The wall clock stands at zero: it came five seconds before.
+    hosts[1].clock.fetch_add(5, Ordering::Relaxed);
+    let control = receive(&*server, NONE).unwrap().1.control;
+    assert!(
+        matches!(control[..], [Control::Timestamp(rump_kpi::TimeSpec { sec: -5, nsec: 0 })]),
+        "{control:?}"
+    );
 }
 
 #[test]

@@ -164,29 +164,53 @@ impl Stream for std::net::TcpStream {
 
 /// Both ways at once, to the end: what one sends the other gets.
 pub fn exchange(one: &(dyn Stream + Sync), other: &(dyn Stream + Sync), length: usize) -> Check {
-    let contents = [crate::site::content(length as u32, length), crate::site::content(7, length)];
-    let send = |stream: &(dyn Stream + Sync), bytes: &[u8]| -> Check {
-        context(stream.writer().write_all(bytes), "write")?;
-        context(stream.end(), "the end")
-    };
-    let receive = |stream: &(dyn Stream + Sync), bytes: &[u8]| -> Check {
-        let mut came = Vec::new();
-        context(stream.reader().read_to_end(&mut came), format!("read after {} bytes", came.len()))?;
-        match came == bytes {
-            true => Ok(()),
-            false => Err(format!("{} bytes came of {}, or others", came.len(), bytes.len())),
-        }
-    };
+    let [first, second] = &contents(length);
     thread::scope(|scope| {
-        let [first, second] = &contents;
         let all = [
             scope.spawn(|| send(one, first)),
             scope.spawn(|| receive(other, first)),
             scope.spawn(|| send(other, second)),
             scope.spawn(|| receive(one, second)),
         ];
-        all.into_iter().try_for_each(|it| it.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        all.into_iter().try_for_each(finished)
     })
+}
+
+/// The same, but `one` ends only once all of the other's has come.
+pub fn exchange_ending_last(one: &(dyn Stream + Sync), other: &(dyn Stream + Sync), length: usize) -> Check {
+    let [first, second] = &contents(length);
+    thread::scope(|scope| {
+        let own = [
+            scope.spawn(|| context(one.writer().write_all(first), "write")),
+            scope.spawn(|| receive(one, second)),
+        ];
+        let others = [scope.spawn(|| receive(other, first)), scope.spawn(|| send(other, second))];
+        let done = own.map(finished);
+        context(one.end(), "the end")?;
+        done.into_iter().chain(others.map(finished)).collect()
+    })
+}
+
+fn contents(length: usize) -> [Vec<u8>; 2] {
+    [crate::site::content(length as u32, length), crate::site::content(7, length)]
+}
+
+fn send(stream: &(dyn Stream + Sync), bytes: &[u8]) -> Check {
+    context(stream.writer().write_all(bytes), "write")?;
+    context(stream.end(), "the end")
+}
+
+fn receive(stream: &(dyn Stream + Sync), bytes: &[u8]) -> Check {
+    let mut came = Vec::new();
+    context(stream.reader().read_to_end(&mut came), format!("read after {} bytes", came.len()))?;
+    match came == bytes {
+        true => Ok(()),
+        false => Err(format!("{} bytes came of {}, or others", came.len(), bytes.len())),
+    }
+}
+
+fn finished(thread: thread::ScopedJoinHandle<'_, Check>) -> Check {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// What a console was told.

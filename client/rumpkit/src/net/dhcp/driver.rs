@@ -51,6 +51,8 @@ pub(super) struct Driver {
     failure: Option<KError>,
     progress: Arc<WaitQueue>,
     last: Option<(Phase, bool)>,
+    /// How often the interface was connected, when that was last looked at.
+    connections: u64,
     _changes: Registration,
 }
 
@@ -162,6 +164,7 @@ impl Driver {
             failure: None,
             progress: Arc::default(),
             last: None,
+            connections: info.connections,
             _changes: changes,
         })
     }
@@ -237,9 +240,18 @@ impl Driver {
     }
 
     fn check_interface(&mut self) {
-        let found = network(&*self.domain).and_then(|network| network.addresses(self.number).map(drop));
-        if let Err(error) = found {
-            self.fail(KError::new(error.errno, "the interface was taken away"));
+        let found = network(&*self.domain).and_then(|network| {
+            let all = network.interfaces();
+            let own = all.iter().find(|info| info.number == self.number);
+            Ok(own.ok_or(Errno::ENXIO)?.connections)
+        });
+        match found {
+            Ok(connections) => {
+                if core::mem::replace(&mut self.connections, connections) != connections {
+                    self.client.reconnected(self.host.monotonic());
+                }
+            }
+            Err(error) => self.fail(KError::new(error.errno, "the interface was taken away")),
         }
     }
 

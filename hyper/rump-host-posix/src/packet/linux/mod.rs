@@ -15,7 +15,7 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno as Host;
 use rustix::net::{AddressFamily, MMsgHdr, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType, sockopt};
 use std::io::IoSlice;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ pub struct End {
     pipe: SelfPipe,
     /// The interface was set down, and may be gone.
     is_down: AtomicBool,
+    /// How often it went down and up.
+    changes: AtomicU64,
     info: PacketInfo,
     slots: Mutex<Vec<Slot<KERNEL_HEADER_BYTES>>>,
 }
@@ -77,7 +79,14 @@ impl End {
         let medium = Medium::Ethernet { address };
         let info = PacketInfo { name: name.clone(), medium, mtu, offloads: offloads() };
         let slots = (0..MOST_FRAMES).map(|_| slot()).collect();
-        Ok(Self { socket, index, pipe, is_down: AtomicBool::new(false), info, slots: Mutex::new(slots) })
+        let (is_down, changes) = (AtomicBool::new(false), AtomicU64::new(0));
+        Ok(Self { socket, index, pipe, is_down, changes, info, slots: Mutex::new(slots) })
+    }
+
+    fn note(&self, is_down: bool) {
+        if self.is_down.swap(is_down, Ordering::Relaxed) != is_down {
+            self.changes.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Appends what is there. Errors: ENETDOWN.
@@ -91,7 +100,7 @@ impl End {
             Err(Host::AGAIN | Host::INTR) => Ok(()),
             // This is said once, when it is set down: it may be set up again, or be gone in a moment.
             Err(Host::NETDOWN) => {
-                self.is_down.store(true, Ordering::Relaxed);
+                self.note(true);
                 Ok(())
             }
             Err(why) => Err(self.gone(why)),
@@ -268,7 +277,10 @@ impl PacketIo for End {
                 if !self.is_there() {
                     return Err(self.gone(Host::NETDOWN));
                 }
-                self.is_down.store(!self.has_carrier(), Ordering::Relaxed);
+                if self.has_carrier() {
+                    self.note(false);
+                    return Ok(());
+                }
                 Some(timeout.map_or(LOOK_AGAIN, |timeout| timeout.min(LOOK_AGAIN)))
             } else {
                 timeout
@@ -306,6 +318,10 @@ impl PacketIo for End {
 
     fn has_carrier(&self) -> bool {
         interface::is_running(&self.socket, &self.info.name).unwrap_or(false)
+    }
+
+    fn carrier_changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
     }
 }
 
