@@ -29,6 +29,7 @@ pub struct Args {
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
     let station = args.station.boot_silent(session.host())?;
     let failed = |error: io::Error| Failure::Network(error.to_string());
+    station.begin();
     let all = routes(station.kernel()).map_err(failed)?;
     let links = interfaces(station.kernel()).map_err(failed)?;
     let shown: Vec<Shown> = all.iter().map(|route| Shown::of(route, &all, &links)).collect();
