@@ -7,6 +7,7 @@
 mod addresses_v6;
 mod claim_v4;
 mod config;
+mod counters;
 mod discovery;
 mod forward_v6;
 mod groups;
@@ -37,6 +38,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
+use counters::Counters;
 use hashbrown::HashMap;
 use icmp::Limit;
 use rump_kpi::WaitQueue;
@@ -160,6 +162,7 @@ pub struct Stack {
     is_looping: bool,
     sent: Vec<(InterfaceId, Packet)>,
     dropped: HashMap<Dropped, u64>,
+    pub(crate) counters: Counters,
     next_interface: u32,
     /// For the identification of packets.
     identification: u16,
@@ -194,6 +197,7 @@ impl Stack {
             is_looping: false,
             sent: Vec::new(),
             dropped: HashMap::new(),
+            counters: Counters::default(),
             next_interface: LOOPBACK.0,
             identification: seed as u16,
             secret: [random.number(), random.number()],
