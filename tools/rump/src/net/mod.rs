@@ -8,6 +8,7 @@ mod dump;
 mod ifconfig;
 mod link;
 mod nc;
+mod netstat;
 mod ping;
 mod route;
 mod signals;
@@ -46,6 +47,8 @@ enum Command {
     Ifconfig(ifconfig::Args),
     /// Show routes, as they are configured
     Route(route::Args),
+    /// Show sockets, interfaces, routes, or what protocols counted
+    Netstat(netstat::Args),
 }
 
 /// What is to be known of links and files.
@@ -92,7 +95,8 @@ Examples:
   rump net dhcp --if tap:tap0 --once
   rump net bridge --if tap:tap0 --if shmif:/tmp/bus
   rump net wget --if sockin http://example.com/file.img
-  rump net ifconfig --config net.toml";
+  rump net ifconfig --config net.toml
+  rump net netstat --config net.toml -s -w 5";
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<(), Failure> {
@@ -105,6 +109,7 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
         Command::Dhcp(args) => dhcp::run(args, session, output),
         Command::Ifconfig(args) => ifconfig::run(args, session, output),
         Command::Route(args) => route::run(args, session, output),
+        Command::Netstat(args) => netstat::run(args, session, output),
     }
 }
 
