@@ -20,7 +20,7 @@ pub use rump_abi::{
     RenameFlags, Stat, StatVfs, TimeSpec, XattrFlags,
 };
 pub use rump_abi::{
-    AddressFamily, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType, event, sockopt,
+    AddressFamily, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType, TcpState, event, sockopt,
 };
 pub use rump_dev as dev;
 pub use rump_host_posix::{PosixHost, packet, stream, tun};

@@ -60,10 +60,22 @@ pub fn frame(
     direction: Option<Direction>,
     packet: &Packet,
 ) {
+    cut_frame(into, interface, time, direction, packet, packet.len() as u32);
+}
+
+/// The same for the beginning of a frame, which had `length` bytes.
+pub fn cut_frame(
+    into: &mut Vec<u8>,
+    interface: u32,
+    time: Duration,
+    direction: Option<Direction>,
+    packet: &Packet,
+    length: u32,
+) {
     let kept = packet.len().min(MOST_FRAME_BYTES);
     block(into, FRAME, |into| {
         let [high, low] = halves(time);
-        for word in [interface, high, low, kept as u32, packet.len() as u32] {
+        for word in [interface, high, low, kept as u32, length] {
             into.extend_from_slice(&word.to_le_bytes());
         }
         content(into, packet, kept);
@@ -103,8 +115,13 @@ pub fn classic_header(into: &mut Vec<u8>, link: LinkType) {
 
 /// Adds a frame to a file of pcap. Seconds have 32 bits there, until 2106.
 pub fn classic_frame(into: &mut Vec<u8>, time: Duration, packet: &Packet) {
+    classic_cut_frame(into, time, packet, packet.len() as u32);
+}
+
+/// The same for the beginning of a frame, which had `length` bytes.
+pub fn classic_cut_frame(into: &mut Vec<u8>, time: Duration, packet: &Packet, length: u32) {
     let kept = packet.len().min(MOST_FRAME_BYTES);
-    for word in [time.as_secs() as u32, time.subsec_nanos(), kept as u32, packet.len() as u32] {
+    for word in [time.as_secs() as u32, time.subsec_nanos(), kept as u32, length] {
         into.extend_from_slice(&word.to_le_bytes());
     }
     content(into, packet, kept);

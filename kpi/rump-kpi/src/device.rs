@@ -8,8 +8,9 @@ use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use bitflags::bitflags;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
+use rump_abi::TcpState;
 
 /// What a device carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,6 +224,43 @@ pub struct ResolverInfo {
     pub domains: Vec<String>,
 }
 
+/// How often something happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counter {
+    /// The protocol, or `drops`: why packets were dropped, whatever their protocol.
+    pub protocol: &'static str,
+    /// What, about as netstat(1) says it.
+    pub what: &'static str,
+    /// How often since the beginning.
+    pub count: u64,
+}
+
+/// What a socket carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketProtocol {
+    /// A connection of TCP, or one to be.
+    Tcp(TcpState),
+    /// Datagrams of UDP.
+    Udp,
+    /// Packets of a protocol.
+    Raw(u8),
+}
+
+/// A socket, or what a program left of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketInfo {
+    /// What it carries.
+    pub protocol: SocketProtocol,
+    /// Its own address; port zero before it has one.
+    pub local: SocketAddr,
+    /// The other's, if there is one.
+    pub remote: Option<SocketAddr>,
+    /// Bytes that wait to be received; of one that listens, connections.
+    pub received: usize,
+    /// Bytes that wait to be sent, or to be acknowledged.
+    pub to_send: usize,
+}
+
 /// Configuration of interfaces and routes.
 pub trait Network: Send + Sync {
     /// Makes an interface of a device, which is down. Answers its number. Errors: EEXIST, those of the device.
@@ -290,6 +328,12 @@ pub trait Network: Send + Sync {
 
     /// Says who resolves names on an interface, in place of what was set before. Errors: ENXIO.
     fn set_resolver(&self, resolver: &ResolverInfo) -> KResult<()>;
+
+    /// What was counted, those of one protocol together.
+    fn counters(&self) -> Vec<Counter>;
+
+    /// All sockets, in the order in which they were made, those of connections first.
+    fn sockets(&self) -> Vec<SocketInfo>;
 
     /// Who waits here is woken when an address can be used, or no longer, when an interface goes up or down, gets or loses
     /// its carrier or is taken away, and when [`resolvers`](Self::resolvers) answers something else.

@@ -229,7 +229,8 @@ fn dump_reads_what_it_wrote() {
     std::fs::write(&file, b"no trace").unwrap();
     let output = read(&[]);
     assert_eq!(output.status.code(), Some(2), "{}", text(&output));
-    assert!(text(&output).contains("neither a file of pcap nor of pcapng"), "{}", text(&output));
+    let expected = format!("{file}: capture, before byte 4: neither pcap nor pcapng begins so");
+    assert!(text(&output).contains(&expected), "{}", text(&output));
 }
 
 #[test]
@@ -284,6 +285,102 @@ fn wireshark_reads_what_dump_writes() {
         .map(|line| line.trim().parse::<usize>().unwrap())
         .sum();
     assert_eq!(carried, 100_000, "{lengths}");
+}
+
+/// `rump net`, with any link.
+fn rump(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rump"));
+    command.arg("net").args(words);
+    command
+}
+
+#[test]
+fn two_commands_are_joined_by_a_stream() {
+    let folder = Folder::new("stream");
+    let place = format!("unix:{}", folder.path("wire"));
+    let (listening, connecting) = (format!("stream:listen:{place}"), format!("stream:{place}"));
+    let server = ["nc", "--if", &listening, "--address", "10.0.0.1/24", "-v", "-l", "7"];
+    let (server, _stderr) = Running::start(&mut rump(&server), "listening");
+    let captured = folder.path("ping.pcapng");
+    let words = ["ping", "--if", &connecting, "--address", "10.0.0.2/24", "--capture", &captured];
+    let output = rump(&[&words[..], &["-c", "3", "-i", "0.01", "10.0.0.1"]].concat()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("3 packets transmitted, 3 received, 0% packet loss"), "{}", text(&output));
+    drop(server);
+    let output = rump(&words).arg("10.0.0.1").output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+    assert!(text(&output).contains(&format!("if0: stream {place}: ")), "{}", text(&output));
+}
+
+#[test]
+fn what_passes_is_captured_and_comes_again() {
+    let folder = Folder::new("capture");
+    let (captured, again) = (folder.path("all.pcapng"), folder.path("again.pcapng"));
+    let link = format!("shmif:{}", folder.path("bus"));
+    let other = format!("shmif:{}", folder.path("other"));
+    let server = ["--if", &other, "--address", "10.1.0.1/24", "--if", &link, "--address", "10.0.0.1/24"];
+    let server = [&["nc"], &server[..], &["--capture", &captured, "-v", "-u", "-l", "9"]].concat();
+    let (mut server, _stderr) = Running::start(&mut rump(&server), "listening");
+    let client = ["nc", "--if", &link, "--address", "10.0.0.2/24", "-N", "-u", "10.0.0.1", "9"];
+    let mut client = Running(rump(&client).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
+    client.0.stdin.take().unwrap().write_all(b"once more").unwrap();
+    let mut first = [0; 9];
+    server.0.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+    assert_eq!((&first, client.finish().1), (b"once more", Some(0)));
+    server.interrupt();
+    assert_eq!(server.finish().1, Some(130));
+    let dump = |words: &[&str]| {
+        let output = rump(&[&["dump"], words].concat()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let lines = dump(&["-r", &captured]);
+    let datagram = "IP 10.0.0.2:";
+    assert!(lines.contains(datagram) && lines.contains("ARP, Request who-has 10.0.0.1"), "{lines}");
+    if let Ok(output) = Command::new("tshark")
+        .args(["-n", "-T", "fields", "-e", "frame.interface_name"])
+        .arg("-r")
+        .arg(&captured)
+        .output()
+    {
+        let names = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            names.lines().any(|name| name == "if0") && names.lines().any(|name| name == "if1"),
+            "{names}"
+        );
+    } else {
+        eprintln!("skipped: there is no tshark");
+    }
+    // The same from the file, first for all to see, then for a program of a kernel that has the address and hardware.
+    let link = format!("pcap:{captured}");
+    let mut dumping = Running(rump(&["dump", "--if", &link]).stdout(Stdio::piped()).spawn().unwrap());
+    let mut seen = BufReader::new(dumping.0.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains(datagram) {
+        line.clear();
+        assert_ne!(seen.read_line(&mut line).unwrap(), 0, "no datagram came");
+    }
+    drop(dumping);
+    let record = dump(&["-r", &captured, "--json"]);
+    let record = record.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let to =
+        record.filter(|record| record["protocol"] == "UDP").map(|record| record["ether_destination"].clone());
+    let to = to.last().unwrap();
+    let config = folder.path("net.toml");
+    let toml = format!(
+        "[[interface]]\nname = 'eth0'\nlink = '{link},address={},output={again}'\naddresses = ['10.0.0.1/24']\n",
+        to.as_str().unwrap()
+    );
+    std::fs::write(&config, toml).unwrap();
+    let (mut server, _stderr) =
+        Running::start(&mut rump(&["nc", "--config", &config, "-v", "-u", "-l", "9"]), "listening");
+    let mut second = [0; 9];
+    server.0.stdout.as_mut().unwrap().read_exact(&mut second).unwrap();
+    assert_eq!(&second, b"once more");
+    server.interrupt();
+    server.finish();
+    // What it asked or answered is in the other file.
+    assert!(dump(&["-r", &again]).contains("ARP"), "{}", dump(&["-r", &again]));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Interfaces and routes of a kernel.
 
 use super::{AddressInfo, InterfaceAddress, InterfaceInfo, NetworkDevice, RouteInfo};
-use crate::kpi::device::{Gateway, Network, ResolverInfo};
+use crate::kpi::device::{Counter, Gateway, Network, ResolverInfo, SocketInfo};
 use crate::kpi::port::Port;
 use crate::kpi::socket::Domain;
 use crate::{AddressFamily, Errno, KError, KResult, Kernel};
@@ -131,6 +131,16 @@ pub fn interfaces(kernel: &Kernel) -> io::Result<Vec<InterfaceInfo>> {
 /// All routes of a kernel, those of the longest prefixes first.
 pub fn routes(kernel: &Kernel) -> io::Result<Vec<RouteInfo>> {
     Ok(network(&*kernel.protocols(AddressFamily::Inet)?)?.routes())
+}
+
+/// What the protocols of a kernel counted, those of one together.
+pub fn counters(kernel: &Kernel) -> io::Result<Vec<Counter>> {
+    Ok(network(&*kernel.protocols(AddressFamily::Inet)?)?.counters())
+}
+
+/// All sockets of a kernel, but for those of `AF_LOCAL`.
+pub fn sockets(kernel: &Kernel) -> io::Result<Vec<SocketInfo>> {
+    Ok(network(&*kernel.protocols(AddressFamily::Inet)?)?.sockets())
 }
 
 /// Who resolves names: for each interface that was told of somebody.

@@ -3,17 +3,46 @@
 //! A further kind is a line in `KINDS`.
 
 use super::NetworkDevice;
-use crate::hyper::Hypervisor;
+use crate::hyper::packet::PacketIo;
+use crate::hyper::{HostResult, Hypervisor};
+use crate::pcap::{Begin, Replay, ReplayArgs};
 use crate::shmif::{Bus, Format, Options};
 use crate::virtif::VirtIf;
-use crate::{Errno, KError, KResult, tun};
+use crate::{Errno, KError, KResult, packet, stream, tun};
 use std::fmt;
 use std::io;
 use std::str::FromStr;
 use std::sync::Arc;
 
 type Host = Arc<dyn Hypervisor>;
-type Open = fn(&Host, &[u8]) -> KResult<Arc<dyn NetworkDevice>>;
+type Open = fn(&Host, &[u8]) -> io::Result<Opened>;
+
+/// What is at a link.
+pub struct Opened {
+    device: Arc<dyn NetworkDevice>,
+    replay: Option<Arc<Replay>>,
+}
+
+impl Opened {
+    /// The device, which a kernel makes an interface of.
+    pub fn device(&self) -> Arc<dyn NetworkDevice> {
+        self.device.clone()
+    }
+
+    /// Lets a capture come, if it is one: its interface has the addresses by then that its frames are for, and who wants
+    /// them listens. All else comes from the beginning.
+    pub fn begin(&self) {
+        if let Some(replay) = &self.replay {
+            replay.begin();
+        }
+    }
+}
+
+impl From<Arc<dyn NetworkDevice>> for Opened {
+    fn from(device: Arc<dyn NetworkDevice>) -> Self {
+        Self { device, replay: None }
+    }
+}
 
 /// A kind of links.
 #[derive(Debug)]
@@ -45,23 +74,57 @@ static KINDS: &[LinkKind] = &[
         word: "tap",
         argument: "NAME",
         about: "a tap of the host, which sees the kernel as a neighbour",
-        open: |host, name| virtual_interface(host, &tun::Options::tap(text(name)?)),
+        open: |host, name| end(host, tun::open(&tun::Options::tap(text(name)?))),
     },
     LinkKind {
         word: "tun",
         argument: "NAME",
         about: "a tunnel of the host, which carries packets of IP alone",
-        open: |host, name| virtual_interface(host, &tun::Options::tun(text(name)?)),
+        open: |host, name| end(host, tun::open(&tun::Options::tun(text(name)?))),
+    },
+    LinkKind {
+        word: "packet",
+        argument: "NAME",
+        about: "an interface of the host, shared with the host, beside which the kernel is (CAP_NET_RAW)",
+        open: |host, name| end(host, packet::open(&packet::Options::new(text(name)?))),
+    },
+    LinkKind {
+        word: "stream",
+        argument: "[listen:|reconnect:]unix:PATH",
+        about: "passt, a virtual machine or another kernel, by a socket of the host; tcp:HOST:PORT as well",
+        open: |host, place| {
+            let opened =
+                stream::Options::parse(place).and_then(|options| stream::open(host.clone(), &options));
+            end(host, opened)
+        },
+    },
+    LinkKind {
+        word: "pcap",
+        argument: "FILE[,times][,forever][,output=FILE]",
+        about: "what stands in a capture comes: with times, as it came; what is sent goes to the other file",
+        open: replay,
     },
 ];
 
-fn bus(host: &Host, path: &[u8], format: Format) -> KResult<Arc<dyn NetworkDevice>> {
-    Ok(Bus::open(host.clone(), path, &Options { format, ..Options::default() })?)
+fn bus(host: &Host, path: &[u8], format: Format) -> io::Result<Opened> {
+    let bus: Arc<dyn NetworkDevice> =
+        Bus::open(host.clone(), path, &Options { format, ..Options::default() })?;
+    Ok(bus.into())
 }
 
-fn virtual_interface(host: &Host, options: &tun::Options) -> KResult<Arc<dyn NetworkDevice>> {
-    let end = tun::open(options).map_err(|error| KError::new(error.errno, error.what))?;
-    Ok(VirtIf::new(host.clone(), end))
+/// An end of frames of the host's.
+fn end(host: &Host, opened: HostResult<Arc<dyn PacketIo>>) -> io::Result<Opened> {
+    let end = opened.map_err(|error| KError::new(error.errno, error.what))?;
+    let device: Arc<dyn NetworkDevice> = VirtIf::new(host.clone(), end);
+    Ok(device.into())
+}
+
+fn replay(host: &Host, text: &[u8]) -> io::Result<Opened> {
+    let wrong = || KError::new(Errno::EINVAL, "no file, or an address that is none");
+    let mut args = ReplayArgs::parse(text).ok_or_else(wrong)?;
+    args.options.begin = Begin::WhenTold;
+    let replay = args.open(host.clone())?;
+    Ok(Opened { device: replay.clone(), replay: Some(replay) })
 }
 
 fn text(argument: &[u8]) -> KResult<&str> {
@@ -98,9 +161,9 @@ impl Link {
         find().ok_or_else(|| ParseError { text: String::from_utf8_lossy(text).into_owned() })
     }
 
-    /// The device at the link, which a kernel on this host makes an interface of. Errors: those of the kind.
-    pub fn open(&self, host: &Arc<dyn Hypervisor>) -> io::Result<Arc<dyn NetworkDevice>> {
-        Ok((self.kind.open)(host, &self.argument)?)
+    /// What is at the link, for a kernel on this host. Errors: those of the kind.
+    pub fn open(&self, host: &Arc<dyn Hypervisor>) -> io::Result<Opened> {
+        (self.kind.open)(host, &self.argument)
     }
 }
 
@@ -155,7 +218,15 @@ mod tests {
 
     #[test]
     fn a_link_is_a_word_and_what_belongs_to_it() {
-        for text in ["shmif:/tmp/bus", "lanes:a:b", "tap:tap0", "tun:tun1"] {
+        for text in [
+            "shmif:/tmp/bus",
+            "lanes:a:b",
+            "tap:tap0",
+            "tun:tun1",
+            "packet:eth0",
+            "stream:unix:/a",
+            "pcap:a,times",
+        ] {
             assert_eq!(text.parse::<Link>().unwrap().to_string(), text);
         }
         let bytes = Link::parse(b"shmif:/tmp/\xff").unwrap();
@@ -163,9 +234,25 @@ mod tests {
         for text in ["", "shmif", "shmif:", "/tmp/bus", "lan:0", "tap:", ":x"] {
             let error = text.parse::<Link>().unwrap_err().to_string();
             assert!(
-                error.contains("is no link: it is shmif:PATH, lanes:PATH, tap:NAME or tun:NAME"),
+                error.contains("is no link: it is shmif:PATH, lanes:PATH, tap:NAME, tun:NAME, packet:NAME, ")
+                    && error.ends_with(" or pcap:FILE[,times][,forever][,output=FILE]"),
                 "{error}"
             );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_named() {
+        let host: Host = crate::PosixHost::new();
+        for (text, expected) in [
+            ("stream:x", "is no stream"),
+            ("stream:unix:/nowhere/at/all", "/nowhere/at/all"),
+            ("packet:a/b", "a/b"),
+            ("pcap:/nowhere.pcap", "/nowhere.pcap"),
+            ("pcap:,times", "no file"),
+        ] {
+            let error = text.parse::<Link>().unwrap().open(&host).err().unwrap().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
         }
     }
 }

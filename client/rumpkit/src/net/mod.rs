@@ -61,12 +61,14 @@ pub use address::{InterfaceAddress, ParseError, ToSocketAddr};
 pub use bridge::Bridge;
 pub use config::Config;
 pub use incoming::Incoming;
-pub use interface::{Interface, add_default_route, add_route, interfaces, remove_route, resolvers, routes};
+pub use interface::{
+    Interface, add_default_route, add_route, counters, interfaces, remove_route, resolvers, routes, sockets,
+};
 pub use link::Link;
 pub use netconfig::Netconfig;
 pub use rump_kpi::device::{
-    AddressInfo, AddressState, DeviceInfo, Gateway, InterfaceInfo, Medium, NetworkDevice, Offloads, Receiver,
-    ResolverInfo, RouteInfo, Statistics,
+    AddressInfo, AddressState, Counter, DeviceInfo, Gateway, InterfaceInfo, Medium, NetworkDevice, Offloads,
+    Receiver, ResolverInfo, RouteInfo, SocketInfo, SocketProtocol, Statistics,
 };
 pub use rump_kpi::link::{
     BridgeSettings, BridgeStatistics, MemberInfo, MemberSettings, MemberState, Statics, StationInfo, TreeInfo,

@@ -2,11 +2,11 @@
 
 use super::dhcp::{self, Check};
 use super::interface::{Interface, network};
-use super::link::Link;
+use super::link::{Link, Opened};
 use super::{InterfaceAddress, add_default_route, errno};
 use crate::kpi::link::{Bridge, Role};
 use crate::{AddressFamily, Errno, KError, KResult, Kernel};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -23,16 +23,22 @@ pub struct Netconfig {
     kernel: Kernel,
     /// Those that were made and have no link yet: the kernel knows nothing of them. A leaf.
     unlinked: Mutex<BTreeSet<String>>,
+    /// What others are at: a capture begins when its interface is up. A leaf.
+    opened: Mutex<BTreeMap<String, Opened>>,
 }
 
 impl Netconfig {
     /// The configuration of a kernel.
     pub fn new(kernel: &Kernel) -> Self {
-        Self { kernel: kernel.clone(), unlinked: Mutex::default() }
+        Self { kernel: kernel.clone(), unlinked: Mutex::default(), opened: Mutex::default() }
     }
 
     fn unlinked(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.unlinked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn opened(&self) -> MutexGuard<'_, BTreeMap<String, Opened>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn find(&self, name: &str) -> KResult<Interface> {
@@ -65,15 +71,20 @@ impl Netconfig {
         }
         let by_name = || kind_of(name).map(|word| format!("{word}:{link}")).unwrap_or_default().parse();
         let link: Link = link.parse().or_else(|_| by_name()).map_err(invalid)?;
-        let device = link.open(self.kernel.host()).map_err(of_io)?;
-        Interface::attach(&self.kernel, name, device).map_err(of_io)?;
+        let opened = link.open(self.kernel.host()).map_err(of_io)?;
+        Interface::attach(&self.kernel, name, opened.device()).map_err(of_io)?;
         self.unlinked().remove(name);
+        self.opened().insert(name.into(), opened);
         Ok(())
     }
 
     /// Lets packets pass.
     pub fn ifup(&self, name: &str) -> KResult<()> {
-        self.find(name)?.up().map_err(of_io)
+        self.find(name)?.up().map_err(of_io)?;
+        if let Some(opened) = self.opened().get(name) {
+            opened.begin();
+        }
+        Ok(())
     }
 
     /// Lets none pass.
@@ -86,7 +97,9 @@ impl Netconfig {
         if self.unlinked().remove(name) {
             return Ok(());
         }
-        self.find(name)?.detach().map_err(of_io)
+        self.find(name)?.detach().map_err(of_io)?;
+        self.opened().remove(name);
+        Ok(())
     }
 
     /// Makes an interface a member of a bridge. Errors: EINVAL (there is no such bridge, or the interface is none of

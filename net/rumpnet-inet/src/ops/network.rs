@@ -4,6 +4,7 @@ use super::{InetDomain, Shared, settings};
 use crate::address::{Address, Prefix, Version};
 use crate::interface::{ClaimV4, Interface, InterfaceId};
 use crate::route::{Route, Via};
+use crate::sockets::Kind;
 use crate::stack::{LOOPBACK, LOOPBACK_MTU, Stack};
 use crate::time::Instant;
 use crate::wire::ethernet::{self, MacAddress};
@@ -12,8 +13,8 @@ use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 use rump_kpi::device::{
-    AddressInfo, AddressState, DeviceInfo, Gateway, InterfaceInfo, Medium, NeighbourInfo, Network,
-    NetworkDevice, Offloads, Receiver, ResolverInfo, RouteInfo,
+    AddressInfo, AddressState, Counter, DeviceInfo, Gateway, InterfaceInfo, Medium, NeighbourInfo, Network,
+    NetworkDevice, Offloads, Receiver, ResolverInfo, RouteInfo, SocketInfo, SocketProtocol,
 };
 use rump_kpi::packet::Packet;
 use rump_kpi::packet::coalesce::coalesce;
@@ -248,6 +249,32 @@ impl Network for InetDomain {
             metric: TOLD_METRIC,
         });
         v4.chain(v6).chain(heard).collect()
+    }
+
+    fn counters(&self) -> Vec<Counter> {
+        self.shared.stack.lock().counters()
+    }
+
+    fn sockets(&self) -> Vec<SocketInfo> {
+        let stack = self.shared.stack.lock();
+        let connections = stack.tcp.in_order().into_iter().map(|pcb| SocketInfo {
+            protocol: SocketProtocol::Tcp(pcb.state.into()),
+            local: pcb.local,
+            remote: Some(pcb.remote).filter(|remote| remote.port() != 0),
+            received: pcb.amounts().to_receive,
+            to_send: pcb.outgoing.len(),
+        });
+        let datagrams = stack.sockets.in_order().into_iter().map(|socket| SocketInfo {
+            protocol: match socket.kind {
+                Kind::Udp => SocketProtocol::Udp,
+                Kind::Raw(protocol) => SocketProtocol::Raw(protocol.0),
+            },
+            local: socket.local,
+            remote: socket.remote,
+            received: socket.queued_bytes(),
+            to_send: 0,
+        });
+        connections.chain(datagrams).collect()
     }
 
     fn resolvers(&self) -> Vec<ResolverInfo> {

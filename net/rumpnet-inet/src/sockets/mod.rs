@@ -241,6 +241,11 @@ impl Socket {
         events
     }
 
+    /// Bytes that wait for their reader.
+    pub fn queued_bytes(&self) -> usize {
+        self.queue.iter().map(|received| received.content.len()).sum()
+    }
+
     /// Those who wait for that to change.
     pub fn waiters(&self) -> &Arc<WaitQueue> {
         &self.waiters
@@ -299,6 +304,13 @@ impl Sockets {
     /// A socket. Errors: EBADF (it was closed).
     pub fn find(&self, id: SocketId) -> Result<&Socket, Errno> {
         self.all.get(&id).ok_or(Errno::EBADF)
+    }
+
+    /// All of them, in the order in which they were made.
+    pub fn in_order(&self) -> Vec<&Socket> {
+        let mut all: Vec<(&SocketId, &Socket)> = self.all.iter().collect();
+        all.sort_unstable_by_key(|(id, _)| **id);
+        all.into_iter().map(|(_, socket)| socket).collect()
     }
 
     /// A socket to change options of. Errors: EBADF.

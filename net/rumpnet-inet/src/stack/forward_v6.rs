@@ -3,6 +3,7 @@
 use super::input::Arrived;
 use super::output::{Options, Path, longest_segment};
 use super::{Dropped, Stack};
+use crate::address::Version;
 use crate::interface::{Interface, InterfaceId};
 use crate::route::Via;
 use crate::time::Instant;
@@ -71,6 +72,7 @@ impl Stack {
             is_broadcast: false,
             comes_back,
         };
+        self.counters.of(Version::V6).forwarded += 1;
         self.hand_to_link(now, &path, packet);
     }
 

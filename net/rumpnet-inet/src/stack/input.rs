@@ -2,6 +2,7 @@
 
 use super::output::{Options, Path};
 use super::{Dropped, LOOPBACK, Stack};
+use crate::address::Version;
 use crate::interface::{InterfaceId, Link};
 use crate::time::Instant;
 use crate::wire::arp::{self, Operation};
@@ -155,6 +156,7 @@ impl Stack {
 
     fn input_ip(&mut self, now: Instant, reception: Reception, mut packet: Packet) {
         let Reception { interface: id, is_group_frame, is_own } = reception;
+        self.counters.of(Version::V4).received += 1;
         let original = packet.clone();
         let header = match Ipv4::take(&mut packet) {
             Ok(header) => header,
@@ -188,6 +190,7 @@ impl Stack {
     }
 
     fn deliver(&mut self, now: Instant, arrived: Arrived, header: Ipv4, packet: Packet) {
+        self.counters.note_delivered(Version::V4, header.protocol);
         let ip = IpHeader::from(&header);
         // The stack answers those itself; programs get all other messages.
         let is_answered = header.protocol == Protocol::ICMP && icmpv4::is_echo_request(&packet);
@@ -274,7 +277,7 @@ impl Stack {
         let path = Path { source: header.source.into(), ..path };
         let mtu = path.mtu.min(u32::from(u16::MAX)) as u16;
         match self.send_with_header(now, &path, &header, packet) {
-            Ok(()) => {}
+            Ok(()) => self.counters.of(Version::V4).forwarded += 1,
             Err(Errno::EMSGSIZE) => {
                 self.complain(now, &arrived, &icmpv4::Message::Unreachable(Unreachable::TooLong { mtu }));
             }

@@ -3,6 +3,7 @@
 use super::input::{Arrived, Reception};
 use super::output::Path;
 use super::{Dropped, Stack};
+use crate::address::Version;
 use crate::interface::InterfaceId;
 use crate::reassembly::FragmentV6;
 use crate::time::Instant;
@@ -42,6 +43,7 @@ enum Next {
 impl Stack {
     pub(super) fn input_v6(&mut self, now: Instant, reception: Reception, mut packet: Packet) {
         let id = reception.interface;
+        self.counters.of(Version::V6).received += 1;
         let original = packet.clone();
         let header = match Ipv6::take(&mut packet) {
             Ok(header) => header,
@@ -209,6 +211,7 @@ impl Stack {
 
     fn deliver_v6(&mut self, now: Instant, arrived: Arrived, header: Ipv6, place: &Place, packet: Packet) {
         let protocol = place.kind;
+        self.counters.note_delivered(Version::V6, protocol);
         let ip = header.header(protocol);
         let pseudo = |length| pseudo_v6(header.source, header.destination, protocol, length);
         if protocol == Protocol::ICMPV6 {

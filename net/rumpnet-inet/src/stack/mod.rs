@@ -8,6 +8,7 @@ mod addresses_v6;
 mod carrier;
 mod claim_v4;
 mod config;
+mod counters;
 mod discovery;
 mod forward_v6;
 mod groups;
@@ -38,6 +39,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
+use counters::Counters;
 use hashbrown::HashMap;
 use icmp::Limit;
 use rump_kpi::WaitQueue;
@@ -161,6 +163,7 @@ pub struct Stack {
     is_looping: bool,
     sent: Vec<(InterfaceId, Packet)>,
     dropped: HashMap<Dropped, u64>,
+    pub(crate) counters: Counters,
     next_interface: u32,
     /// For the identification of packets.
     identification: u16,
@@ -195,6 +198,7 @@ impl Stack {
             is_looping: false,
             sent: Vec::new(),
             dropped: HashMap::new(),
+            counters: Counters::default(),
             next_interface: LOOPBACK.0,
             identification: seed as u16,
             secret: [random.number(), random.number()],

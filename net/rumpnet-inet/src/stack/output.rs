@@ -177,6 +177,7 @@ impl Stack {
             }
             _ => return Err(Errno::EAFNOSUPPORT),
         }
+        self.counters.note_sent(path.source, protocol);
         self.loop_back(now);
         Ok(())
     }

@@ -194,6 +194,7 @@ impl Stack {
 
     /// A connection is made: its listener has one more.
     pub(super) fn made(&mut self, id: TcpId) {
+        self.counters.established += 1;
         let Some(parent) = self.tcp.find(id).ok().and_then(|pcb| pcb.parent) else { return };
         if let Some(listener) = self.tcp.find_mut(parent).ok().and_then(|pcb| pcb.listener.as_mut()) {
             listener.begun.remove(&id);

@@ -48,6 +48,8 @@ pub struct Table {
     waiting: VecDeque<TcpId>,
     /// Ports that were given, by where they lead (RFC 6056, section 3.3.4).
     given: [u16; 16],
+    /// Segments that were sent again by sockets that are gone.
+    sent_again: u64,
     next: u64,
     secret: [u64; 2],
     random: Random,
@@ -66,6 +68,7 @@ impl Table {
             deadlines: BTreeSet::new(),
             waiting: VecDeque::new(),
             given: core::array::from_fn(|_| random.number() as u16),
+            sent_again: 0,
             next: 0,
             secret: [random.number(), random.number()],
             random,
@@ -89,6 +92,19 @@ impl Table {
     /// A socket, to be changed. Errors: EBADF.
     pub fn find_mut(&mut self, id: TcpId) -> Result<&mut Pcb, Errno> {
         self.all.get_mut(&id).map(|pcb| &mut **pcb).ok_or(Errno::EBADF)
+    }
+
+    /// Segments that were sent again, by those that are gone as well.
+    pub fn sent_again(&self) -> u64 {
+        let here = self.all.values().map(|pcb| u64::from(pcb.counts.again));
+        here.sum::<u64>() + self.sent_again
+    }
+
+    /// All sockets, in the order in which they were made.
+    pub fn in_order(&self) -> Vec<&Pcb> {
+        let mut all: Vec<(&TcpId, &Box<Pcb>)> = self.all.iter().collect();
+        all.sort_unstable_by_key(|(id, _)| **id);
+        all.into_iter().map(|(_, pcb)| &**pcb).collect()
     }
 
     /// The socket that a segment is for: a connection, else whoever listens at its address, else at any.
@@ -301,6 +317,7 @@ impl Table {
         self.disconnect(id);
         self.unbind(id);
         let pcb = self.all.remove(&id)?;
+        self.sent_again += u64::from(pcb.counts.again);
         if let Some(armed) = pcb.armed {
             self.deadlines.remove(&(armed, id));
         }

@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 there was a lease, 1 there was none in time, 2 an error.
 
+use super::capture::CaptureArgs;
 use super::link::{LinkArgs, apply, boot};
 use super::seconds;
 use super::signals::Signals;
@@ -35,6 +36,8 @@ Exit status: 0 there was a lease, 1 there was none in time, 2 an error.")]
 pub struct Args {
     #[command(flatten)]
     link: LinkArgs,
+    #[command(flatten)]
+    capture: CaptureArgs,
     #[command(flatten)]
     how: How,
 }
@@ -80,7 +83,8 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
         name.clone_from(&interface.name);
     }
     let kernel = boot(session.host())?;
-    let _applied = apply(&config, &kernel)?;
+    let mut captured = args.capture.begin(session.host())?;
+    let applied = apply(&config, &kernel, &mut captured)?;
     let failed = |error: std::io::Error| Failure::Network(format!("{name}: {error}"));
     let interface = Interface::find(&kernel, &name).map_err(failed)?;
     let (sender, events) = channel();
@@ -94,6 +98,7 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
         ..Options::default()
     };
     let client = Client::start(&kernel, &interface, options).map_err(failed)?;
+    applied.begin();
     let is_quiet = session.is_quiet();
     let mut show = Show { name: &name, how, is_quiet, out };
     let had_one = watch(&client, &events, &mut show)?;

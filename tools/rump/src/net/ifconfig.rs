@@ -33,6 +33,7 @@ pub struct Args {
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
     let station = args.station.boot_silent(session.host())?;
     let failed = |error: io::Error| Failure::Network(error.to_string());
+    station.begin();
     let end = Instant::now() + args.wait;
     let mut all = look(station.kernel()).map_err(failed)?;
     let is_tentative = |own: &AddressInfo| own.state == AddressState::Tentative;

@@ -1,11 +1,13 @@
 //! Where the one interface of a command is.
 
+use super::capture::Captured;
 use super::station::PATIENCE;
 use crate::session::Failure;
 use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::hyper::Hypervisor;
-use rumpkit::net::config::{Config, InterfaceConfig};
-use rumpkit::net::{Link, NetworkDevice};
+use rumpkit::net::Link;
+use rumpkit::net::config::{Applied, Config, InterfaceConfig};
+use rumpkit::net::link::Opened;
 use rumpkit::{Kernel, PosixHost};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -28,15 +30,15 @@ pub fn parse(text: &OsStr) -> Result<Link, Failure> {
     Link::parse(text.as_bytes()).map_err(|error| Failure::Usage(format!("--if: {error}")))
 }
 
-/// The device of a link. Errors: those of the device.
-pub fn open(link: &Link, host: &Arc<PosixHost>) -> Result<Arc<dyn NetworkDevice>, Failure> {
+/// What is at a link. Errors: those of the device.
+pub fn open(link: &Link, host: &Arc<PosixHost>) -> Result<Opened, Failure> {
     let host: Arc<dyn Hypervisor> = host.clone();
     link.open(&host).map_err(|error| Failure::Network(format!("{link}: {error}")))
 }
 
 impl LinkArgs {
-    /// The device. Errors: usage, those of the device.
-    pub fn open(&self, host: &Arc<PosixHost>) -> Result<Arc<dyn NetworkDevice>, Failure> {
+    /// What is at the link. Errors: usage, those of the device.
+    pub fn open(&self, host: &Arc<PosixHost>) -> Result<Opened, Failure> {
         let config = self.config()?;
         let link = config.interfaces.iter().find_map(|interface| interface.link.as_ref());
         open(link.ok_or_else(|| Failure::Usage("there is no link".into()))?, host)
@@ -69,9 +71,11 @@ pub fn boot(host: &Arc<PosixHost>) -> Result<Kernel, Failure> {
     rumpkit::kernel(host.clone()).map_err(|error| Failure::Network(format!("boot: {error}")))
 }
 
-/// Configures a kernel, and waits until it has the addresses that it asks for. Errors: what could not be done.
-pub fn apply(config: &Config, kernel: &Kernel) -> Result<rumpkit::net::config::Applied, Failure> {
-    let applied = config.apply(kernel).map_err(|error| Failure::Network(error.to_string()))?;
+/// Configures a kernel, and waits until it has the addresses that it asks for; all that passes meanwhile is captured.
+/// Errors: what could not be done.
+pub fn apply(config: &Config, kernel: &Kernel, captured: &mut Captured) -> Result<Applied, Failure> {
+    let applied = config.apply_watched(kernel, |name| captured.listen(kernel, name));
+    let applied = applied.map_err(|error| Failure::Network(error.to_string()))?;
     applied.wait(PATIENCE).map_err(|error| Failure::Network(error.to_string()))?;
     Ok(applied)
 }

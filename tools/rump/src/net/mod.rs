@@ -2,11 +2,13 @@
 
 mod bell;
 mod bridge;
+mod capture;
 mod dhcp;
 mod dump;
 mod ifconfig;
 mod link;
 mod nc;
+mod netstat;
 mod ping;
 mod route;
 mod signals;
@@ -45,20 +47,24 @@ enum Command {
     Ifconfig(ifconfig::Args),
     /// Show routes, as they are configured
     Route(route::Args),
+    /// Show sockets, interfaces, routes, or what protocols counted
+    Netstat(netstat::Args),
 }
 
 /// What is to be known of links and files.
 fn notes() -> String {
     let mut notes = String::from("A LINK says where an interface of the command is:\n");
     for kind in Link::kinds() {
-        notes += &format!("  {:<12} {}\n", format!("{}:{}", kind.word, kind.argument), kind.about);
+        let form = format!("{}:{}", kind.word, kind.argument);
+        let between = if form.len() > 12 { format!("\n{:15}", "") } else { " ".into() };
+        notes += &format!("  {form:<12}{between}{}\n", kind.about);
     }
     notes += "  sockin       no interface: the sockets of the host, and its addresses, routes and names\n";
     notes + OTHER_NOTES
 }
 
 const OTHER_NOTES: &str = "
-Several --if make a kernel with several interfaces, if0, if1 and so on; --address, --gateway and --dhcp belong to the last --if before them.
+A capture begins once the command listens. Several --if make a kernel with several interfaces, if0, if1 and so on; --address, --gateway and --dhcp belong to the last --if before them. What passes at all of them is in the file of --capture, also if a signal ends the command.
 
 With --config, a file in TOML describes the network. Unknown keys and wrong values are errors:
   [[interface]]                       in the order in which they are made
@@ -84,10 +90,13 @@ Examples:
   rump net ping --if shmif:/tmp/bus --address 10.0.0.2/24 10.0.0.1
   rump net nc --if shmif:/tmp/bus --address 10.0.0.2/24 10.0.0.1 80
   rump net dump --if shmif:/tmp/bus -w trace.pcap
+  rump net nc --if pcap:trace.pcapng --address 10.0.0.2/24 -u -l 514
+  rump net ping --if stream:unix:/tmp/passt.sock --dhcp --capture ping.pcapng 192.0.2.1
   rump net dhcp --if tap:tap0 --once
   rump net bridge --if tap:tap0 --if shmif:/tmp/bus
   rump net wget --if sockin http://example.com/file.img
-  rump net ifconfig --config net.toml";
+  rump net ifconfig --config net.toml
+  rump net netstat --config net.toml -s -w 5";
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<(), Failure> {
@@ -100,6 +109,7 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
         Command::Dhcp(args) => dhcp::run(args, session, output),
         Command::Ifconfig(args) => ifconfig::run(args, session, output),
         Command::Route(args) => route::run(args, session, output),
+        Command::Netstat(args) => netstat::run(args, session, output),
     }
 }
 

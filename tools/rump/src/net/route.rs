@@ -4,6 +4,7 @@ use super::station::StationArgs;
 use crate::output::Output;
 use crate::session::{Failure, Session};
 use clap::Args as ClapArgs;
+use rumpkit::Kernel;
 use rumpkit::net::{Gateway, InterfaceInfo, RouteInfo, interfaces, routes};
 use serde_json::json;
 use std::io::{self, Write};
@@ -28,15 +29,21 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
     let station = args.station.boot_silent(session.host())?;
+    station.begin();
+    show(station.kernel(), args.json, out)
+}
+
+/// Shows the routes of a kernel. Errors: those of looking and writing.
+pub fn show(kernel: &Kernel, is_json: bool, out: &mut Output) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::Network(error.to_string());
-    let all = routes(station.kernel()).map_err(failed)?;
-    let links = interfaces(station.kernel()).map_err(failed)?;
+    let all = routes(kernel).map_err(failed)?;
+    let links = interfaces(kernel).map_err(failed)?;
     let shown: Vec<Shown> = all.iter().map(|route| Shown::of(route, &all, &links)).collect();
-    if args.json {
+    if is_json {
         for (route, shown) in all.iter().zip(&shown) {
             let router = matches!(route.gateway, Gateway::Router(_)).then_some(&shown.gateway);
             let destination = format!("{}/{}", route.destination, route.length);
-            let record = json!({"destination": destination, "router": router, "flags": shown.flags,
+            let record = json!({"type": "route", "destination": destination, "router": router, "flags": shown.flags,
                 "metric": route.metric, "interface": shown.interface});
             writeln!(out, "{record}")?;
         }

@@ -1,5 +1,6 @@
 //! A kernel with interfaces, for the time of a command.
 
+use super::capture::{CaptureArgs, Captured};
 use super::link::{self, apply, boot};
 use crate::session::Failure;
 use clap::error::Error;
@@ -21,6 +22,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub struct StationArgs {
     config: Option<PathBuf>,
     interfaces: Vec<InterfaceArgs>,
+    capture: CaptureArgs,
 }
 
 /// An interface.
@@ -51,7 +53,7 @@ impl clap::Args for StationArgs {
             .value_hint(ValueHint::Other)
             .action(ArgAction::Append)
             .required_unless_present("config")
-            .help("Where an interface is: shmif:PATH, lanes:PATH, tap:NAME and others, which 'rump net --help' lists; may be repeated. What follows belongs to it");
+            .help("Where an interface is: shmif:PATH, tap:NAME, stream:unix:PATH and others, which 'rump net --help' lists; may be repeated. What follows belongs to it");
         let address = Arg::new("address")
             .long("address")
             .visible_alias("addr")
@@ -77,7 +79,7 @@ impl clap::Args for StationArgs {
             .value_parser(value_parser!(PathBuf))
             .value_hint(ValueHint::FilePath)
             .help("A file in TOML that describes interfaces, routes and settings");
-        command.args([link, address, gateway, dhcp, config])
+        CaptureArgs::augment_args(command.args([link, address, gateway, dhcp, config]))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -109,7 +111,8 @@ impl FromArgMatches for StationArgs {
         for (at, _) in placed::<String>(matches, "dhcp") {
             interfaces[owner(at).ok_or_else(|| lost("dhcp"))?].asks = true;
         }
-        Ok(Self { config: matches.get_one::<PathBuf>("config").cloned(), interfaces })
+        let config = matches.get_one::<PathBuf>("config").cloned();
+        Ok(Self { config, interfaces, capture: CaptureArgs::from_arg_matches(matches)? })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
@@ -126,11 +129,13 @@ fn placed<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) ->
 
 /// See the module.
 pub struct Station {
-    kernel: Kernel,
     process: Process,
     is_on_host: bool,
     /// Clients of DHCP, as long as it is there.
-    _applied: Option<Applied>,
+    applied: Option<Applied>,
+    /// As long as anything can pass.
+    _captured: Option<Captured>,
+    kernel: Kernel,
 }
 
 impl StationArgs {
@@ -151,8 +156,10 @@ impl StationArgs {
         }
         let config = self.config()?;
         let kernel = boot(host)?;
-        let applied = apply(&config, &kernel)?;
-        Ok(Station { process: kernel.process(), kernel, is_on_host: false, _applied: Some(applied) })
+        let mut captured = self.capture.begin(host)?;
+        let applied = Some(apply(&config, &kernel, &mut captured)?);
+        let (process, _captured) = (kernel.process(), Some(captured));
+        Ok(Station { process, is_on_host: false, applied, _captured, kernel })
     }
 
     fn boot_on_host(&self, host: &Arc<PosixHost>) -> Result<Station, Failure> {
@@ -160,13 +167,14 @@ impl StationArgs {
             [only] => self.config.is_none() && only.is_mute() && only.gateways.is_empty(),
             _ => false,
         };
-        if !is_alone {
-            let text = format!("--if {SOCKIN}: interfaces, addresses and routes are the host's");
+        if !is_alone || self.capture.is_wanted() {
+            let text = format!("--if {SOCKIN}: interfaces, addresses, routes and packets are the host's");
             return Err(Failure::Usage(text));
         }
         let kernel = rumpkit::kernel_with_sockin(host.clone());
         let kernel = kernel.map_err(|error| Failure::Network(format!("boot: {error}")))?;
-        Ok(Station { process: kernel.process(), kernel, is_on_host: true, _applied: None })
+        let process = kernel.process();
+        Ok(Station { process, is_on_host: true, applied: None, _captured: None, kernel })
     }
 
     fn config(&self) -> Result<Config, Failure> {
@@ -208,6 +216,13 @@ impl Station {
         &self.kernel
     }
 
+    /// Lets captures come that links replay, now that who wants their frames listens.
+    pub fn begin(&self) {
+        if let Some(applied) = &self.applied {
+            applied.begin();
+        }
+    }
+
     /// Whether its sockets are the host's.
     pub fn is_on_host(&self) -> bool {
         self.is_on_host
@@ -226,7 +241,8 @@ impl Station {
         let interface = rumpkit::net::Interface::attach(&kernel, "if0", device).unwrap();
         interface.up().unwrap();
         interface.add_address(address.parse().unwrap()).unwrap();
-        Self { process: kernel.process(), kernel, is_on_host: false, _applied: None }
+        let process = kernel.process();
+        Self { process, is_on_host: false, applied: None, _captured: None, kernel }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::Kernel;
 use crate::kpi::device::Network;
 use crate::net::dhcp::{self, Check, Client};
 use crate::net::interface::network;
+use crate::net::link::Opened;
 use crate::net::resolv_conf::ResolvConf;
 use crate::net::{Gateway, Interface, ResolverInfo, RouteInfo, add_route};
 use crate::{AddressFamily, KResult};
@@ -19,6 +20,7 @@ const LOOPBACK: &str = "lo0";
 /// all else stays.
 pub struct Applied {
     clients: Vec<(String, Client)>,
+    links: Vec<Opened>,
     names: ResolvConf,
 }
 
@@ -29,6 +31,11 @@ impl Applied {
             let named = |error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}"));
             client.wait(timeout).map(drop).map_err(named)
         })
+    }
+
+    /// Lets captures come that links replay, once who wants their frames listens: see [`Opened::begin`].
+    pub fn begin(&self) {
+        self.links.iter().for_each(Opened::begin);
     }
 
     /// The clients, with the names of their interfaces.
@@ -48,15 +55,30 @@ impl Config {
     ///
     /// Errors: what could not be done, and why.
     pub fn apply(&self, kernel: &Kernel) -> Result<Applied, ConfigError> {
+        self.apply_watched(kernel, |_| Ok(()))
+    }
+
+    /// The same; `made` is told the name of each interface before it is up, so that it sees the first packet. Errors: as
+    /// above, those of `made`.
+    pub fn apply_watched(
+        &self,
+        kernel: &Kernel,
+        mut made: impl FnMut(&str) -> io::Result<()>,
+    ) -> Result<Applied, ConfigError> {
         let domain = kernel.protocols(AddressFamily::Inet);
         let domain = domain.map_err(|error| self.failed("the protocols", error.into()))?;
         let network = network(&*domain).map_err(|error| self.failed("the protocols", error.into()))?;
         for (name, value) in &self.settings {
             network.set_setting(name, *value).map_err(|error| self.failed(name, error.into()))?;
         }
-        let mut clients = Vec::new();
+        let (mut clients, mut links) = (Vec::new(), Vec::new());
         for config in &self.interfaces {
-            clients.extend(self.apply_interface(kernel, config)?.map(|client| (config.name.clone(), client)));
+            let failed = |error| self.failed(format!("interface {}", config.name), error);
+            let (interface, link) = config.open(kernel).map_err(failed)?;
+            links.extend(link);
+            made(&config.name).map_err(failed)?;
+            let client = self.apply_interface(kernel, config, &interface)?;
+            clients.extend(client.map(|client| (config.name.clone(), client)));
         }
         for route in &self.routes {
             let destination = format!("route {}", route.destination);
@@ -64,7 +86,7 @@ impl Config {
         }
         self.apply_dns(network).map_err(|error| self.failed("dns", error.into()))?;
         let names = ResolvConf::keep(kernel).map_err(|error| self.failed("resolv.conf", error))?;
-        Ok(Applied { clients, names })
+        Ok(Applied { clients, links, names })
     }
 
     fn failed(&self, what: impl Display, error: io::Error) -> ConfigError {
@@ -76,12 +98,12 @@ impl Config {
         &self,
         kernel: &Kernel,
         config: &InterfaceConfig,
+        interface: &Interface,
     ) -> Result<Option<Client>, ConfigError> {
         let failed = |what: &str| {
             let what = format!("interface {}{what}", config.name);
             move |error| self.failed(&what, error)
         };
-        let interface = config.open(kernel).map_err(failed(""))?;
         if let Some(address) = config.mac {
             interface.set_hardware(address).map_err(failed(": mac"))?;
         }
@@ -103,7 +125,7 @@ impl Config {
             Dhcp::Trusting => Check::Trust,
         };
         let options = dhcp::Options { check, ..dhcp::Options::default() };
-        Client::start(kernel, &interface, options).map(Some).map_err(failed(": dhcp"))
+        Client::start(kernel, interface, options).map(Some).map_err(failed(": dhcp"))
     }
 
     fn apply_dns(&self, network: &dyn Network) -> KResult<()> {
@@ -116,11 +138,13 @@ impl Config {
 
 impl InterfaceConfig {
     /// The interface: at its link, or the one that is there, or one that is made by its name.
-    fn open(&self, kernel: &Kernel) -> io::Result<Interface> {
-        match &self.link {
-            Some(link) => Interface::attach(kernel, &self.name, link.open(kernel.host())?),
-            None => Interface::find(kernel, &self.name).or_else(|_| Interface::create(kernel, &self.name)),
-        }
+    fn open(&self, kernel: &Kernel) -> io::Result<(Interface, Option<Opened>)> {
+        let Some(link) = &self.link else {
+            let found = Interface::find(kernel, &self.name);
+            return Ok((found.or_else(|_| Interface::create(kernel, &self.name))?, None));
+        };
+        let opened = link.open(kernel.host())?;
+        Ok((Interface::attach(kernel, &self.name, opened.device())?, Some(opened)))
     }
 }
 

@@ -3,7 +3,8 @@
 //! ```toml
 //! [[interface]]
 //! name = "eth0"
-//! link = "shmif:/tmp/bus"            # see `Link`; without one, an interface such as lo1 is made
+//! link = "shmif:/tmp/bus"            # or tap:tap0, stream:unix:/path, pcap:file.pcapng: see `Link`;
+//!                                    # without one, an interface such as lo1 is made
 //! mac = "02:00:00:00:00:01"
 //! mtu = 1400
 //! addresses = ["192.0.2.2/24", "2001:db8::2/64"]

@@ -2,6 +2,7 @@
 
 mod report;
 
+use super::capture::CaptureArgs;
 use super::signals::Signals;
 use super::{link, seconds};
 use crate::output::Output;
@@ -9,6 +10,7 @@ use crate::session::{Failure, Session};
 use clap::{Args as ClapArgs, ValueHint};
 use report::Report;
 use rumpkit::Kernel;
+use rumpkit::net::link::Opened;
 use rumpkit::net::{Bridge, BridgeSettings, Interface, InterfaceAddress, MemberState};
 use serde_json::json;
 use signal_hook::consts::SIGUSR1;
@@ -50,6 +52,8 @@ pub struct Args {
     ageing: Duration,
     #[command(flatten)]
     tree: TreeArgs,
+    #[command(flatten)]
+    capture: CaptureArgs,
     /// Tell when a member does something else
     #[arg(short, long)]
     verbose: bool,
@@ -106,16 +110,22 @@ enum Event {
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
     let kernel = rumpkit::kernel(session.host().clone());
     let kernel = kernel.map_err(|error| Failure::Network(format!("boot: {error}")))?;
+    let mut captured = args.capture.begin(session.host())?;
+    let mut opened = Vec::new();
     for (number, link) in args.links.iter().enumerate() {
-        let device = link::open(&link::parse(link)?, session.host())?;
-        Interface::attach(&kernel, &format!("if{number}"), device)
-            .map_err(failed(&link.to_string_lossy()))?;
+        let (name, at) = (format!("if{number}"), link::open(&link::parse(link)?, session.host())?);
+        let text = link.to_string_lossy();
+        let failed = failed(&text);
+        Interface::attach(&kernel, &name, at.device()).map_err(&failed)?;
+        captured.listen(&kernel, &name).map_err(&failed)?;
+        opened.push(at);
     }
     let (sender, events) = channel();
     let event = |signal| if signal == SIGUSR1 { Event::Show } else { Event::End };
     // Nobody waits any more once the command has ended.
     let _signals = Signals::watch_with(Some(SIGUSR1), move |signal| drop(sender.send(event(signal))))?;
     let bridge = build(&kernel, args)?;
+    opened.iter().for_each(Opened::begin);
     let outcome = Watch { args, bridge: &bridge, states: Vec::new(), out }.run(&events);
     bridge.destroy().map_err(failed(NAME))?;
     outcome

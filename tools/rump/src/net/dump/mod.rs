@@ -3,9 +3,7 @@
 //! It has a device and no stack: nothing is sent, and nothing that comes can do more than be shown.
 
 mod describe;
-mod pcap;
-mod pcapng;
-mod read;
+mod file;
 
 use super::link::LinkArgs;
 use super::signals::Signals;
@@ -13,10 +11,11 @@ use crate::output::Output;
 use crate::session::{Failure, Session, warn};
 use clap::{Args as ClapArgs, ValueHint};
 use describe::Description;
+use file::{Format, Frames, Writer};
 use rumpkit::net::Receiver;
 use rumpkit::net::packet::{Packet, offload};
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -85,7 +84,8 @@ fn capture(
     session: &mut Session,
     out: &mut Output,
 ) -> Result<(u64, u64), Failure> {
-    let device = link.open(session.host())?;
+    let opened = link.open(session.host())?;
+    let device = opened.device();
     let (sender, events) = sync_channel(MOST_WAITING);
     let signalled = sender.clone();
     // As many frames may wait as there is room for: the signal waits with them.
@@ -93,6 +93,7 @@ fn capture(
     let tap = Arc::new(Tap { sender, lost: AtomicU64::new(0) });
     let mut shown = Shown::new(args, out)?;
     device.start(tap.clone()).map_err(|error| Failure::Network(error.to_string()))?;
+    opened.begin();
     let captured = show_all(&events, args.count, &mut shown);
     device.stop();
     Ok((captured?, tap.lost.load(Ordering::Relaxed)))
@@ -101,11 +102,11 @@ fn capture(
 /// What a file holds; answers how many packets were shown.
 fn read_file(path: &Path, args: &Args, out: &mut Output) -> Result<u64, Failure> {
     let failed = |error: io::Error| Failure::Network(format!("{}: {error}", path.display()));
-    let input: Box<dyn Read> = match path.as_os_str() == "-" {
-        true => Box::new(io::stdin().lock()),
-        false => Box::new(File::open(path).map_err(failed)?),
+    let frames = match path.as_os_str() == "-" {
+        true => Frames::new(io::stdin()),
+        false => File::open(path).and_then(Frames::new),
     };
-    let mut frames = read::Reader::new(BufReader::new(input)).map_err(failed)?;
+    let mut frames = frames.map_err(failed)?;
     let mut shown = Shown::new(args, out)?;
     let mut count = 0;
     while args.count.is_none_or(|most| count < most) {
@@ -152,8 +153,7 @@ fn show_all(
 enum Shown<'a> {
     Lines(&'a mut dyn Write),
     Json(&'a mut dyn Write),
-    Pcap(pcap::Writer<'a>),
-    Pcapng(pcapng::Writer),
+    File(Writer<'a>),
 }
 
 impl<'a> Shown<'a> {
@@ -163,14 +163,13 @@ impl<'a> Shown<'a> {
             return Ok(if args.json { Self::Json(out) } else { Self::Lines(out) });
         };
         if path.as_os_str() == "-" {
-            return Ok(Self::Pcap(pcap::Writer::new(out)?));
+            return Ok(Self::File(Writer::new(out, Format::Pcap)?));
         }
         let failed = |error| Failure::Network(format!("{}: {error}", path.display()));
         let file = BufWriter::new(File::create(path).map_err(failed)?);
-        if path.extension().is_some_and(|extension| extension == "pcapng") {
-            return Ok(Self::Pcapng(pcapng::Writer::new(file).map_err(failed)?));
-        }
-        Ok(Self::Pcap(pcap::Writer::new(file).map_err(failed)?))
+        let is_pcapng = path.extension().is_some_and(|extension| extension == "pcapng");
+        let format = if is_pcapng { Format::Pcapng } else { Format::Pcap };
+        Ok(Self::File(Writer::new(file, format).map_err(failed)?))
     }
 
     fn show(&mut self, frame: &Frame) -> io::Result<()> {
@@ -180,16 +179,14 @@ impl<'a> Shown<'a> {
                 serde_json::to_writer(&mut **out, &Description::of(frame))?;
                 writeln!(out)
             }
-            Self::Pcap(out) => out.write(frame),
-            Self::Pcapng(out) => out.write(frame),
+            Self::File(out) => out.write(frame),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Lines(out) | Self::Json(out) => out.flush(),
-            Self::Pcap(out) => out.flush(),
-            Self::Pcapng(out) => out.flush(),
+            Self::File(out) => out.flush(),
         }
     }
 }

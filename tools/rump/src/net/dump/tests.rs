@@ -149,17 +149,15 @@ fn samples() -> Vec<Frame> {
 fn written(name: &str) -> Scratch {
     let scratch = Scratch::new(name);
     let file = File::create(&scratch.0).unwrap();
-    let mut file = match name.ends_with("pcapng") {
-        true => Shown::Pcapng(pcapng::Writer::new(file).unwrap()),
-        false => Shown::Pcap(pcap::Writer::new(file).unwrap()),
-    };
+    let format = if name.ends_with("pcapng") { Format::Pcapng } else { Format::Pcap };
+    let mut file = Shown::File(Writer::new(file, format).unwrap());
     samples().iter().for_each(|frame| file.show(frame).unwrap());
     file.flush().unwrap();
     scratch
 }
 
 fn read_all(bytes: &[u8]) -> io::Result<Vec<Frame>> {
-    let mut reader = read::Reader::new(bytes)?;
+    let mut reader = Frames::new(io::Cursor::new(bytes.to_vec()))?;
     let mut all = Vec::new();
     while let Some(frame) = reader.next()? {
         all.push(frame);
@@ -223,6 +221,13 @@ fn files_of_others_are_read() {
     }
 }
 
+/// Types of blocks (draft-ietf-opsawg-pcapng, section 11.1), and what says the order of bytes.
+const SECTION: u32 = 0x0a0d_0d0a;
+const INTERFACE: u32 = 1;
+const SIMPLE_PACKET: u32 = 3;
+const PACKET: u32 = 6;
+const BYTE_ORDER: u32 = 0x1a2b_3c4d;
+
 /// The order of bytes of other machines, an unknown block, a unit of two to a power, an offset, a simple packet.
 #[test]
 fn files_of_other_machines_are_read() {
@@ -230,16 +235,16 @@ fn files_of_other_machines_are_read() {
     let pcap = [words(&[0xa1b2_c3d4, 0x0002_0004, 0, 0, 65_535, 1, 7, 9, 4, 60]), b"abcd".to_vec()].concat();
     let time = Duration::new(7, 9000);
     assert_eq!(read_all(&pcap).unwrap(), [Frame { time, bytes: b"abcd".to_vec(), length: 60 }]);
-    let mut pcapng = words(&[pcapng::SECTION, 28, pcapng::MAGIC, 0x0001_0000, u32::MAX, u32::MAX, 28]);
+    let mut pcapng = words(&[SECTION, 28, BYTE_ORDER, 0x0001_0000, u32::MAX, u32::MAX, 28]);
     pcapng.extend(words(&[0x0bad, 16, 0xffff_ffff, 16]));
     // Units of a 1024th of a second, which begin at second 100.
     let options = [0x0009_0001, 0x8a00_0000, 0x000e_0008, 0, 100, 0];
-    pcapng.extend(words(&[pcapng::INTERFACE, 44, 0x0001_0000, 65_535]));
+    pcapng.extend(words(&[INTERFACE, 44, 0x0001_0000, 65_535]));
     pcapng.extend(words(&options));
     pcapng.extend(words(&[44]));
-    pcapng.extend(words(&[pcapng::PACKET, 36, 0, 0, 1024 * 3 + 512, 3, 3]));
+    pcapng.extend(words(&[PACKET, 36, 0, 0, 1024 * 3 + 512, 3, 3]));
     pcapng.extend(b"abc\0");
-    pcapng.extend(words(&[36, pcapng::SIMPLE_PACKET, 20, 2]));
+    pcapng.extend(words(&[36, SIMPLE_PACKET, 20, 2]));
     pcapng.extend(b"xy\0\0");
     pcapng.extend(words(&[20]));
     let first = Frame { time: Duration::from_millis(103_500), bytes: b"abc".to_vec(), length: 3 };
@@ -265,4 +270,12 @@ fn damaged_files_are_refused_or_read() {
         }
     }
     assert!(read_all(b"").is_err() && read_all(&[0; 100]).is_err());
+    // Whoever repairs a file is told the place.
+    let whole = std::fs::read(&written("cut.pcap").0).unwrap();
+    let error = read_all(&whole[..whole.len() - 20]).unwrap_err().to_string();
+    assert!(error.starts_with("capture, before byte ") && error.ends_with(": it ends too early"), "{error}");
+    // A tunnel's.
+    let mut other = whole;
+    other[20] = 101;
+    assert_eq!(read_all(&other).unwrap_err().to_string(), "its packets are not of Ethernet");
 }

@@ -1,9 +1,9 @@
 //! How `nc` gets somebody to talk to. Nothing blocks but in a wait that the bell ends.
 
 use super::super::bell::{self, Bell, Waited};
-use super::How;
+use super::{How, Station};
 use rumpkit::net::{TcpListener, TcpStream, UdpSocket};
-use rumpkit::{Fd, PollEvents, Process};
+use rumpkit::{Fd, PollEvents};
 use std::io;
 use std::net::SocketAddr;
 
@@ -17,9 +17,11 @@ pub enum Connection {
 
 impl Connection {
     /// Connects, or waits for somebody who does; none if the bell was rung before. Errors: those of the sockets, TimedOut.
-    pub fn open(process: &Process, at: SocketAddr, how: &How, bell: &Bell) -> io::Result<Option<Self>> {
+    pub fn open(station: &Station, at: SocketAddr, how: &How, bell: &Bell) -> io::Result<Option<Self>> {
+        let process = station.process();
         match (how.listen, how.udp) {
             (false, false) => {
+                station.begin();
                 let stream = bell::connect(process, at, how.timeout, bell)?;
                 if stream.is_some() {
                     how.tell(&format!("connection to {} {} port [tcp] succeeded", at.ip(), at.port()));
@@ -30,11 +32,13 @@ impl Connection {
                 let any = if at.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
                 let socket = UdpSocket::bind(process, any)?;
                 socket.connect(at)?;
+                station.begin();
                 Ok(Some(Self::Datagrams(socket)))
             }
             (true, false) => {
                 let listener = TcpListener::bind(process, at)?;
                 how.tell(&format!("listening on {} {}", at.ip(), at.port()));
+                station.begin();
                 if bell.wait(listener.as_fd(), PollEvents::IN, None)? == Waited::Rung {
                     return Ok(None);
                 }
@@ -45,6 +49,7 @@ impl Connection {
             (true, true) => {
                 let socket = UdpSocket::bind(process, at)?;
                 how.tell(&format!("listening on {} {}", at.ip(), at.port()));
+                station.begin();
                 if bell.wait(socket.as_fd(), PollEvents::IN, None)? == Waited::Rung {
                     return Ok(None);
                 }

@@ -98,6 +98,7 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
     let rung = bell.clone();
     let signals = Signals::watch(move || rung.ring())?;
     if how.scan {
+        station.begin();
         let found = scan(&station, at, place.ports, how, &bell);
         signals.check()?;
         return if found == 0 { Err(Failure::Unanswered) } else { Ok(()) };
@@ -122,7 +123,7 @@ fn talk(
         format!("{} {} ({protocol}): {error}", at.ip(), at.port())
     };
     // None: a signal came before there was a connection.
-    let Some(connection) = Connection::open(station.process(), at, how, bell).map_err(failed)? else {
+    let Some(connection) = Connection::open(station, at, how, bell).map_err(failed)? else {
         return Ok(());
     };
     let conversation = Conversation::new(station.process(), &connection, how, bell).map_err(failed)?;

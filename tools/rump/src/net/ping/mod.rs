@@ -75,6 +75,7 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
     let bell = Bell::new(station.process()).map_err(|error| Failure::Network(error.to_string()))?;
     let rung = bell.clone();
     let _signals = Signals::watch(move || rung.ring())?;
+    station.begin();
     let summary = ping(&station, &args.whom, &args.asking, session.is_quiet(), &bell, out)?;
     if summary.received == 0 { Err(Failure::Unanswered) } else { Ok(()) }
 }

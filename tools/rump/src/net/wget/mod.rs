@@ -122,6 +122,7 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
     let bell = Bell::new(station.process()).map_err(|error| Failure::Network(error.to_string()))?;
     let rung = bell.clone();
     let signals = Signals::watch(move || rung.ring())?;
+    station.begin();
     session.show_progress();
     session.progress.begin(args.url.as_bytes());
     let begun = Instant::now();
