@@ -47,27 +47,30 @@ fn main() -> Outcome {
     let wanted = |title: &str| only.as_ref().is_none_or(|only| title.contains(only.as_str()));
     let mut table = Table::new(format);
     for (way, title) in [(Way::FromLinux, "from Linux"), (Way::ToLinux, "to Linux")] {
-        if wanted("tap") {
-            let plain = || ours::run(&tun::Options::tap(TAP).without_offload(), way, PLAIN);
-            let peer = ("smoltcp", || peer::run(way, PLAIN));
-            table.beside(&format!("256 MiB {title}"), Target::Speed(1.0), plain, peer)?;
-            let offloaded = || ours::run(&tun::Options::tap(TAP), way, OFFLOADED);
+        let (plain, offloaded) =
+            (format!("tap, 256 MiB {title}"), format!("tap, 1 GiB {title}, with offload"));
+        if wanted(&plain) {
+            let run = || ours::run(&tun::Options::tap(TAP).without_offload(), way, PLAIN);
+            table.beside(&plain, Target::Speed(1.0), run, ("smoltcp", || peer::run(way, PLAIN)))?;
+        }
+        if wanted(&offloaded) {
             let within = Duration::from_secs_f64(OFFLOADED as f64 * 8.0 / 10e9);
-            table.alone(&format!("1 GiB {title}, with offload"), Target::Within(within), offloaded)?;
+            let run = || ours::run(&tun::Options::tap(TAP), way, OFFLOADED);
+            table.alone(&offloaded, Target::Within(within), run)?;
         }
-        if wanted("packet") {
-            let packet = || ours::run_packet(way, OFFLOADED);
-            table.alone(&format!("1 GiB {title}, packet on a veth"), Target::Context, packet)?;
+        let packet = format!("packet on a veth, 1 GiB {title}");
+        if wanted(&packet) {
+            table.alone(&packet, Target::Context, || ours::run_packet(way, OFFLOADED))?;
         }
-        if wanted("passt") {
-            let passt = || streams::through_passt(way, PLAIN);
+        let passt = format!("passt, 256 MiB {title}");
+        if wanted(&passt) {
             let peer = ("slirp4netns", || streams::through_slirp(way, PLAIN));
-            table.beside(&format!("256 MiB {title}, by passt"), Target::Speed(1.0), passt, peer)?;
+            table.beside(&passt, Target::Speed(1.0), || streams::through_passt(way, PLAIN), peer)?;
         }
     }
-    if wanted("stream") {
-        for mtu in [1500, 65_520] {
-            let title = format!("256 MiB between kernels, stream, MTU {mtu}");
+    for mtu in [1500, 65_520] {
+        let title = format!("stream between kernels, 256 MiB, MTU {mtu}");
+        if wanted(&title) {
             table.alone(&title, Target::Context, || streams::between_kernels(mtu, PLAIN))?;
         }
     }

@@ -12,6 +12,7 @@ use crate::device::Offloads;
 use alloc::vec;
 use alloc::vec::Vec;
 use bytes::{Buf, Bytes};
+use smallvec::{SmallVec, smallvec};
 
 /// Room for headers: Ethernet with two tags, IPv6, TCP with all its options, and some to spare.
 const HEADROOM: usize = 160;
@@ -75,7 +76,8 @@ pub struct Packet {
     head: Vec<u8>,
     /// Where they begin.
     begin: usize,
-    parts: Vec<Bytes>,
+    /// Mostly one.
+    parts: SmallVec<[Bytes; 1]>,
     /// Bytes in the parts.
     content: usize,
     /// Its transport checksum.
@@ -88,12 +90,12 @@ impl Packet {
     /// A packet that came: all of it is content as yet.
     pub fn received(bytes: Bytes) -> Self {
         let content = bytes.len();
-        Self { parts: vec![bytes], content, ..Self::default() }
+        Self { parts: smallvec![bytes], content, ..Self::default() }
     }
 
     /// A packet with this content, to which headers are to be prepended.
     pub fn with_content(parts: impl IntoIterator<Item = Bytes>) -> Self {
-        let parts: Vec<Bytes> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        let parts: SmallVec<[Bytes; 1]> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         let content = parts.iter().map(Bytes::len).sum();
         Self { head: vec![0; HEADROOM], begin: HEADROOM, parts, content, ..Self::default() }
     }
@@ -232,7 +234,7 @@ impl Packet {
         if self.begin < self.head.len() {
             parts.insert(0, Bytes::copy_from_slice(&self.head[self.begin..]));
         }
-        parts
+        parts.into_vec()
     }
 
     /// `length` bytes from `start` on as a packet of its own with room for headers; content is shared.
