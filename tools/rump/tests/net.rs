@@ -363,9 +363,9 @@ fn what_passes_is_captured_and_comes_again() {
     drop(dumping);
     let record = dump(&["-r", &captured, "--json"]);
     let record = record.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let to =
+    let mut to =
         record.filter(|record| record["protocol"] == "UDP").map(|record| record["ether_destination"].clone());
-    let to = to.last().unwrap();
+    let to = to.next_back().unwrap();
     let config = folder.path("net.toml");
     let toml = format!(
         "[[interface]]\nname = 'eth0'\nlink = '{link},address={},output={again}'\naddresses = ['10.0.0.1/24']\n",
