@@ -160,13 +160,19 @@ fn iperf3(linux: &Namespace) -> Check {
     ] {
         let common = ["-c", "198.51.100.1", "-J", "--connect-timeout", "5000"];
         let words = [&common[..], words].concat();
-        // The server may not listen yet.
-        let attempt = || linux.run_ok("iperf3", &words);
-        let printed = attempt().or_else(|_| {
+        // The server may not listen yet, which is told in the report alone.
+        let attempt = || -> Check<serde_json::Value> {
+            let printed = linux.run_ok("iperf3", &words)?;
+            let report: serde_json::Value = context(serde_json::from_str(&printed), "the report of iperf3")?;
+            match report["error"].as_str() {
+                Some(error) => Err(format!("iperf3 {}: {error}", words.join(" "))),
+                None => Ok(report),
+            }
+        };
+        let report = attempt().or_else(|_| {
             thread::sleep(Duration::from_millis(500));
             attempt()
         })?;
-        let report: serde_json::Value = context(serde_json::from_str(&printed), "the report of iperf3")?;
         let sums = ["sum_received", "sum"].map(|sum| &report["end"][sum]);
         let bytes = sums.iter().find_map(|sum| sum["bytes"].as_u64()).unwrap_or(0);
         let lost = report["end"]["sum"]["lost_percent"].as_f64().unwrap_or(0.0);
