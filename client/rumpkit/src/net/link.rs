@@ -4,7 +4,7 @@
 
 use super::NetworkDevice;
 use crate::hyper::packet::PacketIo;
-use crate::hyper::{HostResult, Hypervisor};
+use crate::hyper::{Console, HostResult, Hypervisor};
 use crate::pcap::{Begin, Replay, ReplayArgs};
 use crate::shmif::{Bus, Format, Options};
 use crate::virtif::VirtIf;
@@ -93,8 +93,8 @@ static KINDS: &[LinkKind] = &[
         argument: "[listen:|reconnect:]unix:PATH",
         about: "passt, a virtual machine or another kernel, by a socket of the host; tcp:HOST:PORT as well",
         open: |host, place| {
-            let opened =
-                stream::Options::parse(place).and_then(|options| stream::open(host.clone(), &options));
+            let opened = stream::Options::parse(place)
+                .and_then(|options| stream::open(Arc::new(Lines(host.clone())), &options));
             end(host, opened)
         },
     },
@@ -105,6 +105,15 @@ static KINDS: &[LinkKind] = &[
         open: replay,
     },
 ];
+
+/// The console of a host.
+struct Lines(Host);
+
+impl Console for Lines {
+    fn write_line(&self, line: &str) {
+        self.0.write_line(line);
+    }
+}
 
 fn bus(host: &Host, path: &[u8], format: Format) -> io::Result<Opened> {
     let bus: Arc<dyn NetworkDevice> =
