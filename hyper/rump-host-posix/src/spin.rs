@@ -39,9 +39,10 @@ impl Habit {
         Self { left: 0, most: (self.most / 2).max(FEW) }
     }
 
-    /// Others want this core.
-    fn crowded() -> Self {
-        Self { left: MANY, most: MANY }
+    /// Others want this core. Once may be the host's clock; who is told so again and again looks seldom.
+    fn crowded(self) -> Self {
+        let most = (self.most * 2).min(MANY);
+        Self { left: most, most }
     }
 
     /// It had to sleep in the end, and has slept.
@@ -78,7 +79,7 @@ pub fn wait(
     let is_over = seen == Seen::Over || sleep(timeout.map(|timeout| timeout.saturating_sub(begin.elapsed())));
     HABIT.set(match seen {
         Seen::Over => habit.looked(),
-        Seen::Crowd => Habit::crowded(),
+        Seen::Crowd => habit.crowded(),
         Seen::Nothing => habit.slept(begin.elapsed()),
     });
     is_over
