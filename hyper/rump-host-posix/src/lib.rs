@@ -6,6 +6,7 @@
 //! for four in `socket::calls`.
 #![deny(unsafe_code)]
 
+mod carrier;
 mod claim;
 mod errno;
 mod event;

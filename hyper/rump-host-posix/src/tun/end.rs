@@ -3,6 +3,7 @@
 //! Nothing is read or written twice: a frame is one `read` into memory that becomes its content, or one `writev` of its
 //! parts. Short frames are copied out of that memory to where others are, so that they take little, and take it seldom.
 
+use crate::carrier::Carrier;
 use crate::selfpipe::SelfPipe;
 use crate::{errno, interface};
 use bytes::{Bytes, BytesMut};
@@ -15,7 +16,6 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::{Errno as Host, retry_on_intr};
 use rustix::net::{AddressFamily, SocketType};
 use std::io::IoSlice;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,8 +27,6 @@ const MOST_BYTES: usize = HEADER_BYTES + 22 + 65_535;
 const LONG: usize = 16_384;
 /// Memory for short ones that is taken at once, and again when they are gone.
 const ARENA_BYTES: usize = 256 << 10;
-/// How often we look whether the other side is up again.
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// Parts that `writev` takes at least.
 const MOST_PARTS: usize = 512;
 /// What the host says of an interface that is no more.
@@ -69,10 +67,7 @@ pub struct End {
     socket: OwnedFd,
     pipe: SelfPipe,
     info: PacketInfo,
-    /// The host's side is down.
-    is_down: AtomicBool,
-    /// How often it went down and up.
-    changes: AtomicU64,
+    carrier: Carrier,
     memory: Mutex<Memory>,
 }
 
@@ -109,22 +104,8 @@ impl End {
     /// `file` does not block, and `socket` is of the network of its interface.
     pub fn new(file: OwnedFd, prefix: Prefix, socket: OwnedFd, info: PacketInfo) -> HostResult<Self> {
         let pipe = SelfPipe::new().map_err(|why| errno::named(&info.name, why))?;
-        let (is_down, changes) = (AtomicBool::new(false), AtomicU64::new(0));
-        let end = Self { file, prefix, socket, pipe, info, is_down, changes, memory: Mutex::default() };
-        end.is_down.store(!end.has_carrier(), Ordering::Relaxed);
-        Ok(end)
-    }
-
-    fn note(&self, is_down: bool) {
-        if self.is_down.swap(is_down, Ordering::Relaxed) != is_down {
-            self.changes.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// How long to wait: the kernel does not tell when the other side comes up.
-    fn patience(&self, timeout: Option<Duration>) -> Option<Duration> {
-        let is_down = self.is_down.load(Ordering::Relaxed);
-        if is_down { Some(timeout.map_or(LOOK_AGAIN, |timeout| timeout.min(LOOK_AGAIN))) } else { timeout }
+        let carrier = Carrier::new(!interface::is_running(&socket, &info.name).unwrap_or(false));
+        Ok(Self { file, prefix, socket, pipe, info, carrier, memory: Mutex::default() })
     }
 
     /// Appends what is there to read, to a bound.
@@ -214,12 +195,13 @@ impl PacketIo for End {
     fn receive(&self, frames: &mut Vec<Received>, timeout: Option<Duration>) -> HostResult<()> {
         let before = frames.len();
         self.read_all(frames)?;
-        if self.is_down.load(Ordering::Relaxed) && self.has_carrier() {
-            self.note(false);
+        if self.carrier.is_down() && self.has_carrier() {
+            self.carrier.note(false);
             return Ok(());
         }
         if frames.len() == before {
-            let waited = self.pipe.wait(Some((self.file.as_fd(), PollFlags::IN)), self.patience(timeout));
+            let waited =
+                self.pipe.wait(Some((self.file.as_fd(), PollFlags::IN)), self.carrier.patience(timeout));
             waited.map_err(|why| self.gone(why))?;
             self.read_all(frames)?;
         }
@@ -236,8 +218,8 @@ impl PacketIo for End {
                 // EINVAL: the host does not like the frame. EIO: its side is down.
                 Err(why) => {
                     sent.refused += 1;
-                    if why == Host::IO && !self.is_down.load(Ordering::Relaxed) && !self.has_carrier() {
-                        self.note(true);
+                    if why == Host::IO && !self.carrier.is_down() && !self.has_carrier() {
+                        self.carrier.note(true);
                         self.pipe.wake();
                     }
                 }
@@ -256,7 +238,7 @@ impl PacketIo for End {
     }
 
     fn carrier_changes(&self) -> u64 {
-        self.changes.load(Ordering::Relaxed)
+        self.carrier.changes()
     }
 }
 

@@ -3,6 +3,7 @@
 mod calls;
 
 use super::{Options, Queueing, Reception};
+use crate::carrier::Carrier;
 use crate::interface::{self, InterfaceRequest};
 use crate::selfpipe::SelfPipe;
 use crate::{errno, random_address};
@@ -15,7 +16,6 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno as Host;
 use rustix::net::{AddressFamily, MMsgHdr, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType, sockopt};
 use std::io::IoSlice;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,8 +34,6 @@ const MOST_BYTES: usize = 2 * TAG_BYTES + 14 + 65_535;
 const LONG: usize = 16_384;
 /// Parts that one frame may have (UIO_MAXIOV), less one for its header.
 const MOST_PARTS: usize = 1023;
-/// How often we look whether an interface that is down is still there.
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// What the kernel is asked to keep for us.
 const BUFFER_BYTES: usize = 4 << 20;
 
@@ -44,10 +42,7 @@ pub struct End {
     socket: OwnedFd,
     index: u32,
     pipe: SelfPipe,
-    /// The interface was set down, and may be gone.
-    is_down: AtomicBool,
-    /// How often it went down and up.
-    changes: AtomicU64,
+    carrier: Carrier,
     info: PacketInfo,
     slots: Mutex<Vec<Slot<KERNEL_HEADER_BYTES>>>,
 }
@@ -79,14 +74,7 @@ impl End {
         let medium = Medium::Ethernet { address };
         let info = PacketInfo { name: name.clone(), medium, mtu, offloads: offloads() };
         let slots = (0..MOST_FRAMES).map(|_| slot()).collect();
-        let (is_down, changes) = (AtomicBool::new(false), AtomicU64::new(0));
-        Ok(Self { socket, index, pipe, is_down, changes, info, slots: Mutex::new(slots) })
-    }
-
-    fn note(&self, is_down: bool) {
-        if self.is_down.swap(is_down, Ordering::Relaxed) != is_down {
-            self.changes.fetch_add(1, Ordering::Relaxed);
-        }
+        Ok(Self { socket, index, pipe, carrier: Carrier::default(), info, slots: Mutex::new(slots) })
     }
 
     /// Appends what is there. Errors: ENETDOWN.
@@ -100,7 +88,7 @@ impl End {
             Err(Host::AGAIN | Host::INTR) => Ok(()),
             // This is said once, when it is set down: it may be set up again, or be gone in a moment.
             Err(Host::NETDOWN) => {
-                self.note(true);
+                self.carrier.note(true);
                 Ok(())
             }
             Err(why) => Err(self.gone(why)),
@@ -273,18 +261,16 @@ impl PacketIo for End {
         let before = frames.len();
         self.read(frames)?;
         if frames.len() == before {
-            let timeout = if self.is_down.load(Ordering::Relaxed) {
+            if self.carrier.is_down() {
                 if !self.is_there() {
                     return Err(self.gone(Host::NETDOWN));
                 }
                 if self.has_carrier() {
-                    self.note(false);
+                    self.carrier.note(false);
                     return Ok(());
                 }
-                Some(timeout.map_or(LOOK_AGAIN, |timeout| timeout.min(LOOK_AGAIN)))
-            } else {
-                timeout
-            };
+            }
+            let timeout = self.carrier.patience(timeout);
             let waited = self.pipe.wait(Some((self.socket.as_fd(), PollFlags::IN)), timeout);
             waited.map_err(|why| self.gone(why))?;
             self.read(frames)?;
@@ -321,7 +307,7 @@ impl PacketIo for End {
     }
 
     fn carrier_changes(&self) -> u64 {
-        self.changes.load(Ordering::Relaxed)
+        self.carrier.changes()
     }
 }
 
