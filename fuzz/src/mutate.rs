@@ -18,7 +18,7 @@ pub fn mutate(
     fuzzer: &mut dyn FnMut(&mut [u8]) -> usize,
 ) -> Option<Vec<u8>> {
     let mut image = Image::decode(input);
-    let mut random = Random(u64::from(seed));
+    let mut random = Random(rump_random::Random::new(u64::from(seed)));
     for _ in 0..=random.below(CHANGES_MAX) {
         change(&mut image, &mut random, fuzzer)?;
     }
@@ -90,16 +90,12 @@ fn interesting(image: &Image, random: &mut Random, numbers: &[u32]) -> u32 {
     }
 }
 
-/// SplitMix64: a mutant follows from its input and the seed alone.
-struct Random(u64);
+/// A mutant follows from its input and the seed alone.
+struct Random(rump_random::Random);
 
 impl Random {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
+        self.0.number()
     }
 
     fn below(&mut self, bound: u64) -> u64 {

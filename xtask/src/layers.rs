@@ -16,7 +16,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("dev", &["kpi", "lib", "hyper"]),
     ("client", &["lib", "abi", "hyper", "kpi", "kern", "fs", "net", "dev", "client"]),
     ("tools", &["client", "fs", "net", "dev"]),
-    ("tests", &["client", "fs", "net", "dev", "hyper", "tests"]),
+    ("tests", &["lib", "client", "fs", "net", "dev", "hyper", "tests"]),
     ("benches", &["client", "fs", "net", "dev"]),
     ("examples", &["client", "fs", "net", "dev"]),
     ("xtask", &[]),

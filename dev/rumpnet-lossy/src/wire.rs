@@ -7,6 +7,7 @@ use crate::impairment::Impairment;
 use alloc::collections::BTreeMap;
 use core::time::Duration;
 use rump_kpi::packet::{Checksum, Packet};
+use rump_random::Random;
 
 /// Packets on their way at once; more are lost.
 pub const MOST_WAITING: usize = 16_384;
@@ -88,8 +89,9 @@ impl Wire {
     /// A packet comes; times do not go back.
     pub fn offer(&mut self, now: Duration, mut packet: Packet) {
         // The same numbers for each packet, whatever happens to it: one impairment does not change another.
-        let mut random = Random(Random(self.seed.wrapping_add(self.statistics.offered)).next() ^ self.seed);
-        let [loss, corruption, bit, duplication, jitter, reordering] = [(); 6].map(|()| random.next());
+        let mut random =
+            Random::new(Random::new(self.seed.wrapping_add(self.statistics.offered)).number() ^ self.seed);
+        let [loss, corruption, bit, duplication, jitter, reordering] = [(); 6].map(|()| random.number());
         self.statistics.offered += 1;
         if self.impairment.is_down(now) {
             self.statistics.down += 1;
@@ -168,16 +170,4 @@ fn damage(packet: &mut Packet, at: usize, bit: u8) {
     let Some(byte) = packet.first(at + 1).map(|bytes| bytes[at]) else { return };
     packet.overwrite(at, &[byte ^ 1 << bit]);
     packet.checksum = Checksum::Unknown;
-}
-
-/// The splitmix64 sequence.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
 }

@@ -116,7 +116,7 @@ const SCRIPTS: u64 = 16;
 
 /// Steps of all kinds, in no order: what is good for something in them, the fuzzer keeps.
 fn script(seed: u64) -> Vec<u8> {
-    let mut random = rumpnet_inet::sockets::Random::new(seed);
+    let mut random = rump_random::Random::new(seed);
     (0..2000)
         .map(|_| (random.number() >> 8) as u8 & if random.number() & 3 == 0 { 0xff } else { 0x0f })
         .collect()

@@ -2,8 +2,9 @@
 //!
 //! Invariant: `bytes` is `durable` with every write of `unflushed` applied in order.
 
-use crate::{lock, next_random};
+use crate::lock;
 use rump_abi::Errno;
+use rump_random::Random;
 use std::ops::Range;
 use std::sync::Mutex;
 
@@ -26,10 +27,10 @@ pub struct Faults {
 }
 
 impl Faults {
-    fn hit(&mut self, count: u64) -> bool {
+    fn hit(&self, count: u64, random: &mut Random) -> bool {
         let planned = self.fail_at.is_some_and(|n| count == n || (self.for_ever && count > n));
         // Drawn every time, so that a planned fault does not move the others.
-        let unlucky = next_random(&mut self.seed) % 10_000 < u64::from(self.per_10000);
+        let unlucky = random.number() % 10_000 < u64::from(self.per_10000);
         planned || unlucky
     }
 }
@@ -39,6 +40,8 @@ struct State {
     durable: Vec<u8>,
     unflushed: Vec<(usize, Vec<u8>)>,
     faults: Faults,
+    /// Of the faults.
+    random: Random,
     count: u64,
 }
 
@@ -52,6 +55,7 @@ impl SimDisk {
             bytes,
             unflushed: Vec::new(),
             faults: Faults::default(),
+            random: Random::new(0),
             count: 0,
         }))
     }
@@ -60,6 +64,7 @@ impl SimDisk {
     pub fn set_faults(&self, faults: Faults) {
         let mut state = lock(&self.0);
         state.faults = faults;
+        state.random = Random::new(faults.seed);
         state.count = 0;
     }
 
@@ -70,8 +75,8 @@ impl SimDisk {
 
     /// Tears every write since the last flush: each of its sectors of 512 bytes is kept or lost, as `seed` decides.
     pub fn power_cut_torn(&self, seed: u64) {
-        let mut random = seed;
-        lock(&self.0).cut(|| next_random(&mut random) & 1 == 1);
+        let mut random = Random::new(seed);
+        lock(&self.0).cut(|| random.number() & 1 == 1);
     }
 
     /// The content as a reader sees it now.
@@ -113,7 +118,7 @@ impl State {
         let end = start.checked_add(length).filter(|end| *end <= self.bytes.len());
         let end = end.ok_or(Errno::EINVAL)?;
         self.count += 1;
-        if self.faults.hit(self.count) { Err(Errno::EIO) } else { Ok(start..end) }
+        if self.faults.hit(self.count, &mut self.random) { Err(Errno::EIO) } else { Ok(start..end) }
     }
 
     /// Asks `keep` for every sector of every unflushed write, in order, and makes durable what it keeps.

@@ -18,6 +18,7 @@ pub use wire::SimWire;
 
 use rump_abi::{Errno, TimeSpec};
 use rump_hyper::{Clock, Console, Entropy, Event, HostError, HostResult, Params, Threads};
+use rump_random::Random;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -30,7 +31,7 @@ pub struct SimHost {
     time: Arc<event::Time>,
     /// How much time passes with each look at the clock.
     tick: Mutex<Duration>,
-    random: Mutex<u64>,
+    random: Mutex<Random>,
     lines: Mutex<Vec<String>>,
     params: Mutex<BTreeMap<String, String>>,
     files: Arc<Mutex<BTreeMap<Vec<u8>, files::Entry>>>,
@@ -43,21 +44,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Next number of the splitmix64 sequence.
-fn next_random(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 impl SimHost {
     /// A host without files whose random bytes follow from `seed`.
     pub fn new(seed: u64) -> Arc<Self> {
         Arc::new(Self {
             time: Arc::default(),
             tick: Mutex::new(Duration::ZERO),
-            random: Mutex::new(seed),
+            random: Mutex::new(Random::new(seed)),
             lines: Mutex::default(),
             params: Mutex::new(BTreeMap::from([("RUMP_THREADS".into(), "0".into())])),
             files: Arc::default(),
@@ -108,9 +101,9 @@ impl Console for SimHost {
 
 impl Entropy for SimHost {
     fn fill(&self, buf: &mut [u8]) -> HostResult<()> {
-        let mut state = lock(&self.random);
+        let mut random = lock(&self.random);
         for chunk in buf.chunks_mut(8) {
-            let bytes = next_random(&mut state).to_le_bytes();
+            let bytes = random.number().to_le_bytes();
             chunk.copy_from_slice(&bytes[..chunk.len()]);
         }
         Ok(())

@@ -23,7 +23,6 @@ mod information;
 mod lease;
 mod message;
 mod options;
-mod random;
 
 pub use client::{Action, Client, Config, Phase, Told};
 pub use identifier::ClientIdentifier;

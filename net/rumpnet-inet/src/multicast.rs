@@ -4,13 +4,14 @@
 //! Nothing here knows the time but by what it is told: what changes is due at once, whenever that is.
 
 use crate::address::Version;
-use crate::sockets::{Random, SocketId};
+use crate::sockets::SocketId;
 use crate::time::Instant;
 use crate::wire::group::{Age, Query, Record, RecordKind};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
+use rump_random::Random;
 
 /// The group of all hosts of IPv4 on a link.
 pub const ALL_HOSTS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);

@@ -2,22 +2,19 @@
 
 use std::ops::Range;
 
-/// The splitmix64 sequence.
+/// Such numbers, in the ways in which scenarios need them.
 #[derive(Clone, Debug)]
-pub struct Random(u64);
+pub struct Random(rump_random::Random);
 
 impl Random {
     /// Begins with a seed.
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(rump_random::Random::new(seed))
     }
 
     /// The next number.
     pub fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.number()
     }
 
     /// A number of a range that is not empty.
@@ -34,7 +31,7 @@ impl Random {
     /// it can tell each byte.
     pub fn fill_stream(seed: u64, offset: u64, bytes: &mut [u8]) {
         let word =
-            |at: u64| Self(seed ^ (at >> 3).wrapping_mul(0xd6e8_feb8_6659_fd93)).number().to_le_bytes();
+            |at: u64| Self::new(seed ^ (at >> 3).wrapping_mul(0xd6e8_feb8_6659_fd93)).number().to_le_bytes();
         let (mut at, mut rest) = (offset, bytes);
         while !rest.is_empty() {
             let within = (at & 7) as usize;

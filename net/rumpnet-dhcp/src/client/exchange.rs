@@ -1,7 +1,7 @@
 //! An exchange with servers: its number, and when to ask again (RFC 2131, section 4.1).
 
-use crate::random::Random;
 use core::time::Duration;
+use rump_random::Random;
 
 /// Before the first repetition; doubled with each.
 const FIRST_WAIT: Duration = Duration::from_secs(4);
@@ -45,7 +45,7 @@ impl Exchange {
     /// A message is being sent. Answers how long to wait.
     pub fn count(&mut self, now: Duration, random: &mut Random) -> Duration {
         let wait = FIRST_WAIT.saturating_mul(1 << self.count.min(10)).min(MOST_WAIT);
-        let wait = wait + random.below(JITTER * 2) - JITTER;
+        let wait = wait + below(random, JITTER * 2) - JITTER;
         self.sent = self.sent.or(Some(now));
         self.count = self.count.saturating_add(1);
         self.due = now + wait;
@@ -70,4 +70,10 @@ impl Exchange {
     pub fn elapsed(&self, now: Duration) -> u16 {
         u16::try_from(now.saturating_sub(self.begins).as_secs()).unwrap_or(u16::MAX)
     }
+}
+
+/// A time that is less than `limit`, to the millisecond.
+pub fn below(random: &mut Random, limit: Duration) -> Duration {
+    let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX).max(1);
+    Duration::from_millis(random.number() % milliseconds)
 }

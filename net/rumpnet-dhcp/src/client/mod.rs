@@ -15,12 +15,12 @@ mod output;
 use crate::identifier::ClientIdentifier;
 use crate::lease::Lease;
 use crate::message::Kind;
-use crate::random::Random;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 use core::time::Duration;
 use exchange::Exchange;
+use rump_random::Random;
 
 /// How long further offers are waited for, after the first.
 const COLLECTING: Duration = Duration::from_millis(500);
@@ -388,7 +388,7 @@ impl Client {
         self.wanted = Some(lease.address);
         // Hosts that were switched on together do not stay together (section 4.4.5).
         if let Some(renews) = lease.renews {
-            let early = self.random.below(renews.saturating_sub(lease.begins) / 20);
+            let early = exchange::below(&mut self.random, renews.saturating_sub(lease.begins) / 20);
             lease.renews = Some(renews.saturating_sub(early));
         }
         self.tell(Told::Bound(lease.address));

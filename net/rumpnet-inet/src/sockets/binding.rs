@@ -8,26 +8,6 @@ use rump_kpi::Errno;
 /// Ports that are given to who asks for none (RFC 6335, section 6).
 const EPHEMERAL: core::ops::RangeInclusive<u16> = 49_152..=65_535;
 
-/// Numbers that cannot be foreseen by who does not know the seed: SplitMix64.
-#[derive(Debug)]
-pub struct Random(u64);
-
-impl Random {
-    /// Begins with an unpredictable seed.
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// The next number.
-    pub fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-}
-
 impl Sockets {
     /// Gives a socket of UDP an address; with port zero, one that nobody has.
     ///

@@ -8,7 +8,6 @@ mod calls;
 mod deliver;
 mod send;
 
-pub use binding::Random;
 pub use calls::SourceChange;
 pub use deliver::Delivery;
 pub use send::{Ancillary, Datagram};
@@ -27,6 +26,7 @@ use core::net::{IpAddr, SocketAddr};
 use hashbrown::HashMap;
 use rump_kpi::packet::Packet;
 use rump_kpi::{Errno, PollEvents, WaitQueue};
+use rump_random::Random;
 
 /// Bytes that a socket may hold for its reader, unless it is told otherwise.
 const RECEIVE_BYTES: usize = 208 << 10;

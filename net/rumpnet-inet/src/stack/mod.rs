@@ -30,7 +30,7 @@ use crate::neighbour::Action;
 use crate::reassembly::{FragmentV6, Reassembly};
 use crate::route::RoutingTable;
 use crate::routers::Routers;
-use crate::sockets::{Random, Sockets};
+use crate::sockets::Sockets;
 use crate::tcp::{Sending, Table};
 use crate::time::Instant;
 use crate::wire::Malformed;
@@ -44,6 +44,7 @@ use hashbrown::HashMap;
 use icmp::Limit;
 use rump_kpi::WaitQueue;
 use rump_kpi::packet::Packet;
+use rump_random::Random;
 
 /// The interface through which a host talks to itself. It is there from the beginning.
 pub const LOOPBACK: InterfaceId = InterfaceId(1);

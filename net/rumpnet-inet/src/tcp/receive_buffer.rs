@@ -247,7 +247,7 @@ mod tests {
     fn bytes_come_out_in_order_however_they_came_in() {
         let all: Vec<u8> = (0..20_000_u32).map(|n| (n * 13 % 251) as u8).collect();
         for seed in 0..50_u64 {
-            let mut random = crate::sockets::Random::new(seed);
+            let mut random = rump_random::Random::new(seed);
             let mut buffer = ReceiveBuffer::default();
             let mut out = Vec::new();
             while out.len() < all.len() {

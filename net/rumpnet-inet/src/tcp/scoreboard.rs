@@ -484,7 +484,7 @@ mod tests {
 
     #[test]
     fn hostile_acknowledgements_make_no_more_records_than_segments_were_sent() {
-        let mut random = crate::sockets::Random::new(7);
+        let mut random = rump_random::Random::new(7);
         for seed in 0..30 {
             let mut board = Scoreboard::default();
             let (mut sent, mut first) = (0, 0);

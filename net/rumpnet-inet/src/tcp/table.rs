@@ -4,7 +4,6 @@ use super::cookies::Cookies;
 use super::pcb::{Pcb, State};
 use super::seq::SeqNumber;
 use crate::address;
-use crate::sockets::Random;
 use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
@@ -14,6 +13,7 @@ use core::hash::Hasher;
 use core::net::{IpAddr, SocketAddr};
 use hashbrown::HashMap;
 use rump_kpi::{Errno, WaitQueue};
+use rump_random::Random;
 use siphasher::sip::SipHasher13;
 
 /// A socket of TCP.

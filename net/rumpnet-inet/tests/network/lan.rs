@@ -9,8 +9,8 @@ use etherparse::{
 };
 use rump_kpi::device::{DeviceInfo, Medium, Offloads};
 use rump_kpi::packet::{Checksum, Packet};
+use rump_random::Random;
 use rumpnet_inet::interface::InterfaceId;
-use rumpnet_inet::sockets::Random;
 use rumpnet_inet::stack::{Settings, Stack};
 use rumpnet_inet::time::Instant;
 use rumpnet_inet::wire::ethernet::MacAddress;
