@@ -8,6 +8,7 @@ pub mod program;
 pub mod reading;
 pub mod sockin;
 pub mod table;
+pub mod transfer;
 pub mod writing;
 
 /// What a benchmark comes to.

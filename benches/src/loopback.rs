@@ -2,6 +2,7 @@
 
 use crate::Outcome;
 use crate::table::Measure;
+use crate::transfer::{self, CHUNK};
 use rumpkit::kpi::socket::OptionValue;
 use rumpkit::sockopt::{SO_LINGER, SOL_SOCKET};
 use rumpkit::{
@@ -10,12 +11,9 @@ use rumpkit::{
 use rumpnet_inet::address::Version;
 use rumpnet_inet::stack::Stack;
 use rumpnet_inet::tcp::TcpId;
-use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-/// Bytes that a program writes or reads at once.
-const CHUNK: usize = 128 << 10;
 const NONE: MessageFlags = MessageFlags::empty();
 
 /// One stack, driven by one thread.
@@ -238,40 +236,16 @@ impl Host {
 
     /// Bytes from a thread to another.
     pub fn stream(bytes: usize) -> Outcome<Duration> {
-        let (mut client, mut server) = Self::connect()?;
-        let begin = Instant::now();
-        let writer = std::thread::spawn(move || {
-            let content = vec![7; CHUNK];
-            (0..bytes / CHUNK).try_for_each(|_| client.write_all(&content))
-        });
-        let (mut buffer, mut read) = (vec![0; CHUNK], 0);
-        while read < bytes {
-            read += server.read(&mut buffer)?;
-        }
-        let took = begin.elapsed();
-        writer.join().map_err(|_| "the writer panicked")??;
-        Ok(took)
+        let (client, server) = Self::connect()?;
+        transfer::stream(client, server, bytes)
     }
 
     /// A byte there and back, so often; mean of one.
     pub fn round_trips(count: u32) -> Outcome<Duration> {
-        let (mut client, mut server) = Self::connect()?;
+        let (client, server) = Self::connect()?;
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
-        let echo = std::thread::spawn(move || {
-            let mut byte = [0];
-            while server.read(&mut byte).is_ok_and(|count| count == 1) && server.write_all(&byte).is_ok() {}
-        });
-        let begin = Instant::now();
-        let mut byte = [0];
-        for _ in 0..count {
-            client.write_all(&byte)?;
-            client.read_exact(&mut byte)?;
-        }
-        let took = begin.elapsed();
-        drop(client);
-        echo.join().map_err(|_| "the echo panicked")?;
-        Ok(took / count)
+        transfer::round_trips(client, server, count)
     }
 
     /// Connections that are made and gone.

@@ -1,16 +1,16 @@
 //! Streams of frames: between two kernels of ours, and to passt, by which Linux is reached; and Linux beyond slirp4netns, which
 //! does the same for a namespace.
 
-use crate::{CHUNK, OURS, PORT, Way};
+use crate::{OURS, PORT, Way};
 use core::net::Ipv4Addr;
 use rump_benches::Outcome;
 use rump_benches::namespace::Namespace;
+use rump_benches::transfer;
 use rumpkit::hyper::packet::PacketIo;
 use rumpkit::net::{Interface, TcpListener, TcpStream, add_default_route};
 use rumpkit::stream::{self, Options};
 use rumpkit::virtif::VirtIf;
 use rumpkit::{Kernel, PosixHost};
-use std::io::{Read, Write};
 use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
@@ -43,33 +43,7 @@ pub fn between_kernels(mtu: u32, bytes: usize) -> Outcome<Duration> {
     let listener = TcpListener::bind(&server.process(), (OURS, PORT))?;
     let stream = TcpStream::connect(&client.process(), (OURS, PORT))?;
     let (accepted, _) = listener.accept()?;
-    let begin = Instant::now();
-    transfer(&stream, &accepted, bytes)?;
-    Ok(begin.elapsed())
-}
-
-/// Sends from one end and receives at the other.
-fn transfer<W, R>(writer: &W, reader: &R, bytes: usize) -> Outcome
-where
-    W: Sync,
-    R: Sync,
-    for<'a> &'a W: Write,
-    for<'a> &'a R: Read,
-{
-    thread::scope(|scope| {
-        let sending = scope.spawn(|| -> std::io::Result<()> {
-            let (buffer, mut stream) = (vec![0; CHUNK], writer);
-            (0..bytes / CHUNK).try_for_each(|_| stream.write_all(&buffer))
-        });
-        let (mut buffer, mut came, mut stream) = (vec![0; CHUNK], 0, reader);
-        while came < bytes {
-            match stream.read(&mut buffer)? {
-                0 => return Err(format!("the end after {came} bytes").into()),
-                count => came += count,
-            }
-        }
-        Ok(sending.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?)
-    })
+    transfer::stream(&stream, &accepted, bytes)
 }
 
 /// A program that is ended with this.
@@ -119,12 +93,10 @@ pub fn through_passt(way: Way, bytes: usize) -> Outcome<Duration> {
     let listener = linux.enter(|| Ok(std::net::TcpListener::bind((WORLD, PORT))?))?;
     let stream = TcpStream::connect(&ours.process(), (WORLD, PORT))?;
     let (accepted, _) = listener.accept()?;
-    let begin = Instant::now();
     match way {
-        Way::ToLinux => transfer(&stream, &accepted, bytes)?,
-        Way::FromLinux => transfer(&accepted, &stream, bytes)?,
+        Way::ToLinux => transfer::stream(&stream, &accepted, bytes),
+        Way::FromLinux => transfer::stream(&accepted, &stream, bytes),
     }
-    Ok(begin.elapsed())
 }
 
 /// How long they take from a namespace through slirp4netns to Linux, or back.
@@ -147,10 +119,8 @@ pub fn through_slirp(way: Way, bytes: usize) -> Outcome<Duration> {
         }
     })?;
     let (accepted, _) = listener.accept()?;
-    let begin = Instant::now();
     match way {
-        Way::ToLinux => transfer(&stream, &accepted, bytes)?,
-        Way::FromLinux => transfer(&accepted, &stream, bytes)?,
+        Way::ToLinux => transfer::stream(&stream, &accepted, bytes),
+        Way::FromLinux => transfer::stream(&accepted, &stream, bytes),
     }
-    Ok(begin.elapsed())
 }
