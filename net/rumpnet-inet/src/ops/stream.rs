@@ -4,7 +4,7 @@ use super::options::Level;
 use super::{Shared, address_of, check_port, name_of, stream_options};
 use crate::address::Version;
 use crate::stack::Stack;
-use crate::tcp::TcpId;
+use crate::tcp::{TcpId, copy_out};
 use alloc::sync::Arc;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -101,8 +101,10 @@ impl Socket for Stream {
         if flags.contains(MessageFlags::OOB) {
             return self.receive_urgent(parts, peek);
         }
-        let length = self.shared.drive(|stack, now| stack.tcp_receive(now, self.id, parts, peek))?;
-        Ok(Incoming { length, ..Incoming::default() })
+        let limit = parts.iter().map(|part| part.len()).sum();
+        let pieces = self.shared.drive(|stack, now| stack.tcp_take(now, self.id, limit, peek))?;
+        // Under no lock: the other side goes on meanwhile.
+        Ok(Incoming { length: copy_out(&pieces, parts), ..Incoming::default() })
     }
 
     fn shutdown(&self, how: Shutdown) -> KResult<()> {

@@ -3,6 +3,7 @@
 use super::input::Effect;
 use super::output::{Cut, Sending};
 use super::pcb::{LEAST_SEGMENT, Listener, Pcb, State};
+use super::receive_buffer::copy_out;
 use super::seq::SeqNumber;
 use super::table::TcpId;
 use crate::address::{self, Version};
@@ -14,6 +15,7 @@ use crate::wire::ipv6;
 use crate::wire::tcp::{self, Flags, Segment};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use bytes::Bytes;
 use core::net::{IpAddr, SocketAddr};
 use rump_kpi::device::Offloads;
 use rump_kpi::packet::{Packet, Segmentation, Segments};
@@ -161,7 +163,7 @@ impl Stack {
         Ok(())
     }
 
-    /// Reads bytes; none at the end. Errors: EBADF, the error that waits (once all is read), ENOTCONN, EAGAIN.
+    /// As [`Stack::tcp_take`], and copies what that answers. Errors: the same.
     pub fn tcp_receive(
         &mut self,
         now: Instant,
@@ -169,6 +171,19 @@ impl Stack {
         parts: &mut [&mut [u8]],
         peek: bool,
     ) -> Result<usize, Errno> {
+        let limit = parts.iter().map(|part| part.len()).sum();
+        Ok(copy_out(&self.tcp_take(now, id, limit, peek)?, parts))
+    }
+
+    /// The next bytes, no more than `limit`; none at the end. Errors: EBADF, the error that waits (once all is read),
+    /// ENOTCONN, EAGAIN.
+    pub fn tcp_take(
+        &mut self,
+        now: Instant,
+        id: TcpId,
+        limit: usize,
+        peek: bool,
+    ) -> Result<Vec<Bytes>, Errno> {
         let pcb = self.tcp.find_mut(id)?;
         if pcb.readable_bytes() == 0 {
             if let Some(errno) = pcb.error.take() {
@@ -178,21 +193,17 @@ impl Stack {
                 return Err(Errno::ENOTCONN);
             }
             let has_end = pcb.is_deaf || !pcb.state.may_receive();
-            return if has_end || parts.iter().all(|part| part.is_empty()) {
-                Ok(0)
-            } else {
-                Err(Errno::EAGAIN)
-            };
+            return if has_end || limit == 0 { Ok(Vec::new()) } else { Err(Errno::EAGAIN) };
         }
-        let count = pcb.read(parts, peek);
-        if !peek && count > 0 {
+        let pieces = pcb.read(limit, peek);
+        if !peek && !pieces.is_empty() {
             pcb.grow_receive_buffer(now);
             pcb.note_read();
             if pcb.must_acknowledge {
                 self.run(now, id, |_| (None, Effect::default()));
             }
         }
-        Ok(count)
+        Ok(pieces)
     }
 
     /// Ends one direction or both. Errors: EBADF, ENOTCONN.

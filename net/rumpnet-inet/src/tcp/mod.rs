@@ -42,6 +42,7 @@ pub use ecn::Use as EcnUse;
 pub use info::Counts;
 pub(crate) use output::Sending;
 pub use pcb::{Pcb, State};
+pub(crate) use receive_buffer::copy_out;
 pub use seq::SeqNumber;
 pub use settings::Settings;
 pub use table::{Table, TcpId};

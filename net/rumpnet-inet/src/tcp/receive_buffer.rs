@@ -177,23 +177,42 @@ impl ReceiveBuffer {
         blocks
     }
 
-    /// Copies no more than `limit` bytes to `parts`, and takes away what was copied unless `peek` is set. Answers how
-    /// much it was.
-    pub fn read(&mut self, parts: &mut [&mut [u8]], limit: usize, peek: bool) -> usize {
-        let (total, piece, within) = self.copy(parts, 0, limit);
-        if !peek {
-            self.ready.drain(..piece);
-            if let Some(first) = self.ready.front_mut().filter(|_| within > 0) {
-                *first = first.slice(within..);
-            }
-            self.ready_bytes -= total;
+    /// The first bytes, no more than `limit`, which are taken away unless `peek` is set. They are shared, not copied: that
+    /// is left to who holds no lock.
+    pub fn read(&mut self, limit: usize, peek: bool) -> Vec<Bytes> {
+        if peek {
+            return self.peek_behind(0, limit);
         }
-        total
+        let mut left = limit.min(self.ready_bytes);
+        self.ready_bytes -= left;
+        let mut pieces = Vec::new();
+        while let Some(first) = self.ready.front_mut().filter(|_| left > 0) {
+            let piece = first.split_to(left.min(first.len()));
+            left -= piece.len();
+            pieces.push(piece);
+            if first.is_empty() {
+                self.ready.pop_front();
+            }
+        }
+        pieces
     }
 
-    /// Copies what lies behind the first byte, and leaves it.
-    pub fn peek_behind(&self, parts: &mut [&mut [u8]]) -> usize {
-        self.copy(parts, 1, usize::MAX).0
+    /// What lies behind the first `skip` bytes, which are no more than the first piece, and stays.
+    pub fn peek_behind(&self, skip: usize, limit: usize) -> Vec<Bytes> {
+        let (mut skip, mut left) = (skip, limit);
+        let mut pieces = Vec::new();
+        for piece in &self.ready {
+            let end = piece.len().min(skip.saturating_add(left));
+            if left == 0 {
+                break;
+            }
+            if skip < end {
+                pieces.push(piece.slice(skip..end));
+                left -= end - skip;
+            }
+            skip = skip.saturating_sub(piece.len());
+        }
+        pieces
     }
 
     /// Takes the first byte away.
@@ -206,27 +225,6 @@ impl ReceiveBuffer {
         }
     }
 
-    /// Answers how much was copied, and which piece comes next from where on.
-    fn copy(&self, parts: &mut [&mut [u8]], skip: usize, limit: usize) -> (usize, usize, usize) {
-        let (mut piece, mut within, mut total) = (0, skip, 0);
-        if self.ready.front().is_some_and(|first| first.len() <= skip) {
-            (piece, within) = (1, 0);
-        }
-        for part in parts {
-            let mut filled = 0;
-            let most = part.len().min(limit - total);
-            while let Some(bytes) = self.ready.get(piece).filter(|_| filled < most) {
-                let count = (bytes.len() - within).min(most - filled);
-                part[filled..filled + count].copy_from_slice(&bytes[within..within + count]);
-                (filled, within, total) = (filled + count, within + count, total + count);
-                if within == bytes.len() {
-                    (piece, within) = (piece + 1, 0);
-                }
-            }
-        }
-        (total, piece, within)
-    }
-
     /// Nobody reads what is ready.
     pub fn forget_ready(&mut self) {
         self.ready.clear();
@@ -237,6 +235,25 @@ impl ReceiveBuffer {
     pub fn held_bytes(&self) -> usize {
         self.ready_bytes + self.later_bytes
     }
+}
+
+/// Copies pieces to where they are wanted, as far as there is room; answers how much that was.
+pub fn copy_out(pieces: &[Bytes], parts: &mut [&mut [u8]]) -> usize {
+    let mut pieces = pieces.iter().map(|piece| &piece[..]);
+    let (mut rest, mut total): (&[u8], usize) = (&[], 0);
+    for part in parts {
+        let mut filled = 0;
+        while filled < part.len() {
+            if rest.is_empty() {
+                let Some(next) = pieces.next() else { return total };
+                rest = next;
+            }
+            let (now, later) = rest.split_at(rest.len().min(part.len() - filled));
+            part[filled..filled + now.len()].copy_from_slice(now);
+            (filled, total, rest) = (filled + now.len(), total + now.len(), later);
+        }
+    }
+    total
 }
 
 #[cfg(test)]
@@ -269,8 +286,8 @@ mod tests {
                 }
                 let mut parts = [[0; 700], [0; 700]];
                 let [first, second] = &mut parts;
-                let peeked = buffer.read(&mut [first, second], usize::MAX, true);
-                let count = buffer.read(&mut [first, second], usize::MAX, false);
+                let peeked = copy_out(&buffer.read(1400, true), &mut [first, second]);
+                let count = copy_out(&buffer.read(1400, false), &mut [first, second]);
                 assert_eq!(peeked, count);
                 out.extend_from_slice(&parts.concat()[..count]);
             }

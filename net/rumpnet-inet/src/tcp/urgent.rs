@@ -5,6 +5,8 @@
 use super::pcb::Pcb;
 use super::seq::SeqNumber;
 use crate::wire::tcp::{Flags, Segment};
+use alloc::vec::Vec;
+use bytes::Bytes;
 use rump_kpi::Errno;
 
 /// What came of it.
@@ -68,28 +70,28 @@ impl Pcb {
         self.urgent.mark == Some(self.incoming.read_bytes())
     }
 
-    /// Copies what can be read, up to the mark.
-    pub(super) fn read(&mut self, parts: &mut [&mut [u8]], peek: bool) -> usize {
+    /// What can be read, up to the mark and to `limit`.
+    pub(super) fn read(&mut self, limit: usize, peek: bool) -> Vec<Bytes> {
         let read = self.incoming.read_bytes();
         match self.stop() {
             Some((mark, true)) if mark == read => {
                 // Behind the mark, what was urgent is passed over.
                 if peek {
-                    return self.incoming.peek_behind(parts);
+                    return self.incoming.peek_behind(1, limit);
                 }
                 self.take_urgent();
                 self.incoming.skip_byte();
-                self.incoming.read(parts, usize::MAX, false)
+                self.incoming.read(limit, false)
             }
             Some((mark, false)) if mark == read => {
-                let count = self.incoming.read(parts, usize::MAX, peek);
-                if !peek && count > 0 {
+                let pieces = self.incoming.read(limit, peek);
+                if !peek && !pieces.is_empty() {
                     self.urgent = Urgent::default();
                 }
-                count
+                pieces
             }
-            Some((mark, _)) => self.incoming.read(parts, (mark - read) as usize, peek),
-            None => self.incoming.read(parts, usize::MAX, peek),
+            Some((mark, _)) => self.incoming.read(limit.min((mark - read) as usize), peek),
+            None => self.incoming.read(limit, peek),
         }
     }
 
