@@ -1,7 +1,7 @@
 //! Character devices: attached when one of their nodes is first opened.
 //!
 //! Only nodes of the root file system of the kernel itself stand for devices: what is mounted comes from images, which
-//! are not trusted. Lock order: `attached`, then those of the families of protocols.
+//! are not trusted. Lock order: `drivers`, then those of the families of protocols.
 
 use crate::network::Network;
 use alloc::string::String;
@@ -22,18 +22,15 @@ const FOLDER: &[u8] = b"dev";
 
 /// The devices of a kernel.
 pub(crate) struct Devices {
-    drivers: Vec<&'static dyn CharacterDriver>,
-    /// In the same order.
-    attached: Mutex<Vec<Option<Arc<dyn CharacterDevice>>>>,
+    /// Each with what it is attached as.
+    drivers: Mutex<Vec<(&'static dyn CharacterDriver, Option<Arc<dyn CharacterDevice>>)>>,
+    /// The root can have nodes.
+    has_nodes: bool,
     environment: DeviceEnvironment,
 }
 
 impl Devices {
-    pub(crate) fn new(
-        host: &Arc<dyn Hypervisor>,
-        network: &Arc<Network>,
-        drivers: Vec<&'static dyn CharacterDriver>,
-    ) -> Self {
+    pub(crate) fn new(host: &Arc<dyn Hypervisor>, network: &Arc<Network>, has_nodes: bool) -> Self {
         let services = network.environment();
         let (clock, network) = (host.clone(), Arc::downgrade(network));
         let environment = DeviceEnvironment {
@@ -43,8 +40,7 @@ impl Devices {
             log: services.log,
             interfaces: Arc::new(OfNetwork(network)),
         };
-        let attached = Mutex::new(drivers.iter().map(|_| None).collect());
-        Self { drivers, attached, environment }
+        Self { drivers: Mutex::default(), has_nodes, environment }
     }
 
     /// Whether a node stands for a device.
@@ -53,53 +49,58 @@ impl Devices {
             return Ok(false);
         }
         let major = vnode.node()?.attr()?.rdev.major;
-        Ok(self.drivers.iter().any(|driver| driver.major() == major))
+        Ok(self.drivers.lock().iter().any(|(driver, _)| driver.major() == major))
     }
 
     /// Opens what a number stands for. Errors: ENXIO, those of the driver.
     pub(crate) fn open(&self, number: DevNumber, caller: Caller) -> KResult<Arc<dyn DeviceFile>> {
-        let index = self.drivers.iter().position(|driver| driver.major() == number.major);
-        let index = index.ok_or(Errno::ENXIO)?;
         let device = {
-            let mut attached = self.attached.lock();
-            match &attached[index] {
+            let mut drivers = self.drivers.lock();
+            let found = drivers.iter_mut().find(|(driver, _)| driver.major() == number.major);
+            let (driver, attached) = found.ok_or(Errno::ENXIO)?;
+            match attached {
                 Some(device) => device.clone(),
-                None => {
-                    let device = self.drivers[index].attach(&self.environment)?;
-                    attached[index].insert(device).clone()
-                }
+                None => attached.insert(driver.attach(&self.environment)?).clone(),
             }
         };
         device.open(number.minor, caller)
     }
 
-    /// Makes the nodes in the root file system. Errors: those of its driver.
-    pub(crate) fn make_nodes(&self, vfs: &Vfs) -> KResult<()> {
-        if self.drivers.is_empty() {
-            return Ok(());
+    /// Links a driver, and makes its nodes in the root file system. Errors: those of the root's driver.
+    pub(crate) fn add(&self, vfs: &Vfs, driver: &'static dyn CharacterDriver) -> KResult<()> {
+        if self.has_nodes {
+            make_nodes(vfs, driver)?;
         }
-        let root = Credentials::root();
-        let new = |file_type, mode, rdev| {
-            let mode = Mode::new(mode);
-            NewNode { file_type, mode, uid: 0, gid: 0, rdev, target: b"" }
-        };
-        let folder = new(FileType::Directory, 0o755, DevNumber::default());
-        let folder = ops::create(&root, &vfs.root()?, FOLDER, folder)?;
-        for driver in &self.drivers {
-            for node in driver.nodes() {
-                let rdev = DevNumber { major: driver.major(), minor: node.minor };
-                let new = new(FileType::CharDevice, node.mode, rdev);
-                ops::create(&root, &folder, node.name.as_bytes(), new)?;
-            }
-        }
+        self.drivers.lock().push((driver, None));
         Ok(())
     }
 
     /// Lets go of all devices; those that are open stay until they are closed.
     pub(crate) fn stop(&self) {
-        let attached: Vec<_> = self.attached.lock().iter_mut().map(Option::take).collect();
+        let attached: Vec<_> = self.drivers.lock().iter_mut().map(|(_, device)| device.take()).collect();
         drop(attached);
     }
+}
+
+fn make_nodes(vfs: &Vfs, driver: &'static dyn CharacterDriver) -> KResult<()> {
+    let root = Credentials::root();
+    let new = |file_type, mode, rdev| {
+        let mode = Mode::new(mode);
+        NewNode { file_type, mode, uid: 0, gid: 0, rdev, target: b"" }
+    };
+    let top = vfs.root()?;
+    let folder = match ops::lookup(&top, FOLDER)? {
+        Some(folder) => folder,
+        None => {
+            let folder = new(FileType::Directory, 0o755, DevNumber::default());
+            ops::create(&root, &top, FOLDER, folder)?
+        }
+    };
+    for node in driver.nodes() {
+        let rdev = DevNumber { major: driver.major(), minor: node.minor };
+        ops::create(&root, &folder, node.name.as_bytes(), new(FileType::CharDevice, node.mode, rdev))?;
+    }
+    Ok(())
 }
 
 /// The interfaces of a kernel as its devices see them.

@@ -15,7 +15,7 @@ use rump_hyper::Hypervisor;
 use rump_kpi::character::CharacterDriver;
 use rump_kpi::link::InterfaceKind;
 use rump_kpi::socket::{Domain, ProtocolFamily};
-use rump_kpi::sync::Mutex;
+use rump_kpi::sync::{Mutex, RwLock};
 use rump_kpi::{
     BlockDevice, Component, Environment, FileSystem, FileSystemInfo, FileSystemType, KError, KResult,
     PartitionScheme, WaitQueue,
@@ -30,8 +30,9 @@ pub(crate) struct Shared {
     pub(crate) vfs: Vfs,
     pub(crate) host: Arc<dyn Hypervisor>,
     pub(crate) environment: Environment,
-    types: Vec<&'static dyn FileSystemType>,
-    schemes: Vec<&'static dyn PartitionScheme>,
+    /// A leaf, and so are the schemes.
+    types: RwLock<Vec<&'static dyn FileSystemType>>,
+    schemes: RwLock<Vec<&'static dyn PartitionScheme>>,
     pub(crate) network: Arc<Network>,
     pub(crate) devices: Devices,
     pub(crate) fifos: Fifos,
@@ -83,9 +84,10 @@ impl Shared {
 
     /// Errors: ENODEV.
     pub(crate) fn find_type(&self, name: &str) -> KResult<&'static dyn FileSystemType> {
-        let found = self.types.iter().find(|fs_type| fs_type.name() == name);
+        let types = self.types.read();
+        let found = types.iter().find(|fs_type| fs_type.name() == name);
         found.copied().ok_or_else(|| {
-            let known: Vec<&str> = self.types.iter().map(|fs_type| fs_type.name()).collect();
+            let known: Vec<&str> = types.iter().map(|fs_type| fs_type.name()).collect();
             let text = alloc::format!("no file system type {name} (there are: {})", known.join(", "));
             KError::new(Errno::ENODEV, text)
         })
@@ -110,7 +112,7 @@ impl Kernel {
     /// Begins a kernel on `host`.
     pub fn builder(host: Arc<dyn Hypervisor>) -> Builder {
         let (types, schemes, families) = (Vec::new(), Vec::new(), Vec::new());
-        Builder { host, types, schemes, families, kinds: Vec::new(), drivers: Vec::new() }
+        Builder { host, root: None, types, schemes, families, kinds: Vec::new(), drivers: Vec::new() }
     }
 
     /// A new process: the superuser, at `/`, umask 022, without descriptors.
@@ -154,14 +156,29 @@ impl Kernel {
         self.inner.shared.vfs.etfs().remove(key)
     }
 
+    /// Links a component to a kernel that runs: what it has can be mounted, opened and made from now on. Nodes in `/dev` are
+    /// made, if the root has any. Errors: ENXIO (halted), those of making nodes.
+    pub fn add_component(&self, component: Component) -> KResult<()> {
+        let shared = &self.inner.shared;
+        shared.check_running()?;
+        match component {
+            Component::FileSystem(fs_type) => shared.types.write().push(fs_type),
+            Component::Partitions(scheme) => shared.schemes.write().push(scheme),
+            Component::Protocols(family) => shared.network.add_family(family),
+            Component::Interfaces(kind) => shared.network.add_kind(kind),
+            Component::Character(driver) => shared.devices.add(&shared.vfs, driver)?,
+        }
+        Ok(())
+    }
+
     /// The types of file systems that are linked.
-    pub fn file_system_types(&self) -> &[&'static dyn FileSystemType] {
-        &self.inner.shared.types
+    pub fn file_system_types(&self) -> Vec<&'static dyn FileSystemType> {
+        self.inner.shared.types.read().clone()
     }
 
     /// The partition tables that are understood.
-    pub fn partition_schemes(&self) -> &[&'static dyn PartitionScheme] {
-        &self.inner.shared.schemes
+    pub fn partition_schemes(&self) -> Vec<&'static dyn PartitionScheme> {
+        self.inner.shared.schemes.read().clone()
     }
 
     /// Asks every type what it finds on a device. A type that finds its own signature on a damaged volume
@@ -169,7 +186,7 @@ impl Kernel {
     pub fn probe(&self, device: &Arc<dyn BlockDevice>) -> KResult<Vec<(&'static str, FileSystemInfo)>> {
         let mut found = Vec::new();
         let mut failure = None;
-        for fs_type in &self.inner.shared.types {
+        for fs_type in self.file_system_types() {
             match fs_type.probe(device) {
                 Ok(Some(info)) => found.push((fs_type.name(), info)),
                 Ok(None) => {}
@@ -220,6 +237,7 @@ impl Kernel {
 /// Collects what a kernel is made of.
 pub struct Builder {
     host: Arc<dyn Hypervisor>,
+    root: Option<&'static dyn FileSystemType>,
     types: Vec<&'static dyn FileSystemType>,
     schemes: Vec<&'static dyn PartitionScheme>,
     families: Vec<Arc<dyn ProtocolFamily>>,
@@ -240,14 +258,23 @@ impl Builder {
         self
     }
 
-    /// Boots: the root is a tmpfs if that is linked, with `/dev` if there are devices, else an empty directory. Errors: those of tmpfs.
+    /// Says what the root is, which needs no device. It can be mounted only if it is linked besides.
+    pub fn root(mut self, fs_type: &'static dyn FileSystemType) -> Self {
+        self.root = Some(fs_type);
+        self
+    }
+
+    /// Boots: the root is what was said, else a tmpfs if that is linked, else an empty directory. One that can be written
+    /// has `/dev`. Errors: those of the root's type.
     pub fn boot(self) -> KResult<Kernel> {
         let environment = environment(&self.host);
-        let vfs = Vfs::new(root_file_system(&self.types, &environment)?, Etfs::new(self.host.clone()))?;
+        let linked = || self.types.iter().copied().find(|fs_type| fs_type.name() == ROOT_TYPE);
+        let root = self.root.or_else(linked);
+        let vfs = Vfs::new(root_file_system(root, &environment)?, Etfs::new(self.host.clone()))?;
         let network = Arc::new(Network::new(&self.host, self.families, self.kinds));
-        let devices = Devices::new(&self.host, &network, self.drivers);
-        if self.types.iter().any(|fs_type| fs_type.name() == ROOT_TYPE) {
-            devices.make_nodes(&vfs)?;
+        let devices = Devices::new(&self.host, &network, root.is_some());
+        for driver in self.drivers {
+            devices.add(&vfs, driver)?;
         }
         let shared = Arc::new(Shared {
             vfs,
@@ -257,8 +284,8 @@ impl Builder {
             rights: Arc::default(),
             host: self.host,
             environment,
-            types: self.types,
-            schemes: self.schemes,
+            types: RwLock::new(self.types),
+            schemes: RwLock::new(self.schemes),
             next_pid: AtomicU32::new(1),
             next_number: AtomicU64::new(1),
             sleepers: Mutex::default(),
@@ -276,12 +303,11 @@ fn environment(host: &Arc<dyn Hypervisor>) -> Environment {
 }
 
 fn root_file_system(
-    types: &[&'static dyn FileSystemType],
+    fs_type: Option<&'static dyn FileSystemType>,
     environment: &Environment,
 ) -> KResult<MountRequest> {
-    let fs_type = types.iter().find(|fs_type| fs_type.name() == ROOT_TYPE);
     let (fs, name, flags): (Arc<dyn FileSystem>, _, _) = match fs_type {
-        Some(tmpfs) => (tmpfs.mount(None, false, "", environment)?, tmpfs.name(), MountFlags::empty()),
+        Some(root) => (root.mount(None, false, "", environment)?, root.name(), MountFlags::empty()),
         None => (Arc::new(EmptyFileSystem), "empty", MountFlags::RDONLY),
     };
     let source = name.as_bytes().to_vec();

@@ -1,7 +1,7 @@
 //! Families of protocols: attached when a socket of theirs is first asked for, and driven by one thread of the kernel,
 //! which is begun when one of them first asks for it.
 //!
-//! Lock order: `attached`, then `domains` or `devices`, which are leaves; neither is held while a family is polled.
+//! Lock order: `families`, then `domains` or `devices`, which are leaves; neither is held while a family is polled.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -14,16 +14,16 @@ use rump_hyper::{Event, Hypervisor};
 use rump_kpi::device::NetworkDevice;
 use rump_kpi::link::InterfaceKind;
 use rump_kpi::socket::{Domain, NetEnvironment, ProtocolFamily};
-use rump_kpi::sync::Mutex;
+use rump_kpi::sync::{Mutex, RwLock};
 use rump_kpi::{KError, KResult};
 use rump_vfs::has_threads;
 
 /// The families of a kernel. Dropping it ends the thread.
 pub(crate) struct Network {
-    families: Vec<Arc<dyn ProtocolFamily>>,
-    kinds: Vec<&'static dyn InterfaceKind>,
-    /// In the same order.
-    attached: Mutex<Vec<Option<Arc<dyn Domain>>>>,
+    /// Each with what it is attached as.
+    families: Mutex<Vec<(Arc<dyn ProtocolFamily>, Option<Arc<dyn Domain>>)>>,
+    /// A leaf.
+    kinds: RwLock<Vec<&'static dyn InterfaceKind>>,
     driver: Arc<Driver>,
 }
 
@@ -33,8 +33,16 @@ impl Network {
         families: Vec<Arc<dyn ProtocolFamily>>,
         kinds: Vec<&'static dyn InterfaceKind>,
     ) -> Self {
-        let attached = Mutex::new(families.iter().map(|_| None).collect());
-        Self { families, kinds, attached, driver: Arc::new(Driver::new(host)) }
+        let families = Mutex::new(families.into_iter().map(|family| (family, None)).collect());
+        Self { families, kinds: RwLock::new(kinds), driver: Arc::new(Driver::new(host)) }
+    }
+
+    pub(crate) fn add_family(&self, family: Arc<dyn ProtocolFamily>) {
+        self.families.lock().push((family, None));
+    }
+
+    pub(crate) fn add_kind(&self, kind: &'static dyn InterfaceKind) {
+        self.kinds.write().push(kind);
     }
 
     /// What components of the kernel get of the host.
@@ -48,8 +56,9 @@ impl Network {
     pub(crate) fn create_interface(&self, name: &str) -> KResult<u32> {
         let domain = self.domain(AddressFamily::Inet)?;
         let network = domain.network().ok_or(Errno::EAFNOSUPPORT)?;
-        let find = |kind: &&&'static dyn InterfaceKind| unit_of(name, kind.name()).is_some();
-        let Some(kind) = self.kinds.iter().find(find) else { return network.create(name) };
+        let of_kind = |kind: &&'static dyn InterfaceKind| unit_of(name, kind.name()).is_some();
+        let kind = self.kinds.read().iter().copied().find(of_kind);
+        let Some(kind) = kind else { return network.create(name) };
         let device = kind.create(&self.driver.environment(), unit_of(name, kind.name()).unwrap_or(0))?;
         let number = network.attach(name, device.clone())?;
         self.driver.add_device(&device);
@@ -59,21 +68,20 @@ impl Network {
     /// The family, which is attached if it was not. Errors: EAFNOSUPPORT (not linked), ENXIO (halted), those of
     /// attaching.
     pub(crate) fn domain(&self, family: AddressFamily) -> KResult<Arc<dyn Domain>> {
-        let is_it = |candidate: &Arc<dyn ProtocolFamily>| candidate.families().contains(&family);
-        let index = self.families.iter().position(is_it).ok_or_else(|| {
+        let mut families = self.families.lock();
+        let is_it = |entry: &&mut (Arc<dyn ProtocolFamily>, _)| entry.0.families().contains(&family);
+        let (protocols, attached) = families.iter_mut().find(is_it).ok_or_else(|| {
             KError::new(
                 Errno::EAFNOSUPPORT,
                 alloc::format!("no protocols of the family {family:?} are linked"),
             )
         })?;
-        let mut attached = self.attached.lock();
-        if let Some(domain) = &attached[index] {
+        if let Some(domain) = attached {
             return Ok(domain.clone());
         }
-        let domain = self.families[index].attach(&self.driver.environment())?;
+        let domain = protocols.attach(&self.driver.environment())?;
         self.driver.add(domain.clone())?;
-        attached[index] = Some(domain.clone());
-        Ok(domain)
+        Ok(attached.insert(domain).clone())
     }
 
     /// Does what is due; answers when to come again, by the monotonic clock.
@@ -84,7 +92,7 @@ impl Network {
     /// Ends the thread, and lets go of the families.
     pub(crate) fn stop(&self) {
         self.driver.stop();
-        let attached: Vec<_> = self.attached.lock().iter_mut().map(Option::take).collect();
+        let attached: Vec<_> = self.families.lock().iter_mut().map(|(_, domain)| domain.take()).collect();
         drop(attached);
     }
 }
