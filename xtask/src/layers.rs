@@ -15,6 +15,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("net", &["kpi", "lib"]),
     ("dev", &["kpi", "lib", "hyper"]),
     ("client", &["lib", "abi", "hyper", "kpi", "kern", "fs", "net", "dev", "client"]),
+    ("component", &["client", "fs", "net", "dev", "component"]),
     ("tools", &["client", "fs", "net", "dev"]),
     ("tests", &["lib", "client", "fs", "net", "dev", "hyper", "tests"]),
     ("benches", &["client", "fs", "net", "dev"]),

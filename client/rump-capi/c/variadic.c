@@ -1,0 +1,34 @@
+/* System calls of a variable number of arguments: what C can say and Rust cannot. */
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/types.h>
+
+int rump_sys_open(const char *path, int flags, ...);
+int rump_sys_openat(int dir, const char *path, int flags, ...);
+
+/* In Rust. */
+int rump_i_openat(int dir, const char *path, int flags, mode_t mode);
+
+/* A mode is passed promoted, and only where a file may be made. */
+#define MODE_OF(flags, last)                             \
+	mode_t mode = 0;                                 \
+	if ((flags) & O_CREAT) {                         \
+		va_list arguments;                       \
+		va_start(arguments, last);               \
+		mode = (mode_t)va_arg(arguments, int);   \
+		va_end(arguments);                       \
+	}
+
+int
+rump_sys_open(const char *path, int flags, ...)
+{
+	MODE_OF(flags, flags)
+	return rump_i_openat(AT_FDCWD, path, flags, mode);
+}
+
+int
+rump_sys_openat(int dir, const char *path, int flags, ...)
+{
+	MODE_OF(flags, flags)
+	return rump_i_openat(dir, path, flags, mode);
+}

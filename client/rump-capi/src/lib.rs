@@ -1,0 +1,25 @@
+//! The C interface of rump kernels: what `librump` has inside.
+//!
+//! A program in C boots a kernel with `rump_init` and calls it with `rump_sys_*`; structures, flags and error numbers are
+//! those of the host's libc. The headers are in `include/rump`; what each call does and answers stands in the man pages.
+//!
+//! - [`component`]: what is linked, which libraries say when they are loaded.
+//! - [`instance`]: kernels, the first of which is the classic one.
+//! - [`lwp`]: who a thread is to a kernel.
+//! - `sys`: system calls, a module for each group.
+//!
+//! # Unsafe
+//! Pointers come from C: that they point to what the interface says is the caller's promise, which is what each `unsafe`
+//! here rests on. What Rust could check is checked: null pointers are EFAULT.
+//!
+//! # Locks
+//! The table of kernels and that of components are leaves; neither is held while a kernel is called, but at boot.
+
+pub mod component;
+mod errno;
+mod host;
+pub mod instance;
+mod lwp;
+mod memory;
+mod rump;
+mod sys;
