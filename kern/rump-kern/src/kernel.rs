@@ -1,10 +1,13 @@
 //! A kernel: what is linked into it, its file systems and its first process.
 
 use crate::Process;
+use crate::clock::WallClock;
 use crate::devices::Devices;
 use crate::network::Network;
 use crate::pipe::Fifos;
 use crate::rights::Rights;
+use crate::signal::{SignalModel, Signals};
+use crate::timer::Timers;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -30,6 +33,9 @@ pub(crate) struct Shared {
     pub(crate) vfs: Vfs,
     pub(crate) host: Arc<dyn Hypervisor>,
     pub(crate) environment: Environment,
+    pub(crate) clock: Arc<WallClock>,
+    pub(crate) signals: Signals,
+    pub(crate) timers: Timers,
     types: Vec<&'static dyn FileSystemType>,
     schemes: Vec<&'static dyn PartitionScheme>,
     pub(crate) network: Arc<Network>,
@@ -54,6 +60,7 @@ impl Shared {
 
     pub(crate) fn forget_process(&self, pid: u32) {
         self.sleepers.lock().remove(&pid);
+        self.timers.forget(pid);
     }
 
     pub(crate) fn new_number(&self) -> u64 {
@@ -76,6 +83,7 @@ impl Shared {
         }
         let blocked: Vec<_> = self.sleepers.lock().values().cloned().collect();
         blocked.iter().for_each(|queue| queue.wake());
+        self.timers.stop();
         self.devices.stop();
         self.network.stop();
         self.vfs.shutdown()
@@ -110,7 +118,15 @@ impl Kernel {
     /// Begins a kernel on `host`.
     pub fn builder(host: Arc<dyn Hypervisor>) -> Builder {
         let (types, schemes, families) = (Vec::new(), Vec::new(), Vec::new());
-        Builder { host, types, schemes, families, kinds: Vec::new(), drivers: Vec::new() }
+        Builder {
+            host,
+            types,
+            schemes,
+            families,
+            kinds: Vec::new(),
+            drivers: Vec::new(),
+            signals: SignalModel::default(),
+        }
     }
 
     /// A new process: the superuser, at `/`, umask 022, without descriptors.
@@ -211,6 +227,17 @@ impl Kernel {
         self.inner.shared.network.poll()
     }
 
+    /// Does what the thread of the timers does: signals what is due; answers when to come again, by the monotonic clock. For
+    /// hosts without threads (parameter `RUMP_THREADS`).
+    pub fn poll_timers(&self) -> Option<Duration> {
+        self.inner.shared.timers.poll()
+    }
+
+    /// Changes what becomes of signals.
+    pub fn set_signal_model(&self, model: SignalModel) {
+        self.inner.shared.signals.set_model(model);
+    }
+
     /// What is mounted, the root first.
     pub fn mounts(&self) -> Vec<MountInfo> {
         self.inner.shared.vfs.mounts().iter().map(|mount| mount.info().clone()).collect()
@@ -225,6 +252,7 @@ pub struct Builder {
     families: Vec<Arc<dyn ProtocolFamily>>,
     kinds: Vec<&'static dyn InterfaceKind>,
     drivers: Vec<&'static dyn CharacterDriver>,
+    signals: SignalModel,
 }
 
 impl Builder {
@@ -240,12 +268,19 @@ impl Builder {
         self
     }
 
+    /// Says what becomes of signals, which are ignored otherwise.
+    pub fn signals(mut self, model: SignalModel) -> Self {
+        self.signals = model;
+        self
+    }
+
     /// Boots: the root is a tmpfs if that is linked, with `/dev` if there are devices, else an empty directory. Errors: those of tmpfs.
     pub fn boot(self) -> KResult<Kernel> {
-        let environment = environment(&self.host);
+        let clock = Arc::new(WallClock::new(&self.host));
+        let environment = environment(&self.host, &clock);
         let vfs = Vfs::new(root_file_system(&self.types, &environment)?, Etfs::new(self.host.clone()))?;
-        let network = Arc::new(Network::new(&self.host, self.families, self.kinds));
-        let devices = Devices::new(&self.host, &network, self.drivers);
+        let network = Arc::new(Network::new(&self.host, &clock, self.families, self.kinds));
+        let devices = Devices::new(&network, self.drivers);
         if self.types.iter().any(|fs_type| fs_type.name() == ROOT_TYPE) {
             devices.make_nodes(&vfs)?;
         }
@@ -255,6 +290,9 @@ impl Builder {
             devices,
             fifos: Fifos::default(),
             rights: Arc::default(),
+            signals: Signals::new(self.signals),
+            timers: Timers::new(&clock, &self.host),
+            clock,
             host: self.host,
             environment,
             types: self.types,
@@ -269,10 +307,9 @@ impl Builder {
     }
 }
 
-fn environment(host: &Arc<dyn Hypervisor>) -> Environment {
-    let clock = host.clone();
-    let console = host.clone();
-    Environment::new(move || clock.realtime(), move |line| console.write_line(line))
+fn environment(host: &Arc<dyn Hypervisor>, clock: &Arc<WallClock>) -> Environment {
+    let (clock, console) = (clock.clone(), host.clone());
+    Environment::new(move || clock.now(), move |line| console.write_line(line))
 }
 
 fn root_file_system(

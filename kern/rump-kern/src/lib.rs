@@ -20,6 +20,7 @@
 
 extern crate alloc;
 
+mod clock;
 mod descriptors;
 mod devices;
 mod kernel;
@@ -28,7 +29,9 @@ mod pipe;
 mod process;
 mod queue;
 mod rights;
+mod signal;
 mod sys;
+mod timer;
 mod waiting;
 
 pub use descriptors::{Fd, OPEN_MAX, OPEN_MAX_LIMIT};
@@ -36,12 +39,15 @@ pub use kernel::{Builder, Kernel};
 pub use pipe::PIPE_BUF;
 pub use process::Process;
 pub use rump_vfs::{Credentials, EtfsKind, MountInfo, Unmount};
+pub use signal::{RaiseSignal, SignalModel};
+pub use sys::clock::{SleepError, SleepTime};
 pub use sys::ioctl::Ioctl;
 pub use sys::message::{Received, SendMessage};
 pub use sys::mount::MountArgs;
 pub use sys::open::Fcntl;
 pub use sys::poll::{FdSet, PollFd};
 pub use sys::rw::Whence;
+pub use sys::timer::{Arm, IntervalTimer, Notify, TimerId};
 pub use waiting::Watch;
 
 /// The directory argument of at-calls that means the working directory.

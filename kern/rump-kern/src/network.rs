@@ -3,6 +3,7 @@
 //!
 //! Lock order: `attached`, then `domains` or `devices`, which are leaves; neither is held while a family is polled.
 
+use crate::clock::WallClock;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::{Arc, Weak};
@@ -30,11 +31,12 @@ pub(crate) struct Network {
 impl Network {
     pub(crate) fn new(
         host: &Arc<dyn Hypervisor>,
+        clock: &Arc<WallClock>,
         families: Vec<Arc<dyn ProtocolFamily>>,
         kinds: Vec<&'static dyn InterfaceKind>,
     ) -> Self {
         let attached = Mutex::new(families.iter().map(|_| None).collect());
-        Self { families, kinds, attached, driver: Arc::new(Driver::new(host)) }
+        Self { families, kinds, attached, driver: Arc::new(Driver::new(host, clock)) }
     }
 
     /// What components of the kernel get of the host.
@@ -104,6 +106,7 @@ fn unit_of(name: &str, kind: &str) -> Option<u16> {
 
 struct Driver {
     host: Arc<dyn Hypervisor>,
+    wall: Arc<WallClock>,
     event: Arc<dyn Event>,
     /// No thread is to be begun: there is one, or the host wants none.
     has_thread: AtomicBool,
@@ -114,17 +117,19 @@ struct Driver {
 }
 
 impl Driver {
-    fn new(host: &Arc<dyn Hypervisor>) -> Self {
+    fn new(host: &Arc<dyn Hypervisor>, clock: &Arc<WallClock>) -> Self {
         let has_thread = AtomicBool::new(!has_threads(&**host));
         let domains = Mutex::new(Some(Vec::new()));
-        Self { host: host.clone(), event: host.event(), has_thread, domains, devices: Mutex::default() }
+        let (host, wall, event) = (host.clone(), clock.clone(), host.event());
+        Self { host, wall, event, has_thread, domains, devices: Mutex::default() }
     }
 
     fn environment(self: &Arc<Self>) -> NetEnvironment {
-        let [wall, clock, source, console] = [(); 4].map(|()| self.host.clone());
+        let wall = self.wall.clone();
+        let [clock, source, console] = [(); 3].map(|()| self.host.clone());
         let driver: Weak<Self> = Arc::downgrade(self);
         NetEnvironment {
-            now: Arc::new(move || wall.realtime()),
+            now: Arc::new(move || wall.now()),
             monotonic: Arc::new(move || clock.monotonic()),
             random: Arc::new(move |bytes: &mut [u8]| fill(&*source, bytes)),
             log: Arc::new(move |line: &str| console.write_line(line)),

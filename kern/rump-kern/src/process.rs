@@ -2,6 +2,7 @@
 
 use crate::descriptors::{OpenFile, Table};
 use crate::kernel::Shared;
+use crate::signal::Pending;
 use crate::{Credentials, Fd};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -36,6 +37,7 @@ struct Inner {
     sleepers: Arc<WaitQueue>,
     /// How often they were interrupted.
     interruptions: AtomicU64,
+    pending: Pending,
 }
 
 impl Drop for Inner {
@@ -51,6 +53,7 @@ pub struct Process {
 }
 
 /// A process that does not keep its kernel.
+#[derive(Clone)]
 pub(crate) struct WeakProcess(Weak<Inner>);
 
 impl WeakProcess {
@@ -83,6 +86,7 @@ impl Process {
                 descriptors: RwLock::default(),
                 sleepers,
                 interruptions: AtomicU64::new(0),
+                pending: Pending::default(),
             }),
         }
     }
@@ -114,6 +118,7 @@ impl Process {
         self.change_standing(|standing| standing.places = None);
         let table = core::mem::take(&mut *self.inner.descriptors.write());
         table.into_files().for_each(|file| self.close_file(file));
+        self.shared().timers.forget(self.pid());
         self.interrupt();
     }
 
@@ -297,6 +302,10 @@ impl Process {
 
     pub(crate) fn sleepers(&self) -> &Arc<WaitQueue> {
         &self.inner.sleepers
+    }
+
+    pub(crate) fn pending(&self) -> &Pending {
+        &self.inner.pending
     }
 
     pub(crate) fn interruptions(&self) -> u64 {

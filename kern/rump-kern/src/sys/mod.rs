@@ -2,6 +2,7 @@
 
 pub(crate) mod allocate;
 pub(crate) mod attr;
+pub(crate) mod clock;
 pub(crate) mod device;
 pub(crate) mod dirents;
 pub(crate) mod ioctl;
@@ -16,4 +17,5 @@ pub(crate) mod rw;
 pub(crate) mod socket;
 pub(crate) mod sockopt;
 pub(crate) mod stat;
+pub(crate) mod timer;
 pub(crate) mod xattr;
