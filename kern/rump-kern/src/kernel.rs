@@ -6,6 +6,7 @@ use crate::devices::Devices;
 use crate::network::Network;
 use crate::pipe::Fifos;
 use crate::rights::Rights;
+use crate::semaphore::Semaphores;
 use crate::signal::{SignalModel, Signals};
 use crate::timer::Timers;
 use alloc::collections::BTreeMap;
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<WallClock>,
     pub(crate) signals: Signals,
     pub(crate) timers: Timers,
+    pub(crate) semaphores: Semaphores,
     types: Vec<&'static dyn FileSystemType>,
     schemes: Vec<&'static dyn PartitionScheme>,
     pub(crate) network: Arc<Network>,
@@ -61,6 +63,7 @@ impl Shared {
     pub(crate) fn forget_process(&self, pid: u32) {
         self.sleepers.lock().remove(&pid);
         self.timers.forget(pid);
+        self.semaphores.forget(pid);
     }
 
     pub(crate) fn new_number(&self) -> u64 {
@@ -292,6 +295,7 @@ impl Builder {
             rights: Arc::default(),
             signals: Signals::new(self.signals),
             timers: Timers::new(&clock, &self.host),
+            semaphores: Semaphores::default(),
             clock,
             host: self.host,
             environment,

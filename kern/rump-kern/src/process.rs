@@ -2,6 +2,7 @@
 
 use crate::descriptors::{OpenFile, Table};
 use crate::kernel::Shared;
+use crate::semaphore::OpenSemaphores;
 use crate::signal::Pending;
 use crate::{Credentials, Fd};
 use alloc::sync::{Arc, Weak};
@@ -38,6 +39,7 @@ struct Inner {
     /// How often they were interrupted.
     interruptions: AtomicU64,
     pending: Pending,
+    semaphores: OpenSemaphores,
 }
 
 impl Drop for Inner {
@@ -70,10 +72,17 @@ impl Process {
 
     pub(crate) fn first(shared: Arc<Shared>) -> KResult<Self> {
         let root = shared.vfs.root()?;
-        Ok(Self::new(shared, Credentials::root(), Mode::new(0o022), Some(Places { cwd: root.clone(), root })))
+        let places = Some(Places { cwd: root.clone(), root });
+        Ok(Self::new(shared, Credentials::root(), Mode::new(0o022), places, OpenSemaphores::default()))
     }
 
-    fn new(shared: Arc<Shared>, credentials: Credentials, umask: Mode, places: Option<Places>) -> Self {
+    fn new(
+        shared: Arc<Shared>,
+        credentials: Credentials,
+        umask: Mode,
+        places: Option<Places>,
+        semaphores: OpenSemaphores,
+    ) -> Self {
         let sleepers = Arc::default();
         let pid = shared.new_process(&sleepers);
         let standing = Standing { credentials: Arc::new(credentials), places };
@@ -87,6 +96,7 @@ impl Process {
                 sleepers,
                 interruptions: AtomicU64::new(0),
                 pending: Pending::default(),
+                semaphores,
             }),
         }
     }
@@ -95,7 +105,7 @@ impl Process {
     pub(crate) fn sibling(&self) -> Self {
         let shared = self.inner.shared.clone();
         let places = shared.vfs.root().ok().map(|root| Places { cwd: root.clone(), root });
-        Self::new(shared, Credentials::root(), Mode::new(0o022), places)
+        Self::new(shared, Credentials::root(), Mode::new(0o022), places, OpenSemaphores::default())
     }
 
     /// The process id.
@@ -108,7 +118,9 @@ impl Process {
         let standing = self.standing();
         let umask = Mode::new(self.inner.umask.load(Ordering::Relaxed));
         let credentials = (*standing.credentials).clone();
-        let child = Self::new(self.inner.shared.clone(), credentials, umask, standing.places.clone());
+        let semaphores = self.inner.semaphores.inherited();
+        let child =
+            Self::new(self.inner.shared.clone(), credentials, umask, standing.places.clone(), semaphores);
         *child.inner.descriptors.write() = self.inner.descriptors.read().inherited();
         child
     }
@@ -119,6 +131,8 @@ impl Process {
         let table = core::mem::take(&mut *self.inner.descriptors.write());
         table.into_files().for_each(|file| self.close_file(file));
         self.shared().timers.forget(self.pid());
+        self.shared().semaphores.forget(self.pid());
+        self.inner.semaphores.clear();
         self.interrupt();
     }
 
@@ -302,6 +316,10 @@ impl Process {
 
     pub(crate) fn sleepers(&self) -> &Arc<WaitQueue> {
         &self.inner.sleepers
+    }
+
+    pub(crate) fn open_semaphores(&self) -> &OpenSemaphores {
+        &self.inner.semaphores
     }
 
     pub(crate) fn pending(&self) -> &Pending {

@@ -3,9 +3,10 @@
 use crate::Process;
 use crate::clock::{Moment, checked_length, time_of};
 use crate::waiting::Sleeper;
+use alloc::sync::Arc;
 use core::time::Duration;
 use rump_abi::{ClockId, Errno, TimeSpec};
-use rump_kpi::{KError, KResult};
+use rump_kpi::{KError, KResult, WaitQueue};
 
 /// How long `clock_nanosleep` sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,16 +99,35 @@ impl Process {
 
     /// Errors: ENXIO (halted), EINTR.
     fn sleep_until(&self, moment: Moment) -> KResult<()> {
+        self.wait_until(Some(moment), None, || None::<()>).map(drop)
+    }
+
+    /// Does `attempt`, again whenever `queue` is woken, until it answers something; nothing once the moment came.
+    /// Errors: ENXIO (halted), EINTR.
+    pub(crate) fn wait_until<T>(
+        &self,
+        until: Option<Moment>,
+        queue: Option<&Arc<WaitQueue>>,
+        mut attempt: impl FnMut() -> Option<T>,
+    ) -> KResult<Option<T>> {
         let clock = &self.shared().clock;
         let mut sleeper = Sleeper::new(self, None);
-        sleeper.watch(clock.changes());
+        if let Some(Moment::Realtime(_)) = until {
+            sleeper.watch(clock.changes());
+        }
+        if let Some(queue) = queue {
+            sleeper.watch(queue);
+        }
         loop {
             sleeper.check()?;
-            let due = clock.due(moment);
-            if due <= clock.monotonic() {
-                return Ok(());
+            if let Some(answer) = attempt() {
+                return Ok(Some(answer));
             }
-            sleeper.sleep(Some(due));
+            let due = until.map(|moment| clock.due(moment));
+            if due.is_some_and(|due| due <= clock.monotonic()) {
+                return Ok(None);
+            }
+            sleeper.sleep(due);
         }
     }
 }

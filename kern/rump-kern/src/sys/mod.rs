@@ -14,6 +14,7 @@ pub(crate) mod open;
 pub(crate) mod pipe;
 pub(crate) mod poll;
 pub(crate) mod rw;
+pub(crate) mod semaphore;
 pub(crate) mod socket;
 pub(crate) mod sockopt;
 pub(crate) mod stat;
