@@ -1,6 +1,7 @@
 //! A kernel: what is linked into it, its file systems and its first process.
 
 use crate::Process;
+use crate::aio::Pool;
 use crate::clock::WallClock;
 use crate::devices::Devices;
 use crate::network::Network;
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) signals: Signals,
     pub(crate) timers: Timers,
     pub(crate) semaphores: Semaphores,
+    pub(crate) aio: Pool,
     types: Vec<&'static dyn FileSystemType>,
     schemes: Vec<&'static dyn PartitionScheme>,
     pub(crate) network: Arc<Network>,
@@ -87,6 +89,7 @@ impl Shared {
         let blocked: Vec<_> = self.sleepers.lock().values().cloned().collect();
         blocked.iter().for_each(|queue| queue.wake());
         self.timers.stop();
+        self.aio.stop();
         self.devices.stop();
         self.network.stop();
         self.vfs.shutdown()
@@ -296,6 +299,7 @@ impl Builder {
             signals: Signals::new(self.signals),
             timers: Timers::new(&clock, &self.host),
             semaphores: Semaphores::default(),
+            aio: Pool::new(&self.host),
             clock,
             host: self.host,
             environment,

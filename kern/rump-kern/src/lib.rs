@@ -20,6 +20,7 @@
 
 extern crate alloc;
 
+mod aio;
 mod clock;
 mod descriptors;
 mod devices;
@@ -35,6 +36,7 @@ mod sys;
 mod timer;
 mod waiting;
 
+pub use aio::{AioBuffer, AioBytes, AioKey, AioSync};
 pub use descriptors::{Fd, OPEN_MAX, OPEN_MAX_LIMIT};
 pub use kernel::{Builder, Kernel};
 pub use pipe::PIPE_BUF;
@@ -42,6 +44,7 @@ pub use process::Process;
 pub use rump_vfs::{Credentials, EtfsKind, MountInfo, Unmount};
 pub use semaphore::SEM_VALUE_MAX;
 pub use signal::{RaiseSignal, SignalModel};
+pub use sys::aio::{AIO_LISTIO_MAX, AioCancel, AioOperation, AioRequest, AioStatus, ListMode};
 pub use sys::clock::{SleepError, SleepTime};
 pub use sys::ioctl::Ioctl;
 pub use sys::message::{Received, SendMessage};

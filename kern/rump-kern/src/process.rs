@@ -1,5 +1,6 @@
 //! A process: credentials, descriptors, working directory, root and umask.
 
+use crate::aio::Jobs;
 use crate::descriptors::{OpenFile, Table};
 use crate::kernel::Shared;
 use crate::semaphore::OpenSemaphores;
@@ -40,6 +41,7 @@ struct Inner {
     interruptions: AtomicU64,
     pending: Pending,
     semaphores: OpenSemaphores,
+    jobs: Jobs,
 }
 
 impl Drop for Inner {
@@ -97,6 +99,7 @@ impl Process {
                 interruptions: AtomicU64::new(0),
                 pending: Pending::default(),
                 semaphores,
+                jobs: Jobs::default(),
             }),
         }
     }
@@ -133,6 +136,7 @@ impl Process {
         self.shared().timers.forget(self.pid());
         self.shared().semaphores.forget(self.pid());
         self.inner.semaphores.clear();
+        self.inner.jobs.clear();
         self.interrupt();
     }
 
@@ -320,6 +324,10 @@ impl Process {
 
     pub(crate) fn open_semaphores(&self) -> &OpenSemaphores {
         &self.inner.semaphores
+    }
+
+    pub(crate) fn jobs(&self) -> &Jobs {
+        &self.inner.jobs
     }
 
     pub(crate) fn pending(&self) -> &Pending {

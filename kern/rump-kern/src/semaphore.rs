@@ -123,7 +123,7 @@ impl Semaphore {
         let Kind::Named { uid, gid, mode } = self.kind else { return Ok(()) };
         let bit = match () {
             () if cred.uid == uid => 0o200,
-            () if cred.gid == gid || cred.groups.contains(&gid) => 0o020,
+            () if cred.in_group(gid) => 0o020,
             () => 0o002,
         };
         if cred.is_root() || mode.bits() & bit != 0 { Ok(()) } else { Err(Errno::EACCES.into()) }

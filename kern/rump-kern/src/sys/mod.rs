@@ -1,5 +1,6 @@
 //! The system calls, one module per group.
 
+pub(crate) mod aio;
 pub(crate) mod allocate;
 pub(crate) mod attr;
 pub(crate) mod clock;
