@@ -9,6 +9,7 @@ use crate::pipe::Fifos;
 use crate::rights::Rights;
 use crate::semaphore::Semaphores;
 use crate::signal::{SignalModel, Signals};
+use crate::sysctl::Facts;
 use crate::timer::Timers;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) timers: Timers,
     pub(crate) semaphores: Semaphores,
     pub(crate) aio: Pool,
+    pub(crate) facts: Facts,
     types: Vec<&'static dyn FileSystemType>,
     schemes: Vec<&'static dyn PartitionScheme>,
     pub(crate) network: Arc<Network>,
@@ -93,6 +95,14 @@ impl Shared {
         self.devices.stop();
         self.network.stop();
         self.vfs.shutdown()
+    }
+
+    pub(crate) fn types(&self) -> &[&'static dyn FileSystemType] {
+        &self.types
+    }
+
+    pub(crate) fn schemes(&self) -> &[&'static dyn PartitionScheme] {
+        &self.schemes
     }
 
     /// Errors: ENODEV.
@@ -301,6 +311,7 @@ impl Builder {
             semaphores: Semaphores::default(),
             aio: Pool::new(&self.host),
             clock,
+            facts: Facts::new(&environment.host_name),
             host: self.host,
             environment,
             types: self.types,

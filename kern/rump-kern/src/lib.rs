@@ -33,6 +33,7 @@ mod rights;
 mod semaphore;
 mod signal;
 mod sys;
+mod sysctl;
 mod timer;
 mod waiting;
 
@@ -48,12 +49,15 @@ pub use sys::aio::{AIO_LISTIO_MAX, AioCancel, AioOperation, AioRequest, AioStatu
 pub use sys::clock::{SleepError, SleepTime};
 pub use sys::ioctl::Ioctl;
 pub use sys::message::{Received, SendMessage};
+pub use sys::module::{ModuleClass, ModuleInfo};
 pub use sys::mount::MountArgs;
 pub use sys::open::Fcntl;
 pub use sys::poll::{FdSet, PollFd};
 pub use sys::rw::Whence;
 pub use sys::semaphore::{SemaphoreId, Sharing};
+pub use sys::sysctl::{SysctlError, Uname};
 pub use sys::timer::{Arm, IntervalTimer, Notify, TimerId};
+pub use sysctl::SysctlValue;
 pub use waiting::Watch;
 
 /// The directory argument of at-calls that means the working directory.
