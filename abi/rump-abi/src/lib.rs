@@ -17,6 +17,7 @@ mod signal;
 mod socket;
 pub mod sockopt;
 mod stat;
+pub mod sysctl;
 mod tcp_info;
 
 pub use clock::{ClockId, TimerSpec};

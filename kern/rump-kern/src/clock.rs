@@ -62,8 +62,12 @@ impl WallClock {
 
     /// When the kernel began, by the wall clock as it is now.
     pub(crate) fn boot_time(&self) -> TimeSpec {
-        let past = self.monotonic().saturating_sub(self.boot);
-        TimeSpec::from_nanoseconds(self.now().nanoseconds() - past.as_nanos() as i128)
+        TimeSpec::from_nanoseconds(self.now().nanoseconds() - self.uptime().as_nanos() as i128)
+    }
+
+    /// How long the kernel has been there.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.monotonic().saturating_sub(self.boot)
     }
 
     /// When a moment comes, by the monotonic clock, as long as nobody sets the wall clock.

@@ -42,6 +42,11 @@ impl Devices {
         Self { drivers: Mutex::default(), has_nodes, environment }
     }
 
+    /// Names of the drivers: those of their first nodes.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.drivers.iter().filter_map(|driver| driver.nodes().first()).map(|node| node.name)
+    }
+
     /// Whether a node stands for a device.
     pub(crate) fn has(&self, vfs: &Vfs, vnode: &Vnode) -> KResult<bool> {
         if vnode.file_type() != FileType::CharDevice || !vfs.is_in_root(vnode) {

@@ -1,6 +1,7 @@
 //! A kernel: what is linked into it, its file systems and its first process.
 
 use crate::Process;
+use crate::aio::Pool;
 use crate::clock::WallClock;
 use crate::devices::Devices;
 use crate::network::Network;
@@ -9,6 +10,7 @@ use crate::processes::Processes;
 use crate::rights::Rights;
 use crate::semaphore::Semaphores;
 use crate::signal::{SignalModel, Signals};
+use crate::sysctl::Facts;
 use crate::timer::Timers;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -38,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) signals: Signals,
     pub(crate) timers: Timers,
     pub(crate) semaphores: Semaphores,
+    pub(crate) aio: Pool,
+    pub(crate) facts: Facts,
     /// A leaf, and so are the schemes.
     types: RwLock<Vec<&'static dyn FileSystemType>>,
     schemes: RwLock<Vec<&'static dyn PartitionScheme>>,
@@ -78,6 +82,7 @@ impl Shared {
         }
         self.wake_sleepers();
         self.timers.stop();
+        self.aio.stop();
         self.devices.stop();
         self.network.stop();
         self.vfs.shutdown()
@@ -86,6 +91,14 @@ impl Shared {
     /// Lets all calls that block look again.
     pub(crate) fn wake_sleepers(&self) {
         self.processes.sleepers().iter().for_each(|queue| queue.wake());
+    }
+
+    pub(crate) fn types(&self) -> Vec<&'static dyn FileSystemType> {
+        self.types.read().clone()
+    }
+
+    pub(crate) fn schemes(&self) -> Vec<&'static dyn PartitionScheme> {
+        self.schemes.read().clone()
     }
 
     /// Errors: ENODEV.
@@ -193,12 +206,12 @@ impl Kernel {
 
     /// The types of file systems that are linked.
     pub fn file_system_types(&self) -> Vec<&'static dyn FileSystemType> {
-        self.inner.shared.types.read().clone()
+        self.inner.shared.types()
     }
 
     /// The partition tables that are understood.
     pub fn partition_schemes(&self) -> Vec<&'static dyn PartitionScheme> {
-        self.inner.shared.schemes.read().clone()
+        self.inner.shared.schemes()
     }
 
     /// Asks every type what it finds on a device. A type that finds its own signature on a damaged volume
@@ -324,7 +337,9 @@ impl Builder {
             signals: Signals::new(self.signals),
             timers: Timers::new(&clock, &self.host),
             semaphores: Semaphores::default(),
+            aio: Pool::new(&self.host),
             clock,
+            facts: Facts::new(&environment.host_name),
             host: self.host,
             environment,
             types: RwLock::new(self.types),

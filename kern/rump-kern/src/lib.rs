@@ -20,6 +20,7 @@
 
 extern crate alloc;
 
+mod aio;
 mod clock;
 mod descriptors;
 mod devices;
@@ -33,9 +34,11 @@ mod rights;
 mod semaphore;
 mod signal;
 mod sys;
+mod sysctl;
 mod timer;
 mod waiting;
 
+pub use aio::{AioBuffer, AioBytes, AioKey, AioSync};
 pub use descriptors::{Fd, OPEN_MAX, OPEN_MAX_LIMIT};
 pub use kernel::{Builder, Kernel};
 pub use pipe::PIPE_BUF;
@@ -44,15 +47,19 @@ pub use rump_vfs::{Credentials, EtfsKind, MountInfo, Unmount};
 pub use sys::ids::NGROUPS_MAX;
 pub use semaphore::SEM_VALUE_MAX;
 pub use signal::{RaiseSignal, SignalModel};
+pub use sys::aio::{AIO_LISTIO_MAX, AioCancel, AioOperation, AioRequest, AioStatus, ListMode};
 pub use sys::clock::{SleepError, SleepTime};
 pub use sys::ioctl::Ioctl;
 pub use sys::message::{Received, SendMessage};
+pub use sys::module::{ModuleClass, ModuleInfo};
 pub use sys::mount::MountArgs;
 pub use sys::open::Fcntl;
 pub use sys::poll::{FdSet, PollFd};
 pub use sys::rw::Whence;
 pub use sys::semaphore::{SemaphoreId, Sharing};
+pub use sys::sysctl::{SysctlError, Uname};
 pub use sys::timer::{Arm, IntervalTimer, Notify, TimerId};
+pub use sysctl::SysctlValue;
 pub use waiting::Watch;
 
 /// The directory argument of at-calls that means the working directory.

@@ -47,6 +47,17 @@ impl Network {
         self.kinds.write().push(kind);
     }
 
+    /// Names of the families that are linked.
+    pub(crate) fn families(&self) -> impl Iterator<Item = String> {
+        let all = self.families.iter().flat_map(|family| family.families());
+        all.map(|family| alloc::format!("{family:?}").to_ascii_lowercase())
+    }
+
+    /// Names of the kinds of interfaces that are linked.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.kinds.iter().map(|kind| kind.name())
+    }
+
     /// What components of the kernel get of the host.
     pub(crate) fn environment(&self) -> NetEnvironment {
         self.driver.environment()

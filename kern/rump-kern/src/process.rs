@@ -1,5 +1,6 @@
 //! A process: credentials, descriptors, working directory, root and umask.
 
+use crate::aio::Jobs;
 use crate::descriptors::{OpenFile, SharedTable, Table};
 use crate::kernel::Shared;
 use crate::processes::Beginning;
@@ -57,6 +58,7 @@ struct Inner {
     interruptions: AtomicU64,
     pending: Pending,
     semaphores: OpenSemaphores,
+    jobs: Jobs,
 }
 
 /// The file creation mask and the limits of a fresh process.
@@ -140,6 +142,7 @@ impl Process {
             interruptions: AtomicU64::new(0),
             pending: Pending::default(),
             semaphores,
+            jobs: Jobs::default(),
         });
         Self { inner }
     }
@@ -195,6 +198,7 @@ impl Process {
         }
         self.shared().forget_process(self.pid());
         self.inner.semaphores.clear();
+        self.inner.jobs.clear();
         self.interrupt();
     }
 
@@ -295,6 +299,10 @@ impl Process {
 
     pub(crate) fn open_semaphores(&self) -> &OpenSemaphores {
         &self.inner.semaphores
+    }
+
+    pub(crate) fn jobs(&self) -> &Jobs {
+        &self.inner.jobs
     }
 
     pub(crate) fn pending(&self) -> &Pending {

@@ -7,6 +7,7 @@
 //! Lock order: the tables are leaves. Nobody is woken while one is held, and counting takes no lock.
 
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -123,7 +124,7 @@ impl Semaphore {
         let Kind::Named { uid, gid, mode } = self.kind else { return Ok(()) };
         let bit = match () {
             () if cred.uid == uid => 0o200,
-            () if cred.gid == gid || cred.groups.contains(&gid) => 0o020,
+            () if cred.in_group(gid) => 0o020,
             () => 0o002,
         };
         if cred.is_root() || mode.bits() & bit != 0 { Ok(()) } else { Err(Errno::EACCES.into()) }
@@ -165,10 +166,9 @@ impl Semaphores {
         loop {
             let mut bytes = [0; 4];
             host.fill(&mut bytes).map_err(|error| KError::new(error.errno, error.what))?;
-            let number = u32::from_ne_bytes(bytes) % SHARED | SHARED;
-            let mut shared = self.shared.write();
-            if !shared.contains_key(&number) {
-                shared.insert(number, semaphore);
+            let number = SHARED | (u32::from_ne_bytes(bytes) % SHARED);
+            if let Entry::Vacant(place) = self.shared.write().entry(number) {
+                place.insert(semaphore);
                 return Ok(number);
             }
         }

@@ -1,5 +1,6 @@
 //! The system calls, one module per group.
 
+pub(crate) mod aio;
 pub(crate) mod allocate;
 pub(crate) mod attr;
 pub(crate) mod clock;
@@ -10,6 +11,7 @@ pub(crate) mod ioctl;
 pub(crate) mod kqueue;
 pub(crate) mod limits;
 pub(crate) mod message;
+pub(crate) mod module;
 pub(crate) mod mount;
 pub(crate) mod names;
 pub(crate) mod open;
@@ -22,5 +24,6 @@ pub(crate) mod session;
 pub(crate) mod socket;
 pub(crate) mod sockopt;
 pub(crate) mod stat;
+pub(crate) mod sysctl;
 pub(crate) mod timer;
 pub(crate) mod xattr;

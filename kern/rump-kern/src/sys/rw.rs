@@ -58,10 +58,7 @@ impl Process {
 
     /// Reads at `offset` into several buffers. Errors: as [`Process::pread`].
     pub fn preadv(&self, fd: Fd, bufs: &mut [&mut [u8]], offset: u64) -> KResult<usize> {
-        let file = self.readable(fd)?;
-        let vnode = file.seekable()?;
-        check_offset(offset)?;
-        read_all(vnode, offset, bufs)
+        read_at(&*self.readable(fd)?, bufs, offset)
     }
 
     /// Writes at the open file's offset, or at the end with APPEND; to a socket, as `send` without flags. A regular file
@@ -108,11 +105,24 @@ impl Process {
 
     /// Writes several buffers at `offset`. Errors: as [`Process::pwrite`].
     pub fn pwritev(&self, fd: Fd, bufs: &[&[u8]], offset: u64) -> KResult<usize> {
-        let file = self.writable(fd)?;
+        self.write_at(&*self.writable(fd)?, bufs, offset)
+    }
+
+    /// Errors: ESPIPE, EINVAL (`offset` too large), those of writing.
+    pub(crate) fn write_at(&self, file: &OpenFile, bufs: &[&[u8]], offset: u64) -> KResult<usize> {
         let vnode = file.seekable()?;
         check_offset(offset)?;
         let count = write_all(vnode.node()?, offset, bufs, self.size_limit(vnode))?;
-        self.after_write(&file, vnode, count)?;
+        self.after_write(file, vnode, count)?;
+        Ok(count)
+    }
+
+    /// Writes at the end, and leaves the open file's offset. Errors: ESPIPE, those of writing.
+    pub(crate) fn append_to(&self, file: &OpenFile, bufs: &[&[u8]]) -> KResult<usize> {
+        let vnode = file.seekable()?;
+        let limit = self.size_limit(vnode);
+        let count = vnode.appending(|node| write_all(node, node.attr()?.size, bufs, limit))?;
+        self.after_write(file, vnode, count)?;
         Ok(count)
     }
 
@@ -175,8 +185,16 @@ impl Process {
     }
 }
 
-fn check_offset(offset: u64) -> KResult<()> {
+/// Errors: EINVAL.
+pub(crate) fn check_offset(offset: u64) -> KResult<()> {
     if offset > OFFSET_MAX { Err(Errno::EINVAL.into()) } else { Ok(()) }
+}
+
+/// Errors: ESPIPE, EINVAL (`offset` too large), those of reading.
+pub(crate) fn read_at(file: &OpenFile, bufs: &mut [&mut [u8]], offset: u64) -> KResult<usize> {
+    let vnode = file.seekable()?;
+    check_offset(offset)?;
+    read_all(vnode, offset, bufs)
 }
 
 fn read_all(vnode: &Vnode, offset: u64, bufs: &mut [&mut [u8]]) -> KResult<usize> {
