@@ -2,6 +2,7 @@
 
 use crate::Process;
 use crate::devices::Devices;
+use crate::locks::Locks;
 use crate::network::Network;
 use crate::pipe::Fifos;
 use crate::processes::Processes;
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) devices: Devices,
     pub(crate) fifos: Fifos,
     pub(crate) rights: Arc<Rights>,
+    pub(crate) locks: Arc<Locks>,
     pub(crate) processes: Processes,
     /// Of what no file system numbers.
     next_number: AtomicU64,
@@ -250,6 +252,7 @@ impl Builder {
             devices,
             fifos: Fifos::default(),
             rights: Arc::default(),
+            locks: Arc::default(),
             host: self.host,
             environment,
             types: self.types,
