@@ -43,8 +43,9 @@ impl Devices {
     }
 
     /// Names of the drivers: those of their first nodes.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.drivers.iter().filter_map(|driver| driver.nodes().first()).map(|node| node.name)
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        let drivers = self.drivers.lock();
+        drivers.iter().filter_map(|(driver, _)| driver.nodes().first()).map(|node| node.name).collect()
     }
 
     /// Whether a node stands for a device.

@@ -4,6 +4,7 @@ use crate::Process;
 use crate::aio::Pool;
 use crate::clock::WallClock;
 use crate::devices::Devices;
+use crate::locks::Locks;
 use crate::network::Network;
 use crate::pipe::Fifos;
 use crate::processes::Processes;
@@ -49,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) devices: Devices,
     pub(crate) fifos: Fifos,
     pub(crate) rights: Arc<Rights>,
+    pub(crate) locks: Arc<Locks>,
     pub(crate) processes: Processes,
     /// Of what no file system numbers.
     next_number: AtomicU64,
@@ -340,6 +342,7 @@ impl Builder {
             aio: Pool::new(&self.host),
             clock,
             facts: Facts::new(&environment.host_name),
+            locks: Arc::default(),
             host: self.host,
             environment,
             types: RwLock::new(self.types),

@@ -48,14 +48,15 @@ impl Network {
     }
 
     /// Names of the families that are linked.
-    pub(crate) fn families(&self) -> impl Iterator<Item = String> {
-        let all = self.families.iter().flat_map(|family| family.families());
-        all.map(|family| alloc::format!("{family:?}").to_ascii_lowercase())
+    pub(crate) fn families(&self) -> Vec<String> {
+        let families = self.families.lock();
+        let all = families.iter().flat_map(|(family, _)| family.families());
+        all.map(|family| alloc::format!("{family:?}").to_ascii_lowercase()).collect()
     }
 
     /// Names of the kinds of interfaces that are linked.
-    pub(crate) fn kinds(&self) -> impl Iterator<Item = &'static str> {
-        self.kinds.iter().map(|kind| kind.name())
+    pub(crate) fn kinds(&self) -> Vec<&'static str> {
+        self.kinds.read().iter().map(|kind| kind.name()).collect()
     }
 
     /// What components of the kernel get of the host.

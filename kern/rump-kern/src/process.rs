@@ -3,6 +3,7 @@
 use crate::aio::Jobs;
 use crate::descriptors::{OpenFile, SharedTable, Table};
 use crate::kernel::Shared;
+use crate::locks::{FileKey, Owner};
 use crate::processes::Beginning;
 use crate::semaphore::OpenSemaphores;
 use crate::signal::Pending;
@@ -69,10 +70,27 @@ fn fresh() -> (u32, Limits) {
 impl Drop for Inner {
     fn drop(&mut self) {
         if !*self.has_ended.get_mut() {
-            self.descriptors.leave();
+            let left = self.descriptors.leave();
+            self.drop_locks(&left);
         }
         self.shared.processes.forget(self.pid);
         self.shared.forget_process(self.pid);
+    }
+}
+
+impl Inner {
+    /// Takes away the locks of a process that ends, which left `left` behind, if nobody else has its descriptors.
+    fn drop_locks(&self, left: &Option<Table>) {
+        match left {
+            _ if !self.descriptors.has_locks() => {}
+            None => self.shared.locks.after_exit(self.pid),
+            Some(table) => {
+                let vnodes = table.files().filter_map(|file| file.object.vnode());
+                vnodes.for_each(|vnode| {
+                    self.shared.locks.after_close(FileKey::of(vnode), self.descriptors.address());
+                });
+            }
+        }
     }
 }
 
@@ -193,7 +211,9 @@ impl Process {
         }
         self.change_standing(|standing| standing.places = None);
         self.inner.shared.processes.end(self.pid());
-        if let Some(table) = self.inner.descriptors.leave() {
+        let left = self.inner.descriptors.leave();
+        self.inner.drop_locks(&left);
+        if let Some(table) = left {
             table.into_files().for_each(|file| self.close_file(file));
         }
         self.shared().forget_process(self.pid());
@@ -240,6 +260,26 @@ impl Process {
             &self.inner.no_descriptors
         } else {
             self.inner.descriptors.table()
+        }
+    }
+
+    /// As whose locks of files are.
+    pub(crate) fn as_owner(&self) -> Owner {
+        Owner::Process { pid: self.pid(), table: self.inner.descriptors.address() }
+    }
+
+    /// Notes that the process may have locks.
+    pub(crate) fn note_locks(&self) {
+        self.inner.descriptors.note_locks();
+    }
+
+    /// Looks after the locks of a file that the process closed.
+    pub(crate) fn after_close(&self, file: &OpenFile) {
+        if !self.inner.descriptors.has_locks() && !file.has_locks() {
+            return;
+        }
+        if let Some(vnode) = file.object.vnode() {
+            self.shared().locks.after_close(FileKey::of(vnode), self.inner.descriptors.address());
         }
     }
 

@@ -10,7 +10,11 @@ use rump_kpi::socket::Caller;
 impl Process {
     /// Enters what was opened. Errors: EMFILE.
     pub(crate) fn enter_file(&self, object: Object, access: AccessMode, flags: OpenFlags) -> KResult<Fd> {
-        let file = OpenFile::new(object, access, flags);
+        self.enter_open_file(OpenFile::new(object, access, flags), flags)
+    }
+
+    /// As [`Process::enter_file`], of an open file.
+    pub(crate) fn enter_open_file(&self, file: Arc<OpenFile>, flags: OpenFlags) -> KResult<Fd> {
         let cloexec = flags.contains(OpenFlags::CLOEXEC);
         // What finds no place is dropped without the lock.
         let kept = file.clone();
@@ -25,6 +29,7 @@ impl Process {
         if let Some(waiters) = file.object.waiters() {
             waiters.wake();
         }
+        self.after_close(&file);
         drop(file);
         if is_socket {
             self.shared().rights.after_close();

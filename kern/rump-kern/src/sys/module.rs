@@ -45,9 +45,9 @@ impl Process {
         }
         let mut add = |name: String, class| all.push(ModuleInfo { name, class, references: 0 });
         shared.schemes().iter().for_each(|scheme| add(scheme.name().into(), ModuleClass::Misc));
-        shared.network.families().for_each(|name| add(name, ModuleClass::Misc));
-        shared.network.kinds().for_each(|name| add(name.into(), ModuleClass::Driver));
-        shared.devices.names().for_each(|name| add(name.into(), ModuleClass::Driver));
+        shared.network.families().into_iter().for_each(|name| add(name, ModuleClass::Misc));
+        shared.network.kinds().into_iter().for_each(|name| add(name.into(), ModuleClass::Driver));
+        shared.devices.names().into_iter().for_each(|name| add(name.into(), ModuleClass::Driver));
         Ok(all)
     }
 

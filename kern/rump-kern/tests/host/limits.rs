@@ -5,7 +5,7 @@ use crate::workers::{Random, Workers, agree, answer_of, done};
 use rump_abi::{AllocateFlags, OpenFlags, Resource, ResourceLimit};
 
 /// Where files of the host are made.
-fn scratch(name: &str) -> String {
+pub fn scratch(name: &str) -> String {
     format!("{}/{name}-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id())
 }
 

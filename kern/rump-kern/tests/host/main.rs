@@ -6,5 +6,6 @@
 mod common;
 mod ids;
 mod limits;
+mod locks;
 mod session;
 mod workers;

@@ -4,7 +4,7 @@ import errno, fcntl, os, struct, sys
 
 PARENTS = [None, 0, 0, 1]
 ways = [(os.pipe(), os.pipe()) for _ in PARENTS]
-files = {}
+files, opened_as, flocked = {}, {}, {}
 
 
 def opened(path, flags):
@@ -13,10 +13,34 @@ def opened(path, flags):
     return len(files) - 1
 
 
-def lock(file, command, kind, start, length):
-    given = struct.pack("hhqqixxxx", kind, os.SEEK_SET, start, length, 0)
-    kind, _, start, length, pid = struct.unpack("hhqqixxxx", fcntl.fcntl(files[file], command, given))
-    return (kind, start, length, pid)
+KINDS = {"RD": fcntl.F_RDLCK, "WR": fcntl.F_WRLCK, "UN": fcntl.F_UNLCK}
+
+
+def lock(file, command, kind, whence, start, length):
+    given = struct.pack("hhqqixxxx", KINDS[kind], whence, start, length, 0)
+    return struct.unpack("hhqqixxxx", fcntl.fcntl(files[file], command, given))
+
+
+def held(file, kind, whence, start, length):
+    kind, _, start, length, _ = lock(file, fcntl.F_GETLK, kind, whence, start, length)
+    names = {number: name for name, number in KINDS.items()}
+    return None if kind == fcntl.F_UNLCK else (names[kind], start, length)
+
+
+def dup(file):
+    files[len(files)] = os.dup(files[file])
+    opened_as[len(files) - 1] = opened_as.get(file, file)
+
+
+def flock(file, kind):
+    "Linux gives a lock up before it looks for others in the way; BSD keeps it, so it is taken again."
+    opened = opened_as.get(file, file)
+    try:
+        fcntl.flock(files[file], kind | fcntl.LOCK_NB)
+        flocked[opened] = kind
+    except OSError:
+        fcntl.flock(files[file], flocked.get(opened, fcntl.LOCK_UN))
+        raise
 
 
 def work(number):
