@@ -2,6 +2,7 @@
 
 use rump_host_posix::PosixHost;
 use rump_hyper::Hypervisor;
+use rump_hyper::socket::HostSockets;
 use std::sync::Arc;
 
 /// A host of kernels.
@@ -15,6 +16,14 @@ pub struct Host {
 }
 
 impl Host {
+    /// Its sockets, if it has any that kernels may use.
+    pub fn sockets(&self) -> Option<Arc<dyn HostSockets>> {
+        #[cfg(feature = "posix")]
+        return self.posix.clone().map(|posix| posix as Arc<dyn HostSockets>);
+        #[cfg(not(feature = "posix"))]
+        None
+    }
+
     /// The host that a kernel gets when nobody chose one.
     pub(crate) fn default_host() -> Self {
         let posix = PosixHost::new();

@@ -19,7 +19,17 @@ const MOST_RANDOM: usize = 1 << 20;
 
 /// The components of this crate.
 pub fn components() -> [Component; 2] {
-    [Component::Character(&Memory), Component::Character(&Random)]
+    [memory(), random()]
+}
+
+/// `null` and `zero`.
+pub fn memory() -> Component {
+    Component::Character(&Memory)
+}
+
+/// `random` and `urandom`.
+pub fn random() -> Component {
+    Component::Character(&Random)
 }
 
 struct Memory;

@@ -32,12 +32,18 @@ use rump_kpi::{Component, Errno, KResult};
 
 /// The components of this crate: the devices, and the kinds of interfaces.
 pub fn components() -> [Component; 4] {
-    [
-        Component::Character(&Frames),
-        Component::Character(&Packets),
-        Component::Interfaces(&Frames),
-        Component::Interfaces(&Packets),
-    ]
+    let ([frames, tap], [packets, tun]) = (tap(), tun());
+    [frames, packets, tap, tun]
+}
+
+/// Those of tap(4).
+pub fn tap() -> [Component; 2] {
+    [Component::Character(&Frames), Component::Interfaces(&Frames)]
+}
+
+/// Those of tun(4).
+pub fn tun() -> [Component; 2] {
+    [Component::Character(&Packets), Component::Interfaces(&Packets)]
 }
 
 /// The unit that stands for whichever is free (`TAP_CLONER`).

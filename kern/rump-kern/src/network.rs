@@ -19,10 +19,12 @@ use rump_kpi::sync::{Mutex, RwLock};
 use rump_kpi::{KError, KResult};
 use rump_vfs::has_threads;
 
+/// A family, and what it is attached as.
+type Linked = (Arc<dyn ProtocolFamily>, Option<Arc<dyn Domain>>);
+
 /// The families of a kernel. Dropping it ends the thread.
 pub(crate) struct Network {
-    /// Each with what it is attached as.
-    families: Mutex<Vec<(Arc<dyn ProtocolFamily>, Option<Arc<dyn Domain>>)>>,
+    families: Mutex<Vec<Linked>>,
     /// A leaf.
     kinds: RwLock<Vec<&'static dyn InterfaceKind>>,
     driver: Arc<Driver>,
@@ -83,13 +85,9 @@ impl Network {
     /// attaching.
     pub(crate) fn domain(&self, family: AddressFamily) -> KResult<Arc<dyn Domain>> {
         let mut families = self.families.lock();
-        let is_it = |entry: &&mut (Arc<dyn ProtocolFamily>, _)| entry.0.families().contains(&family);
-        let (protocols, attached) = families.iter_mut().find(is_it).ok_or_else(|| {
-            KError::new(
-                Errno::EAFNOSUPPORT,
-                alloc::format!("no protocols of the family {family:?} are linked"),
-            )
-        })?;
+        let index = index_of(&families, family)?;
+        let index = families[index].0.within().map_or(Ok(index), |other| index_of(&families, other))?;
+        let (protocols, attached) = &mut families[index];
         if let Some(domain) = attached {
             return Ok(domain.clone());
         }
@@ -115,6 +113,14 @@ impl Drop for Network {
     fn drop(&mut self) {
         self.driver.stop();
     }
+}
+
+/// Where the one that serves a family is. Errors: EAFNOSUPPORT (not linked).
+fn index_of(families: &[Linked], family: AddressFamily) -> KResult<usize> {
+    families.iter().position(|(protocols, _)| protocols.families().contains(&family)).ok_or_else(|| {
+        let text = alloc::format!("no protocols of the family {family:?} are linked");
+        KError::new(Errno::EAFNOSUPPORT, text)
+    })
 }
 
 /// The number in a name of an interface, which has no zeros before it.

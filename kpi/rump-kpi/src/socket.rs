@@ -20,6 +20,11 @@ pub trait ProtocolFamily: Send + Sync {
     /// Names of the families that it serves.
     fn families(&self) -> &'static [AddressFamily];
 
+    /// The family whose domain serves those of this one as well, once that is linked: nothing is attached.
+    fn within(&self) -> Option<AddressFamily> {
+        None
+    }
+
     /// Begins it in a kernel. Errors: ENOMEM.
     fn attach(&self, environment: &NetEnvironment) -> KResult<Arc<dyn Domain>>;
 }

@@ -30,9 +30,20 @@ pub mod time;
 mod waiting;
 pub mod wire;
 
-use rump_kpi::Component;
+use alloc::sync::Arc;
+use rump_kpi::{AddressFamily, Component};
 
 /// The component to list when a kernel is built.
 pub fn component() -> Component {
-    Component::Protocols(alloc::sync::Arc::new(ops::Inet))
+    Component::Protocols(Arc::new(ops::Inet { families: &[AddressFamily::Inet, AddressFamily::Inet6] }))
+}
+
+/// The same without sockets of IPv6, which [`component_v6`] may add at any time.
+pub fn component_v4() -> Component {
+    Component::Protocols(Arc::new(ops::Inet { families: &[AddressFamily::Inet] }))
+}
+
+/// Sockets of IPv6 in the stack of [`component_v4`]; without that, there are none.
+pub fn component_v6() -> Component {
+    Component::Protocols(Arc::new(ops::Inet6))
 }

@@ -32,12 +32,32 @@ use stream::Stream;
 /// No deadline.
 const NEVER: u64 = u64::MAX;
 
-/// The families that this crate serves.
-pub struct Inet;
+/// IPv6 as a family of its own, in the domain of [`Inet`].
+pub struct Inet6;
+
+impl ProtocolFamily for Inet6 {
+    fn families(&self) -> &'static [AddressFamily] {
+        &[AddressFamily::Inet6]
+    }
+
+    fn within(&self) -> Option<AddressFamily> {
+        Some(AddressFamily::Inet)
+    }
+
+    fn attach(&self, _environment: &NetEnvironment) -> KResult<Arc<dyn Domain>> {
+        Err(Errno::EAFNOSUPPORT.into())
+    }
+}
+
+/// The stack.
+pub struct Inet {
+    /// Those whose sockets it makes by itself.
+    pub families: &'static [AddressFamily],
+}
 
 impl ProtocolFamily for Inet {
     fn families(&self) -> &'static [AddressFamily] {
-        &[AddressFamily::Inet, AddressFamily::Inet6]
+        self.families
     }
 
     fn attach(&self, environment: &NetEnvironment) -> KResult<Arc<dyn Domain>> {
