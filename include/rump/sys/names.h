@@ -23,7 +23,7 @@ int rump_sys_linkat(int old_dir, const char *old_path, int new_dir, const char *
  * Makes a symbolic link that says target.
  *
  * @returns 0; -1 and errno
- * @errors ENOENT (an empty target), ENAMETOOLONG (a target of 1024 bytes or more), EFAULT (null), EBADF and ENOTDIR (of
+ * @errors ENOENT (an empty target), ENAMETOOLONG (a target of 4096 bytes or more), EFAULT (null), EBADF and ENOTDIR (of
  * dir), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EEXIST, EROFS, EACCES, ENOSPC, EIO
  */
 int rump_sys_symlink(const char *target, const char *path);

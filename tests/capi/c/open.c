@@ -40,14 +40,14 @@ GROUP(opening)(void)
 	FAILS(SYS(open)("dir", O_RDONLY | O_CREAT, 0644), EISDIR);
 	FAILS(SYS(open)("none/", O_WRONLY | O_CREAT, 0644), EISDIR);
 	FAILS(SYS(open)("none", O_RDONLY), ENOENT);
-	if (IN_KERNEL) {
-		/* The host gives a descriptor for nothing but ioctl. */
-		FAILS(SYS(open)("file", O_WRONLY | O_RDWR), EINVAL);
+#if IN_KERNEL
+	/* The host gives a descriptor for nothing but ioctl. */
+	FAILS(SYS(open)("file", O_WRONLY | O_RDWR), EINVAL);
 #ifdef O_PATH
-		FAILS(SYS(open)("file", O_PATH), EOPNOTSUPP);
-		FAILS(SYS(open)("dir", O_TMPFILE | O_RDWR, 0644), EOPNOTSUPP);
+	FAILS(SYS(open)("file", O_PATH), EOPNOTSUPP);
+	FAILS(SYS(open)("dir", O_TMPFILE | O_RDWR, 0644), EOPNOTSUPP);
 #endif
-	}
+#endif
 	fd = SYS(open)("file", O_WRONLY | O_APPEND);
 	RETURNS(SYS(write)(fd, "+", 1), 1);
 	RETURNS(SYS(lseek)(fd, 0, SEEK_CUR), 8);
@@ -149,10 +149,10 @@ GROUP(pipes)(void)
 	RETURNS(SYS(fcntl)(ends[0], F_GETFD), FD_CLOEXEC);
 	CHECK(SYS(fcntl)(ends[1], F_GETFL) == (O_WRONLY | O_NONBLOCK));
 	FAILS(SYS(pipe2)(more, O_CREAT), EINVAL);
-	if (IN_KERNEL) {
-		FAILS(SYS(pipe)(NULL), EFAULT);
-		FAILS(SYS(pipe2)(NULL, O_CLOEXEC), EFAULT);
-	}
+#if IN_KERNEL
+	FAILS(SYS(pipe)(NULL), EFAULT);
+	FAILS(SYS(pipe2)(NULL, O_CLOEXEC), EFAULT);
+#endif
 	RETURNS(SYS(close)(ends[0]), 0);
 	RETURNS(SYS(close)(ends[1]), 0);
 }
