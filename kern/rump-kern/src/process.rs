@@ -13,6 +13,7 @@ use crate::{Credentials, Fd};
 use alloc::sync::{Arc, Weak};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use rump_abi::{Errno, Mode, Stat};
+use rump_hyper::Hypervisor;
 use rump_kpi::sync::RwLock;
 use rump_kpi::{KResult, WaitQueue};
 use rump_vfs::{Follow, Vnode, Walked, Walker};
@@ -177,6 +178,11 @@ impl Process {
     /// The process id.
     pub fn pid(&self) -> u32 {
         self.inner.pid
+    }
+
+    /// The host that carries its kernel.
+    pub fn host(&self) -> &Arc<dyn Hypervisor> {
+        &self.inner.shared.host
     }
 
     /// A copy of this process: descriptors are shared as `fork` shares them, but for queues of events.

@@ -1,7 +1,18 @@
 //! System calls, `rump_sys_X` for what X(2) is on the host.
 
+mod attr;
+mod cwd;
+mod dirents;
+mod extattr;
+mod fcntl;
 mod file;
 mod mount;
+mod names;
+mod open;
+mod rw;
+mod stat;
+mod sync;
+mod xattr;
 
 use crate::errno::{Answer, answer};
 use crate::lwp;

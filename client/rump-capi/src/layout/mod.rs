@@ -1,0 +1,9 @@
+//! Structures and numbers of the host's libc, and what they are to the kernel.
+
+pub(crate) mod at;
+pub(crate) mod dirent;
+pub(crate) mod file_time;
+pub(crate) mod mode;
+pub(crate) mod mount_args;
+pub(crate) mod open_flags;
+pub(crate) mod stat;
