@@ -19,6 +19,7 @@ pub mod component;
 mod errno;
 mod host;
 pub mod instance;
+mod layout;
 mod lwp;
 mod memory;
 mod rump;
