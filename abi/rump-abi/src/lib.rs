@@ -10,6 +10,7 @@ extern crate alloc;
 mod errno;
 pub mod event;
 mod flags;
+mod limit;
 mod mode;
 mod socket;
 pub mod sockopt;
@@ -18,6 +19,7 @@ mod tcp_info;
 
 pub use errno::Errno;
 pub use flags::{AccessMode, AllocateFlags, AtFlags, MountFlags, OpenFlags, RenameFlags, XattrFlags};
+pub use limit::{Resource, ResourceLimit};
 pub use mode::{FileType, Mode};
 pub use socket::{AddressFamily, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType};
 pub use stat::{DevNumber, Ino, Stat, StatVfs, TimeSpec};

@@ -4,21 +4,21 @@ use crate::Process;
 use crate::devices::Devices;
 use crate::network::Network;
 use crate::pipe::Fifos;
+use crate::processes::Processes;
 use crate::rights::Rights;
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use rump_abi::{AddressFamily, Errno, MountFlags};
 use rump_hyper::Hypervisor;
 use rump_kpi::character::CharacterDriver;
 use rump_kpi::link::InterfaceKind;
 use rump_kpi::socket::{Domain, ProtocolFamily};
-use rump_kpi::sync::{Mutex, RwLock};
+use rump_kpi::sync::RwLock;
 use rump_kpi::{
     BlockDevice, Component, Environment, FileSystem, FileSystemInfo, FileSystemType, KError, KResult,
-    PartitionScheme, WaitQueue,
+    PartitionScheme,
 };
 use rump_vfs::{EmptyFileSystem, Etfs, EtfsKind, MountInfo, MountRequest, Vfs};
 
@@ -37,26 +37,13 @@ pub(crate) struct Shared {
     pub(crate) devices: Devices,
     pub(crate) fifos: Fifos,
     pub(crate) rights: Arc<Rights>,
-    next_pid: AtomicU32,
+    pub(crate) processes: Processes,
     /// Of what no file system numbers.
     next_number: AtomicU64,
-    /// Where the calls of each process block. A leaf.
-    sleepers: Mutex<BTreeMap<u32, Arc<WaitQueue>>>,
     halted: AtomicBool,
 }
 
 impl Shared {
-    /// Numbers a process.
-    pub(crate) fn new_process(&self, sleepers: &Arc<WaitQueue>) -> u32 {
-        let pid = self.next_pid.fetch_add(1, Ordering::Relaxed);
-        self.sleepers.lock().insert(pid, sleepers.clone());
-        pid
-    }
-
-    pub(crate) fn forget_process(&self, pid: u32) {
-        self.sleepers.lock().remove(&pid);
-    }
-
     pub(crate) fn new_number(&self) -> u64 {
         self.next_number.fetch_add(1, Ordering::Relaxed)
     }
@@ -75,11 +62,15 @@ impl Shared {
         if self.halted.swap(true, Ordering::SeqCst) {
             return Err(KError::new(Errno::ENXIO, "the kernel was halted"));
         }
-        let blocked: Vec<_> = self.sleepers.lock().values().cloned().collect();
-        blocked.iter().for_each(|queue| queue.wake());
+        self.wake_sleepers();
         self.devices.stop();
         self.network.stop();
         self.vfs.shutdown()
+    }
+
+    /// Lets all calls that block look again.
+    pub(crate) fn wake_sleepers(&self) {
+        self.processes.sleepers().iter().for_each(|queue| queue.wake());
     }
 
     /// Errors: ENODEV.
@@ -123,6 +114,11 @@ impl Kernel {
     /// Its host.
     pub fn host(&self) -> &Arc<dyn Hypervisor> {
         &self.inner.shared.host
+    }
+
+    /// The process with this number. Errors: ESRCH (there is none, or it ended).
+    pub fn find_process(&self, pid: u32) -> KResult<Process> {
+        self.inner.init.find(pid)
     }
 
     /// The first process.
@@ -286,9 +282,8 @@ impl Builder {
             environment,
             types: RwLock::new(self.types),
             schemes: RwLock::new(self.schemes),
-            next_pid: AtomicU32::new(1),
+            processes: Processes::default(),
             next_number: AtomicU64::new(1),
-            sleepers: Mutex::default(),
             halted: AtomicBool::new(false),
         });
         let init = Process::first(shared.clone())?;

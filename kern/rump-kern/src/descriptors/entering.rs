@@ -1,28 +1,13 @@
 //! Entering and closing what a process has open.
 
-use super::{Descriptor, Identity, OPEN_MAX_LIMIT, Object, OpenFile};
+use super::{Descriptor, Identity, Object, OpenFile};
 use crate::{Fd, Process};
 use alloc::sync::Arc;
-use rump_abi::{AccessMode, Errno, OpenFlags};
+use rump_abi::{AccessMode, OpenFlags};
 use rump_kpi::KResult;
 use rump_kpi::socket::Caller;
 
 impl Process {
-    /// How many descriptors it may have.
-    pub fn open_max(&self) -> u32 {
-        self.descriptors().read().limit()
-    }
-
-    /// Changes how many descriptors it, and processes that it forks later, may have; those that are open stay.
-    /// Errors: EINVAL (more than [`OPEN_MAX_LIMIT`]).
-    pub fn set_open_max(&self, limit: u32) -> KResult<()> {
-        if limit > OPEN_MAX_LIMIT {
-            return Err(Errno::EINVAL.into());
-        }
-        self.descriptors().write().set_limit(limit);
-        Ok(())
-    }
-
     /// Enters what was opened. Errors: EMFILE.
     pub(crate) fn enter_file(&self, object: Object, access: AccessMode, flags: OpenFlags) -> KResult<Fd> {
         let file = OpenFile::new(object, access, flags);

@@ -15,7 +15,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use numbers::Numbers;
 use rump_abi::{AccessMode, Errno, OpenFlags};
 use rump_kpi::KResult;
-use rump_kpi::sync::Mutex;
+use rump_kpi::sync::{Mutex, RwLock};
 use rump_vfs::Vnode;
 
 /// Descriptors that a process may have, unless [`Process::set_open_max`](crate::Process::set_open_max) says otherwise.
@@ -112,11 +112,56 @@ pub(crate) struct Table {
 
 impl Default for Table {
     fn default() -> Self {
-        Self { slots: Vec::new(), taken: Numbers::default(), limit: OPEN_MAX }
+        Self::with_limit(OPEN_MAX)
+    }
+}
+
+/// A table and how many processes have it.
+pub(crate) struct SharedTable {
+    table: RwLock<Table>,
+    users: AtomicU32,
+}
+
+impl Default for SharedTable {
+    fn default() -> Self {
+        Self::new(Table::default())
+    }
+}
+
+impl SharedTable {
+    /// A table of one process.
+    pub(crate) fn new(table: Table) -> Self {
+        Self { table: RwLock::new(table), users: AtomicU32::new(1) }
+    }
+
+    pub(crate) fn table(&self) -> &RwLock<Table> {
+        &self.table
+    }
+
+    /// For one more process.
+    pub(crate) fn shared(self: &Arc<Self>) -> Arc<Self> {
+        self.users.fetch_add(1, Ordering::Relaxed);
+        self.clone()
+    }
+
+    /// One process has it no more; answers what the last one leaves behind.
+    pub(crate) fn leave(&self) -> Option<Table> {
+        let was_last = self.users.fetch_sub(1, Ordering::AcqRel) == 1;
+        was_last.then(|| core::mem::replace(&mut *self.table.write(), Table::closed()))
     }
 }
 
 impl Table {
+    /// An empty one.
+    pub(crate) fn with_limit(limit: u32) -> Self {
+        Self { slots: Vec::new(), taken: Numbers::default(), limit }
+    }
+
+    /// One that takes nothing.
+    pub(crate) fn closed() -> Self {
+        Self::with_limit(0)
+    }
+
     /// How many there may be; those that are open stay.
     pub(crate) fn limit(&self) -> u32 {
         self.limit

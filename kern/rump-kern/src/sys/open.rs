@@ -171,7 +171,9 @@ impl Process {
 
     /// Duplicates to the lowest free number. Errors: EBADF, EMFILE.
     pub fn dup(&self, fd: Fd) -> KResult<Fd> {
-        self.duplicate(fd, 0, false)
+        let mut table = self.descriptors().write();
+        let file = table.find(fd)?.file.clone();
+        table.insert(0, Descriptor { file, cloexec: false })
     }
 
     /// Duplicates to `to`, closing what is there. Errors: EBADF (`fd`, or `to` too large).

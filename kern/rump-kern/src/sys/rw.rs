@@ -64,7 +64,8 @@ impl Process {
         read_all(vnode, offset, bufs)
     }
 
-    /// Writes at the open file's offset, or at the end with APPEND; to a socket, as `send` without flags.
+    /// Writes at the open file's offset, or at the end with APPEND; to a socket, as `send` without flags. A regular file
+    /// is written up to the limit of the process ([`Resource::FileSize`](rump_abi::Resource)).
     ///
     /// Errors: EBADF (not open, or not for writing), EINVAL (a queue of events), EFBIG, ENOSPC, EDQUOT, EROFS, EIO;
     /// sockets and pipes: EAGAIN, EINTR, EPIPE, those of [`Process::send`].
@@ -82,16 +83,17 @@ impl Process {
             Object::Queue(_) => return Err(Errno::EINVAL.into()),
             Object::Device(device) => return self.write_device(fd, &file, device, bufs),
         };
+        let limit = self.size_limit(vnode);
         let mut offset = file.offset.lock();
         let count = if file.status().contains(OpenFlags::APPEND) {
             vnode.appending(|node| {
                 let end = node.attr()?.size;
-                let count = write_all(node, end, bufs)?;
+                let count = write_all(node, end, bufs, limit)?;
                 *offset = end.saturating_add(count as u64);
                 Ok(count)
             })?
         } else {
-            let count = write_all(vnode.node()?, *offset, bufs)?;
+            let count = write_all(vnode.node()?, *offset, bufs, limit)?;
             *offset = offset.saturating_add(count as u64);
             count
         };
@@ -109,7 +111,7 @@ impl Process {
         let file = self.writable(fd)?;
         let vnode = file.seekable()?;
         check_offset(offset)?;
-        let count = write_all(vnode.node()?, offset, bufs)?;
+        let count = write_all(vnode.node()?, offset, bufs, self.size_limit(vnode))?;
         self.after_write(&file, vnode, count)?;
         Ok(count)
     }
@@ -198,13 +200,14 @@ fn read_all(vnode: &Vnode, offset: u64, bufs: &mut [&mut [u8]]) -> KResult<usize
     Ok(total)
 }
 
-/// Writes all buffers; after the first bytes an error only ends the write. Errors: EFBIG, the driver's.
-fn write_all(node: &dyn Node, offset: u64, bufs: &[&[u8]]) -> KResult<usize> {
+/// Writes all buffers, up to `limit`; after the first bytes an error only ends the write. Errors: EFBIG, the driver's.
+fn write_all(node: &dyn Node, offset: u64, bufs: &[&[u8]], limit: u64) -> KResult<usize> {
     let mut total = 0_usize;
     for buf in bufs.iter().filter(|buf| !buf.is_empty()) {
         let at = offset.saturating_add(total as u64);
         let result = match at.checked_add(buf.len() as u64) {
-            Some(end) if end <= OFFSET_MAX => node.write_at(at, buf),
+            Some(end) if end <= OFFSET_MAX && end <= limit => node.write_at(at, buf),
+            Some(end) if end <= OFFSET_MAX && at < limit => node.write_at(at, &buf[..(limit - at) as usize]),
             _ => Err(Errno::EFBIG.into()),
         };
         match result {

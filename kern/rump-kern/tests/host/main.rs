@@ -1,0 +1,10 @@
+//! The same calls here and at the host: what Linux answers is right, where POSIX speaks of it.
+#![cfg(target_os = "linux")]
+#![forbid(unsafe_code)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod ids;
+mod limits;
+mod session;
+mod workers;
