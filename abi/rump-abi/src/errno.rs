@@ -103,6 +103,7 @@ errnos! {
     EFTYPE 79 "inappropriate file type or format",
     EOVERFLOW 84 "value too large to be stored in data type",
     ENOTSUP 86 "not supported",
+    ECANCELED 87 "operation canceled",
     ENOATTR 93 "attribute not found",
 }
 

@@ -1,11 +1,15 @@
 //! A kernel: what is linked into it, its file systems and its first process.
 
 use crate::Process;
+use crate::clock::WallClock;
 use crate::devices::Devices;
 use crate::network::Network;
 use crate::pipe::Fifos;
 use crate::processes::Processes;
 use crate::rights::Rights;
+use crate::semaphore::Semaphores;
+use crate::signal::{SignalModel, Signals};
+use crate::timer::Timers;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -30,6 +34,10 @@ pub(crate) struct Shared {
     pub(crate) vfs: Vfs,
     pub(crate) host: Arc<dyn Hypervisor>,
     pub(crate) environment: Environment,
+    pub(crate) clock: Arc<WallClock>,
+    pub(crate) signals: Signals,
+    pub(crate) timers: Timers,
+    pub(crate) semaphores: Semaphores,
     /// A leaf, and so are the schemes.
     types: RwLock<Vec<&'static dyn FileSystemType>>,
     schemes: RwLock<Vec<&'static dyn PartitionScheme>>,
@@ -44,6 +52,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// A process ended: what it began at a time or gave a name goes.
+    pub(crate) fn forget_process(&self, pid: u32) {
+        self.timers.forget(pid);
+        self.semaphores.forget(pid);
+    }
+
     pub(crate) fn new_number(&self) -> u64 {
         self.next_number.fetch_add(1, Ordering::Relaxed)
     }
@@ -63,6 +77,7 @@ impl Shared {
             return Err(KError::new(Errno::ENXIO, "the kernel was halted"));
         }
         self.wake_sleepers();
+        self.timers.stop();
         self.devices.stop();
         self.network.stop();
         self.vfs.shutdown()
@@ -103,7 +118,16 @@ impl Kernel {
     /// Begins a kernel on `host`.
     pub fn builder(host: Arc<dyn Hypervisor>) -> Builder {
         let (types, schemes, families) = (Vec::new(), Vec::new(), Vec::new());
-        Builder { host, root: None, types, schemes, families, kinds: Vec::new(), drivers: Vec::new() }
+        Builder {
+            host,
+            root: None,
+            types,
+            schemes,
+            families,
+            kinds: Vec::new(),
+            drivers: Vec::new(),
+            signals: SignalModel::default(),
+        }
     }
 
     /// A new process: the superuser, at `/`, umask 022, without descriptors.
@@ -224,6 +248,17 @@ impl Kernel {
         self.inner.shared.network.poll()
     }
 
+    /// Does what the thread of the timers does: signals what is due; answers when to come again, by the monotonic clock. For
+    /// hosts without threads (parameter `RUMP_THREADS`).
+    pub fn poll_timers(&self) -> Option<Duration> {
+        self.inner.shared.timers.poll()
+    }
+
+    /// Changes what becomes of signals.
+    pub fn set_signal_model(&self, model: SignalModel) {
+        self.inner.shared.signals.set_model(model);
+    }
+
     /// What is mounted, the root first.
     pub fn mounts(&self) -> Vec<MountInfo> {
         self.inner.shared.vfs.mounts().iter().map(|mount| mount.info().clone()).collect()
@@ -239,6 +274,7 @@ pub struct Builder {
     families: Vec<Arc<dyn ProtocolFamily>>,
     kinds: Vec<&'static dyn InterfaceKind>,
     drivers: Vec<&'static dyn CharacterDriver>,
+    signals: SignalModel,
 }
 
 impl Builder {
@@ -260,15 +296,22 @@ impl Builder {
         self
     }
 
+    /// Says what becomes of signals, which are ignored otherwise.
+    pub fn signals(mut self, model: SignalModel) -> Self {
+        self.signals = model;
+        self
+    }
+
     /// Boots: the root is what was said, else a tmpfs if that is linked, else an empty directory. One that can be written
     /// has `/dev`. Errors: those of the root's type.
     pub fn boot(self) -> KResult<Kernel> {
-        let environment = environment(&self.host);
+        let clock = Arc::new(WallClock::new(&self.host));
+        let environment = environment(&self.host, &clock);
         let linked = || self.types.iter().copied().find(|fs_type| fs_type.name() == ROOT_TYPE);
         let root = self.root.or_else(linked);
         let vfs = Vfs::new(root_file_system(root, &environment)?, Etfs::new(self.host.clone()))?;
-        let network = Arc::new(Network::new(&self.host, self.families, self.kinds));
-        let devices = Devices::new(&self.host, &network, root.is_some());
+        let network = Arc::new(Network::new(&self.host, &clock, self.families, self.kinds));
+        let devices = Devices::new(&network, root.is_some());
         for driver in self.drivers {
             devices.add(&vfs, driver)?;
         }
@@ -278,6 +321,10 @@ impl Builder {
             devices,
             fifos: Fifos::default(),
             rights: Arc::default(),
+            signals: Signals::new(self.signals),
+            timers: Timers::new(&clock, &self.host),
+            semaphores: Semaphores::default(),
+            clock,
             host: self.host,
             environment,
             types: RwLock::new(self.types),
@@ -291,10 +338,9 @@ impl Builder {
     }
 }
 
-fn environment(host: &Arc<dyn Hypervisor>) -> Environment {
-    let clock = host.clone();
-    let console = host.clone();
-    Environment::new(move || clock.realtime(), move |line| console.write_line(line))
+fn environment(host: &Arc<dyn Hypervisor>, clock: &Arc<WallClock>) -> Environment {
+    let (clock, console) = (clock.clone(), host.clone());
+    Environment::new(move || clock.now(), move |line| console.write_line(line))
 }
 
 fn root_file_system(

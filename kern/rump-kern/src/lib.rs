@@ -20,6 +20,7 @@
 
 extern crate alloc;
 
+mod clock;
 mod descriptors;
 mod devices;
 mod kernel;
@@ -29,7 +30,10 @@ mod process;
 mod processes;
 mod queue;
 mod rights;
+mod semaphore;
+mod signal;
 mod sys;
+mod timer;
 mod waiting;
 
 pub use descriptors::{Fd, OPEN_MAX, OPEN_MAX_LIMIT};
@@ -38,12 +42,17 @@ pub use pipe::PIPE_BUF;
 pub use process::{ForkDescriptors, Process};
 pub use rump_vfs::{Credentials, EtfsKind, MountInfo, Unmount};
 pub use sys::ids::NGROUPS_MAX;
+pub use semaphore::SEM_VALUE_MAX;
+pub use signal::{RaiseSignal, SignalModel};
+pub use sys::clock::{SleepError, SleepTime};
 pub use sys::ioctl::Ioctl;
 pub use sys::message::{Received, SendMessage};
 pub use sys::mount::MountArgs;
 pub use sys::open::Fcntl;
 pub use sys::poll::{FdSet, PollFd};
 pub use sys::rw::Whence;
+pub use sys::semaphore::{SemaphoreId, Sharing};
+pub use sys::timer::{Arm, IntervalTimer, Notify, TimerId};
 pub use waiting::Watch;
 
 /// The directory argument of at-calls that means the working directory.

@@ -3,6 +3,8 @@
 use crate::descriptors::{OpenFile, SharedTable, Table};
 use crate::kernel::Shared;
 use crate::processes::Beginning;
+use crate::semaphore::OpenSemaphores;
+use crate::signal::Pending;
 use crate::sys::ids::Ids;
 use crate::sys::limits::Limits;
 use crate::{Credentials, Fd};
@@ -53,6 +55,8 @@ struct Inner {
     sleepers: Arc<WaitQueue>,
     /// How often they were interrupted.
     interruptions: AtomicU64,
+    pending: Pending,
+    semaphores: OpenSemaphores,
 }
 
 /// The file creation mask and the limits of a fresh process.
@@ -66,6 +70,7 @@ impl Drop for Inner {
             self.descriptors.leave();
         }
         self.shared.processes.forget(self.pid);
+        self.shared.forget_process(self.pid);
     }
 }
 
@@ -106,7 +111,8 @@ impl Process {
         let root = shared.vfs.root()?;
         let standing = Standing::of_root(Some(Places { cwd: root.clone(), root }));
         let (table, nobody) = (Arc::default(), WeakProcess::default());
-        Ok(Self::new(shared, nobody, standing, fresh(), table, Beginning::Alone))
+        let semaphores = OpenSemaphores::default();
+        Ok(Self::new(shared, nobody, standing, fresh(), table, semaphores, Beginning::Alone))
     }
 
     fn new(
@@ -115,6 +121,7 @@ impl Process {
         standing: Standing,
         settings: (u32, Limits),
         descriptors: Arc<SharedTable>,
+        semaphores: OpenSemaphores,
         beginning: Beginning,
     ) -> Self {
         let (umask, limits) = settings;
@@ -131,6 +138,8 @@ impl Process {
             has_ended: AtomicBool::new(false),
             sleepers,
             interruptions: AtomicU64::new(0),
+            pending: Pending::default(),
+            semaphores,
         });
         Self { inner }
     }
@@ -139,8 +148,9 @@ impl Process {
     pub(crate) fn sibling(&self) -> Self {
         let shared = self.inner.shared.clone();
         let places = shared.vfs.root().ok().map(|root| Places { cwd: root.clone(), root });
+        let (table, semaphores) = (Arc::default(), OpenSemaphores::default());
         let beginning = Beginning::With(self.pid());
-        Self::new(shared, self.downgrade(), Standing::of_root(places), fresh(), Arc::default(), beginning)
+        Self::new(shared, self.downgrade(), Standing::of_root(places), fresh(), table, semaphores, beginning)
     }
 
     /// The process id.
@@ -167,8 +177,9 @@ impl Process {
         };
         let settings = (self.inner.umask.load(Ordering::Relaxed), self.limits().inherited());
         let standing = (*self.standing()).clone();
-        let beginning = Beginning::With(self.pid());
-        Self::new(self.inner.shared.clone(), self.downgrade(), standing, settings, table, beginning)
+        let semaphores = self.inner.semaphores.inherited();
+        let (shared, beginning) = (self.inner.shared.clone(), Beginning::With(self.pid()));
+        Self::new(shared, self.downgrade(), standing, settings, table, semaphores, beginning)
     }
 
     /// Ends the process: its descriptors are closed, calls that block answer EBADF or EINTR, later ones ESRCH or EBADF.
@@ -182,6 +193,8 @@ impl Process {
         if let Some(table) = self.inner.descriptors.leave() {
             table.into_files().for_each(|file| self.close_file(file));
         }
+        self.shared().forget_process(self.pid());
+        self.inner.semaphores.clear();
         self.interrupt();
     }
 
@@ -278,6 +291,14 @@ impl Process {
 
     pub(crate) fn sleepers(&self) -> &Arc<WaitQueue> {
         &self.inner.sleepers
+    }
+
+    pub(crate) fn open_semaphores(&self) -> &OpenSemaphores {
+        &self.inner.semaphores
+    }
+
+    pub(crate) fn pending(&self) -> &Pending {
+        &self.inner.pending
     }
 
     pub(crate) fn interruptions(&self) -> u64 {

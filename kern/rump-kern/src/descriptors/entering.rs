@@ -40,7 +40,7 @@ impl Process {
     /// What a new socket, pipe or queue is known by.
     pub(crate) fn new_identity(&self) -> Identity {
         let cred = self.cred();
-        let (number, made) = (self.shared().new_number(), self.shared().host.realtime());
+        let (number, made) = (self.shared().new_number(), self.shared().clock.now());
         Identity { number, uid: cred.uid, gid: cred.gid, made }
     }
 }

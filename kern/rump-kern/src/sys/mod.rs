@@ -2,6 +2,7 @@
 
 pub(crate) mod allocate;
 pub(crate) mod attr;
+pub(crate) mod clock;
 pub(crate) mod device;
 pub(crate) mod dirents;
 pub(crate) mod ids;
@@ -16,8 +17,10 @@ pub(crate) mod pipe;
 pub(crate) mod places;
 pub(crate) mod poll;
 pub(crate) mod rw;
+pub(crate) mod semaphore;
 pub(crate) mod session;
 pub(crate) mod socket;
 pub(crate) mod sockopt;
 pub(crate) mod stat;
+pub(crate) mod timer;
 pub(crate) mod xattr;
