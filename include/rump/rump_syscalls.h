@@ -3,6 +3,7 @@
 #define RUMP_RUMP_SYSCALLS_H
 
 #include <rump/sys/event.h>
+#include <rump/sys/ids.h>
 #include <rump/sys/poll.h>
 #include <rump/sys/socket.h>
 

@@ -30,9 +30,3 @@ pub unsafe extern "C" fn rump_sys_read(fd: c_int, buf: *mut u8, length: size_t) 
     // SAFETY: the interface's.
     call(|process| process.read(Fd(fd as u32), unsafe { memory::buffer(buf, length) }?))
 }
-
-/// Answers the number of the process.
-#[unsafe(no_mangle)]
-pub extern "C" fn rump_sys_getpid() -> c_int {
-    call(|process| Ok(process.pid() as c_int))
-}

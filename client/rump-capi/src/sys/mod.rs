@@ -1,6 +1,7 @@
 //! System calls, `rump_sys_X` for what X(2) is on the host.
 
 mod file;
+mod ids;
 mod kqueue;
 mod message;
 mod mount;
