@@ -62,6 +62,7 @@ errnos! {
     EROFS 30 "read-only file system",
     EMLINK 31 "too many links",
     EPIPE 32 "broken pipe",
+    EDOM 33 "numerical argument out of domain",
     ERANGE 34 "result too large",
     EAGAIN 35 "resource temporarily unavailable",
     EINPROGRESS 36 "operation now in progress",
