@@ -62,6 +62,7 @@ errnos! {
     EROFS 30 "read-only file system",
     EMLINK 31 "too many links",
     EPIPE 32 "broken pipe",
+    EDOM 33 "numerical argument out of domain",
     ERANGE 34 "result too large",
     EAGAIN 35 "resource temporarily unavailable",
     EINPROGRESS 36 "operation now in progress",
@@ -102,6 +103,7 @@ errnos! {
     EFTYPE 79 "inappropriate file type or format",
     EOVERFLOW 84 "value too large to be stored in data type",
     ENOTSUP 86 "not supported",
+    ECANCELED 87 "operation canceled",
     ENOATTR 93 "attribute not found",
 }
 

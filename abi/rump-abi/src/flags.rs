@@ -37,6 +37,10 @@ bitflags! {
         const NONBLOCK = 0x4;
         /// Every write goes to the end.
         const APPEND = 0x8;
+        /// The file is locked, as others may lock it, too (`flock`).
+        const SHLOCK = 0x10;
+        /// The file is locked alone (`flock`).
+        const EXLOCK = 0x20;
         /// Every write is synchronised.
         const SYNC = 0x80;
         /// Refuse a symbolic link as the last component (ELOOP).
@@ -53,6 +57,8 @@ bitflags! {
         const DIRECTORY = 0x20_0000;
         /// Close on exec.
         const CLOEXEC = 0x40_0000;
+        /// Writing to what nobody reads raises no signal.
+        const NOSIGPIPE = 0x100_0000;
     }
 
     /// Flags of the at-calls.

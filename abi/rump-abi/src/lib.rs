@@ -7,18 +7,25 @@
 
 extern crate alloc;
 
+mod clock;
 mod errno;
 pub mod event;
 mod flags;
+mod limit;
 mod mode;
+mod signal;
 mod socket;
 pub mod sockopt;
 mod stat;
+pub mod sysctl;
 mod tcp_info;
 
+pub use clock::{ClockId, TimerSpec};
 pub use errno::Errno;
 pub use flags::{AccessMode, AllocateFlags, AtFlags, MountFlags, OpenFlags, RenameFlags, XattrFlags};
+pub use limit::{Resource, ResourceLimit};
 pub use mode::{FileType, Mode};
+pub use signal::{Signal, SignalSet};
 pub use socket::{AddressFamily, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType};
 pub use stat::{DevNumber, Ino, Stat, StatVfs, TimeSpec};
 pub use tcp_info::{TcpCaState, TcpInfo, TcpOptions, TcpState};

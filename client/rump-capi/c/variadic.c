@@ -5,9 +5,11 @@
 
 int rump_sys_open(const char *path, int flags, ...);
 int rump_sys_openat(int dir, const char *path, int flags, ...);
+int rump_sys_fcntl(int fd, int command, ...);
 
 /* In Rust. */
 int rump_i_openat(int dir, const char *path, int flags, mode_t mode);
+int rump_i_fcntl(int fd, int command, int argument);
 
 /* A mode is passed promoted, and only where a file may be made. */
 #define MODE_OF(flags, last)                             \
@@ -31,4 +33,26 @@ rump_sys_openat(int dir, const char *path, int flags, ...)
 {
 	MODE_OF(flags, flags)
 	return rump_i_openat(dir, path, flags, mode);
+}
+
+/* Only some commands have an argument. */
+int
+rump_sys_fcntl(int fd, int command, ...)
+{
+	va_list arguments;
+	int argument = 0;
+
+	va_start(arguments, command);
+	switch (command) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+	case F_SETFD:
+	case F_SETFL:
+		argument = va_arg(arguments, int);
+		break;
+	default:
+		break;
+	}
+	va_end(arguments);
+	return rump_i_fcntl(fd, command, argument);
 }

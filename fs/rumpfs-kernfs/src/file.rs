@@ -2,9 +2,10 @@
 
 use crate::{Clock, attributes};
 use alloc::format;
-use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use rump_kpi::sync::Mutex;
-use rump_kpi::{Attr, FileType, KResult, Node, TimeSpec};
+use rump_kpi::{Attr, FileType, KResult, Node, NodeName, TimeSpec};
 
 /// What a file tells.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,27 +47,29 @@ pub(crate) struct File {
     fact: Fact,
     boottime: TimeSpec,
     clock: Clock,
+    host_name: Arc<NodeName>,
     /// The moment that reads at later offsets tell about.
     snapshot: Mutex<TimeSpec>,
 }
 
 impl File {
     /// The file of `fact`.
-    pub fn new(fact: Fact, boottime: TimeSpec, clock: Clock) -> Self {
+    pub fn new(fact: Fact, boottime: TimeSpec, clock: Clock, host_name: Arc<NodeName>) -> Self {
         let snapshot = Mutex::new(clock());
-        Self { fact, boottime, clock, snapshot }
+        Self { fact, boottime, clock, host_name, snapshot }
     }
 
-    fn text(&self, now: TimeSpec) -> String {
-        match self.fact {
+    fn text(&self, now: TimeSpec) -> Vec<u8> {
+        let text = match self.fact {
             Fact::Boottime => format!("{}\n", self.boottime.sec),
-            Fact::Hostname => "rump\n".into(),
+            Fact::Hostname => return [&self.host_name.text()[..], b"\n"].concat(),
             Fact::Hz => "100\n".into(),
             Fact::Pagesize => "4096\n".into(),
             // Fixed width below the second: the size does not move between `stat` and `read`.
             Fact::Time => format!("{} {:06}\n", now.sec, now.nsec / 1000),
             Fact::Version => concat!("rump ", env!("CARGO_PKG_VERSION"), "\n").into(),
-        }
+        };
+        text.into_bytes()
     }
 }
 
@@ -85,7 +88,7 @@ impl Node for File {
             *snapshot
         };
         let text = self.text(moment);
-        let rest = usize::try_from(offset).ok().and_then(|start| text.as_bytes().get(start..)).unwrap_or(&[]);
+        let rest = usize::try_from(offset).ok().and_then(|start| text.get(start..)).unwrap_or(&[]);
         let count = rest.len().min(buf.len());
         buf[..count].copy_from_slice(&rest[..count]);
         Ok(count)

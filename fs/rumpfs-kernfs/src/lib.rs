@@ -20,7 +20,7 @@ use alloc::sync::Arc;
 use file::{Fact, File};
 use rump_kpi::{
     Attr, BlockDevice, Capabilities, Component, DevNumber, DirEntry, Environment, Errno, FileSystem,
-    FileSystemInfo, FileSystemType, FileType, Ino, KError, KResult, Mode, Node, StatVfs, TimeSpec,
+    FileSystemInfo, FileSystemType, FileType, Ino, KError, KResult, Mode, Node, NodeName, StatVfs, TimeSpec,
 };
 
 const ROOT: Ino = Ino(2);
@@ -55,7 +55,8 @@ impl FileSystemType for Kernfs {
             })?;
             boottime = TimeSpec { sec, nsec: 0 };
         }
-        Ok(Arc::new(Mounted { boottime, clock: environment.now.clone() }))
+        let (clock, host_name) = (environment.now.clone(), environment.host_name.clone());
+        Ok(Arc::new(Mounted { boottime, clock, host_name }))
     }
 }
 
@@ -67,6 +68,7 @@ pub fn component() -> Component {
 struct Mounted {
     boottime: TimeSpec,
     clock: Clock,
+    host_name: Arc<NodeName>,
 }
 
 impl FileSystem for Mounted {
@@ -80,7 +82,7 @@ impl FileSystem for Mounted {
         }
         let place = ino.0.checked_sub(FIRST_FILE).and_then(|place| usize::try_from(place).ok());
         let fact = place.and_then(|place| Fact::ALL.get(place)).ok_or(Errno::ESTALE)?;
-        Ok(Arc::new(File::new(*fact, self.boottime, self.clock.clone())))
+        Ok(Arc::new(File::new(*fact, self.boottime, self.clock.clone(), self.host_name.clone())))
     }
 
     fn statvfs(&self) -> KResult<StatVfs> {

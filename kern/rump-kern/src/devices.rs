@@ -8,7 +8,6 @@ use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use rump_abi::{AddressFamily, DevNumber, Errno, FileType, Mode};
-use rump_hyper::Hypervisor;
 use rump_kpi::character::{CharacterDevice, CharacterDriver, DeviceEnvironment, DeviceFile, Interfaces};
 use rump_kpi::device::{InterfaceInfo, NetworkDevice};
 use rump_kpi::port::Port;
@@ -30,17 +29,23 @@ pub(crate) struct Devices {
 }
 
 impl Devices {
-    pub(crate) fn new(host: &Arc<dyn Hypervisor>, network: &Arc<Network>, has_nodes: bool) -> Self {
+    pub(crate) fn new(network: &Arc<Network>, has_nodes: bool) -> Self {
         let services = network.environment();
-        let (clock, network) = (host.clone(), Arc::downgrade(network));
+        let network = Arc::downgrade(network);
         let environment = DeviceEnvironment {
-            now: Arc::new(move || clock.realtime()),
+            now: services.now,
             monotonic: services.monotonic,
             random: services.random,
             log: services.log,
             interfaces: Arc::new(OfNetwork(network)),
         };
         Self { drivers: Mutex::default(), has_nodes, environment }
+    }
+
+    /// Names of the drivers: those of their first nodes.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        let drivers = self.drivers.lock();
+        drivers.iter().filter_map(|(driver, _)| driver.nodes().first()).map(|node| node.name).collect()
     }
 
     /// Whether a node stands for a device.

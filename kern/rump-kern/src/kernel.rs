@@ -1,24 +1,31 @@
 //! A kernel: what is linked into it, its file systems and its first process.
 
 use crate::Process;
+use crate::aio::Pool;
+use crate::clock::WallClock;
 use crate::devices::Devices;
+use crate::locks::Locks;
 use crate::network::Network;
 use crate::pipe::Fifos;
+use crate::processes::Processes;
 use crate::rights::Rights;
-use alloc::collections::BTreeMap;
+use crate::semaphore::Semaphores;
+use crate::signal::{SignalModel, Signals};
+use crate::sysctl::Facts;
+use crate::timer::Timers;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use rump_abi::{AddressFamily, Errno, MountFlags};
 use rump_hyper::Hypervisor;
 use rump_kpi::character::CharacterDriver;
 use rump_kpi::link::InterfaceKind;
 use rump_kpi::socket::{Domain, ProtocolFamily};
-use rump_kpi::sync::{Mutex, RwLock};
+use rump_kpi::sync::RwLock;
 use rump_kpi::{
     BlockDevice, Component, Environment, FileSystem, FileSystemInfo, FileSystemType, KError, KResult,
-    PartitionScheme, WaitQueue,
+    PartitionScheme,
 };
 use rump_vfs::{EmptyFileSystem, Etfs, EtfsKind, MountInfo, MountRequest, Vfs};
 
@@ -30,6 +37,12 @@ pub(crate) struct Shared {
     pub(crate) vfs: Vfs,
     pub(crate) host: Arc<dyn Hypervisor>,
     pub(crate) environment: Environment,
+    pub(crate) clock: Arc<WallClock>,
+    pub(crate) signals: Signals,
+    pub(crate) timers: Timers,
+    pub(crate) semaphores: Semaphores,
+    pub(crate) aio: Pool,
+    pub(crate) facts: Facts,
     /// A leaf, and so are the schemes.
     types: RwLock<Vec<&'static dyn FileSystemType>>,
     schemes: RwLock<Vec<&'static dyn PartitionScheme>>,
@@ -37,24 +50,18 @@ pub(crate) struct Shared {
     pub(crate) devices: Devices,
     pub(crate) fifos: Fifos,
     pub(crate) rights: Arc<Rights>,
-    next_pid: AtomicU32,
+    pub(crate) locks: Arc<Locks>,
+    pub(crate) processes: Processes,
     /// Of what no file system numbers.
     next_number: AtomicU64,
-    /// Where the calls of each process block. A leaf.
-    sleepers: Mutex<BTreeMap<u32, Arc<WaitQueue>>>,
     halted: AtomicBool,
 }
 
 impl Shared {
-    /// Numbers a process.
-    pub(crate) fn new_process(&self, sleepers: &Arc<WaitQueue>) -> u32 {
-        let pid = self.next_pid.fetch_add(1, Ordering::Relaxed);
-        self.sleepers.lock().insert(pid, sleepers.clone());
-        pid
-    }
-
+    /// A process ended: what it began at a time or gave a name goes.
     pub(crate) fn forget_process(&self, pid: u32) {
-        self.sleepers.lock().remove(&pid);
+        self.timers.forget(pid);
+        self.semaphores.forget(pid);
     }
 
     pub(crate) fn new_number(&self) -> u64 {
@@ -75,11 +82,25 @@ impl Shared {
         if self.halted.swap(true, Ordering::SeqCst) {
             return Err(KError::new(Errno::ENXIO, "the kernel was halted"));
         }
-        let blocked: Vec<_> = self.sleepers.lock().values().cloned().collect();
-        blocked.iter().for_each(|queue| queue.wake());
+        self.wake_sleepers();
+        self.timers.stop();
+        self.aio.stop();
         self.devices.stop();
         self.network.stop();
         self.vfs.shutdown()
+    }
+
+    /// Lets all calls that block look again.
+    pub(crate) fn wake_sleepers(&self) {
+        self.processes.sleepers().iter().for_each(|queue| queue.wake());
+    }
+
+    pub(crate) fn types(&self) -> Vec<&'static dyn FileSystemType> {
+        self.types.read().clone()
+    }
+
+    pub(crate) fn schemes(&self) -> Vec<&'static dyn PartitionScheme> {
+        self.schemes.read().clone()
     }
 
     /// Errors: ENODEV.
@@ -112,7 +133,16 @@ impl Kernel {
     /// Begins a kernel on `host`.
     pub fn builder(host: Arc<dyn Hypervisor>) -> Builder {
         let (types, schemes, families) = (Vec::new(), Vec::new(), Vec::new());
-        Builder { host, root: None, types, schemes, families, kinds: Vec::new(), drivers: Vec::new() }
+        Builder {
+            host,
+            root: None,
+            types,
+            schemes,
+            families,
+            kinds: Vec::new(),
+            drivers: Vec::new(),
+            signals: SignalModel::default(),
+        }
     }
 
     /// A new process: the superuser, at `/`, umask 022, without descriptors.
@@ -123,6 +153,11 @@ impl Kernel {
     /// Its host.
     pub fn host(&self) -> &Arc<dyn Hypervisor> {
         &self.inner.shared.host
+    }
+
+    /// The process with this number. Errors: ESRCH (there is none, or it ended).
+    pub fn find_process(&self, pid: u32) -> KResult<Process> {
+        self.inner.init.find(pid)
     }
 
     /// The first process.
@@ -173,12 +208,12 @@ impl Kernel {
 
     /// The types of file systems that are linked.
     pub fn file_system_types(&self) -> Vec<&'static dyn FileSystemType> {
-        self.inner.shared.types.read().clone()
+        self.inner.shared.types()
     }
 
     /// The partition tables that are understood.
     pub fn partition_schemes(&self) -> Vec<&'static dyn PartitionScheme> {
-        self.inner.shared.schemes.read().clone()
+        self.inner.shared.schemes()
     }
 
     /// Asks every type what it finds on a device. A type that finds its own signature on a damaged volume
@@ -228,6 +263,17 @@ impl Kernel {
         self.inner.shared.network.poll()
     }
 
+    /// Does what the thread of the timers does: signals what is due; answers when to come again, by the monotonic clock. For
+    /// hosts without threads (parameter `RUMP_THREADS`).
+    pub fn poll_timers(&self) -> Option<Duration> {
+        self.inner.shared.timers.poll()
+    }
+
+    /// Changes what becomes of signals.
+    pub fn set_signal_model(&self, model: SignalModel) {
+        self.inner.shared.signals.set_model(model);
+    }
+
     /// What is mounted, the root first.
     pub fn mounts(&self) -> Vec<MountInfo> {
         self.inner.shared.vfs.mounts().iter().map(|mount| mount.info().clone()).collect()
@@ -243,6 +289,7 @@ pub struct Builder {
     families: Vec<Arc<dyn ProtocolFamily>>,
     kinds: Vec<&'static dyn InterfaceKind>,
     drivers: Vec<&'static dyn CharacterDriver>,
+    signals: SignalModel,
 }
 
 impl Builder {
@@ -264,15 +311,22 @@ impl Builder {
         self
     }
 
+    /// Says what becomes of signals, which are ignored otherwise.
+    pub fn signals(mut self, model: SignalModel) -> Self {
+        self.signals = model;
+        self
+    }
+
     /// Boots: the root is what was said, else a tmpfs if that is linked, else an empty directory. One that can be written
     /// has `/dev`. Errors: those of the root's type.
     pub fn boot(self) -> KResult<Kernel> {
-        let environment = environment(&self.host);
+        let clock = Arc::new(WallClock::new(&self.host));
+        let environment = environment(&self.host, &clock);
         let linked = || self.types.iter().copied().find(|fs_type| fs_type.name() == ROOT_TYPE);
         let root = self.root.or_else(linked);
         let vfs = Vfs::new(root_file_system(root, &environment)?, Etfs::new(self.host.clone()))?;
-        let network = Arc::new(Network::new(&self.host, self.families, self.kinds));
-        let devices = Devices::new(&self.host, &network, root.is_some());
+        let network = Arc::new(Network::new(&self.host, &clock, self.families, self.kinds));
+        let devices = Devices::new(&network, root.is_some());
         for driver in self.drivers {
             devices.add(&vfs, driver)?;
         }
@@ -282,13 +336,19 @@ impl Builder {
             devices,
             fifos: Fifos::default(),
             rights: Arc::default(),
+            signals: Signals::new(self.signals),
+            timers: Timers::new(&clock, &self.host),
+            semaphores: Semaphores::default(),
+            aio: Pool::new(&self.host),
+            clock,
+            facts: Facts::new(&environment.host_name),
+            locks: Arc::default(),
             host: self.host,
             environment,
             types: RwLock::new(self.types),
             schemes: RwLock::new(self.schemes),
-            next_pid: AtomicU32::new(1),
+            processes: Processes::default(),
             next_number: AtomicU64::new(1),
-            sleepers: Mutex::default(),
             halted: AtomicBool::new(false),
         });
         let init = Process::first(shared.clone())?;
@@ -296,10 +356,9 @@ impl Builder {
     }
 }
 
-fn environment(host: &Arc<dyn Hypervisor>) -> Environment {
-    let clock = host.clone();
-    let console = host.clone();
-    Environment::new(move || clock.realtime(), move |line| console.write_line(line))
+fn environment(host: &Arc<dyn Hypervisor>, clock: &Arc<WallClock>) -> Environment {
+    let (clock, console) = (clock.clone(), host.clone());
+    Environment::new(move || clock.now(), move |line| console.write_line(line))
 }
 
 fn root_file_system(

@@ -20,28 +20,49 @@
 
 extern crate alloc;
 
+mod aio;
+mod clock;
 mod descriptors;
 mod devices;
 mod kernel;
+mod locks;
 mod network;
 mod pipe;
 mod process;
+mod processes;
 mod queue;
 mod rights;
+mod semaphore;
+mod signal;
 mod sys;
+mod sysctl;
+mod timer;
 mod waiting;
 
+pub use aio::{AioBuffer, AioBytes, AioKey, AioSync};
 pub use descriptors::{Fd, OPEN_MAX, OPEN_MAX_LIMIT};
 pub use kernel::{Builder, Kernel};
+pub use locks::LockKind;
 pub use pipe::PIPE_BUF;
-pub use process::Process;
+pub use process::{ForkDescriptors, Process};
 pub use rump_vfs::{Credentials, EtfsKind, MountInfo, Unmount};
+pub use semaphore::SEM_VALUE_MAX;
+pub use signal::{RaiseSignal, SignalModel};
+pub use sys::aio::{AIO_LISTIO_MAX, AioCancel, AioOperation, AioRequest, AioStatus, ListMode};
+pub use sys::clock::{SleepError, SleepTime};
+pub use sys::fcntl::Fcntl;
+pub use sys::ids::NGROUPS_MAX;
 pub use sys::ioctl::Ioctl;
+pub use sys::locks::{LockHeld, LockRange};
 pub use sys::message::{Received, SendMessage};
+pub use sys::module::{ModuleClass, ModuleInfo};
 pub use sys::mount::MountArgs;
-pub use sys::open::Fcntl;
 pub use sys::poll::{FdSet, PollFd};
 pub use sys::rw::Whence;
+pub use sys::semaphore::{SemaphoreId, Sharing};
+pub use sys::sysctl::{SysctlError, Uname};
+pub use sys::timer::{Arm, IntervalTimer, Notify, TimerId};
+pub use sysctl::SysctlValue;
 pub use waiting::Watch;
 
 /// The directory argument of at-calls that means the working directory.

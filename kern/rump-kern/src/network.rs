@@ -3,6 +3,7 @@
 //!
 //! Lock order: `families`, then `domains` or `devices`, which are leaves; neither is held while a family is polled.
 
+use crate::clock::WallClock;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::{Arc, Weak};
@@ -32,11 +33,12 @@ pub(crate) struct Network {
 impl Network {
     pub(crate) fn new(
         host: &Arc<dyn Hypervisor>,
+        clock: &Arc<WallClock>,
         families: Vec<Arc<dyn ProtocolFamily>>,
         kinds: Vec<&'static dyn InterfaceKind>,
     ) -> Self {
         let families = Mutex::new(families.into_iter().map(|family| (family, None)).collect());
-        Self { families, kinds: RwLock::new(kinds), driver: Arc::new(Driver::new(host)) }
+        Self { families, kinds: RwLock::new(kinds), driver: Arc::new(Driver::new(host, clock)) }
     }
 
     pub(crate) fn add_family(&self, family: Arc<dyn ProtocolFamily>) {
@@ -45,6 +47,18 @@ impl Network {
 
     pub(crate) fn add_kind(&self, kind: &'static dyn InterfaceKind) {
         self.kinds.write().push(kind);
+    }
+
+    /// Names of the families that are linked.
+    pub(crate) fn families(&self) -> Vec<String> {
+        let families = self.families.lock();
+        let all = families.iter().flat_map(|(family, _)| family.families());
+        all.map(|family| alloc::format!("{family:?}").to_ascii_lowercase()).collect()
+    }
+
+    /// Names of the kinds of interfaces that are linked.
+    pub(crate) fn kinds(&self) -> Vec<&'static str> {
+        self.kinds.read().iter().map(|kind| kind.name()).collect()
     }
 
     /// What components of the kernel get of the host.
@@ -118,6 +132,7 @@ fn unit_of(name: &str, kind: &str) -> Option<u16> {
 
 struct Driver {
     host: Arc<dyn Hypervisor>,
+    wall: Arc<WallClock>,
     event: Arc<dyn Event>,
     /// No thread is to be begun: there is one, or the host wants none.
     has_thread: AtomicBool,
@@ -128,17 +143,19 @@ struct Driver {
 }
 
 impl Driver {
-    fn new(host: &Arc<dyn Hypervisor>) -> Self {
+    fn new(host: &Arc<dyn Hypervisor>, clock: &Arc<WallClock>) -> Self {
         let has_thread = AtomicBool::new(!has_threads(&**host));
         let domains = Mutex::new(Some(Vec::new()));
-        Self { host: host.clone(), event: host.event(), has_thread, domains, devices: Mutex::default() }
+        let (host, wall, event) = (host.clone(), clock.clone(), host.event());
+        Self { host, wall, event, has_thread, domains, devices: Mutex::default() }
     }
 
     fn environment(self: &Arc<Self>) -> NetEnvironment {
-        let [wall, clock, source, console] = [(); 4].map(|()| self.host.clone());
+        let wall = self.wall.clone();
+        let [clock, source, console] = [(); 3].map(|()| self.host.clone());
         let driver: Weak<Self> = Arc::downgrade(self);
         NetEnvironment {
-            now: Arc::new(move || wall.realtime()),
+            now: Arc::new(move || wall.now()),
             monotonic: Arc::new(move || clock.monotonic()),
             random: Arc::new(move |bytes: &mut [u8]| fill(&*source, bytes)),
             log: Arc::new(move |line: &str| console.write_line(line)),

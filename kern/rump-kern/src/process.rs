@@ -1,15 +1,22 @@
 //! A process: credentials, descriptors, working directory, root and umask.
 
-use crate::descriptors::{OpenFile, Table};
+use crate::aio::Jobs;
+use crate::descriptors::{OpenFile, SharedTable, Table};
 use crate::kernel::Shared;
+use crate::locks::{FileKey, Owner};
+use crate::processes::Beginning;
+use crate::semaphore::OpenSemaphores;
+use crate::signal::Pending;
+use crate::sys::ids::Ids;
+use crate::sys::limits::Limits;
 use crate::{Credentials, Fd};
 use alloc::sync::{Arc, Weak};
-use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use rump_abi::{Errno, Mode, Stat};
+use rump_hyper::Hypervisor;
 use rump_kpi::sync::RwLock;
-use rump_kpi::{KError, KResult, WaitQueue};
-use rump_vfs::{Follow, Vnode, Walked, Walker, access};
+use rump_kpi::{KResult, WaitQueue};
+use rump_vfs::{Follow, Vnode, Walked, Walker};
 
 /// Where paths begin.
 #[derive(Clone)]
@@ -20,28 +27,83 @@ pub(crate) struct Places {
 
 /// For whom a process acts and where its paths begin: one thing to take hold of for a walk, which asks for all.
 #[derive(Clone)]
-struct Standing {
-    credentials: Arc<Credentials>,
+pub(crate) struct Standing {
+    /// Those that decide: the effective ones.
+    pub(crate) credentials: Arc<Credentials>,
+    /// The real and the saved ones.
+    pub(crate) ids: Ids,
     /// None after `exit`.
     places: Option<Places>,
+}
+
+impl Standing {
+    fn of_root(places: Option<Places>) -> Self {
+        let credentials = Credentials::root();
+        Self { ids: Ids::all_of(&credentials), credentials: Arc::new(credentials), places }
+    }
 }
 
 struct Inner {
     shared: Arc<Shared>,
     pid: u32,
+    parent: WeakProcess,
     standing: RwLock<Arc<Standing>>,
     umask: AtomicU32,
-    descriptors: RwLock<Table>,
+    limits: Limits,
+    descriptors: Arc<SharedTable>,
+    /// What takes their place after `exit`.
+    no_descriptors: RwLock<Table>,
+    has_ended: AtomicBool,
     /// Its calls that block.
     sleepers: Arc<WaitQueue>,
     /// How often they were interrupted.
     interruptions: AtomicU64,
+    pending: Pending,
+    semaphores: OpenSemaphores,
+    jobs: Jobs,
+}
+
+/// The file creation mask and the limits of a fresh process.
+fn fresh() -> (u32, Limits) {
+    (0o022, Limits::default())
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        if !*self.has_ended.get_mut() {
+            let left = self.descriptors.leave();
+            self.drop_locks(&left);
+        }
+        self.shared.processes.forget(self.pid);
         self.shared.forget_process(self.pid);
     }
+}
+
+impl Inner {
+    /// Takes away the locks of a process that ends, which left `left` behind, if nobody else has its descriptors.
+    fn drop_locks(&self, left: &Option<Table>) {
+        match left {
+            _ if !self.descriptors.has_locks() => {}
+            None => self.shared.locks.after_exit(self.pid),
+            Some(table) => {
+                let vnodes = table.files().filter_map(|file| file.object.vnode());
+                vnodes.for_each(|vnode| {
+                    self.shared.locks.after_close(FileKey::of(vnode), self.descriptors.address());
+                });
+            }
+        }
+    }
+}
+
+/// What descriptors a forked process begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForkDescriptors {
+    /// The table of its parent: what one opens or closes, the other has or has not.
+    Share,
+    /// A copy of the table: the open files are shared, as `fork` shares them.
+    Copy,
+    /// None.
+    Empty,
 }
 
 /// A process of a kernel. Clones are the same process; system calls may run on any thread.
@@ -51,6 +113,7 @@ pub struct Process {
 }
 
 /// A process that does not keep its kernel.
+#[derive(Clone, Default)]
 pub(crate) struct WeakProcess(Weak<Inner>);
 
 impl WeakProcess {
@@ -67,31 +130,49 @@ impl Process {
 
     pub(crate) fn first(shared: Arc<Shared>) -> KResult<Self> {
         let root = shared.vfs.root()?;
-        Ok(Self::new(shared, Credentials::root(), Mode::new(0o022), Some(Places { cwd: root.clone(), root })))
+        let standing = Standing::of_root(Some(Places { cwd: root.clone(), root }));
+        let (table, nobody) = (Arc::default(), WeakProcess::default());
+        let semaphores = OpenSemaphores::default();
+        Ok(Self::new(shared, nobody, standing, fresh(), table, semaphores, Beginning::Alone))
     }
 
-    fn new(shared: Arc<Shared>, credentials: Credentials, umask: Mode, places: Option<Places>) -> Self {
+    fn new(
+        shared: Arc<Shared>,
+        parent: WeakProcess,
+        standing: Standing,
+        settings: (u32, Limits),
+        descriptors: Arc<SharedTable>,
+        semaphores: OpenSemaphores,
+        beginning: Beginning,
+    ) -> Self {
+        let (umask, limits) = settings;
         let sleepers = Arc::default();
-        let pid = shared.new_process(&sleepers);
-        let standing = Standing { credentials: Arc::new(credentials), places };
-        Self {
-            inner: Arc::new(Inner {
-                shared,
-                pid,
-                standing: RwLock::new(Arc::new(standing)),
-                umask: AtomicU32::new(umask.bits()),
-                descriptors: RwLock::default(),
-                sleepers,
-                interruptions: AtomicU64::new(0),
-            }),
-        }
+        let inner = Arc::new_cyclic(|process| Inner {
+            pid: shared.processes.enter(WeakProcess(process.clone()), &sleepers, beginning),
+            shared,
+            parent,
+            standing: RwLock::new(Arc::new(standing)),
+            umask: AtomicU32::new(umask),
+            limits,
+            descriptors,
+            no_descriptors: RwLock::new(Table::closed()),
+            has_ended: AtomicBool::new(false),
+            sleepers,
+            interruptions: AtomicU64::new(0),
+            pending: Pending::default(),
+            semaphores,
+            jobs: Jobs::default(),
+        });
+        Self { inner }
     }
 
-    /// A fresh process of the same kernel.
+    /// A fresh process of the same kernel, a child of this one.
     pub(crate) fn sibling(&self) -> Self {
         let shared = self.inner.shared.clone();
         let places = shared.vfs.root().ok().map(|root| Places { cwd: root.clone(), root });
-        Self::new(shared, Credentials::root(), Mode::new(0o022), places)
+        let (table, semaphores) = (Arc::default(), OpenSemaphores::default());
+        let beginning = Beginning::With(self.pid());
+        Self::new(shared, self.downgrade(), Standing::of_root(places), fresh(), table, semaphores, beginning)
     }
 
     /// The process id.
@@ -99,22 +180,61 @@ impl Process {
         self.inner.pid
     }
 
+    /// The host that carries its kernel.
+    pub fn host(&self) -> &Arc<dyn Hypervisor> {
+        &self.inner.shared.host
+    }
+
     /// A copy of this process: descriptors are shared as `fork` shares them, but for queues of events.
     pub fn fork(&self) -> Process {
-        let standing = self.standing();
-        let umask = Mode::new(self.inner.umask.load(Ordering::Relaxed));
-        let credentials = (*standing.credentials).clone();
-        let child = Self::new(self.inner.shared.clone(), credentials, umask, standing.places.clone());
-        *child.inner.descriptors.write() = self.inner.descriptors.read().inherited();
-        child
+        self.fork_with(ForkDescriptors::Copy)
+    }
+
+    /// A copy of this process, its child, in its process group, with the descriptors that `descriptors` says. A shared
+    /// table is closed when the last process that has it ends.
+    pub fn fork_with(&self, descriptors: ForkDescriptors) -> Process {
+        let table = match descriptors {
+            ForkDescriptors::Share if !self.has_ended() => self.inner.descriptors.shared(),
+            ForkDescriptors::Share | ForkDescriptors::Copy => {
+                Arc::new(SharedTable::new(self.descriptors().read().inherited()))
+            }
+            ForkDescriptors::Empty => {
+                Arc::new(SharedTable::new(Table::with_limit(self.descriptors().read().limit())))
+            }
+        };
+        let settings = (self.inner.umask.load(Ordering::Relaxed), self.limits().inherited());
+        let standing = (*self.standing()).clone();
+        let semaphores = self.inner.semaphores.inherited();
+        let (shared, beginning) = (self.inner.shared.clone(), Beginning::With(self.pid()));
+        Self::new(shared, self.downgrade(), standing, settings, table, semaphores, beginning)
     }
 
     /// Ends the process: its descriptors are closed, calls that block answer EBADF or EINTR, later ones ESRCH or EBADF.
+    /// Its children are those of the first process from then on.
     pub fn exit(&self) {
+        if self.inner.has_ended.swap(true, Ordering::SeqCst) {
+            return;
+        }
         self.change_standing(|standing| standing.places = None);
-        let table = core::mem::take(&mut *self.inner.descriptors.write());
-        table.into_files().for_each(|file| self.close_file(file));
+        self.inner.shared.processes.end(self.pid());
+        let left = self.inner.descriptors.leave();
+        self.inner.drop_locks(&left);
+        if let Some(table) = left {
+            table.into_files().for_each(|file| self.close_file(file));
+        }
+        self.shared().forget_process(self.pid());
+        self.inner.semaphores.clear();
+        self.inner.jobs.clear();
         self.interrupt();
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.inner.has_ended.load(Ordering::SeqCst)
+    }
+
+    /// The process that made it, as long as that has not ended.
+    pub(crate) fn parent(&self) -> Option<Process> {
+        self.inner.parent.upgrade().ok().filter(|parent| !parent.has_ended())
     }
 
     /// For whom the process acts.
@@ -122,9 +242,13 @@ impl Process {
         (*self.cred()).clone()
     }
 
-    /// Changes for whom the process acts. There is no check: this is the embedder's call.
+    /// Changes for whom the process acts, with its real and saved identities. There is no check: this is the embedder's
+    /// call.
     pub fn set_credentials(&self, credentials: Credentials) {
-        self.change_standing(|standing| standing.credentials = Arc::new(credentials));
+        self.change_standing(|standing| {
+            standing.ids = Ids::all_of(&credentials);
+            standing.credentials = Arc::new(credentials);
+        });
     }
 
     /// Sets the file creation mask; answers the previous one.
@@ -132,133 +256,49 @@ impl Process {
         Mode::new(self.inner.umask.swap(mask.bits() & 0o777, Ordering::Relaxed))
     }
 
-    /// Changes the working directory. Errors: those of the path walk, ENOTDIR, EACCES.
-    pub fn chdir(&self, path: impl AsRef<[u8]>) -> KResult<()> {
-        let dir = self.lookup(None, path.as_ref(), Follow::Yes)?;
-        self.enter(dir)
-    }
-
-    /// Changes the working directory to an open one. Errors: EBADF, ENOTDIR, EACCES.
-    pub fn fchdir(&self, fd: Fd) -> KResult<()> {
-        let dir = self.file(fd)?.vnode_or(Errno::ENOTDIR)?.clone();
-        self.enter(dir)
-    }
-
-    fn enter(&self, dir: Arc<Vnode>) -> KResult<()> {
-        access::check_search(&self.cred(), &dir)?;
-        self.change_places(|places| places.cwd = dir)
-    }
-
-    /// Changes what `/` means; the working directory moves there if it would be outside. Errors: EPERM (not the
-    /// superuser), those of the path walk, ENOTDIR.
-    pub fn chroot(&self, path: impl AsRef<[u8]>) -> KResult<()> {
-        if !self.cred().is_root() {
-            return Err(Errno::EPERM.into());
-        }
-        let root = self.lookup(None, path.as_ref(), Follow::Yes)?;
-        access::check_search(&self.cred(), &root)?;
-        let inside = self.path_of(&root, &self.places()?.cwd).is_ok();
-        self.change_places(|places| {
-            if !inside {
-                places.cwd = root.clone();
-            }
-            places.root = root;
-        })
-    }
-
-    /// The path of the working directory. Errors: ESRCH, ENOENT (it was removed), those of the drivers.
-    pub fn getcwd(&self) -> KResult<Vec<u8>> {
-        self.shared().check_running()?;
-        let places = self.places()?;
-        self.path_of(&places.root, &places.cwd)
-    }
-
-    /// The path from `root` down to `dir`, found by going up. Errors: ENOENT (not below the root).
-    fn path_of(&self, root: &Arc<Vnode>, dir: &Arc<Vnode>) -> KResult<Vec<u8>> {
-        if let Some(path) = dir.etfs_path() {
-            return self.etfs_path_of(root, path);
-        }
-        let superuser = Credentials::root();
-        let walker = Walker { vfs: &self.shared().vfs, cred: &superuser, root, start: dir };
-        let mut names: Vec<Vec<u8>> = Vec::new();
-        let mut length = 0;
-        let mut at = dir.clone();
-        while !at.is(root) {
-            if at.is_removed() {
-                return Err(Errno::ENOENT.into());
-            }
-            let above = walker.parent(&at)?;
-            if above.is(&at) {
-                return Err(KError::new(Errno::ENOENT, "the directory is outside the root of the process"));
-            }
-            let name = self.name_in(&above, &at)?;
-            length += name.len() + 1;
-            // A damaged tree may have a way up without an end.
-            if length > usize::from(u16::MAX) {
-                return Err(Errno::ENAMETOOLONG.into());
-            }
-            names.push(name);
-            at = above;
-        }
-        let mut path = Vec::with_capacity(length.max(1));
-        for name in names.iter().rev() {
-            path.push(b'/');
-            path.extend_from_slice(name);
-        }
-        if path.is_empty() {
-            path.push(b'/');
-        }
-        Ok(path)
-    }
-
-    /// The path from `root` down to what etfs shows at `path`. Errors: ENOENT (not below the root).
-    fn etfs_path_of(&self, root: &Arc<Vnode>, path: &[u8]) -> KResult<Vec<u8>> {
-        let outside = || KError::new(Errno::ENOENT, "the directory is outside the root of the process");
-        if root.is(&*self.shared().vfs.root()?) {
-            return Ok(path.to_vec());
-        }
-        match root.etfs_path().and_then(|root| path.strip_prefix(root)).ok_or_else(outside)? {
-            b"" => Ok(b"/".to_vec()),
-            rest if rest.starts_with(b"/") => Ok(rest.to_vec()),
-            _ => Err(outside()),
-        }
-    }
-
-    /// The name that `child`, which may be the root of a mount, has in `dir`.
-    fn name_in(&self, dir: &Arc<Vnode>, child: &Arc<Vnode>) -> KResult<Vec<u8>> {
-        let mut seen = child.clone();
-        while !Arc::ptr_eq(seen.mount(), dir.mount()) {
-            seen = seen.mount().covered_dir().ok_or(Errno::ENOENT)?;
-        }
-        let mut name = None;
-        dir.node()?.read_dir(0, &mut |entry| {
-            let is_it = entry.ino == seen.ino() && !matches!(entry.name, b"." | b"..");
-            if is_it {
-                name = Some(entry.name.to_vec());
-            }
-            !is_it
-        })?;
-        name.ok_or_else(|| Errno::ENOENT.into())
-    }
-
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.inner.shared
     }
 
     pub(crate) fn descriptors(&self) -> &RwLock<Table> {
-        &self.inner.descriptors
+        // The table may be that of others.
+        if self.inner.has_ended.load(Ordering::Relaxed) {
+            &self.inner.no_descriptors
+        } else {
+            self.inner.descriptors.table()
+        }
+    }
+
+    /// As whose locks of files are.
+    pub(crate) fn as_owner(&self) -> Owner {
+        Owner::Process { pid: self.pid(), table: self.inner.descriptors.address() }
+    }
+
+    /// Notes that the process may have locks.
+    pub(crate) fn note_locks(&self) {
+        self.inner.descriptors.note_locks();
+    }
+
+    /// Looks after the locks of a file that the process closed.
+    pub(crate) fn after_close(&self, file: &OpenFile) {
+        if !self.inner.descriptors.has_locks() && !file.has_locks() {
+            return;
+        }
+        if let Some(vnode) = file.object.vnode() {
+            self.shared().locks.after_close(FileKey::of(vnode), self.inner.descriptors.address());
+        }
     }
 
     pub(crate) fn cred(&self) -> Arc<Credentials> {
         self.inner.standing.read().credentials.clone()
     }
 
-    fn standing(&self) -> Arc<Standing> {
+    pub(crate) fn standing(&self) -> Arc<Standing> {
         self.inner.standing.read().clone()
     }
 
     /// What it was before is dropped without the lock.
-    fn change_standing<R>(&self, change: impl FnOnce(&mut Standing) -> R) -> R {
+    pub(crate) fn change_standing<R>(&self, change: impl FnOnce(&mut Standing) -> R) -> R {
         let mut standing = self.inner.standing.write();
         let mut next = (**standing).clone();
         let answer = change(&mut next);
@@ -269,7 +309,7 @@ impl Process {
     }
 
     /// Errors: ESRCH (the process ended).
-    fn change_places(&self, change: impl FnOnce(&mut Places)) -> KResult<()> {
+    pub(crate) fn change_places(&self, change: impl FnOnce(&mut Places)) -> KResult<()> {
         self.change_standing(|standing| standing.places.as_mut().map(change))
             .ok_or_else(|| Errno::ESRCH.into())
     }
@@ -292,11 +332,27 @@ impl Process {
     /// Errors: ENXIO (halted), EBADF.
     pub(crate) fn file(&self, fd: Fd) -> KResult<Arc<OpenFile>> {
         self.shared().check_running()?;
-        Ok(self.inner.descriptors.read().find(fd)?.file.clone())
+        Ok(self.descriptors().read().find(fd)?.file.clone())
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.inner.limits
     }
 
     pub(crate) fn sleepers(&self) -> &Arc<WaitQueue> {
         &self.inner.sleepers
+    }
+
+    pub(crate) fn open_semaphores(&self) -> &OpenSemaphores {
+        &self.inner.semaphores
+    }
+
+    pub(crate) fn jobs(&self) -> &Jobs {
+        &self.inner.jobs
+    }
+
+    pub(crate) fn pending(&self) -> &Pending {
+        &self.inner.pending
     }
 
     pub(crate) fn interruptions(&self) -> u64 {
@@ -318,14 +374,35 @@ impl Process {
         self.with_walker(dir, path, |walker| walker.stat(path, follow))
     }
 
+    /// Walks to what exists with other credentials. Errors: those of [`Process::lookup`].
+    pub(crate) fn lookup_as(
+        &self,
+        cred: Arc<Credentials>,
+        dir: Option<Fd>,
+        path: &[u8],
+        follow: Follow,
+    ) -> KResult<Arc<Vnode>> {
+        let standing = Arc::new(Standing { credentials: cred, ..(*self.standing()).clone() });
+        self.walk_from(&standing, dir, path, |walker| walker.lookup(path, follow))
+    }
+
     fn with_walker<R>(
         &self,
         dir: Option<Fd>,
         path: &[u8],
         walk: impl FnOnce(&Walker<'_>) -> KResult<R>,
     ) -> KResult<R> {
+        self.walk_from(&self.standing(), dir, path, walk)
+    }
+
+    fn walk_from<R>(
+        &self,
+        standing: &Standing,
+        dir: Option<Fd>,
+        path: &[u8],
+        walk: impl FnOnce(&Walker<'_>) -> KResult<R>,
+    ) -> KResult<R> {
         self.shared().check_running()?;
-        let standing = self.standing();
         let Places { root, cwd } = standing.places.as_ref().ok_or(Errno::ESRCH)?;
         let file = dir.filter(|_| path.first() != Some(&b'/')).map(|fd| self.file(fd)).transpose()?;
         let start = file.as_ref().map_or(Ok(cwd), |file| file.vnode_or(Errno::ENOTDIR))?;

@@ -6,7 +6,7 @@
 //! two calls that change the same directory never run at once.
 
 use crate::acl::Acl;
-use crate::{BlockDevice, KError, KResult};
+use crate::{BlockDevice, KError, KResult, NodeName};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -24,6 +24,8 @@ pub struct Environment {
     pub now: Arc<dyn Fn() -> TimeSpec + Send + Sync>,
     /// Takes one line for the log.
     pub log: Arc<dyn Fn(&str) + Send + Sync>,
+    /// The kernel's name as a host.
+    pub host_name: Arc<NodeName>,
     /// Finds a further device that the options of the mount name. For use during the mount alone: what keeps it
     /// keeps the process that mounts.
     pub find_device: Arc<FindDevice>,
@@ -33,7 +35,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// An environment without further devices (looking for one answers ENOTBLK) and without threads.
+    /// An environment of a kernel named `rump`, without further devices (looking for one answers ENOTBLK) and without threads.
     pub fn new(
         now: impl Fn() -> TimeSpec + Send + Sync + 'static,
         log: impl Fn(&str) + Send + Sync + 'static,
@@ -42,6 +44,7 @@ impl Environment {
         Self {
             now: Arc::new(now),
             log: Arc::new(log),
+            host_name: Arc::new(NodeName::new("rump")),
             find_device: Arc::new(find_device),
             write_behind: Arc::new(|| {}),
         }

@@ -16,6 +16,7 @@ pub mod device;
 mod error;
 mod fs;
 pub mod link;
+mod name;
 pub mod packet;
 pub mod port;
 pub mod socket;
@@ -29,6 +30,7 @@ pub use fs::{
     Access, Allocation, Attr, Capabilities, DirEntry, Environment, FileSystem, FileSystemInfo,
     FileSystemType, FindDevice, NewNode, Node, SetAttr, SetTime,
 };
+pub use name::NodeName;
 pub use rump_abi::{
     AddressFamily, AtFlags, DevNumber, Errno, FileType, Ino, MessageFlags, Mode, MountFlags, OpenFlags,
     PollEvents, Shutdown, SocketAddress, SocketType, Stat, StatVfs, TcpCaState, TcpInfo, TcpOptions,

@@ -1,14 +1,41 @@
 //! System calls, `rump_sys_X` for what X(2) is on the host.
 
-mod file;
+mod attr;
+mod cwd;
+mod dirents;
+mod extattr;
+mod fcntl;
+mod ids;
+mod kqueue;
+mod message;
 mod mount;
+mod names;
+mod open;
+mod poll;
+mod rw;
+mod socket;
+mod stat;
+mod sync;
+mod xattr;
 
 use crate::errno::{Answer, answer};
 use crate::lwp;
-use rump_kern::Process;
+use libc::c_int;
+use rump_abi::Errno;
+use rump_kern::{Fd, Process};
 use rump_kpi::KResult;
 
 /// Makes a call as whoever the thread is.
 fn call<T: Answer>(run: impl FnOnce(&Process) -> KResult<T>) -> T::C {
     answer(lwp::process().and_then(|process| run(&process)))
+}
+
+/// A descriptor of C's. Errors: EBADF (it is negative).
+fn fd(number: c_int) -> KResult<Fd> {
+    u32::try_from(number).map(Fd).map_err(|_| Errno::EBADF.into())
+}
+
+/// What C has of a descriptor.
+fn descriptor(fd: Fd) -> c_int {
+    fd.0 as c_int
 }

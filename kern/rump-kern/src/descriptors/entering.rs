@@ -1,31 +1,20 @@
 //! Entering and closing what a process has open.
 
-use super::{Descriptor, Identity, OPEN_MAX_LIMIT, Object, OpenFile};
+use super::{Descriptor, Identity, Object, OpenFile};
 use crate::{Fd, Process};
 use alloc::sync::Arc;
-use rump_abi::{AccessMode, Errno, OpenFlags};
+use rump_abi::{AccessMode, OpenFlags};
 use rump_kpi::KResult;
 use rump_kpi::socket::Caller;
 
 impl Process {
-    /// How many descriptors it may have.
-    pub fn open_max(&self) -> u32 {
-        self.descriptors().read().limit()
-    }
-
-    /// Changes how many descriptors it, and processes that it forks later, may have; those that are open stay.
-    /// Errors: EINVAL (more than [`OPEN_MAX_LIMIT`]).
-    pub fn set_open_max(&self, limit: u32) -> KResult<()> {
-        if limit > OPEN_MAX_LIMIT {
-            return Err(Errno::EINVAL.into());
-        }
-        self.descriptors().write().set_limit(limit);
-        Ok(())
-    }
-
     /// Enters what was opened. Errors: EMFILE.
     pub(crate) fn enter_file(&self, object: Object, access: AccessMode, flags: OpenFlags) -> KResult<Fd> {
-        let file = OpenFile::new(object, access, flags);
+        self.enter_open_file(OpenFile::new(object, access, flags), flags)
+    }
+
+    /// As [`Process::enter_file`], of an open file.
+    pub(crate) fn enter_open_file(&self, file: Arc<OpenFile>, flags: OpenFlags) -> KResult<Fd> {
         let cloexec = flags.contains(OpenFlags::CLOEXEC);
         // What finds no place is dropped without the lock.
         let kept = file.clone();
@@ -40,6 +29,7 @@ impl Process {
         if let Some(waiters) = file.object.waiters() {
             waiters.wake();
         }
+        self.after_close(&file);
         drop(file);
         if is_socket {
             self.shared().rights.after_close();
@@ -55,7 +45,7 @@ impl Process {
     /// What a new socket, pipe or queue is known by.
     pub(crate) fn new_identity(&self) -> Identity {
         let cred = self.cred();
-        let (number, made) = (self.shared().new_number(), self.shared().host.realtime());
+        let (number, made) = (self.shared().new_number(), self.shared().clock.now());
         Identity { number, uid: cred.uid, gid: cred.gid, made }
     }
 }

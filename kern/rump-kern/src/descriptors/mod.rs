@@ -9,13 +9,15 @@ mod object;
 
 pub(crate) use object::{DeviceObject, Identity, Object, SocketFile};
 
+use crate::locks::OfFile;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use numbers::Numbers;
 use rump_abi::{AccessMode, Errno, OpenFlags};
 use rump_kpi::KResult;
-use rump_kpi::sync::Mutex;
+use rump_kpi::sync::{Mutex, RwLock};
 use rump_vfs::Vnode;
 
 /// Descriptors that a process may have, unless [`Process::set_open_max`](crate::Process::set_open_max) says otherwise.
@@ -30,9 +32,12 @@ pub struct Fd(pub u32);
 
 /// What `open`, `socket`, `pipe` or `kqueue` made.
 pub(crate) struct OpenFile {
+    /// Its locks (`flock`). Before `object`, which keeps the file that is locked.
+    locks: Mutex<Option<Box<OfFile>>>,
     pub(crate) object: Object,
     pub(crate) access: AccessMode,
     status: AtomicU32,
+    no_sigpipe: AtomicBool,
     /// Where the next read or write goes; of a directory, the driver's cursor.
     pub(crate) offset: Mutex<u64>,
 }
@@ -43,8 +48,14 @@ const CHANGEABLE: OpenFlags =
 
 impl OpenFile {
     pub(crate) fn new(object: Object, access: AccessMode, flags: OpenFlags) -> Arc<Self> {
-        let status = AtomicU32::new(flags.intersection(CHANGEABLE).bits());
-        Arc::new(Self { object, access, status, offset: Mutex::new(0) })
+        Arc::new(Self {
+            locks: Mutex::new(None),
+            object,
+            access,
+            status: AtomicU32::new(flags.intersection(CHANGEABLE).bits()),
+            no_sigpipe: AtomicBool::new(flags.contains(OpenFlags::NOSIGPIPE)),
+            offset: Mutex::new(0),
+        })
     }
 
     /// The file of a file system that it is. Errors: `otherwise`.
@@ -73,6 +84,15 @@ impl OpenFile {
         }
     }
 
+    /// Notes that it may have locks.
+    pub(crate) fn note_locks(&self, locks: impl FnOnce() -> OfFile) {
+        self.locks.lock().get_or_insert_with(|| Box::new(locks()));
+    }
+
+    pub(crate) fn has_locks(&self) -> bool {
+        self.locks.lock().is_some()
+    }
+
     pub(crate) fn is_nonblocking(&self) -> bool {
         self.status().contains(OpenFlags::NONBLOCK)
     }
@@ -83,6 +103,15 @@ impl OpenFile {
 
     pub(crate) fn set_status(&self, flags: OpenFlags) {
         self.status.store(flags.intersection(CHANGEABLE).bits(), Ordering::Relaxed);
+    }
+
+    /// Whether writing to what nobody reads is to raise no signal.
+    pub(crate) fn no_sigpipe(&self) -> bool {
+        self.no_sigpipe.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_no_sigpipe(&self, is_set: bool) {
+        self.no_sigpipe.store(is_set, Ordering::Relaxed);
     }
 
     /// The flags with the access mode, as `F_GETFL` answers.
@@ -112,11 +141,71 @@ pub(crate) struct Table {
 
 impl Default for Table {
     fn default() -> Self {
-        Self { slots: Vec::new(), taken: Numbers::default(), limit: OPEN_MAX }
+        Self::with_limit(OPEN_MAX)
+    }
+}
+
+/// A table and how many processes have it.
+pub(crate) struct SharedTable {
+    table: RwLock<Table>,
+    users: AtomicU32,
+    /// Whether a process with this table ever locked a file (`fcntl`).
+    has_locks: AtomicBool,
+}
+
+impl Default for SharedTable {
+    fn default() -> Self {
+        Self::new(Table::default())
+    }
+}
+
+impl SharedTable {
+    /// A table of one process.
+    pub(crate) fn new(table: Table) -> Self {
+        Self { table: RwLock::new(table), users: AtomicU32::new(1), has_locks: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn table(&self) -> &RwLock<Table> {
+        &self.table
+    }
+
+    /// Tells it from other tables.
+    pub(crate) fn address(&self) -> usize {
+        core::ptr::from_ref(self) as usize
+    }
+
+    pub(crate) fn note_locks(&self) {
+        self.has_locks.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn has_locks(&self) -> bool {
+        self.has_locks.load(Ordering::SeqCst)
+    }
+
+    /// For one more process.
+    pub(crate) fn shared(self: &Arc<Self>) -> Arc<Self> {
+        self.users.fetch_add(1, Ordering::Relaxed);
+        self.clone()
+    }
+
+    /// One process has it no more; answers what the last one leaves behind.
+    pub(crate) fn leave(&self) -> Option<Table> {
+        let was_last = self.users.fetch_sub(1, Ordering::AcqRel) == 1;
+        was_last.then(|| core::mem::replace(&mut *self.table.write(), Table::closed()))
     }
 }
 
 impl Table {
+    /// An empty one.
+    pub(crate) fn with_limit(limit: u32) -> Self {
+        Self { slots: Vec::new(), taken: Numbers::default(), limit }
+    }
+
+    /// One that takes nothing.
+    pub(crate) fn closed() -> Self {
+        Self::with_limit(0)
+    }
+
     /// How many there may be; those that are open stay.
     pub(crate) fn limit(&self) -> u32 {
         self.limit
@@ -185,6 +274,16 @@ impl Table {
             }
         }
         copy
+    }
+
+    /// All open files.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Arc<OpenFile>> {
+        self.slots.iter().flatten().map(|descriptor| &descriptor.file)
+    }
+
+    /// The number of the last one that is open.
+    pub(crate) fn last(&self) -> Option<Fd> {
+        self.slots.iter().rposition(Option::is_some).map(|last| Fd(last as u32))
     }
 
     /// All open files.

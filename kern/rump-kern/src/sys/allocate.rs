@@ -24,7 +24,10 @@ impl Process {
         if vnode.file_type() != FileType::Regular || vnode.is_etfs() {
             return Err(Errno::ENODEV.into());
         }
-        offset.checked_add(length).filter(|&end| end <= i64::MAX as u64).ok_or(Errno::EFBIG)?;
+        let end = offset.checked_add(length).filter(|&end| end <= i64::MAX as u64).ok_or(Errno::EFBIG)?;
+        if matches!(how, Allocation::Extend | Allocation::Zero) {
+            self.check_size_limit(vnode, end)?;
+        }
         vnode.node()?.allocate(offset, length, how)?;
         self.after_write(&file, vnode, 1)
     }

@@ -164,6 +164,7 @@ impl Process {
         if vnode.file_type() != FileType::Regular {
             return Err(Errno::EINVAL.into());
         }
+        self.check_size_limit(vnode, size)?;
         let node = vnode.node()?;
         let mode = if self.cred().is_root() { None } else { access::without_set_id(&node.attr()?) };
         node.set_attr(SetAttr { size: Some(size), mode, ..SetAttr::default() })

@@ -21,6 +21,23 @@ impl Process {
         })
     }
 
+    /// As [`Process::getdents`], for who cannot know before whether there is room for an entry: one for which `sink`
+    /// answers false is not taken, and comes again.
+    pub fn getdents_while(&self, fd: Fd, sink: &mut dyn FnMut(DirEntry<'_>) -> bool) -> KResult<()> {
+        let file = self.readable(fd)?;
+        self.list(&file, |listing| {
+            let mut cursor = file.offset.lock();
+            listing.read(*cursor, &mut |entry| {
+                let next = entry.next_cursor;
+                let is_taken = sink(entry);
+                if is_taken {
+                    *cursor = next;
+                }
+                is_taken
+            })
+        })
+    }
+
     /// As [`Process::getdents`], each entry with what [`Process::fstatat`] answers for it without following a
     /// symbolic link: for who wants both, in a fraction of the time. Errors: EBADF, ENOTDIR, EACCES (no
     /// permission to search), EFTYPE, EIO; where only the attributes of an entry cannot be had, `sink` is told.

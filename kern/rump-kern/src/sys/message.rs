@@ -52,7 +52,7 @@ impl Process {
         self.sendmsg(fd, &SendMessage { parts: &[bytes], to: Some(to), ..SendMessage::default() }, flags)
     }
 
-    /// Sends a message. There is no SIGPIPE.
+    /// Sends a message. With EPIPE comes SIGPIPE, unless the flags have NOSIGNAL.
     ///
     /// Errors: EBADF (`fd`, then of `rights`), ENOTSOCK, EINVAL (more than 253 rights), EOPNOTSUPP (of a
     /// queue of events), ETOOMANYREFS, EINVAL (the path is too long), those of the path walk, EACCES, those of the family: EOPNOTSUPP, EPIPE, ENOTCONN, EDESTADDRREQ,
@@ -98,7 +98,9 @@ impl Process {
         mut outgoing: Outgoing<'_>,
     ) -> KResult<usize> {
         if file.is_nonblocking() || outgoing.flags.contains(MessageFlags::DONTWAIT) {
-            return socket.socket.send(&mut outgoing);
+            let sent = socket.socket.send(&mut outgoing);
+            self.post_broken_pipe(&sent, outgoing.flags);
+            return sent;
         }
         let length: usize = outgoing.parts.iter().map(|part| part.len()).sum();
         let is_stream = socket.socket.kind() == SocketType::Stream;
@@ -118,6 +120,7 @@ impl Process {
                 }
             }
         });
+        self.post_broken_pipe(&all, outgoing.flags);
         match all {
             Err(error) if sent == 0 => Err(error),
             _ => Ok(sent),
@@ -163,6 +166,7 @@ impl Process {
                 break;
             }
         }
+        self.post_broken_pipe(&result, flags);
         match result {
             Err(error) if sent == 0 => Err(error),
             _ => Ok(sent),

@@ -1,6 +1,6 @@
-//! Opening, closing and duplicating descriptors: open(2), close(2), dup(2), fcntl(2).
+//! Opening files: open(2).
 
-use crate::descriptors::{Descriptor, Object};
+use crate::descriptors::{Object, OpenFile};
 use crate::{Fd, Process};
 use alloc::sync::Arc;
 use rump_abi::{AccessMode, DevNumber, Errno, FileType, Mode, OpenFlags};
@@ -10,33 +10,13 @@ use rump_vfs::{Follow, Last, Vnode, Walked, access, ops};
 /// How often `open` starts again when the name appears and goes away under it.
 const TRIES: u32 = 64;
 
-/// Requests of `fcntl`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fcntl {
-    /// Duplicate to the lowest free number that is not below this.
-    DupFd(u32),
-    /// As `DupFd`, closed on exec.
-    DupFdCloexec(u32),
-    /// Whether it is closed on exec: 1 or 0.
-    GetFd,
-    /// Changes whether it is closed on exec.
-    SetFd {
-        /// Close on exec.
-        cloexec: bool,
-    },
-    /// The flags of the open file with its access mode, as bits of [`OpenFlags`].
-    GetFl,
-    /// Changes the flags of the open file: APPEND, NONBLOCK, SYNC, DSYNC.
-    SetFl(OpenFlags),
-}
-
 impl Process {
     /// Opens a file.
     ///
-    /// Errors: EINVAL (both WRONLY and RDWR), those of the path walk, EEXIST (EXCL), ENOENT, EISDIR (CREAT or
+    /// Errors: EINVAL (both WRONLY and RDWR, or both SHLOCK and EXLOCK), those of the path walk, EEXIST (EXCL), ENOENT, EISDIR (CREAT or
     /// writing a directory), ENOTDIR (DIRECTORY), ELOOP (NOFOLLOW), EROFS, EACCES, ENXIO (devices without a
-    /// driver, or outside the root file system), EOPNOTSUPP (a socket), ENXIO (WRONLY and NONBLOCK of a fifo that nobody reads), EINTR (a fifo), EMFILE,
-    /// those of the driver.
+    /// driver, or outside the root file system), EOPNOTSUPP (a socket), ENXIO (WRONLY and NONBLOCK of a fifo that nobody reads), EAGAIN (SHLOCK or EXLOCK with
+    /// NONBLOCK, and another lock is in the way), EINTR (a fifo, or waiting for a lock), EMFILE, those of the driver.
     ///
     /// A fifo that is opened for one direction blocks until the other side is there.
     pub fn open(&self, path: impl AsRef<[u8]>, flags: OpenFlags, mode: Mode) -> KResult<Fd> {
@@ -52,6 +32,9 @@ impl Process {
         mode: Mode,
     ) -> KResult<Fd> {
         let access = flags.access_mode().ok_or(Errno::EINVAL)?;
+        if flags.contains(OpenFlags::SHLOCK | OpenFlags::EXLOCK) {
+            return Err(Errno::EINVAL.into());
+        }
         let vnode = self.open_vnode(dir, path.as_ref(), flags, mode, access)?;
         let object = match vnode.file_type() {
             FileType::Fifo => Object::Pipe(self.open_fifo(vnode, access, flags)?),
@@ -60,7 +43,9 @@ impl Process {
             }
             _ => Object::Vnode(vnode),
         };
-        self.enter_file(object, access, flags)
+        let file = OpenFile::new(object, access, flags);
+        self.lock_opened(&file, flags)?;
+        self.enter_open_file(file, flags)
     }
 
     fn open_vnode(
@@ -158,65 +143,6 @@ impl Process {
             self.set_size(vnode, 0)?;
         }
         Ok(())
-    }
-
-    /// Closes a descriptor. Calls that block on it answer EBADF. The last one of a socket that lingers (`SO_LINGER`) waits as
-    /// long as that says until the other side has got everything, unless it is non-blocking. Errors: EBADF.
-    pub fn close(&self, fd: Fd) -> KResult<()> {
-        let taken = self.descriptors().write().take(fd)?;
-        self.linger(&taken.file);
-        self.close_file(taken.file);
-        Ok(())
-    }
-
-    /// Duplicates to the lowest free number. Errors: EBADF, EMFILE.
-    pub fn dup(&self, fd: Fd) -> KResult<Fd> {
-        self.duplicate(fd, 0, false)
-    }
-
-    /// Duplicates to `to`, closing what is there. Errors: EBADF (`fd`, or `to` too large).
-    pub fn dup2(&self, fd: Fd, to: Fd) -> KResult<Fd> {
-        let mut table = self.descriptors().write();
-        let file = table.find(fd)?.file.clone();
-        if to.0 >= table.limit() {
-            return Err(Errno::EBADF.into());
-        }
-        if fd == to {
-            return Ok(to);
-        }
-        let before = table.put(to, Descriptor { file, cloexec: false });
-        drop(table);
-        if let Some(before) = before {
-            self.close_file(before.file);
-        }
-        Ok(to)
-    }
-
-    fn duplicate(&self, fd: Fd, least: u32, cloexec: bool) -> KResult<Fd> {
-        let mut table = self.descriptors().write();
-        let file = table.find(fd)?.file.clone();
-        if least >= table.limit() {
-            return Err(Errno::EINVAL.into());
-        }
-        table.insert(least, Descriptor { file, cloexec })
-    }
-
-    /// Asks for and changes flags. Errors: EBADF, EINVAL (`DupFd` too large), EMFILE.
-    pub fn fcntl(&self, fd: Fd, request: Fcntl) -> KResult<u32> {
-        Ok(match request {
-            Fcntl::DupFd(least) => self.duplicate(fd, least, false)?.0,
-            Fcntl::DupFdCloexec(least) => self.duplicate(fd, least, true)?.0,
-            Fcntl::GetFd => u32::from(self.descriptors().read().find(fd)?.cloexec),
-            Fcntl::SetFd { cloexec } => {
-                self.descriptors().write().find_mut(fd)?.cloexec = cloexec;
-                0
-            }
-            Fcntl::GetFl => self.file(fd)?.flags().bits(),
-            Fcntl::SetFl(flags) => {
-                self.file(fd)?.set_status(flags);
-                0
-            }
-        })
     }
 }
 

@@ -6,7 +6,7 @@ use crate::waiting::Sleeper;
 use crate::{Fd, Process};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use rump_abi::{AccessMode, Errno, OpenFlags};
+use rump_abi::{AccessMode, Errno, MessageFlags, OpenFlags};
 use rump_kpi::{KError, KResult};
 use rump_vfs::Vnode;
 
@@ -77,7 +77,7 @@ impl Process {
         self.blocking(fd, file, None, || end.read(parts))
     }
 
-    /// Blocks until everything is written. Errors: EPIPE, EAGAIN, those of [`Process::blocking`].
+    /// Blocks until everything is written; raises SIGPIPE with EPIPE. Errors: EPIPE, EAGAIN, those of [`Process::blocking`].
     pub(crate) fn write_pipe(
         &self,
         fd: Fd,
@@ -86,7 +86,9 @@ impl Process {
         parts: &[&[u8]],
     ) -> KResult<usize> {
         if file.is_nonblocking() {
-            return end.write(parts);
+            let written = end.write(parts);
+            self.post_broken_pipe(&written, MessageFlags::empty());
+            return written;
         }
         let length: usize = parts.iter().map(|part| part.len()).sum();
         let mut written = 0;
@@ -98,6 +100,7 @@ impl Process {
                 }
             }
         });
+        self.post_broken_pipe(&all, MessageFlags::empty());
         match all {
             Err(error) if written == 0 => Err(error),
             _ => Ok(written),

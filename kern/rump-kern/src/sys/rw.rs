@@ -58,13 +58,11 @@ impl Process {
 
     /// Reads at `offset` into several buffers. Errors: as [`Process::pread`].
     pub fn preadv(&self, fd: Fd, bufs: &mut [&mut [u8]], offset: u64) -> KResult<usize> {
-        let file = self.readable(fd)?;
-        let vnode = file.seekable()?;
-        check_offset(offset)?;
-        read_all(vnode, offset, bufs)
+        read_at(&*self.readable(fd)?, bufs, offset)
     }
 
-    /// Writes at the open file's offset, or at the end with APPEND; to a socket, as `send` without flags.
+    /// Writes at the open file's offset, or at the end with APPEND; to a socket, as `send` without flags. A regular file
+    /// is written up to the limit of the process ([`Resource::FileSize`](rump_abi::Resource)).
     ///
     /// Errors: EBADF (not open, or not for writing), EINVAL (a queue of events), EFBIG, ENOSPC, EDQUOT, EROFS, EIO;
     /// sockets and pipes: EAGAIN, EINTR, EPIPE, those of [`Process::send`].
@@ -82,16 +80,17 @@ impl Process {
             Object::Queue(_) => return Err(Errno::EINVAL.into()),
             Object::Device(device) => return self.write_device(fd, &file, device, bufs),
         };
+        let limit = self.size_limit(vnode);
         let mut offset = file.offset.lock();
         let count = if file.status().contains(OpenFlags::APPEND) {
             vnode.appending(|node| {
                 let end = node.attr()?.size;
-                let count = write_all(node, end, bufs)?;
+                let count = write_all(node, end, bufs, limit)?;
                 *offset = end.saturating_add(count as u64);
                 Ok(count)
             })?
         } else {
-            let count = write_all(vnode.node()?, *offset, bufs)?;
+            let count = write_all(vnode.node()?, *offset, bufs, limit)?;
             *offset = offset.saturating_add(count as u64);
             count
         };
@@ -106,11 +105,24 @@ impl Process {
 
     /// Writes several buffers at `offset`. Errors: as [`Process::pwrite`].
     pub fn pwritev(&self, fd: Fd, bufs: &[&[u8]], offset: u64) -> KResult<usize> {
-        let file = self.writable(fd)?;
+        self.write_at(&*self.writable(fd)?, bufs, offset)
+    }
+
+    /// Errors: ESPIPE, EINVAL (`offset` too large), those of writing.
+    pub(crate) fn write_at(&self, file: &OpenFile, bufs: &[&[u8]], offset: u64) -> KResult<usize> {
         let vnode = file.seekable()?;
         check_offset(offset)?;
-        let count = write_all(vnode.node()?, offset, bufs)?;
-        self.after_write(&file, vnode, count)?;
+        let count = write_all(vnode.node()?, offset, bufs, self.size_limit(vnode))?;
+        self.after_write(file, vnode, count)?;
+        Ok(count)
+    }
+
+    /// Writes at the end, and leaves the open file's offset. Errors: ESPIPE, those of writing.
+    pub(crate) fn append_to(&self, file: &OpenFile, bufs: &[&[u8]]) -> KResult<usize> {
+        let vnode = file.seekable()?;
+        let limit = self.size_limit(vnode);
+        let count = vnode.appending(|node| write_all(node, node.attr()?.size, bufs, limit))?;
+        self.after_write(file, vnode, count)?;
         Ok(count)
     }
 
@@ -173,8 +185,16 @@ impl Process {
     }
 }
 
-fn check_offset(offset: u64) -> KResult<()> {
+/// Errors: EINVAL.
+pub(crate) fn check_offset(offset: u64) -> KResult<()> {
     if offset > OFFSET_MAX { Err(Errno::EINVAL.into()) } else { Ok(()) }
+}
+
+/// Errors: ESPIPE, EINVAL (`offset` too large), those of reading.
+pub(crate) fn read_at(file: &OpenFile, bufs: &mut [&mut [u8]], offset: u64) -> KResult<usize> {
+    let vnode = file.seekable()?;
+    check_offset(offset)?;
+    read_all(vnode, offset, bufs)
 }
 
 fn read_all(vnode: &Vnode, offset: u64, bufs: &mut [&mut [u8]]) -> KResult<usize> {
@@ -198,13 +218,14 @@ fn read_all(vnode: &Vnode, offset: u64, bufs: &mut [&mut [u8]]) -> KResult<usize
     Ok(total)
 }
 
-/// Writes all buffers; after the first bytes an error only ends the write. Errors: EFBIG, the driver's.
-fn write_all(node: &dyn Node, offset: u64, bufs: &[&[u8]]) -> KResult<usize> {
+/// Writes all buffers, up to `limit`; after the first bytes an error only ends the write. Errors: EFBIG, the driver's.
+fn write_all(node: &dyn Node, offset: u64, bufs: &[&[u8]], limit: u64) -> KResult<usize> {
     let mut total = 0_usize;
     for buf in bufs.iter().filter(|buf| !buf.is_empty()) {
         let at = offset.saturating_add(total as u64);
         let result = match at.checked_add(buf.len() as u64) {
-            Some(end) if end <= OFFSET_MAX => node.write_at(at, buf),
+            Some(end) if end <= OFFSET_MAX && end <= limit => node.write_at(at, buf),
+            Some(end) if end <= OFFSET_MAX && at < limit => node.write_at(at, &buf[..(limit - at) as usize]),
             _ => Err(Errno::EFBIG.into()),
         };
         match result {

@@ -31,13 +31,14 @@ impl Process {
         self.stat_of_path(dir, path.as_ref(), follow_unless(flags))
     }
 
-    /// Checks permissions: 4 read, 2 write, 1 execute, 0 existence. Errors: EINVAL (other bits), those of the
-    /// path walk, EROFS, EACCES.
+    /// Checks permissions of the real user and group: 4 read, 2 write, 1 execute, 0 existence. Errors: EINVAL (other
+    /// bits), those of the path walk, EROFS, EACCES.
     pub fn access(&self, path: impl AsRef<[u8]>, mode: u32) -> KResult<()> {
         self.faccessat(None, path, mode, AtFlags::empty())
     }
 
-    /// Checks permissions, relative to `dir`. Errors: as [`Process::access`]; EBADF and ENOTDIR of `dir`.
+    /// Checks permissions, relative to `dir`; with EACCESS, of the effective user and group. Errors: as
+    /// [`Process::access`]; EBADF and ENOTDIR of `dir`.
     pub fn faccessat(
         &self,
         dir: Option<Fd>,
@@ -48,8 +49,9 @@ impl Process {
         if mode & !7 != 0 {
             return Err(Errno::EINVAL.into());
         }
-        let vnode = self.lookup(dir, path.as_ref(), follow_unless(flags))?;
-        access::check(&self.cred(), &vnode, mode)
+        let cred = if flags.contains(AtFlags::EACCESS) { self.cred() } else { self.real_credentials() };
+        let vnode = self.lookup_as(cred.clone(), dir, path.as_ref(), follow_unless(flags))?;
+        access::check(&cred, &vnode, mode)
     }
 
     /// Facts of the file system that `path` is in. Errors: those of the path walk, EIO.

@@ -1,0 +1,14 @@
+//! Structures and numbers of the host's libc, and what they are to the kernel.
+
+pub(crate) mod at;
+pub(crate) mod control;
+pub(crate) mod dirent;
+pub(crate) mod file_time;
+pub(crate) mod mode;
+pub(crate) mod mount_args;
+pub(crate) mod open_flags;
+pub(crate) mod sockaddr;
+pub(crate) mod sockopt;
+pub(crate) mod stat;
+pub(crate) mod tcp_info;
+pub(crate) mod time;

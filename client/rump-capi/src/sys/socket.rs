@@ -1,0 +1,242 @@
+//! socket(2) and what names and connects sockets.
+
+use super::{call, descriptor, fd};
+use crate::layout::{sockaddr as layout, sockopt};
+use crate::{errno, memory};
+use libc::{c_int, c_void, sockaddr, socklen_t};
+use rump_abi::{Errno, OpenFlags, Shutdown, SocketType};
+use rump_kpi::KResult;
+
+/// What the second argument of `socket` says besides the type.
+#[cfg(not(target_os = "macos"))]
+const FLAGS: c_int = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+#[cfg(target_os = "macos")]
+const FLAGS: c_int = 0;
+
+/// Errors: EINVAL (other flags).
+fn socket_flags(flags: c_int) -> KResult<OpenFlags> {
+    let mut ours = OpenFlags::empty();
+    if flags & !FLAGS != 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    #[cfg(not(target_os = "macos"))]
+    {
+        ours.set(OpenFlags::NONBLOCK, flags & libc::SOCK_NONBLOCK != 0);
+        ours.set(OpenFlags::CLOEXEC, flags & libc::SOCK_CLOEXEC != 0);
+    }
+    Ok(ours)
+}
+
+/// Errors: EINVAL (flags), ESOCKTNOSUPPORT, EPROTONOSUPPORT.
+fn kind_of(kind: c_int, protocol: c_int) -> KResult<(SocketType, u8, OpenFlags)> {
+    let type_bits = kind & 0xf;
+    let flags = socket_flags(kind & !0xf)?;
+    let kind = match type_bits {
+        libc::SOCK_STREAM => SocketType::Stream,
+        libc::SOCK_DGRAM => SocketType::Datagram,
+        libc::SOCK_RAW => SocketType::Raw,
+        libc::SOCK_SEQPACKET => SocketType::SeqPacket,
+        _ => return Err(Errno::ESOCKTNOSUPPORT.into()),
+    };
+    Ok((kind, u8::try_from(protocol).map_err(|_| Errno::EPROTONOSUPPORT)?, flags))
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn rump_sys_socket(family: c_int, kind: c_int, protocol: c_int) -> c_int {
+    call(|process| {
+        let family = layout::family(family)?;
+        let (kind, protocol, flags) = kind_of(kind, protocol)?;
+        process.socket(family, kind, protocol, flags).map(descriptor)
+    })
+}
+
+/// # Safety
+/// There is room for two numbers, unless it is null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rump_sys_socketpair(
+    family: c_int,
+    kind: c_int,
+    protocol: c_int,
+    to: *mut c_int,
+) -> c_int {
+    call(|process| {
+        if to.is_null() {
+            return Err(Errno::EFAULT.into());
+        }
+        let family = layout::family(family)?;
+        let (kind, protocol, flags) = kind_of(kind, protocol)?;
+        let pair = process.socketpair(family, kind, protocol, flags)?;
+        // SAFETY: the caller's promise.
+        unsafe { memory::store(to.cast(), pair.map(descriptor)) }
+    })
+}
+
+/// # Safety
+/// As `layout::sockaddr::read` says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rump_sys_bind(socket: c_int, address: *const sockaddr, length: socklen_t) -> c_int {
+    // SAFETY: the caller's promise.
+    call(|process| process.bind(fd(socket)?, &unsafe { layout::read(address, length) }?))
+}
+
+/// # Safety
+/// As `layout::sockaddr::read` says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rump_sys_connect(
+    socket: c_int,
+    address: *const sockaddr,
+    length: socklen_t,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    call(|process| process.connect(fd(socket)?, &unsafe { layout::read(address, length) }?))
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn rump_sys_listen(socket: c_int, backlog: c_int) -> c_int {
+    call(|process| process.listen(fd(socket)?, u32::try_from(backlog).unwrap_or(0)))
+}
+
+/// # Safety
+/// As `layout::sockaddr::write` says; a null address is not asked for.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rump_sys_accept(
+    socket: c_int,
+    address: *mut sockaddr,
+    length: *mut socklen_t,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { rump_sys_accept4(socket, address, length, 0) }
+}
+
+/// # Safety
+/// As [`rump_sys_accept`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rump_sys_accept4(
+    socket: c_int,
+    address: *mut sockaddr,
+    length: *mut socklen_t,
+    flags: c_int,
+) -> c_int {
+    call(|process| {
+        let (accepted, from) = process.accept4(fd(socket)?, socket_flags(flags)?)?;
+        if !address.is_null() {
+            // SAFETY: the caller's promise.
+            let written = unsafe { layout::write(&from, address, length) };
+            if let Err(error) = written {
+                // Nobody would know its number.
+                let _ = process.close(accepted);
+                return Err(error);
+            }
+        }
+        Ok(descriptor(accepted))
+    })
+}
+
+/// As `accept4`; there are no signals to keep away meanwhile.
+///
+/// # Safety
+/// As [`rump_sys_accept`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rump_sys_paccept(
+    socket: c_int,
+    address: *mut sockaddr,
+    length: *mut socklen_t,
+    _mask: *const c_void,
+    flags: c_int,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { rump_sys_accept4(socket, address, length, flags) }
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn rump_sys_shutdown(socket: c_int, how: c_int) -> c_int {
+    call(|process| {
+        let how = match how {
+            libc::SHUT_RD => Shutdown::Read,
+            libc::SHUT_WR => Shutdown::Write,
+            libc::SHUT_RDWR => Shutdown::Both,
+            _ => return Err(Errno::EINVAL.into()),
+        };
+        process.shutdown(fd(socket)?, how)
+    })
+}
+
+/// # Safety
+/// As `layout::sockaddr::write` says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rump_sys_getsockname(
+    socket: c_int,
+    to: *mut sockaddr,
+    length: *mut socklen_t,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    call(|process| unsafe { layout::write(&process.getsockname(fd(socket)?)?, to, length) })
+}
+
+/// # Safety
+/// As `layout::sockaddr::write` says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rump_sys_getpeername(
+    socket: c_int,
+    to: *mut sockaddr,
+    length: *mut socklen_t,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    call(|process| unsafe { layout::write(&process.getpeername(fd(socket)?)?, to, length) })
+}
+
+/// # Safety
+/// So many bytes are there, unless the value is null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rump_sys_setsockopt(
+    socket: c_int,
+    level: c_int,
+    name: c_int,
+    value: *const c_void,
+    length: socklen_t,
+) -> c_int {
+    call(|process| {
+        if length > i32::MAX as socklen_t {
+            return Err(Errno::EINVAL.into());
+        }
+        let socket = fd(socket)?;
+        // SAFETY: the caller's promise.
+        let bytes = unsafe { memory::bytes(value.cast(), length as usize) }?;
+        // Whether it is a socket counts first.
+        process.getsockname(socket)?;
+        let ((level, name), value) = sockopt::to_kernel(level, name, bytes)?;
+        process.setsockopt(socket, level, name, &value)
+    })
+}
+
+/// # Safety
+/// There is a length, and room for so many bytes, unless they are null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rump_sys_getsockopt(
+    socket: c_int,
+    level: c_int,
+    name: c_int,
+    to: *mut c_void,
+    length: *mut socklen_t,
+) -> c_int {
+    call(|process| {
+        let socket = fd(socket)?;
+        process.getsockname(socket)?;
+        if length.is_null() {
+            return Err(Errno::EFAULT.into());
+        }
+        // SAFETY: the caller's promise.
+        let room = unsafe { length.read_unaligned() };
+        if room > i32::MAX as socklen_t {
+            return Err(Errno::EINVAL.into());
+        }
+        let (in_kernel, named) = sockopt::name_in_kernel(level, name)?;
+        let value = process.getsockopt(socket, in_kernel, named)?;
+        let bytes = sockopt::to_host((level, name), value, errno::number_of)?;
+        let fits = bytes.len().min(room as usize);
+        // SAFETY: the caller's promise.
+        unsafe { memory::buffer(to.cast(), fits) }?.copy_from_slice(&bytes[..fits]);
+        // SAFETY: as above.
+        unsafe { memory::store(length, fits as socklen_t) }
+    })
+}

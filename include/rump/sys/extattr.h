@@ -1,0 +1,71 @@
+/* Extended attributes, with the calls of the BSDs: a namespace is a number, and not part of the name. */
+#ifndef RUMP_SYS_EXTATTR_H
+#define RUMP_SYS_EXTATTR_H
+
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RUMP_EXTATTR_NAMESPACE_USER 1	/* user. */
+#define RUMP_EXTATTR_NAMESPACE_SYSTEM 2	/* system. */
+#ifndef EXTATTR_NAMESPACE_USER
+#define EXTATTR_NAMESPACE_USER RUMP_EXTATTR_NAMESPACE_USER
+#define EXTATTR_NAMESPACE_SYSTEM RUMP_EXTATTR_NAMESPACE_SYSTEM
+#endif
+
+/**
+ * Stores the value of an attribute as far as it fits; if data is null, it only says how long it is. The call with link
+ * is about a symbolic link itself.
+ *
+ * @returns how many bytes there are; -1 and errno
+ * @errors EINVAL (no such namespace), EFAULT (null), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EBADF (of fd),
+ * EINVAL (an empty name), ERANGE (a name of more than 255 bytes with its prefix), EACCES, ENODATA (no such attribute;
+ * ENOATTR where the host has it), ENOTSUP, EIO
+ */
+ssize_t rump_sys_extattr_get_file(const char *path, int space, const char *name, void *data, size_t size);
+ssize_t rump_sys_extattr_get_link(const char *path, int space, const char *name, void *data, size_t size);
+ssize_t rump_sys_extattr_get_fd(int fd, int space, const char *name, void *data, size_t size);
+
+/**
+ * Sets an attribute.
+ *
+ * @returns how many bytes it has; -1 and errno
+ * @errors EINVAL (no such namespace), EFAULT (null), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EBADF (of fd), E2BIG
+ * (more than 65536 bytes), EROFS, EINVAL (an empty name), ERANGE (a name of more than 255 bytes with its prefix),
+ * EACCES, EPERM, ENOTSUP, ENOSPC, EIO
+ */
+int rump_sys_extattr_set_file(const char *path, int space, const char *name, const void *data, size_t size);
+int rump_sys_extattr_set_link(const char *path, int space, const char *name, const void *data, size_t size);
+int rump_sys_extattr_set_fd(int fd, int space, const char *name, const void *data, size_t size);
+
+/**
+ * Removes an attribute.
+ *
+ * @returns 0; -1 and errno
+ * @errors EINVAL (no such namespace), EFAULT (null), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EBADF (of fd),
+ * EROFS, EINVAL (an empty name), ERANGE (a name of more than 255 bytes with its prefix), EACCES, EPERM, ENOTSUP,
+ * ENODATA, EIO
+ */
+int rump_sys_extattr_delete_file(const char *path, int space, const char *name);
+int rump_sys_extattr_delete_link(const char *path, int space, const char *name);
+int rump_sys_extattr_delete_fd(int fd, int space, const char *name);
+
+/**
+ * Stores the names of all attributes of a namespace as far as they fit, each behind a byte that is its length; if data
+ * is null, it only says how long that is.
+ *
+ * @returns how many bytes there are; -1 and errno
+ * @errors EINVAL (no such namespace), EFAULT (null), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EBADF (of fd),
+ * ENOTSUP, EIO
+ */
+ssize_t rump_sys_extattr_list_file(const char *path, int space, void *data, size_t size);
+ssize_t rump_sys_extattr_list_link(const char *path, int space, void *data, size_t size);
+ssize_t rump_sys_extattr_list_fd(int fd, int space, void *data, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

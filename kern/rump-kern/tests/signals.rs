@@ -1,0 +1,126 @@
+//! Who raises signals, and what becomes of them.
+
+mod common;
+
+use common::*;
+use rump_abi::{AddressFamily, Errno::*, MessageFlags, OpenFlags, Signal, SignalSet, SocketType};
+use rump_host_sim::SimHost;
+use rump_kern::{Fd, Kernel, Process, SendMessage, SignalModel};
+use std::sync::{Arc, Mutex};
+
+type Raised = Arc<Mutex<Vec<(u32, Signal)>>>;
+
+fn boot(model: SignalModel) -> (Arc<SimHost>, Process) {
+    let host = SimHost::new(1);
+    let builder = Kernel::builder(host.clone()).component(rumpfs_tmpfs::component());
+    let kernel = builder.component(rumpnet_local::component()).signals(model).boot().unwrap();
+    (host, kernel.process())
+}
+
+fn raising() -> (Raised, SignalModel) {
+    let raised = Raised::default();
+    let noted = raised.clone();
+    (raised, SignalModel::Raise(Arc::new(move |pid, signal| noted.lock().unwrap().push((pid, signal)))))
+}
+
+fn broken_pipe(p: &Process, flags: OpenFlags) -> Fd {
+    let [r, w] = p.pipe2(flags).unwrap();
+    p.close(r).unwrap();
+    w
+}
+
+fn broken_socket(p: &Process) -> Fd {
+    let [a, b] = p.socketpair(AddressFamily::Local, SocketType::Stream, 0, OpenFlags::empty()).unwrap();
+    p.close(b).unwrap();
+    a
+}
+
+#[test]
+fn a_broken_pipe_raises_one_signal_for_each_write() {
+    let (raised, model) = raising();
+    let (_, p) = boot(model);
+    for flags in [OpenFlags::empty(), OpenFlags::NONBLOCK] {
+        let w = broken_pipe(&p, flags);
+        fails(p.write(w, b"x"), EPIPE);
+        assert_eq!(raised.lock().unwrap().drain(..).as_slice(), [(p.pid(), Signal::SIGPIPE)]);
+        p.write(w, b"").unwrap();
+        assert!(raised.lock().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_broken_socket_raises_a_signal_unless_the_flags_say_not_to() {
+    let (raised, model) = raising();
+    let (_, p) = boot(model);
+    let s = broken_socket(&p);
+    fails(p.write(s, b"x"), EPIPE);
+    fails(p.send(s, b"x", MessageFlags::DONTWAIT), EPIPE);
+    fails(
+        p.sendmmsg(s, &[SendMessage { parts: &[b"x"], ..SendMessage::default() }], MessageFlags::empty()),
+        EPIPE,
+    );
+    assert_eq!(raised.lock().unwrap().drain(..).as_slice(), [(p.pid(), Signal::SIGPIPE); 3]);
+    fails(p.send(s, b"x", MessageFlags::NOSIGNAL), EPIPE);
+    fails(p.send(s, b"x", MessageFlags::NOSIGNAL | MessageFlags::DONTWAIT), EPIPE);
+    assert!(raised.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_write_that_breaks_off_raises_a_signal_too() {
+    let (raised, model) = raising();
+    let (_, p) = boot(model);
+    let [r, w] = p.pipe().unwrap();
+    let writer = p.clone();
+    let thread = std::thread::spawn(move || writer.write(w, &[7; 200_000]));
+    let mut bytes = [0; 100];
+    assert_eq!(p.read(r, &mut bytes).unwrap(), 100);
+    p.close(r).unwrap();
+    assert!((1..200_000).contains(&thread.join().unwrap().unwrap()));
+    assert_eq!(*raised.lock().unwrap(), [(p.pid(), Signal::SIGPIPE)]);
+}
+
+#[test]
+fn recorded_signals_wait_until_they_are_accepted() {
+    let (_, p) = boot(SignalModel::Record);
+    let other = p.fork();
+    fails(p.write(broken_pipe(&p, OpenFlags::empty()), b"x"), EPIPE);
+    p.raise(Signal::SIGUSR1).unwrap();
+    p.raise(Signal::SIGUSR1).unwrap();
+    let both: SignalSet = [Signal::SIGPIPE, Signal::SIGUSR1].into_iter().collect();
+    assert_eq!(p.pending_signals(), both);
+    assert_eq!(other.pending_signals(), SignalSet::default());
+    assert_eq!(p.accept_signals(Signal::SIGUSR1.into()), Signal::SIGUSR1.into());
+    assert_eq!(p.accept_signals(Signal::SIGUSR1.into()), SignalSet::default());
+    assert_eq!(p.pending_signals(), Signal::SIGPIPE.into());
+}
+
+#[test]
+fn ignored_signals_leave_no_trace() {
+    let (_, p) = boot(SignalModel::default());
+    fails(p.write(broken_pipe(&p, OpenFlags::empty()), b"x"), EPIPE);
+    assert!(p.pending_signals().is_empty());
+    p.exit();
+    fails(p.raise(Signal::SIGTERM), ESRCH);
+}
+
+#[test]
+fn a_signal_ends_a_kernel_that_was_told_so() {
+    let (host, p) = boot(SignalModel::Panic);
+    let w = broken_pipe(&p, OpenFlags::empty());
+    fails(p.write(w, b"x"), EPIPE);
+    assert_eq!(host.console_lines(), [format!("panic: SIGPIPE for process {}", p.pid())]);
+    fails(p.stat("/"), ENXIO);
+    fails(p.raise(Signal::SIGTERM), ENXIO);
+}
+
+#[test]
+fn the_model_can_be_changed() {
+    let host = SimHost::new(1);
+    let kernel = Kernel::builder(host).boot().unwrap();
+    let p = kernel.process();
+    kernel.set_signal_model(SignalModel::Record);
+    p.raise(Signal::SIGHUP).unwrap();
+    kernel.set_signal_model(SignalModel::Ignore);
+    p.raise(Signal::SIGTERM).unwrap();
+    assert_eq!(p.pending_signals(), Signal::SIGHUP.into());
+}

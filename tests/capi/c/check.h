@@ -1,0 +1,55 @@
+/* What the tests of the C interface say and count. */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int check_count, check_failures;
+
+static inline int
+check_(int holds, const char *what, const char *file, int line)
+{
+	check_count++;
+	if (!holds) {
+		check_failures++;
+		printf("%s:%d: %s\n", file, line, what);
+	}
+	return holds;
+}
+
+static inline void
+answers_(long got, long wanted, int number, const char *what, const char *file, int line)
+{
+	int error = errno;
+
+	check_count++;
+	if (got == wanted && (number == 0 || error == number))
+		return;
+	check_failures++;
+	printf("%s:%d: %s: answered %ld", file, line, what, got);
+	if (got == -1)
+		printf(" (%s)", strerror(error));
+	if (number != 0)
+		printf(", not -1 (%s)\n", strerror(number));
+	else
+		printf(", not %ld\n", wanted);
+}
+
+/* The end of main: says how many there were; the exit status. */
+static inline int
+checked(void)
+{
+	printf("%d checks, %d failed\n", check_count, check_failures);
+	return check_failures != 0 || check_count == 0;
+}
+
+/* Something holds. */
+#define CHECK(c) ((void)check_((c) != 0, #c, __FILE__, __LINE__))
+/* A call answers a number. */
+#define RETURNS(call, wanted) answers_((long)(call), (long)(wanted), 0, #call, __FILE__, __LINE__)
+/* A call answers -1 and sets errno. */
+#define FAILS(call, number) answers_((long)(call), -1, (number), #call, __FILE__, __LINE__)
+
+#endif
