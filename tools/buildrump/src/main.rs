@@ -67,7 +67,7 @@ fn run(command: Command, options: &Options) -> Outcome<bool> {
             compile(options, &toolchain)?;
             install::install(options, &toolchain)?;
         }
-        Command::Tests => return proof::prove(options),
+        Command::Tests => return proof::prove(options, &toolchain),
     }
     Ok(true)
 }

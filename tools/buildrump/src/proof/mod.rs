@@ -1,123 +1,123 @@
-//! Proves that an installation works: the installed program reads every sample image of `share/samples`.
+//! Proves that an installation works: programs in C, built with `$CC` against what was installed, shared and static, and the
+//! installed command.
 //!
-//! No sample, no program or no listing is a failure, never a pass.
+//! No library, no program, no sample or no output is a failure, never a pass. Programs for another machine are built, not run.
+
+mod network;
+mod programs;
+mod samples;
 
 use crate::Outcome;
-use crate::build::absolute;
+use crate::build;
 use crate::options::Options;
-use flate2::read::GzDecoder;
-use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use crate::toolchain::Toolchain;
+use programs::{Linkage, Programs};
+use samples::{SAMPLES, Sample};
 
-/// A sample, and where in it the file system is, as the `rump` command takes it.
-const SAMPLES: &[(&str, &str)] = &[("ext2-1k", ""), ("ext4", ""), ("disk-mbr", "@1"), ("disk-gpt", "@1")];
-
-/// Sample images unpack to a few mebibytes; more than this is not one of ours.
-const LARGEST_SAMPLE: u64 = 64 << 20;
+/// What `share/samples` have, and its content.
+const HELLO: (&str, &str) = ("hello.txt", "Hello from a rump kernel.\n");
 
 /// Runs every test; prints `Success` or `FAILED n tests!` last.
-pub fn prove(options: &Options) -> Outcome<bool> {
-    let work = std::env::temp_dir().join(format!("buildrump-tests-{}", std::process::id()));
-    fs::create_dir_all(&work).map_err(|error| format!("{}: {error}", work.display()))?;
-    let mut failed = count("the installed program starts", starts(options));
-    failed += count("man pages and completions are there", has_manual(options));
-    for (name, place) in SAMPLES {
-        let title = format!("VFS test with actual file system ({name}{place})");
-        failed += count(&title, read_sample(options, &work, name, place));
+pub fn prove(options: &Options, toolchain: &Toolchain) -> Outcome<bool> {
+    let programs = Programs::new(options, toolchain)?;
+    let mut report = Report::default();
+    if toolchain.cross.is_some() {
+        for name in programs::ALL.iter().map(|program| program.name) {
+            report.count(
+                &format!("{name} is built (it runs on another machine)"),
+                "done",
+                programs.build(name),
+            );
+        }
+        return Ok(report.finish());
     }
-    let _ = fs::remove_dir_all(&work);
-    if failed == 0 {
-        println!("Success");
+    if build::has_programs(options) {
+        prove_kernels(&programs, &mut report);
+        prove_command(options, &programs, &mut report);
     } else {
-        println!("FAILED {failed} tests!");
+        // Without hypercalls nothing boots; that all is there and fits together can be seen.
+        report.count("linking without hypercalls", "Done", programs.build("init"));
     }
-    Ok(failed == 0)
+    Ok(report.finish())
 }
 
-/// Prints how a test went; answers how many failures that makes.
-fn count(title: &str, outcome: Outcome) -> usize {
-    match outcome {
-        Ok(()) => {
-            println!("{title} ... done");
-            0
+/// The tests of the original, in its order.
+fn prove_kernels(programs: &Programs, report: &mut Report) {
+    report.count("bootstrap test", "Done", programs.each("init", |run| run.output(&[]).map(drop)));
+    report.count(
+        "VFS test",
+        "Done",
+        programs.each("fstest", |run| {
+            let version = run.output(&[])?;
+            if version.contains("rump") { Ok(()) } else { Err(format!("/kern/version is {version:?}")) }
+        }),
+    );
+    let images = || SAMPLES.iter().try_for_each(|sample| mount(programs, sample));
+    report.count("VFS test with actual file system", "done", images());
+    // Each has kernels, buses and addresses of its own, and waits for a second.
+    let tests: Vec<_> = std::thread::scope(|scope| {
+        let spawn = |test: &'static network::Test| (test, scope.spawn(move || network::run(programs, test)));
+        let running: Vec<_> = network::TESTS.iter().map(spawn).collect();
+        let ended = |thread: std::thread::ScopedJoinHandle<'_, Outcome>| {
+            thread.join().unwrap_or_else(|_| Err("the test itself failed".to_string()))
+        };
+        running.into_iter().map(|(test, thread)| (test.title, ended(thread))).collect()
+    });
+    for (title, outcome) in tests {
+        report.count(title, "done", outcome);
+    }
+    let dynamic = programs.run("dynamic", Linkage::Shared).and_then(|run| run.output(&[]).map(drop));
+    report.count("Dynamic loading of components", "done", dynamic);
+}
+
+/// Mounts a sample by system calls, and reads a file whose content is known.
+fn mount(programs: &Programs, sample: &Sample) -> Outcome {
+    let image = sample.unpack(programs.options, &programs.folder)?;
+    let (image, begin) = (image.display().to_string(), sample.begin.to_string());
+    let read = programs.each("fstest_img", |run| {
+        let text = run.output(&[sample.fs_type, &image, &begin, HELLO.0])?;
+        if text == HELLO.1 { Ok(()) } else { Err(format!("{} is {text:?}", HELLO.0)) }
+    });
+    read.map_err(|error| format!("{}: {error}", sample.name))
+}
+
+fn prove_command(options: &Options, programs: &Programs, report: &mut Report) {
+    report.count("the installed program starts", "done", samples::starts(options));
+    report.count("man pages and completions are there", "done", samples::has_manual(options));
+    for sample in SAMPLES {
+        let title = format!("rump sum of {}{}", sample.name, sample.place);
+        report.count(&title, "done", samples::read(options, &programs.folder, sample));
+    }
+}
+
+/// What was run, and what of it failed.
+#[derive(Default)]
+struct Report {
+    run: usize,
+    failed: usize,
+}
+
+impl Report {
+    /// Prints how a test went.
+    fn count(&mut self, title: &str, done: &str, outcome: Outcome) {
+        self.run += 1;
+        match outcome {
+            Ok(()) => println!("{title} ... {done}"),
+            Err(why) => {
+                self.failed += 1;
+                println!("{title} ... FAILED: {why}");
+            }
         }
-        Err(why) => {
-            println!("{title} ... FAILED: {why}");
-            1
+    }
+
+    /// Prints the last line; answers whether all is well, which it is not if nothing ran.
+    fn finish(self) -> bool {
+        let is_well = self.failed == 0 && self.run > 0;
+        if is_well {
+            println!("Success")
+        } else {
+            println!("FAILED {} tests!", self.failed.max(1))
         }
+        is_well
     }
-}
-
-fn program(options: &Options) -> Outcome<PathBuf> {
-    absolute(&options.destination.join("bin/rump"))
-}
-
-fn starts(options: &Options) -> Outcome {
-    run(Command::new(program(options)?).arg("--version")).map(drop)
-}
-
-/// What people and their shells look for below `share`.
-const GENERATED: &[&str] = &[
-    "man/man1/rump.1",
-    "man/man1/rump-cp.1",
-    "bash-completion/completions/rump",
-    "zsh/site-functions/_rump",
-    "fish/vendor_completions.d/rump.fish",
-];
-
-fn has_manual(options: &Options) -> Outcome {
-    for name in GENERATED {
-        let path = options.destination.join("share").join(name);
-        let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        if !text.contains("rump") {
-            return Err(format!("{} does not speak of rump", path.display()));
-        }
-    }
-    Ok(())
-}
-
-/// Compares what `rump sum` prints with the listing beside the sample.
-fn read_sample(options: &Options, work: &Path, name: &str, place: &str) -> Outcome {
-    let samples = options.source.join("share/samples");
-    let image = work.join(name);
-    unpack(&samples.join(format!("{name}.img.gz")), &image)?;
-    let listing = samples.join(format!("{name}.sha256"));
-    let expected = fs::read_to_string(&listing).map_err(|error| format!("{}: {error}", listing.display()))?;
-    let root = format!("{}{place}:/", image.display());
-    let printed = run(Command::new(program(options)?).args(["sum", &root]))?;
-    let (expected, printed) = (sorted(&expected), sorted(&printed));
-    let missing = expected.iter().find(|line| !printed.contains(line));
-    let invented = printed.iter().find(|line| !expected.contains(line));
-    match (missing, invented) {
-        (None, None) if !expected.is_empty() => Ok(()),
-        (Some(line), _) => Err(format!("not found: {line}")),
-        (None, Some(line)) => Err(format!("not expected: {line}")),
-        (None, None) => Err(format!("{} is empty", listing.display())),
-    }
-}
-
-fn sorted(listing: &str) -> Vec<&str> {
-    let mut lines: Vec<&str> = listing.lines().collect();
-    lines.sort_unstable();
-    lines
-}
-
-fn unpack(packed: &Path, image: &Path) -> Outcome {
-    let named = |error: io::Error| format!("{}: {error}", packed.display());
-    let decoder = GzDecoder::new(File::open(packed).map_err(named)?);
-    let mut bounded = io::Read::take(decoder, LARGEST_SAMPLE);
-    io::copy(&mut bounded, &mut File::create(image).map_err(named)?).map_err(named)?;
-    Ok(())
-}
-
-fn run(command: &mut Command) -> Outcome<String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().map_err(|error| format!("{name}: {error}"))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let complaint = String::from_utf8_lossy(&output.stderr).trim().to_string();
-    Err(format!("{name}: {}: {complaint}", output.status))
 }
