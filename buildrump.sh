@@ -6,4 +6,4 @@ command -v cargo >/dev/null 2>&1 || {
     echo "buildrump.sh: cargo is not installed; it comes with Rust (https://rustup.rs, or your distribution)" >&2
     exit 1
 }
-exec cargo run --release --quiet --manifest-path "$top/Cargo.toml" --package buildrump -- "$@"
+exec cargo run --quiet --manifest-path "$top/Cargo.toml" --package buildrump -- "$@"

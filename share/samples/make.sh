@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the sample images that `buildrump.sh tests` reads: small trees of our own, packed with gzip, each
-# with the listing it must give (SHA-256 and path, sorted). Needs root, mke2fs, sfdisk and gzip.
+# with the listing it must give (SHA-256 and path, sorted). Needs root, mke2fs, sfdisk, mkfs.vfat, mcopy, xorriso and gzip.
 set -eu
 cd "$(dirname "$0")"
 work=$(mktemp -d)
@@ -52,5 +52,12 @@ for scheme in mbr gpt; do
     } | sfdisk -q "$work/disk-$scheme"
     dd if="$work/part" of="$work/disk-$scheme" bs=1M seek=1 conv=notrunc status=none
 done
-for name in ext2-1k ext4 disk-mbr disk-gpt; do pack "$name"; done
+# What FAT has no place for is left out of it: names that lead to files, and what is not there in files.
+truncate -s 4M "$work/fat"
+mkfs.vfat -i 72756d70 -n RUMP "$work/fat" > /dev/null
+mcopy -s -m -i "$work/fat" "$tree/hello.txt" "$tree/empty" "$tree/sparse" "$tree/deep" ::
+mmd -i "$work/fat" ::etc
+mcopy -m -i "$work/fat" "$tree/etc/names" ::etc
+xorriso -as mkisofs -quiet -R -J -V RUMP --modification-date=2023111422132000 -o "$work/iso" "$tree"
+for name in ext2-1k ext4 disk-mbr disk-gpt fat iso; do pack "$name"; done
 ls -l ./*.gz

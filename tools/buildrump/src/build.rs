@@ -1,8 +1,11 @@
 //! Fetching and compiling, with cargo.
 
 use crate::Outcome;
-use crate::options::{Options, Profile};
-use std::path::PathBuf;
+use crate::components::{self, WHOLE};
+use crate::options::{Hypercalls, Options, Parts};
+use crate::run::succeed;
+use crate::toolchain::Toolchain;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Fetches what is in the lock file; without a network, what is here already has to do.
@@ -12,15 +15,31 @@ pub fn fetch(options: &Options) -> Outcome {
         options.say("every dependency is here already");
         return Ok(());
     }
-    succeed(cargo(options).args(["fetch", "--locked"]))
+    succeed(cargo(options).args(["fetch", "--locked"])).map_err(|error| {
+        format!("{error}; the dependencies in Cargo.lock have to be fetched once, which needs a network")
+    })
 }
 
-/// Compiles the programs for the target.
-pub fn build(options: &Options) -> Outcome {
+/// Compiles for the target.
+pub fn build(options: &Options, toolchain: &Toolchain) -> Outcome {
     let mut command = cargo(options);
-    command.args(["build", "--locked", "--package", "rump", "--target-dir"]).arg(absolute(&options.objects)?);
-    if options.profile == Profile::Release {
-        command.arg("--release");
+    command.args(["build", "--locked", "--profile", options.profile.name(), "--package", WHOLE]);
+    command.arg("--target-dir").arg(absolute(&options.objects)?);
+    if options.parts == Parts::All && has_programs(options) {
+        command.args(["--package", "rump"]);
+    }
+    let features = features(options)?;
+    if !features.is_empty() {
+        command.args(["--no-default-features", "--features", &features.join(",")]);
+    }
+    if let Some(target) = &toolchain.cross {
+        command.args(["--target", target]);
+        let variable = target.replace('-', "_");
+        command.env(format!("CARGO_TARGET_{}_LINKER", variable.to_uppercase()), &toolchain.cc[0]);
+        command.env(format!("CC_{variable}"), toolchain.cc.join(" "));
+        command.env(format!("AR_{variable}"), toolchain.utility("ar").get_program());
+        // Programs that the build runs are for this machine.
+        command.env_remove("CC");
     }
     if let Some(jobs) = options.jobs {
         command.args(["--jobs", &jobs.to_string()]);
@@ -31,24 +50,42 @@ pub fn build(options: &Options) -> Outcome {
     succeed(&mut command)
 }
 
+/// Programs run on this host, and need its hypercalls.
+pub fn has_programs(options: &Options) -> bool {
+    options.hypercalls == Hypercalls::Posix
+}
+
+/// What to ask of `librump`, if that is not all.
+fn features(options: &Options) -> Outcome<Vec<String>> {
+    if options.components.is_none() && options.hypercalls == Hypercalls::Posix {
+        return Ok(Vec::new());
+    }
+    let chosen = components::chosen(options)?;
+    let mut features: Vec<_> = chosen.iter().map(|component| format!("{WHOLE}/{}", component.name)).collect();
+    if options.hypercalls == Hypercalls::Posix {
+        features.push(format!("{WHOLE}/posix"));
+    }
+    Ok(features)
+}
+
 /// Where the results of [`build`] are.
-pub fn results(options: &Options) -> PathBuf {
-    options.objects.join(options.profile.folder())
+pub fn results(options: &Options, toolchain: &Toolchain) -> PathBuf {
+    let target = toolchain.cross.as_deref().unwrap_or_default();
+    options.objects.join(target).join(options.profile.folder())
 }
 
 /// A path that stays right when another program runs in another folder.
-pub fn absolute(path: &std::path::Path) -> Outcome<PathBuf> {
+pub fn absolute(path: &Path) -> Outcome<PathBuf> {
     std::path::absolute(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn cargo(options: &Options) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(&options.source);
+    for (variable, flags) in &options.flags {
+        let given = std::env::var(variable).unwrap_or_default();
+        command.env(variable, format!("{given} {flags}").trim());
+    }
+    command.envs(options.environment.iter().map(|(name, value)| (name, value)));
     command
-}
-
-fn succeed(command: &mut Command) -> Outcome {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let status = command.status().map_err(|error| format!("{name}: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{name} failed ({status})")) }
 }

@@ -5,13 +5,20 @@
 #![forbid(unsafe_code)]
 
 mod build;
+mod components;
+mod file;
 mod install;
+mod libraries;
 mod options;
-mod probe;
+mod pkgconfig;
 mod proof;
+mod run;
+mod toolchain;
+mod tools;
 
 use options::{Command, Options, Parsed};
 use std::process::ExitCode;
+use toolchain::Toolchain;
 
 /// What a command answers: nothing, or what went wrong.
 type Outcome<T = ()> = Result<T, String>;
@@ -48,18 +55,24 @@ fn main() -> ExitCode {
 /// Runs one command; `false` when it has already said what failed.
 fn run(command: Command, options: &Options) -> Outcome<bool> {
     options.say(&format!("{} ...", command.name()));
+    let toolchain = Toolchain::chosen(options);
     match command {
         Command::Checkout => build::fetch(options)?,
-        Command::Probe => probe::report(options)?,
-        Command::Tools => probe::write_tools(options)?,
-        Command::Build => build::build(options)?,
-        Command::Install => install::install(options)?,
+        Command::Probe => tools::report(options, &toolchain)?,
+        Command::Tools => tools::write(options, &toolchain)?,
+        Command::Build => compile(options, &toolchain)?,
+        Command::Install => install::install(options, &toolchain)?,
         Command::Fullbuild => {
-            probe::write_tools(options)?;
-            build::build(options)?;
-            install::install(options)?;
+            tools::write(options, &toolchain)?;
+            compile(options, &toolchain)?;
+            install::install(options, &toolchain)?;
         }
-        Command::Tests => return proof::prove(options),
+        Command::Tests => return proof::prove(options, &toolchain),
     }
     Ok(true)
+}
+
+fn compile(options: &Options, toolchain: &Toolchain) -> Outcome {
+    build::build(options, toolchain)?;
+    libraries::make(options, toolchain)
 }

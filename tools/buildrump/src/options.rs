@@ -1,5 +1,6 @@
 //! The command line: options may be bundled and stand before the commands, as with getopts.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What `-h` prints.
@@ -26,7 +27,19 @@ options:
   -q       quiet
   -r       release build, which is the default
   -D       debugging build
+  -k       kernel only: without the hypercalls of POSIX, and without programs
+  -H       skip the checks of the toolchain
+  -V A=B   environment of the build, e.g. -V CARGO_NET_OFFLINE=true
+  -F X=v   flags: CFLAGS, CPPFLAGS, CWARNFLAGS, DBG, LDFLAGS, ACFLAGS, RUSTFLAGS
+  --components A,B,...
+           build these components and what they need, e.g. rumpfs_ext2fs,rumpnet_netinet
+  --parts P
+           build the libraries and the programs (all), or the libraries alone (libraries)
   -h       this text
+
+environment:
+  CC       the compiler for C. If it is none of cc, gcc and clang, it is a cross compiler such as
+           aarch64-linux-gnu-gcc, whose target is the part before the last dash.
 ";
 
 /// A step of the work.
@@ -78,10 +91,45 @@ impl Profile {
     /// The folder that cargo puts its results into.
     pub fn folder(self) -> &'static str {
         match self {
-            Self::Release => "release",
+            Self::Release => "installed",
             Self::Debug => "debug",
         }
     }
+
+    /// Its name for cargo.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Release => "installed",
+            Self::Debug => "dev",
+        }
+    }
+}
+
+/// What of the tree to build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parts {
+    /// The libraries, and the programs where there are hypercalls.
+    All,
+    /// The libraries.
+    Libraries,
+}
+
+/// What carries kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hypercalls {
+    /// This process.
+    Posix,
+    /// A host of callbacks, which the program brings.
+    Callbacks,
+}
+
+/// What the toolchain is asked before it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checks {
+    /// Whether it is there and works.
+    Diagnostic,
+    /// Nothing.
+    Skipped,
 }
 
 /// Where things are and how to go about them.
@@ -101,6 +149,18 @@ pub struct Options {
     pub quiet: bool,
     /// How to compile.
     pub profile: Profile,
+    /// What carries kernels is in the libraries.
+    pub hypercalls: Hypercalls,
+    /// What the toolchain is asked before it is used.
+    pub checks: Checks,
+    /// The environment of the build.
+    pub environment: Vec<(String, String)>,
+    /// Flags by the name of their variable.
+    pub flags: BTreeMap<String, String>,
+    /// What of the tree to build.
+    pub parts: Parts,
+    /// Components to build, with what they need; all when `None`.
+    pub components: Option<Vec<String>>,
 }
 
 impl Options {
@@ -110,6 +170,11 @@ impl Options {
             println!(">> {line}");
         }
     }
+
+    /// Flags of a variable, each word one.
+    pub fn flags(&self, variable: &str) -> Vec<&str> {
+        self.flags.get(variable).map(|flags| flags.split_whitespace().collect()).unwrap_or_default()
+    }
 }
 
 /// A command line that made sense.
@@ -118,7 +183,7 @@ pub enum Parsed {
     /// Print the usage.
     Help,
     /// Run these.
-    Run(Options, Vec<Command>),
+    Run(Box<Options>, Vec<Command>),
 }
 
 /// Reads a command line; the error names what was not understood.
@@ -132,6 +197,20 @@ pub fn parse(arguments: &[String]) -> Result<Parsed, String> {
             commands.push(command(argument)?);
             continue;
         };
+        if let Some(option) = letters.strip_prefix('-') {
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            let value = |rest: &mut std::slice::Iter<'_, String>| {
+                value_of(&format!("--{name}"), value, rest.next_if_empty(value))
+            };
+            match name {
+                "components" => {
+                    options.components = Some(value(&mut rest)?.split(',').map(component).collect());
+                }
+                "parts" => options.parts = parts(&value(&mut rest)?)?,
+                _ => return Err(format!("unknown option --{name}")),
+            }
+            continue;
+        }
         for (index, letter) in letters.char_indices() {
             let attached = &letters[index + letter.len_utf8()..];
             match letter {
@@ -139,9 +218,13 @@ pub fn parse(arguments: &[String]) -> Result<Parsed, String> {
                 'q' => options.quiet = true,
                 'r' => options.profile = Profile::Release,
                 'D' => options.profile = Profile::Debug,
-                'd' | 'o' | 'T' | 's' | 'j' => {
-                    let value = value_of(letter, attached, rest.next_if_empty(attached))?;
+                'k' => options.hypercalls = Hypercalls::Callbacks,
+                'H' => options.checks = Checks::Skipped,
+                'd' | 'o' | 'T' | 's' | 'j' | 'V' | 'F' => {
+                    let value = value_of(&format!("-{letter}"), attached, rest.next_if_empty(attached))?;
                     match letter {
+                        'V' => options.environment.push(assignment('V', &value)?),
+                        'F' => add_flags(&mut options.flags, assignment('F', &value)?)?,
                         'd' => options.destination = value.into(),
                         'o' => options.objects = value.into(),
                         'T' => tools = Some(PathBuf::from(value)),
@@ -158,7 +241,7 @@ pub fn parse(arguments: &[String]) -> Result<Parsed, String> {
     if commands.is_empty() {
         commands = vec![Command::Checkout, Command::Fullbuild, Command::Tests];
     }
-    Ok(Parsed::Run(options, commands))
+    Ok(Parsed::Run(Box::new(options), commands))
 }
 
 /// The next argument, taken only when the option has no value attached.
@@ -172,9 +255,48 @@ impl NextIfEmpty for std::slice::Iter<'_, String> {
     }
 }
 
-fn value_of(letter: char, attached: &str, next: Option<String>) -> Result<String, String> {
+fn value_of(option: &str, attached: &str, next: Option<String>) -> Result<String, String> {
     let value = if attached.is_empty() { next } else { Some(attached.to_string()) };
-    value.filter(|value| !value.is_empty()).ok_or_else(|| format!("option -{letter} needs a value"))
+    value.filter(|value| !value.is_empty()).ok_or_else(|| format!("option {option} needs a value"))
+}
+
+fn assignment(letter: char, text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').unwrap_or_default();
+    if name.is_empty() {
+        return Err(format!("option -{letter} needs NAME=VALUE, not {text}"));
+    }
+    Ok((name.to_string(), value.to_string()))
+}
+
+/// The variables that flags may be given for.
+const FLAGS: &[&str] = &["CFLAGS", "CPPFLAGS", "CWARNFLAGS", "DBG", "LDFLAGS", "AFLAGS", "RUSTFLAGS"];
+
+/// Adds to the flags that were given before; those of ACFLAGS are for C and assembly.
+fn add_flags(flags: &mut BTreeMap<String, String>, (name, value): (String, String)) -> Result<(), String> {
+    let variables: &[&str] = if name == "ACFLAGS" { &["AFLAGS", "CFLAGS"] } else { &[&name] };
+    for variable in variables {
+        if !FLAGS.contains(variable) {
+            return Err(format!("option -F knows {} and ACFLAGS, not {name}", FLAGS.join(", ")));
+        }
+        let known = flags.entry(variable.to_string()).or_default();
+        *known = format!("{known} {value}").trim().to_string();
+    }
+    Ok(())
+}
+
+/// The name of a component, which may be written as that of its library, or as the linker takes it.
+fn component(name: &str) -> String {
+    let name = name.trim();
+    let name = name.strip_prefix("-l").or_else(|| name.strip_prefix("lib")).unwrap_or(name);
+    name.to_string()
+}
+
+fn parts(name: &str) -> Result<Parts, String> {
+    match name {
+        "all" => Ok(Parts::All),
+        "libraries" => Ok(Parts::Libraries),
+        _ => Err(format!("option --parts needs all or libraries, not {name}")),
+    }
 }
 
 fn jobs(value: &str) -> Result<u32, String> {
@@ -201,6 +323,12 @@ fn defaults() -> Options {
         jobs: None,
         quiet: false,
         profile: Profile::Release,
+        hypercalls: Hypercalls::Posix,
+        checks: Checks::Diagnostic,
+        environment: Vec::new(),
+        flags: BTreeMap::new(),
+        parts: Parts::All,
+        components: None,
     }
 }
 
@@ -215,7 +343,7 @@ mod tests {
 
     fn run(line: &str) -> (Options, Vec<Command>) {
         match parsed(line) {
-            Ok(Parsed::Run(options, commands)) => (options, commands),
+            Ok(Parsed::Run(Box::new(options), commands)) => (options, commands),
             other => panic!("{line}: {other:?}"),
         }
     }

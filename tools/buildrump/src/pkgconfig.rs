@@ -1,0 +1,35 @@
+//! Files for pkg-config: `rump.pc`, and one for each component, which says what it needs. They find the rest from where they
+//! are, so that an installation can be moved.
+
+use crate::components::Component;
+
+/// What each file begins with.
+const PLACES: &str = "\
+prefix=${pcfiledir}/../..
+includedir=${prefix}/include
+libdir=${prefix}/lib
+";
+
+/// What a static program takes besides: less of librump, and the host's libraries.
+const STATIC: &str = "-Wl,--gc-sections -lpthread -ldl -lm";
+
+/// The names and texts of all.
+pub fn files(components: &[Component]) -> Vec<(String, String)> {
+    let version = env!("CARGO_PKG_VERSION");
+    let whole = format!(
+        "{PLACES}\nName: rump\nDescription: Rump kernels, as a library for C\nVersion: {version}\n\
+         Cflags: -I${{includedir}}\nLibs: -L${{libdir}} -lrump\nLibs.private: {STATIC}\n"
+    );
+    let one = |component: &Component| {
+        let Component { name, description, needs } = component;
+        let needs: Vec<&str> = needs.iter().map(String::as_str).chain(["rump"]).collect();
+        // A linker that takes only what is referred to would leave a component out.
+        let text = format!(
+            "{PLACES}\nName: {name}\nDescription: {description}\nVersion: {version}\nRequires: {}\n\
+             Libs: -L${{libdir}} -Wl,--push-state,--no-as-needed,-l{name},--pop-state\n",
+            needs.join(" ")
+        );
+        (format!("{name}.pc"), text)
+    };
+    components.iter().map(one).chain([("rump.pc".to_string(), whole)]).collect()
+}
