@@ -21,6 +21,7 @@ mod station;
 mod streams;
 mod tagged;
 mod trace;
+mod vlans;
 
 use interop::Check;
 use interop::program::lacks;
@@ -75,6 +76,12 @@ const TESTS: &[Test] = &[
     ("what_tcpdump_captures_is_recorded_and_replayed", captured::by_tcpdump),
 ];
 
+/// Those that boot another Linux.
+const OF_MACHINES: &[Test] = &[
+    ("virtual_networks_of_linux_are_ours_over_its_bridge", vlans::over_a_bridge),
+    ("virtual_networks_of_linux_are_ours_at_its_interface", vlans::over_a_shared_interface),
+];
+
 fn main() {
     let lacking = lacks(&[
         "unshare", "nsenter", "ip", "ping", "dnsmasq", "radvd", "tcpdump", "tshark", "python3", "passt",
@@ -84,6 +91,9 @@ fn main() {
     let mut suite = Suite::default();
     for &(name, test) in TESTS {
         suite.add(name, lacking, move || within(test));
+    }
+    for &(name, test) in OF_MACHINES {
+        suite.add(name, lacking.or_else(interop::uml::lacking), move || within(test));
     }
     suite.run()
 }
