@@ -14,6 +14,7 @@ mod opening;
 mod packet;
 mod ping;
 mod programs;
+mod qemu;
 mod refused;
 mod routed;
 mod site;
@@ -95,6 +96,8 @@ fn main() {
     for &(name, test) in OF_MACHINES {
         suite.add(name, lacking.or_else(interop::uml::lacking), move || within(test));
     }
+    let qemu = lacking.or_else(|| lacks(&[qemu::PROGRAM]));
+    suite.add("qemu_is_at_the_other_side_of_streams", qemu, || within(qemu::hub));
     suite.run()
 }
 
