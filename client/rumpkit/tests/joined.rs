@@ -164,6 +164,33 @@ fn a_virtual_network_has_the_address_and_the_cable_of_its_parent() {
 }
 
 #[test]
+fn a_virtual_network_follows_its_parent() {
+    let cable = wire(1, 1500);
+    let kernels = [1, 2].map(|host| {
+        let kernel = plugged(&[&cable]);
+        give(Vlan::create(&kernel, "vlan0", "if0", 7).unwrap().interface(), &format!("10.0.7.{host}/24"));
+        kernel
+    });
+    let [parent, vlan] = ["if0", "vlan0"].map(|name| Interface::find(&kernels[0], name).unwrap());
+    let mtu = || vlan.info().unwrap().device.mtu;
+    assert!(reaches(&kernels[0], &kernels[1], "10.0.7.2"));
+    parent.set_hardware([2, 0xaa, 0, 0, 0, 7]).unwrap();
+    assert_eq!(vlan.info().unwrap().device.medium, parent.info().unwrap().device.medium);
+    // Who knew the old address hears of the new one.
+    assert!(reaches(&kernels[1], &kernels[0], "10.0.7.1"));
+    parent.set_mtu(1300).unwrap();
+    assert_eq!((mtu(), refused(vlan.set_mtu(1400))), (1300, Some(Errno::EINVAL)));
+    parent.set_mtu(1500).unwrap();
+    assert_eq!(mtu(), 1500);
+    // What was chosen for it stays, but where the parent is narrower.
+    vlan.set_mtu(1400).unwrap();
+    for (of_parent, own) in [(1450, 1400), (1350, 1350), (1500, 1500)] {
+        parent.set_mtu(of_parent).unwrap();
+        assert_eq!(mtu(), own, "the parent's is {of_parent}");
+    }
+}
+
+#[test]
 fn one_is_over_the_other() {
     let (left, right) = (wire(1, 1500), wire(2, 1500));
     let tagged = |wire: &Wire, host: u8| {
