@@ -20,7 +20,7 @@
 //! That of the guests and that of the stack's receiver, both leaves: nothing is called while one is held.
 
 use crate::KResult;
-use crate::device::{DeviceInfo, Medium, NetworkDevice, Receiver};
+use crate::device::{DeviceInfo, Media, Medium, NetworkDevice, Receiver};
 use crate::link::Role;
 use crate::packet::Packet;
 use crate::sync::RwLock;
@@ -363,6 +363,10 @@ impl NetworkDevice for Port {
 
     fn has_carrier(&self) -> bool {
         self.device.has_carrier()
+    }
+
+    fn media(&self) -> Option<Media> {
+        self.device.media()
     }
 
     fn poll(&self) -> Option<Duration> {
