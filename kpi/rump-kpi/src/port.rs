@@ -209,8 +209,13 @@ impl Port {
         answer
     }
 
+    /// Whether anybody joined it or looks on.
+    pub fn has_guests(&self) -> bool {
+        self.has_guests.load(Ordering::Acquire)
+    }
+
     fn guests(&self) -> Option<Guests> {
-        self.has_guests.load(Ordering::Acquire).then(|| self.guests.read().clone())
+        self.has_guests().then(|| self.guests.read().clone())
     }
 
     /// Whether what is sent here comes to another interface, over those that are made of others.
