@@ -20,7 +20,7 @@
 //! That of the guests and that of the stack's receiver, both leaves: nothing is called while one is held.
 
 use crate::KResult;
-use crate::device::{DeviceInfo, Medium, NetworkDevice, Receiver};
+use crate::device::{DeviceInfo, Media, Medium, NetworkDevice, Receiver};
 use crate::link::Role;
 use crate::packet::Packet;
 use crate::sync::RwLock;
@@ -229,8 +229,13 @@ impl Port {
         answer
     }
 
+    /// Whether anybody joined it or looks on.
+    pub fn has_guests(&self) -> bool {
+        self.has_guests.load(Ordering::Acquire)
+    }
+
     fn guests(&self) -> Option<Guests> {
-        self.has_guests.load(Ordering::Acquire).then(|| self.guests.read().clone())
+        self.has_guests().then(|| self.guests.read().clone())
     }
 
     /// Whether what is sent here comes to another interface, over those that are made of others.
@@ -388,6 +393,10 @@ impl NetworkDevice for Port {
 
     fn has_carrier(&self) -> bool {
         self.device.has_carrier()
+    }
+
+    fn media(&self) -> Option<Media> {
+        self.device.media()
     }
 
     fn poll(&self) -> Option<Duration> {

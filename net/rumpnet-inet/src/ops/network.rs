@@ -22,11 +22,11 @@ use rump_kpi::port::Port;
 use rump_kpi::{Errno, KError, KResult, WaitQueue};
 
 /// Takes what a device receives into the stack, as long as that is there: segments that came together as one.
-struct Input {
-    shared: Weak<Shared>,
-    id: InterfaceId,
+pub(super) struct Input {
+    pub(super) shared: Weak<Shared>,
+    pub(super) id: InterfaceId,
     /// Bytes before IP.
-    link_bytes: usize,
+    pub(super) link_bytes: usize,
 }
 
 impl Receiver for Input {
