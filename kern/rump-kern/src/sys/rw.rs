@@ -82,18 +82,21 @@ impl Process {
         };
         let limit = self.size_limit(vnode);
         let mut offset = file.offset.lock();
-        let count = if file.status().contains(OpenFlags::APPEND) {
+        let written = if file.status().contains(OpenFlags::APPEND) {
             vnode.appending(|node| {
                 let end = node.attr()?.size;
                 let count = write_all(node, end, bufs, limit)?;
                 *offset = end.saturating_add(count as u64);
                 Ok(count)
-            })?
+            })
         } else {
-            let count = write_all(vnode.node()?, *offset, bufs, limit)?;
-            *offset = offset.saturating_add(count as u64);
-            count
+            let written = write_all(vnode.node()?, *offset, bufs, limit);
+            *offset = offset.saturating_add(*written.as_ref().unwrap_or(&0) as u64);
+            written
         };
+        drop(offset);
+        self.post_too_large(&written, limit);
+        let count = written?;
         self.after_write(&file, vnode, count)?;
         Ok(count)
     }
@@ -112,7 +115,10 @@ impl Process {
     pub(crate) fn write_at(&self, file: &OpenFile, bufs: &[&[u8]], offset: u64) -> KResult<usize> {
         let vnode = file.seekable()?;
         check_offset(offset)?;
-        let count = write_all(vnode.node()?, offset, bufs, self.size_limit(vnode))?;
+        let limit = self.size_limit(vnode);
+        let written = write_all(vnode.node()?, offset, bufs, limit);
+        self.post_too_large(&written, limit);
+        let count = written?;
         self.after_write(file, vnode, count)?;
         Ok(count)
     }
@@ -121,7 +127,9 @@ impl Process {
     pub(crate) fn append_to(&self, file: &OpenFile, bufs: &[&[u8]]) -> KResult<usize> {
         let vnode = file.seekable()?;
         let limit = self.size_limit(vnode);
-        let count = vnode.appending(|node| write_all(node, node.attr()?.size, bufs, limit))?;
+        let written = vnode.appending(|node| write_all(node, node.attr()?.size, bufs, limit));
+        self.post_too_large(&written, limit);
+        let count = written?;
         self.after_write(file, vnode, count)?;
         Ok(count)
     }
