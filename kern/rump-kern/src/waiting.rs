@@ -158,9 +158,12 @@ impl Process {
         while is_unfinished() && sleeper.check().is_ok() && sleeper.sleep(None) {}
     }
 
-    /// Errors: EBADF (another file, or none).
+    /// Errors: EBADF (another file, or none), EIO (revoked).
     pub(crate) fn check_still(&self, fd: Fd, file: &Arc<OpenFile>) -> KResult<()> {
         let table = self.descriptors().read();
-        if Arc::ptr_eq(&table.find(fd)?.file, file) { Ok(()) } else { Err(Errno::EBADF.into()) }
+        if !Arc::ptr_eq(&table.find(fd)?.file, file) {
+            return Err(Errno::EBADF.into());
+        }
+        file.check_not_revoked()
     }
 }

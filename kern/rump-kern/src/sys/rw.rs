@@ -37,6 +37,13 @@ impl Process {
 
     /// Reads into several buffers, as one read. Errors: as [`Process::read`].
     pub fn readv(&self, fd: Fd, bufs: &mut [&mut [u8]]) -> KResult<usize> {
+        match self.read_parts(fd, bufs) {
+            Err(error) if error.errno == Errno::EIO && self.is_revoked_device(fd) => Ok(0),
+            answer => answer,
+        }
+    }
+
+    fn read_parts(&self, fd: Fd, bufs: &mut [&mut [u8]]) -> KResult<usize> {
         let file = self.readable(fd)?;
         let vnode = match &file.object {
             Object::Vnode(vnode) => vnode,
@@ -101,7 +108,8 @@ impl Process {
         Ok(count)
     }
 
-    /// Writes at `offset`, with APPEND too. Errors: as [`Process::write`], ESPIPE (a socket or pipe), EINVAL (`offset` too large).
+    /// Writes at `offset`, with APPEND too. Errors: as [`Process::write`], ESPIPE (a socket or pipe), EINVAL (`offset` too large),
+    /// EPERM (not at the end of an append-only file).
     pub fn pwrite(&self, fd: Fd, buf: &[u8], offset: u64) -> KResult<usize> {
         self.pwritev(fd, &[buf], offset)
     }
@@ -115,6 +123,12 @@ impl Process {
     pub(crate) fn write_at(&self, file: &OpenFile, bufs: &[&[u8]], offset: u64) -> KResult<usize> {
         let vnode = file.seekable()?;
         check_offset(offset)?;
+        if file.status().contains(OpenFlags::APPEND)
+            && vnode.flags()?.is_append_only()
+            && offset != vnode.node()?.attr()?.size
+        {
+            return Err(Errno::EPERM.into());
+        }
         let limit = self.size_limit(vnode);
         let written = write_all(vnode.node()?, offset, bufs, limit);
         self.post_too_large(&written, limit);
