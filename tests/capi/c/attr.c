@@ -1,4 +1,7 @@
 /* chmod(2), chown(2), utimes(2), utimensat(2), umask(2). */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #ifndef BODY
 #define BODY "attr.c"
 #include <sys/time.h>

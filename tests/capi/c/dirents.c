@@ -1,4 +1,7 @@
 /* getdents(2), chdir(2), getcwd(3): the host's getdents64 has the same records. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #ifndef BODY
 #define BODY "dirents.c"
 #include <dirent.h>

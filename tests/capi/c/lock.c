@@ -1,4 +1,7 @@
 /* fcntl(2), flock(2), dup3(2). */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #ifndef BODY
 #define BODY "lock.c"
 #include <sys/file.h>

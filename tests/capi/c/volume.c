@@ -1,4 +1,7 @@
 /* statvfs1(2), getvfsstat(2), pathconf(2), getfh(2), getxattr(2), extattr_get_file(2), fsync(2), mount(2) in a kernel. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
