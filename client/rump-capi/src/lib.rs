@@ -22,6 +22,7 @@ pub mod instance;
 mod layout;
 mod lwp;
 mod memory;
+mod missing;
 mod pointer;
 mod rump;
 mod sys;
