@@ -10,7 +10,9 @@ const NAMES: [&str; 3] = ["a", "www.example.com", "a.very.long.name.with.many.la
 fuzz_target!(|data: &[u8]| {
     let [which, kind, message @ ..] = data else { return };
     let kind = if kind % 2 == 0 { Kind::A } else { Kind::Aaaa };
-    let Some(question) = Question::new(0x1234, NAMES[usize::from(*which) % NAMES.len()], kind) else { return };
+    let Some(question) = Question::new(0x1234, NAMES[usize::from(*which) % NAMES.len()], kind) else {
+        return;
+    };
     // As it came, and as the answer to what was asked, so that most of it is looked at.
     let _ = question.read(message);
     let mut answer = question.to_bytes();

@@ -3,12 +3,14 @@
 #define RUMP_RUMP_SYSCALLS_H
 
 #include <rump/sys/attr.h>
+#include <rump/sys/clock.h>
 #include <rump/sys/cwd.h>
 #include <rump/sys/dirents.h>
 #include <rump/sys/event.h>
 #include <rump/sys/extattr.h>
 #include <rump/sys/fcntl.h>
 #include <rump/sys/ids.h>
+#include <rump/sys/ksem.h>
 #include <rump/sys/mount.h>
 #include <rump/sys/names.h>
 #include <rump/sys/open.h>
@@ -17,6 +19,7 @@
 #include <rump/sys/socket.h>
 #include <rump/sys/stat.h>
 #include <rump/sys/sync.h>
+#include <rump/sys/sysctl.h>
 #include <rump/sys/xattr.h>
 
 #endif

@@ -22,7 +22,7 @@ usage: cargo xtask COMMAND [OPTIONS]
 commands:
   layers    check which layer uses which, where unsafe and std may stand
   test      build the rump command, run every test, list what was skipped
-  ci        fmt, clippy, layers, tests and documentation
+  ci        fmt, clippy (of fuzz and benches as well), layers, tests and documentation
   fuzz      guided fuzzing of every parser of outside data, from seeds that are made first
   torture   the tests of power cuts, random operations and threads in their long form; --planted: find the defects of
             crash safety that are planted in a copy of the sources
@@ -39,6 +39,9 @@ options of fuzz:
   --seed N       where the random numbers begin, for runs that are alike
   --planted      find the defects that are planted in a copy of the sources, each within N seconds
 ";
+
+/// Folders of the project that are workspaces of their own: their dependencies are nobody else's.
+const APART: &[&str] = &["benches", "fuzz"];
 
 /// How `test` and `ci` were asked to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,6 +115,7 @@ fn ci(options: Options) -> Result<(), String> {
         &["clippy", "--workspace", "--all-targets", "--all-features", "--quiet", "--", "-D", "warnings"],
         &[],
     )?;
+    APART.iter().try_for_each(|folder| check_apart(folder))?;
     println!("== layers");
     check_layers()?;
     run::tests(options)?;
@@ -123,9 +127,30 @@ fn ci(options: Options) -> Result<(), String> {
     )
 }
 
+/// What is built with the workspace, but is none of it: its format and clippy's opinion. Parts that both have in common
+/// are compiled once.
+fn check_apart(folder: &str) -> Result<(), String> {
+    let manifest = format!("{folder}/Cargo.toml");
+    let of_manifest = ["--manifest-path", &manifest];
+    let format = [&["fmt", "--check"][..], &of_manifest].concat();
+    run::step(&format!("formatting of {folder}"), "cargo", &format, &[])?;
+    let opinion = ["--target-dir", "target", "--all-targets", "--quiet", "--", "-D", "warnings"];
+    let clippy = [&["clippy"][..], &of_manifest, &opinion].concat();
+    run::step(&format!("clippy of {folder}"), "cargo", &clippy, &[])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_apart_is_a_workspace_of_its_own() {
+        for folder in APART {
+            let manifest = workspace::root().join(folder).join("Cargo.toml");
+            let text = std::fs::read_to_string(&manifest).unwrap();
+            assert!(text.lines().any(|line| line == "[workspace]"), "{folder}");
+        }
+    }
 
     #[test]
     fn options_are_read_in_any_order() {

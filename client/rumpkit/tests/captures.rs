@@ -166,3 +166,27 @@ fn a_recording_is_replayed_into_another_kernel() {
     drop((device, fresh, socket));
     assert!(!frames(&sent.0).is_empty());
 }
+
+#[test]
+fn what_a_kernel_says_to_itself_is_recorded_once() {
+    let kernel = kernel();
+    let file = Scratch::new("lo0.pcapng");
+    let mut recording = Recording::create(host(), &file.0).unwrap();
+    recording.listen(&kernel, "lo0").unwrap();
+    let socket = UdpSocket::bind(&kernel.process(), "127.0.0.1:1000").unwrap();
+    for number in 0..100_u8 {
+        socket.send_to(&[number; 9], "127.0.0.1:1000").unwrap();
+    }
+    assert_eq!(recording.finish().unwrap().dropped, 0);
+    let recorded = frames(&file.0);
+    assert_eq!(recorded.len(), 100);
+    for (frame, number) in recorded.iter().zip(0..100_u8) {
+        assert!(frame[0] == 0x45 && frame[28..] == [number; 9], "{frame:?}");
+    }
+    let Some(told) =
+        run("tshark", &["-r", file.0.to_str().unwrap(), "-Y", "udp.dstport == 1000 && data.len == 9"])
+    else {
+        return;
+    };
+    assert_eq!(told.lines().count(), 100);
+}

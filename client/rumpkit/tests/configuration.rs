@@ -1,7 +1,8 @@
 //! Kernels that are configured by files, and by calls with names of interfaces.
 
 use rumpkit::net::{
-    Config, Gateway, Interface, Netconfig, RouteInfo, TcpListener, TcpStream, interfaces, resolvers, routes,
+    Bridge, Config, Gateway, Interface, Netconfig, RouteInfo, StationInfo, TcpListener, TcpStream, UdpSocket,
+    Vlan, interfaces, resolvers, routes,
 };
 use rumpkit::{Errno, KResult, Kernel, Mode, OpenFlags, PosixHost};
 use std::io::{Read, Write};
@@ -84,6 +85,69 @@ fn hosts_on_a_bus_are_what_their_files_say() {
     assert_eq!(rejected.kind(), std::io::ErrorKind::HostUnreachable);
 }
 
+/// Whether a datagram gets from one kernel to an address of another.
+fn reaches(from: &Kernel, to: &Kernel, address: &str) -> bool {
+    let listening = UdpSocket::bind(&to.process(), (ip(address), 7)).unwrap();
+    listening.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    let sending = UdpSocket::bind(&from.process(), "0.0.0.0:0").unwrap();
+    sending.send_to(b"hello", (ip(address), 7)).unwrap();
+    listening.recv_from(&mut [0; 16]).is_ok()
+}
+
+#[test]
+fn a_switch_with_a_trunk_is_what_its_file_says_in_whatever_order() {
+    let folder = Folder::new("switch");
+    let (left, trunk) = (folder.path("left"), folder.path("trunk"));
+    let interfaces = [
+        "[[interface]]\nname = 'bridge0'\naddresses = ['10.0.0.9/24']\nmac = '02:00:00:00:00:09'
+         [interface.bridge]\nmembers = ['eth0', { name = 'vlan0', cost = 19, priority = 64, private = true }]
+         ageing = 7.5\nmost_addresses = 9\npriority = 4096\nstatic = { '02:00:00:00:00:08' = 'vlan0' }"
+            .to_owned(),
+        "[[interface]]\nname = 'vlan0'\nvlan = { parent = 'eth1', id = 7 }".to_owned(),
+        format!("[[interface]]\nname = 'eth1'\nlink = 'shmif:{trunk}'\nmtu = 1400"),
+        format!("[[interface]]\nname = 'eth0'\nlink = 'shmif:{left}'"),
+    ];
+    let host = |text: String| {
+        let kernel = kernel();
+        let applied = Config::parse("host", &text).unwrap().apply(&kernel).unwrap();
+        (kernel, applied)
+    };
+    let (a, _a) =
+        host(format!("[[interface]]\nname = 'eth0'\nlink = 'shmif:{left}'\naddresses = ['10.0.0.1/24']"));
+    // On the network of the trunk, and on the trunk itself.
+    let (b, _b) = host(format!(
+        "[[interface]]\nname = 'vlan3'\nvlan = {{ parent = 'eth0', id = 7 }}\naddresses = ['10.0.0.2/24']
+         [[interface]]\nname = 'eth0'\nlink = 'shmif:{trunk}'\naddresses = ['10.0.1.2/24']"
+    ));
+    let (other, _other) = host(format!(
+        "[[interface]]\nname = 'vlan0'\nvlan = {{ parent = 'eth0', id = 8 }}\naddresses = ['10.0.0.3/24']
+         [[interface]]\nname = 'eth0'\nlink = 'shmif:{trunk}'"
+    ));
+    for turned in 0..interfaces.len() {
+        let mut text = interfaces.clone();
+        text.rotate_left(turned);
+        let (switch, applied) = host(text.join("\n"));
+        assert!(reaches(&a, &b, "10.0.0.2") && reaches(&b, &a, "10.0.0.1"), "{turned}");
+        assert!(reaches(&a, &switch, "10.0.0.9") && reaches(&switch, &b, "10.0.0.2"), "{turned}");
+        assert!(!reaches(&a, &other, "10.0.0.3"), "{turned}");
+        let bridge = Bridge::find(&switch, "bridge0").unwrap();
+        let settings = bridge.settings().unwrap();
+        assert_eq!((settings.ageing_time, settings.priority), (Duration::from_millis(7500), 4096));
+        assert_eq!((settings.most_addresses, settings.spans), (9, false));
+        let members = bridge.members().unwrap();
+        assert_eq!([&members[0].name, &members[1].name], ["eth0", "vlan0"]);
+        let trunk = &members[1].settings;
+        assert_eq!((trunk.path_cost, trunk.priority, trunk.is_isolated, trunk.learns), (19, 64, true, true));
+        let said = |station: &&StationInfo| station.age.is_none();
+        let stations = bridge.addresses().unwrap();
+        let stations: Vec<_> = stations.iter().filter(said).collect();
+        assert_eq!((stations.len(), stations[0].address), (1, [2, 0, 0, 0, 0, 8]));
+        let vlan = Vlan::find(&switch, "vlan0").unwrap();
+        assert_eq!(vlan.parent().unwrap(), Some(("eth1".into(), 7)));
+        drop((bridge, vlan, applied));
+    }
+}
+
 fn read(kernel: &Kernel, path: &str) -> Option<String> {
     let process = kernel.process();
     let fd = process.open(path, OpenFlags::empty(), Mode::new(0)).ok()?;
@@ -110,6 +174,22 @@ fn what_cannot_be_done_is_named() {
             "[[interface]]\nname = 'lo1'\naddresses = ['224.0.0.1/24']",
             "n.toml: interface lo1: address 224.0.0.1/24: ",
         ),
+        (
+            "[[interface]]\nname = 'bridge0'\nbridge.members = ['x9']",
+            "n.toml: interface bridge0: member x9: no interface x9",
+        ),
+        (
+            "[[interface]]\nname = 'bridge0'\nbridge.members = ['lo1']\n[[interface]]\nname = 'lo1'",
+            "n.toml: interface bridge0: member lo1: ",
+        ),
+        (
+            "[[interface]]\nname = 'bridge0'\nbridge.hello_time = 11",
+            "n.toml: interface bridge0: times or numbers that the standard does not allow: ",
+        ),
+        (
+            "[[interface]]\nname = 'vlan0'\nvlan = { parent = 'lo0', id = 1 }",
+            "n.toml: interface vlan0: vlan: 1 of lo0: ",
+        ),
         ("[[route]]\ndestination = 'default'\ngateway = '10.0.0.1'", "n.toml: route 0.0.0.0/0: "),
         ("[[route]]\ndestination = '::/0'\ninterface = 'x0'", "n.toml: route ::/0: no interface x0"),
     ] {
@@ -122,7 +202,7 @@ fn what_cannot_be_done_is_named() {
 fn the_annotated_example_is_right() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/network.toml");
     let config = Config::from_file(path).unwrap();
-    assert_eq!((config.interfaces.len(), config.routes.len(), config.settings.len()), (3, 5, 2));
+    assert_eq!((config.interfaces.len(), config.routes.len(), config.settings.len()), (6, 5, 2));
 }
 
 fn errno<T>(result: KResult<T>) -> Option<Errno> {

@@ -83,7 +83,7 @@ fn a_bridge_is_as_narrow_as_its_members_and_loses_those_that_go() {
     assert_eq!(refused(bridge.add("if1")), Some(Errno::EEXIST));
     let other = Bridge::create(&switch, "bridge1").unwrap();
     assert_eq!(refused(other.add("if1")), Some(Errno::EBUSY));
-    assert_eq!(refused(other.add("lo0")), Some(Errno::EOPNOTSUPP));
+    assert_eq!(refused(other.add("lo0")), Some(Errno::EINVAL));
     Interface::find(&switch, "if1").unwrap().detach().unwrap();
     assert_eq!((mtu(), bridge.members().unwrap().len()), (9000, 1));
     bridge.destroy().unwrap();
@@ -161,6 +161,33 @@ fn a_virtual_network_has_the_address_and_the_cable_of_its_parent() {
     assert_eq!(vlan.parent().unwrap(), None);
     vlan.destroy().unwrap();
     assert_eq!(interfaces(&kernel).unwrap().len(), 1);
+}
+
+#[test]
+fn a_virtual_network_follows_its_parent() {
+    let cable = wire(1, 1500);
+    let kernels = [1, 2].map(|host| {
+        let kernel = plugged(&[&cable]);
+        give(Vlan::create(&kernel, "vlan0", "if0", 7).unwrap().interface(), &format!("10.0.7.{host}/24"));
+        kernel
+    });
+    let [parent, vlan] = ["if0", "vlan0"].map(|name| Interface::find(&kernels[0], name).unwrap());
+    let mtu = || vlan.info().unwrap().device.mtu;
+    assert!(reaches(&kernels[0], &kernels[1], "10.0.7.2"));
+    parent.set_hardware([2, 0xaa, 0, 0, 0, 7]).unwrap();
+    assert_eq!(vlan.info().unwrap().device.medium, parent.info().unwrap().device.medium);
+    // Who knew the old address hears of the new one.
+    assert!(reaches(&kernels[1], &kernels[0], "10.0.7.1"));
+    parent.set_mtu(1300).unwrap();
+    assert_eq!((mtu(), refused(vlan.set_mtu(1400))), (1300, Some(Errno::EINVAL)));
+    parent.set_mtu(1500).unwrap();
+    assert_eq!(mtu(), 1500);
+    // What was chosen for it stays, but where the parent is narrower.
+    vlan.set_mtu(1400).unwrap();
+    for (of_parent, own) in [(1450, 1400), (1350, 1350), (1500, 1500)] {
+        parent.set_mtu(of_parent).unwrap();
+        assert_eq!(mtu(), own, "the parent's is {of_parent}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::program::{INSTRUCTION_BYTES, Instruction, MOST_INSTRUCTIONS, Program};
 use crate::request::*;
-use crate::state::{ETHERNET_BYTES, Heeds, Link, State};
+use crate::state::{ETHERNET_BYTES, FAMILY_BYTES, Heeds, Link, State};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ use rump_kpi::packet::Packet;
 use rump_kpi::port::{Direction, Listener};
 use rump_kpi::socket::Amounts;
 use rump_kpi::sync::Mutex;
-use rump_kpi::{Errno, KError, KResult, PollEvents, WaitQueue};
+use rump_kpi::{AddressFamily, Errno, KError, KResult, PollEvents, WaitQueue};
 
 /// Where `struct bpf_program` and `struct bpf_dltlist` have their pointer.
 const POINTER_AT: usize = 8;
@@ -222,6 +222,18 @@ fn timeout_of(argument: &Argument<'_>) -> KResult<Option<Duration>> {
     Ok((!timeout.is_zero()).then_some(timeout))
 }
 
+/// A packet that was behind the number of its family. Errors: EAFNOSUPPORT.
+fn without_family(mut packet: Packet) -> KResult<Packet> {
+    let family = packet.first(FAMILY_BYTES).and_then(|bytes| bytes.first_chunk().copied());
+    let family = family.map(u32::from_ne_bytes);
+    packet.advance(FAMILY_BYTES);
+    let version = packet.first(1).map(|bytes| bytes[0] >> 4);
+    let is_ip = [(AddressFamily::Inet, 4), (AddressFamily::Inet6, 6)]
+        .iter()
+        .any(|(number, of_ip)| (family, version) == (Some(*number as u32), Some(*of_ip)));
+    if is_ip { Ok(packet) } else { Err(Errno::EAFNOSUPPORT.into()) }
+}
+
 impl DeviceFile for File {
     /// Errors: ENXIO (no interface, or it is gone), EINVAL (another length than that of the buffers), EAGAIN.
     fn read(&self, parts: &mut [&mut [u8]], patience: Patience) -> KResult<usize> {
@@ -253,7 +265,7 @@ impl DeviceFile for File {
     }
 
     /// Errors: ENXIO (no interface, or it is gone), ENETDOWN, EMSGSIZE, EPERM (the filter of what is written does not want
-    /// it), those of the device.
+    /// it), EAFNOSUPPORT (at `lo0`: neither family of IP), those of the device.
     fn write(&self, parts: &[&[u8]]) -> KResult<usize> {
         let (port, link, is_complete, has_feedback, filter) = {
             let state = self.ear.state.lock();
@@ -278,8 +290,11 @@ impl DeviceFile for File {
         if filter.is_some_and(|filter| filter.run(&frame[..], length as u32) == 0) {
             return Err(Errno::EPERM.into());
         }
-        let packet = Packet::received(Bytes::from(frame));
-        let copy = has_feedback.then(|| packet.clone());
+        let mut packet = Packet::received(Bytes::from(frame));
+        if link.is_loopback() {
+            packet = without_family(packet)?;
+        }
+        let copy = (has_feedback || link.is_loopback()).then(|| packet.clone());
         port.transmit(&mut vec![packet])?;
         if let Some(copy) = copy {
             port.deliver(vec![copy]);

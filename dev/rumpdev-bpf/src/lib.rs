@@ -5,7 +5,8 @@
 //! is cut, so that it looks as on the wire; that costs nothing as long as nobody listens. As on NetBSD, a read takes a whole
 //! buffer, and a non-blocking read answers what there is.
 //!
-//! Interfaces without a device, `lo0` that is, cannot be listened at.
+//! At `lo0` each packet is heard once, as one that goes out; before it is the number of its family. What is written there comes
+//! in at once. Other interfaces without a device, such as `lo1`, cannot be listened at.
 //!
 //! # Locks
 //! The state of an open file, a leaf: nothing but clocks is called while it is held.

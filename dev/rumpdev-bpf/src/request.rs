@@ -78,6 +78,8 @@ pub(crate) const WHEN_LOCKED: &[u32] = &[
     BIOCLOCK,
 ];
 
+/// Packets of IP, each behind the number of its family in the order of bytes of this machine.
+pub const DLT_NULL: u32 = 0;
 /// Frames of Ethernet.
 pub const DLT_EN10MB: u32 = 1;
 /// Packets of IP.

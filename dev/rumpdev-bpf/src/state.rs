@@ -2,13 +2,13 @@
 
 use crate::buffer::{Buffers, Heard, Stored};
 use crate::program::Program;
-use crate::request::{DLT_EN10MB, DLT_RAW};
+use crate::request::{DLT_EN10MB, DLT_NULL, DLT_RAW};
 use alloc::sync::Arc;
 use core::time::Duration;
-use rump_kpi::TimeSpec;
 use rump_kpi::device::Medium;
 use rump_kpi::packet::{Packet, offload};
 use rump_kpi::port::{Direction, Port};
+use rump_kpi::{AddressFamily, TimeSpec};
 
 /// Bytes of a buffer at first, at least and at most.
 const USUAL_SIZE: usize = 32 << 10;
@@ -69,6 +69,9 @@ pub(crate) struct State {
     pub(crate) counts: Counts,
 }
 
+/// Bytes of the number of a family.
+pub(crate) const FAMILY_BYTES: usize = 4;
+
 /// What an interface carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Link {
@@ -82,9 +85,24 @@ impl Link {
     pub(crate) fn of(medium: Medium) -> Self {
         match medium {
             Medium::Ethernet { .. } => Self { kind: DLT_EN10MB, header: ETHERNET_BYTES },
-            Medium::Ip | Medium::Loopback => Self { kind: DLT_RAW, header: 0 },
+            Medium::Ip => Self { kind: DLT_RAW, header: 0 },
+            Medium::Loopback => Self { kind: DLT_NULL, header: FAMILY_BYTES },
         }
     }
+
+    /// Whether the header is not part of packets.
+    pub(crate) fn is_loopback(self) -> bool {
+        self.kind == DLT_NULL
+    }
+}
+
+/// A packet of IP behind the number of its family.
+fn with_family(packet: &Packet) -> Packet {
+    let mut framed = packet.clone();
+    let is_v6 = framed.first(1).is_some_and(|bytes| bytes[0] >> 4 == 6);
+    let family = if is_v6 { AddressFamily::Inet6 } else { AddressFamily::Inet };
+    framed.prepend(FAMILY_BYTES).copy_from_slice(&(family as u32).to_ne_bytes());
+    framed
 }
 
 impl Default for State {
@@ -153,7 +171,10 @@ impl State {
             return false;
         }
         let before = (self.is_readable(), self.buffers.is_stored());
-        offload::on_wire(packet, self.link.header, |packet| self.hear_frame(packet, time, now));
+        match self.link.is_loopback() {
+            true => offload::on_wire(packet, 0, |packet| self.hear_frame(&with_family(packet), time, now)),
+            false => offload::on_wire(packet, self.link.header, |packet| self.hear_frame(packet, time, now)),
+        }
         // Whoever waits for a deadline has to learn that there is one now.
         before != (self.is_readable(), self.buffers.is_stored())
     }

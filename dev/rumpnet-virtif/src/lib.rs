@@ -21,7 +21,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rump_hyper::packet::{self as host, Outgoing, PacketIo, Received};
 use rump_hyper::{Event, HostError, Hypervisor};
-use rump_kpi::device::{DeviceInfo, Medium, NetworkDevice, Offloads, Receiver};
+use rump_kpi::device::{DeviceInfo, Duplex, Media, Medium, NetworkDevice, Offloads, Receiver};
 use rump_kpi::packet::{Checksum, Packet, offload};
 use rump_kpi::port;
 use rump_kpi::sync::Mutex;
@@ -162,6 +162,15 @@ impl NetworkDevice for VirtIf {
 
     fn has_carrier(&self) -> bool {
         self.end.io.has_carrier()
+    }
+
+    fn media(&self) -> Option<Media> {
+        let host::Media { speed, duplex, is_negotiated, is_twisted_pair } = self.end.io.media()?;
+        let duplex = duplex.map(|duplex| match duplex {
+            host::Duplex::Half => Duplex::Half,
+            host::Duplex::Full => Duplex::Full,
+        });
+        Some(Media { speed, duplex, is_negotiated, is_twisted_pair })
     }
 }
 

@@ -193,7 +193,10 @@ fn make_all(folder: &Path) -> Check<usize> {
     let bridges = folder.join("bridge");
     told(fs::create_dir_all(&bridges), &bridges)?;
     for seed in 0..BUSES {
-        told(fs::write(bridges.join(format!("script-{seed}")), rump_fuzz::bridge::seed(seed.into())), &bridges)?;
+        told(
+            fs::write(bridges.join(format!("script-{seed}")), rump_fuzz::bridge::seed(seed.into())),
+            &bridges,
+        )?;
         count += 1;
     }
     let dialogues = folder.join("packetdrill");

@@ -56,6 +56,28 @@ pub struct PacketInfo {
     pub offloads: Offloads,
 }
 
+/// How fast a cable is, and what is known of it besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Media {
+    /// Mbit/s, if that is known.
+    pub speed: Option<u32>,
+    /// Whether both sides send at once, if that is known.
+    pub duplex: Option<Duplex>,
+    /// Both sides agreed on that.
+    pub is_negotiated: bool,
+    /// It is a twisted pair, or the host says so of what is no cable.
+    pub is_twisted_pair: bool,
+}
+
+/// Who sends when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duplex {
+    /// One side after the other.
+    Half,
+    /// Both at once.
+    Full,
+}
+
 /// A frame that came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
@@ -101,6 +123,11 @@ pub trait PacketIo: Send + Sync {
     /// Whether there is somebody at the other side, as far as it can tell.
     fn has_carrier(&self) -> bool {
         true
+    }
+
+    /// What cable it is at; none if it is at none, or the host does not say.
+    fn media(&self) -> Option<Media> {
+        None
     }
 
     /// How often [`has_carrier`](Self::has_carrier) changed, as far as that is noticed: [`receive`](Self::receive) returns

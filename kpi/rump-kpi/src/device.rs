@@ -52,6 +52,28 @@ pub struct DeviceInfo {
     pub offloads: Offloads,
 }
 
+/// How fast a cable is, and what is known of it besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Media {
+    /// Mbit/s, if that is known.
+    pub speed: Option<u32>,
+    /// Whether both sides send at once, if that is known.
+    pub duplex: Option<Duplex>,
+    /// Both sides agreed on that.
+    pub is_negotiated: bool,
+    /// It is a twisted pair, or the host says so of what is no cable.
+    pub is_twisted_pair: bool,
+}
+
+/// Who sends when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duplex {
+    /// One side after the other.
+    Half,
+    /// Both at once.
+    Full,
+}
+
 /// A network device.
 pub trait NetworkDevice: Send + Sync {
     /// What it is.
@@ -70,6 +92,11 @@ pub trait NetworkDevice: Send + Sync {
     /// Whether there is somebody at the other end of its cable, as far as it can tell.
     fn has_carrier(&self) -> bool {
         true
+    }
+
+    /// What cable it is at; none if it is at none, or nothing is known.
+    fn media(&self) -> Option<Media> {
+        None
     }
 
     /// Does what is due; answers when to be called again, by the monotonic clock. Only devices of an

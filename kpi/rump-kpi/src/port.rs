@@ -20,7 +20,7 @@
 //! That of the guests and that of the stack's receiver, both leaves: nothing is called while one is held.
 
 use crate::KResult;
-use crate::device::{DeviceInfo, Medium, NetworkDevice, Receiver};
+use crate::device::{DeviceInfo, Media, Medium, NetworkDevice, Receiver};
 use crate::link::Role;
 use crate::packet::Packet;
 use crate::sync::RwLock;
@@ -28,7 +28,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 use rump_abi::Errno;
 
@@ -76,6 +76,8 @@ pub struct Port {
     hardware: Option<AtomicU64>,
     /// The device's, when that was last looked at.
     of_device: AtomicU64,
+    /// Most bytes of IP in a packet of the interface's.
+    mtu: AtomicU32,
     itself: Weak<Port>,
     /// Whether there are guests at all.
     has_guests: AtomicBool,
@@ -117,7 +119,8 @@ const NETWORK: u16 = 0x0fff;
 impl Port {
     /// The port of an interface.
     pub fn new(name: &str, device: Arc<dyn NetworkDevice>) -> Arc<Self> {
-        let hardware = match device.info().medium {
+        let info = device.info();
+        let hardware = match info.medium {
             Medium::Ethernet { address } => Some(number_of(address)),
             Medium::Ip | Medium::Loopback => None,
         };
@@ -126,6 +129,7 @@ impl Port {
             device,
             hardware: hardware.map(AtomicU64::new),
             of_device: AtomicU64::new(hardware.unwrap_or(0)),
+            mtu: AtomicU32::new(info.mtu),
             itself: itself.clone(),
             has_guests: AtomicBool::new(false),
             guests: RwLock::default(),
@@ -145,11 +149,27 @@ impl Port {
         Some(address)
     }
 
-    /// Changes it. For the interface's stack, which sends from it. Errors: EINVAL (it is none of Ethernet).
+    /// Changes it. For the interface's stack, which sends from it, and holds no lock meanwhile: virtual networks follow.
+    /// Errors: EINVAL (it is none of Ethernet).
     pub fn set_hardware(&self, address: [u8; 6]) -> KResult<()> {
         let place = self.hardware.as_ref().ok_or(Errno::EINVAL)?;
-        place.store(number_of(address), Ordering::Relaxed);
+        if place.swap(number_of(address), Ordering::Relaxed) != number_of(address) {
+            self.tell_networks();
+        }
         Ok(())
+    }
+
+    /// Most bytes of IP in a packet of the interface's: those of its device, or less if somebody said so.
+    pub fn mtu(&self) -> u32 {
+        self.mtu.load(Ordering::Relaxed)
+    }
+
+    /// Changes that. For the interface's stack, also where the device is another one now ([`Receiver::changed`]); it holds no
+    /// lock meanwhile: virtual networks follow.
+    pub fn set_mtu(&self, mtu: u32) {
+        if self.mtu.swap(mtu, Ordering::Relaxed) != mtu {
+            self.tell_networks();
+        }
     }
 
     /// Shows all packets to somebody from now on.
@@ -209,8 +229,13 @@ impl Port {
         answer
     }
 
+    /// Whether anybody joined it or looks on.
+    pub fn has_guests(&self) -> bool {
+        self.has_guests.load(Ordering::Acquire)
+    }
+
     fn guests(&self) -> Option<Guests> {
-        self.has_guests.load(Ordering::Acquire).then(|| self.guests.read().clone())
+        self.has_guests().then(|| self.guests.read().clone())
     }
 
     /// Whether what is sent here comes to another interface, over those that are made of others.
@@ -238,20 +263,25 @@ impl Port {
         }
     }
 
-    /// The device is another one now, or its carrier: its address is the interface's, unless that is as it was.
+    /// The device is another one now, or its carrier: its address is the interface's, unless somebody chose another.
     fn change_device(&self) {
         if let (Medium::Ethernet { address }, Some(place)) = (self.device.info().medium, &self.hardware) {
             let address = number_of(address);
-            if self.of_device.swap(address, Ordering::Relaxed) != address {
-                place.store(address, Ordering::Relaxed);
-            }
+            let before = self.of_device.swap(address, Ordering::Relaxed);
+            let _ = place.compare_exchange(before, address, Ordering::Relaxed, Ordering::Relaxed);
         }
-        if let Some(guests) = self.guests() {
-            guests.tags.values().for_each(|receiver| receiver.changed());
-        }
+        // The stack first: it says what of it is the interface's.
         let stack = self.stack.read().clone();
         if let Some(stack) = stack {
             stack.changed();
+        }
+        self.tell_networks();
+    }
+
+    /// Virtual networks look again at what the interface is.
+    fn tell_networks(&self) {
+        if let Some(guests) = self.guests() {
+            guests.tags.values().for_each(|receiver| receiver.changed());
         }
     }
 
@@ -363,6 +393,10 @@ impl NetworkDevice for Port {
 
     fn has_carrier(&self) -> bool {
         self.device.has_carrier()
+    }
+
+    fn media(&self) -> Option<Media> {
+        self.device.media()
     }
 
     fn poll(&self) -> Option<Duration> {

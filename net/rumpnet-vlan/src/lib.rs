@@ -11,8 +11,10 @@
 //! comes here without it. The parent may be a bridge, a member of one, or another virtual network: tags nest. Frames with a
 //! tag of no network are the parent's own.
 //!
-//! Address and MTU are the parent's from the moment of configuration; so is what its device does for a stack: checksums and
-//! cutting are a matter of where headers begin, which a packet tells.
+//! Address, MTU and carrier are the parent's, and follow it, unless somebody chose another address or a smaller MTU for the
+//! network's own interface; so does what its device does for a stack: checksums and cutting are a matter of where headers
+//! begin, which a packet tells. Whoever loses his parent stays what that was, without a carrier. Whether the parent is up is
+//! a matter of its own stack.
 //!
 //! # Locks
 //! `Virtual::state`, a leaf: nobody is called while it is held.
@@ -99,11 +101,34 @@ impl Virtual {
         self.state.read().receiver.clone()
     }
 
-    /// Forgets its parent, without telling its stack.
+    /// Forgets its parent, without telling its stack, and stays what that was.
     fn let_go(&self) {
         let before = self.state.write().parent.take();
         if let Some((Some(parent), network)) = before.map(|(parent, network)| (parent.upgrade(), network)) {
             parent.leave_tag(network);
+        }
+    }
+
+    /// Becomes what its parent is.
+    fn follow(&self) {
+        let Some((parent, _)) = self.parent_port() else { return };
+        let seen = || DeviceInfo { mtu: parent.mtu(), ..parent.info() };
+        let mut info = seen();
+        loop {
+            {
+                let mut state = self.state.write();
+                let is_parent = |known: &(Weak<Port>, u16)| known.0.as_ptr() == Arc::as_ptr(&parent);
+                if !state.parent.as_ref().is_some_and(is_parent) {
+                    return;
+                }
+                state.info = info.clone();
+            }
+            // Who saw a later change may have been quicker.
+            let now = seen();
+            if now == info {
+                return;
+            }
+            info = now;
         }
     }
 
@@ -116,8 +141,7 @@ impl Virtual {
 
 impl link::Vlan for Virtual {
     fn configure(&self, parent: &Arc<Port>, network: u16) -> KResult<()> {
-        let info = parent.info();
-        if !NETWORKS.contains(&network) || !matches!(info.medium, Medium::Ethernet { .. }) {
+        if !NETWORKS.contains(&network) || parent.hardware().is_none() {
             return Err(Errno::EINVAL.into());
         }
         let is_same =
@@ -130,7 +154,7 @@ impl link::Vlan for Virtual {
         self.let_go();
         let own = {
             let mut state = self.state.write();
-            (state.info, state.parent) = (info, Some((Arc::downgrade(parent), network)));
+            state.parent = Some((Arc::downgrade(parent), network));
             state.port.upgrade()
         };
         // Looked at afterwards: of two who build a ring at once, at least one sees it.
@@ -138,6 +162,7 @@ impl link::Vlan for Virtual {
             self.let_go();
             return Err(KError::new(Errno::EINVAL, "an interface cannot be its own parent"));
         }
+        self.follow();
         self.tell_stack();
         Ok(())
     }
@@ -208,12 +233,14 @@ impl Receiver for Virtual {
     }
 
     fn changed(&self) {
+        self.follow();
         self.tell_stack();
     }
 }
 
 impl TagReceiver for Virtual {
     fn gone(&self) {
-        self.state.write().parent = None;
+        self.let_go();
+        self.tell_stack();
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A [`Machine`] gets images as disks and steps to do with them. [`Machine::run`] boots it once for all of them (a
 //! boot takes a second or two), and the [`Answers`] tell how each step went. The host's files are its root, for
-//! reading: the programs of the host run in it. It writes to a scratch folder and to its disks alone.
+//! reading: the programs of the host run in it. It writes to a scratch folder and to its disks alone. A tap of the host can
+//! be its network.
 //!
 //! Reference: the Linux kernel's documentation, "UML HowTo". Modules come from the package of the kernel.
 
@@ -15,7 +16,7 @@ use crate::{Check, context};
 use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub struct Machine {
     scratch: Scratch,
     modules: Vec<&'static str>,
     disks: Vec<String>,
+    /// The tap that is its network, and the network namespace that this is in.
+    tap: Option<(PathBuf, String)>,
     steps: usize,
 }
 
@@ -70,7 +73,7 @@ impl Machine {
             context(fs::create_dir(scratch.path(folder)), folder)?;
         }
         context(symlink(MODULES, scratch.path("lib/modules")), MODULES)?;
-        Ok(Self { scratch, modules: modules.to_vec(), disks: Vec::new(), steps: 0 })
+        Ok(Self { scratch, modules: modules.to_vec(), disks: Vec::new(), tap: None, steps: 0 })
     }
 
     /// Gives it an image as a disk that it may write to.
@@ -81,6 +84,21 @@ impl Machine {
     /// Gives it an image as a disk that it cannot write to.
     pub fn disc(&mut self, image: &Path) -> Check<Disk> {
         self.attach(image, "r")
+    }
+
+    /// Gives it a network, `vec0`: a tap in a network namespace, which is made if it is not there.
+    pub fn plug(&mut self, namespace: impl Into<PathBuf>, tap: &str) {
+        self.tap = Some((namespace.into(), tap.into()));
+    }
+
+    /// Gives it a file, in the folder in which steps without a disk run.
+    pub fn give(&self, name: &str, bytes: &[u8]) -> Check {
+        context(fs::write(self.path(name), bytes), name)
+    }
+
+    /// Where a file of that folder is for the host.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.scratch.path(name)
     }
 
     fn attach(&mut self, image: &Path, flags: &str) -> Check<Disk> {
@@ -103,9 +121,14 @@ impl Machine {
             text,
             "status=0\n(set -e; cd {folder}; {script}\n) || status=$?\numount {folder}\nexit $status\n"
         );
+        self.step(&text)
+    }
+
+    /// Runs a script for `sh`. What it prints is the answer.
+    pub fn step(&mut self, script: &str) -> Check<Step> {
         let step = self.steps;
         self.steps += 1;
-        context(fs::write(self.file(step, "sh"), text), "step").map(|()| Step(step))
+        context(fs::write(self.file(step, "sh"), script), "step").map(|()| Step(step))
     }
 
     /// Mounts a disk for reading and looks at all of it, for [`Answers::shown`].
@@ -113,8 +136,8 @@ impl Machine {
         self.change(disk, &format!("-r {arguments}"), listing::SCRIPT)
     }
 
-    fn file(&self, step: usize, what: &str) -> std::path::PathBuf {
-        self.scratch.path(&format!("step-{step}.{what}"))
+    fn file(&self, step: usize, what: &str) -> PathBuf {
+        self.path(&format!("step-{step}.{what}"))
     }
 
     /// Boots, does all steps in their order, those behind one that failed as well, and ends.
@@ -122,7 +145,7 @@ impl Machine {
         let init = self.scratch.path("init");
         context(fs::write(&init, self.init()), "init")?;
         context(fs::set_permissions(&init, fs::Permissions::from_mode(0o755)), "init")?;
-        let mut command = Command::new("linux.uml");
+        let mut command = self.program();
         command.args(["mem=256M", "rootfstype=hostfs", "rootflags=/", "ro", "con=null", "con0=null,fd:1"]);
         command.arg(format!("uml_dir={}", self.scratch.path("machine").display()));
         command.arg(format!("init={}", init.display())).args(&self.disks);
@@ -130,6 +153,15 @@ impl Machine {
         command.env("TMPDIR", self.scratch.path("machine"));
         let console = run_group_within(&mut command, PATIENCE)?;
         Ok(Answers { machine: self, console })
+    }
+
+    /// The program that is the machine, with its network.
+    fn program(&self) -> Command {
+        let Some((namespace, tap)) = &self.tap else { return Command::new("linux.uml") };
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net={}", namespace.display())).arg("linux.uml");
+        command.arg(format!("vec0:transport=tap,ifname={tap}"));
+        command
     }
 
     /// The first process. With the end of the last step the machine goes off.

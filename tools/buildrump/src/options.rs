@@ -343,7 +343,7 @@ mod tests {
 
     fn run(line: &str) -> (Options, Vec<Command>) {
         match parsed(line) {
-            Ok(Parsed::Run(Box::new(options), commands)) => (options, commands),
+            Ok(Parsed::Run(options, commands)) => (*options, commands),
             other => panic!("{line}: {other:?}"),
         }
     }

@@ -181,6 +181,42 @@ fn nc_carries_files_both_ways() {
 }
 
 #[test]
+fn a_switch_that_a_file_describes_joins_two_buses() {
+    let (left, right) = (Folder::new("switch-left"), Folder::new("switch-right"));
+    let file = left.path("switch.toml");
+    let buses = [left.path("bus"), right.path("bus")];
+    let config = format!(
+        "[[interface]]\nname = 'bridge7'
+         [interface.bridge]\nmembers = ['eth0', 'eth1']\npriority = 4096\nstatic = {{ '02:00:00:00:00:07' = 'eth1' }}
+         [[interface]]\nname = 'eth0'\nlink = 'shmif:{}'\nup = false
+         [[interface]]\nname = 'eth1'\nlink = 'shmif:{}'\nup = false",
+        buses[0], buses[1]
+    );
+    std::fs::write(&file, config).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rump"));
+    command.args(["net", "bridge", "--config", &file, "-v", "--ageing", "77"]);
+    let mut switch = Running(command.stdout(Stdio::piped()).spawn().unwrap());
+    let mut lines = BufReader::new(switch.0.stdout.take().unwrap());
+    let mut began = String::new();
+    while !(began.contains("eth0 forwarding\n") && began.contains("eth1 forwarding\n")) {
+        assert_ne!(lines.read_line(&mut began).unwrap(), 0, "it ended: {began}");
+    }
+    let (_server, _stderr) = Running::start(left.command("shmif", "nc", SERVER).arg("7"), "listening");
+    let words = client(&["-c", "3", "-i", "0.01", "10.0.0.1"]);
+    let output = right.command("shmif", "ping", &words).output().unwrap();
+    assert!(text(&output).contains("3 packets transmitted, 3 received"), "{}", text(&output));
+    switch.interrupt();
+    let mut shown = String::new();
+    lines.read_to_string(&mut shown).unwrap();
+    assert!(shown.starts_with("bridge7: stp off priority 4096 "), "{shown}");
+    for part in [" ageing 77s ", "\n  eth1 port 2 ", "\n  02:00:00:00:00:07 eth1 static\n", " eth0 0 s\n"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(!shown.contains("frames: 0 forwarded"), "{shown}");
+    assert!(switch.0.wait().unwrap().success());
+}
+
+#[test]
 fn a_signal_ends_nc() {
     let folder = Folder::new("stopped");
     let (server, _stderr) = Running::start(folder.command("shmif", "nc", SERVER).arg("80"), "listening");

@@ -7,6 +7,7 @@ pub(crate) mod file_time;
 pub(crate) mod mode;
 pub(crate) mod mount_args;
 pub(crate) mod open_flags;
+pub(crate) mod signal;
 pub(crate) mod sockaddr;
 pub(crate) mod sockopt;
 pub(crate) mod stat;

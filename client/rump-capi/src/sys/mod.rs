@@ -1,6 +1,7 @@
 //! System calls, `rump_sys_X` for what X(2) is on the host.
 
 mod attr;
+mod clock;
 mod cwd;
 mod dirents;
 mod extattr;
@@ -13,9 +14,12 @@ mod names;
 mod open;
 mod poll;
 mod rw;
+mod semaphore;
 mod socket;
 mod stat;
 mod sync;
+mod sysctl;
+mod timer;
 mod xattr;
 
 use crate::errno::{Answer, answer};

@@ -1,6 +1,6 @@
 //! Interfaces and routes of a kernel.
 
-use super::{AddressInfo, InterfaceAddress, InterfaceInfo, NetworkDevice, RouteInfo};
+use super::{AddressInfo, InterfaceAddress, InterfaceInfo, Media, NetworkDevice, RouteInfo};
 use crate::kpi::device::{Counter, Gateway, Network, ResolverInfo, SocketInfo};
 use crate::kpi::port::Port;
 use crate::kpi::socket::Domain;
@@ -105,6 +105,16 @@ impl Interface {
         let all = network(&*self.domain)?.interfaces();
         let gone = KError::new(Errno::ENXIO, "the interface was detached");
         Ok(all.into_iter().find(|info| info.number == self.number).ok_or(gone)?)
+    }
+
+    /// What cable its device is at; none if it is at none, or nothing is known.
+    pub fn media(&self) -> io::Result<Option<Media>> {
+        match network(&*self.domain)?.port(self.number) {
+            Ok(port) => Ok(port.media()),
+            // It has no device.
+            Err(error) if error.errno == Errno::EOPNOTSUPP => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Where others join it. Errors: EOPNOTSUPP (it has no device).

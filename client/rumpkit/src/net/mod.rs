@@ -67,8 +67,8 @@ pub use interface::{
 pub use link::Link;
 pub use netconfig::Netconfig;
 pub use rump_kpi::device::{
-    AddressInfo, AddressState, Counter, DeviceInfo, Gateway, InterfaceInfo, Medium, NetworkDevice, Offloads,
-    Receiver, ResolverInfo, RouteInfo, SocketInfo, SocketProtocol, Statistics,
+    AddressInfo, AddressState, Counter, DeviceInfo, Duplex, Gateway, InterfaceInfo, Media, Medium,
+    NetworkDevice, Offloads, Receiver, ResolverInfo, RouteInfo, SocketInfo, SocketProtocol, Statistics,
 };
 pub use rump_kpi::link::{
     BridgeSettings, BridgeStatistics, MemberInfo, MemberSettings, MemberState, Statics, StationInfo, TreeInfo,

@@ -24,7 +24,8 @@ use std::sync::Arc;
 /// # }
 /// ```
 ///
-/// The parent may be down; what it is down for is its own stack.
+/// It follows its parent's hardware address, MTU and carrier, but for an address or a smaller MTU of its own. The parent may be
+/// down; what it is down for is its own stack.
 #[derive(Clone)]
 pub struct Vlan {
     kernel: Kernel,

@@ -3,5 +3,6 @@
 
 mod frames;
 mod kernel;
+mod loopback;
 mod oracle;
 mod writing;

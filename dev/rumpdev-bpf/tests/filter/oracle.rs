@@ -71,7 +71,7 @@ impl Drop for Folder {
     }
 }
 
-fn has(program: &str) -> bool {
+pub fn has(program: &str) -> bool {
     let is_there =
         Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     if !is_there {
@@ -107,7 +107,7 @@ fn shown(file: &Path, expression: &str) -> Vec<u64> {
     frames.map(|frame| frame.unwrap().time.unwrap().as_secs()).collect()
 }
 
-fn capture(frames: &[Vec<u8>], link: LinkType) -> Vec<u8> {
+pub fn capture(frames: &[Vec<u8>], link: LinkType) -> Vec<u8> {
     let mut file = Vec::new();
     write::classic_header(&mut file, link);
     for (number, bytes) in frames.iter().enumerate() {

@@ -8,7 +8,7 @@ use crate::selfpipe::SelfPipe;
 use crate::{errno, interface};
 use bytes::{Bytes, BytesMut};
 use rump_abi::Errno;
-use rump_hyper::packet::{HEADER_BYTES, Outgoing, PacketInfo, PacketIo, Received, Sent};
+use rump_hyper::packet::{HEADER_BYTES, Media, Outgoing, PacketInfo, PacketIo, Received, Sent};
 use rump_hyper::{HostError, HostResult};
 use rustix::buffer::spare_capacity;
 use rustix::event::PollFlags;
@@ -235,6 +235,10 @@ impl PacketIo for End {
 
     fn has_carrier(&self) -> bool {
         interface::is_running(&self.socket, &self.info.name).unwrap_or(false)
+    }
+
+    fn media(&self) -> Option<Media> {
+        interface::media(&self.socket, &self.info.name)
     }
 
     fn carrier_changes(&self) -> u64 {

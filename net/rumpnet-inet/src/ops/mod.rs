@@ -1,5 +1,6 @@
 //! Translation to rump-kpi: the family in a kernel, its devices, and its sockets.
 
+mod loopback;
 mod network;
 mod options;
 mod options_v4;
@@ -11,7 +12,7 @@ mod stream_options;
 
 use crate::address::{self, Version};
 use crate::interface::InterfaceId;
-use crate::stack::Stack;
+use crate::stack::{LOOPBACK, Stack};
 use crate::time::Instant;
 use crate::wire::ipv4::Protocol;
 use alloc::collections::BTreeMap;
@@ -63,15 +64,18 @@ impl ProtocolFamily for Inet {
     fn attach(&self, environment: &NetEnvironment) -> KResult<Arc<dyn Domain>> {
         let mut seed = [0; 8];
         (environment.random)(&mut seed);
-        Ok(Arc::new(InetDomain {
-            shared: Arc::new(Shared {
-                stack: Mutex::new(Stack::new(u64::from_le_bytes(seed))),
-                outbox: Mutex::default(),
-                ports: RwLock::default(),
-                environment: environment.clone(),
-                deadline: AtomicU64::new(NEVER),
-            }),
-        }))
+        let loopback = loopback::port();
+        let shared = Arc::new(Shared {
+            stack: Mutex::new(Stack::new(u64::from_le_bytes(seed))),
+            outbox: Mutex::default(),
+            ports: RwLock::new(BTreeMap::from([(LOOPBACK, loopback.clone())])),
+            loopback: loopback.clone(),
+            environment: environment.clone(),
+            deadline: AtomicU64::new(NEVER),
+        });
+        let input = network::Input { shared: Arc::downgrade(&shared), id: LOOPBACK, link_bytes: 0 };
+        loopback.start(Arc::new(input))?;
+        Ok(Arc::new(InetDomain { shared }))
     }
 }
 
@@ -101,6 +105,8 @@ struct Shared {
     /// Taken under that of the stack; a leaf.
     outbox: Mutex<Outbox>,
     ports: RwLock<BTreeMap<InterfaceId, Arc<Port>>>,
+    /// That of `lo0`, which is among them.
+    loopback: Arc<Port>,
     environment: NetEnvironment,
     /// When the kernel polls next, in nanoseconds.
     deadline: AtomicU64,
@@ -121,6 +127,7 @@ impl Shared {
     fn step<T>(&self, call: impl FnOnce(&mut Stack, Instant) -> T) -> (T, u64) {
         let (answer, has_sent, changed, deadline) = {
             let mut stack = self.stack.lock();
+            stack.is_overheard = self.loopback.has_guests();
             let answer = call(&mut stack, (self.environment.monotonic)());
             let sent = stack.take_sent();
             let has_sent = !sent.is_empty();

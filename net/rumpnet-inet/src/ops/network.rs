@@ -22,11 +22,11 @@ use rump_kpi::port::Port;
 use rump_kpi::{Errno, KError, KResult, WaitQueue};
 
 /// Takes what a device receives into the stack, as long as that is there: segments that came together as one.
-struct Input {
-    shared: Weak<Shared>,
-    id: InterfaceId,
+pub(super) struct Input {
+    pub(super) shared: Weak<Shared>,
+    pub(super) id: InterfaceId,
     /// Bytes before IP.
-    link_bytes: usize,
+    pub(super) link_bytes: usize,
 }
 
 impl Receiver for Input {
@@ -43,10 +43,14 @@ impl Receiver for Input {
         let port = shared.ports.read().get(&self.id).cloned();
         if let Some(port) = port {
             let (info, has_carrier) = (port.info(), port.has_carrier());
-            shared.drive(|stack, now| {
+            let mtu = shared.drive(|stack, now| {
                 stack.change_device(self.id, &info);
                 stack.set_carrier(now, self.id, has_carrier);
+                stack.interfaces.get(&self.id).map(|interface| interface.mtu)
             });
+            if let Some(mtu) = mtu {
+                port.set_mtu(mtu);
+            }
         }
     }
 }
@@ -120,7 +124,13 @@ impl Network for InetDomain {
     }
 
     fn set_mtu(&self, number: u32, mtu: u32) -> KResult<()> {
-        Ok(self.shared.drive(|stack, _| stack.set_mtu(InterfaceId(number), mtu))?)
+        let id = InterfaceId(number);
+        self.shared.drive(|stack, _| stack.set_mtu(id, mtu))?;
+        let port = self.shared.ports.read().get(&id).cloned();
+        if let Some(port) = port {
+            port.set_mtu(mtu);
+        }
+        Ok(())
     }
 
     fn add_address(&self, number: u32, address: IpAddr, length: u8) -> KResult<()> {

@@ -162,6 +162,8 @@ pub struct Stack {
     looped: VecDeque<(InterfaceId, Packet)>,
     /// They are being taken in.
     is_looping: bool,
+    /// Somebody looks on at the loopback: what goes over it is also sent there, where it is shown and dropped.
+    pub(crate) is_overheard: bool,
     sent: Vec<(InterfaceId, Packet)>,
     dropped: HashMap<Dropped, u64>,
     pub(crate) counters: Counters,
@@ -197,6 +199,7 @@ impl Stack {
             outbox: Vec::new(),
             looped: VecDeque::new(),
             is_looping: false,
+            is_overheard: false,
             sent: Vec::new(),
             dropped: HashMap::new(),
             counters: Counters::default(),
@@ -345,6 +348,9 @@ impl Stack {
         }
         for _ in 0..MOST_LOOPED {
             let Some((id, packet)) = self.looped.pop_front() else { break };
+            if self.is_overheard {
+                self.sent.push((LOOPBACK, packet.clone()));
+            }
             self.input_looped(now, id, packet);
         }
         self.is_looping = false;

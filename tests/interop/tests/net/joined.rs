@@ -27,7 +27,7 @@ fn open(lines: &Arc<Lines>, text: &str) -> Check<Arc<dyn PacketIo>> {
 }
 
 /// One that has an address that none had before it.
-fn open_as_another(lines: &Arc<Lines>, text: &str) -> Check<Arc<dyn PacketIo>> {
+pub fn open_as_another(lines: &Arc<Lines>, text: &str) -> Check<Arc<dyn PacketIo>> {
     open_with(lines, &Options::parse(text.as_bytes()).map_err(|error| error.what)?)
 }
 
@@ -56,8 +56,8 @@ fn echo(station: &Station, address: &str) -> Check {
     }
 }
 
-/// All that two kernels may have to say to each other.
-fn converse(one: &Station, other: &Station) -> Check {
+/// All that two kernels may have to say to each other; `one` is 10.0.0.1 and fd00::1.
+pub fn converse(one: &Station, other: &Station) -> Check {
     for (address, bound) in [("10.0.0.1:80", "10.0.0.1:80"), ("[fd00::1]:81", "[fd00::1]:81")] {
         let listener = one.listen(bound)?;
         let client = other.connect(address)?;
@@ -66,8 +66,8 @@ fn converse(one: &Station, other: &Station) -> Check {
     }
     thread::scope(|scope| {
         let echo = scope.spawn(|| echo(one, "10.0.0.1:7"));
-        other.echo_datagrams("10.0.0.2:0", "10.0.0.1:7", &[0, 1, 1472, 1473, 9000, 65_507])?;
-        let socket = other.udp("10.0.0.2:0")?;
+        other.echo_datagrams("0.0.0.0:0", "10.0.0.1:7", &[0, 1, 1472, 1473, 9000, 65_507])?;
+        let socket = other.udp("0.0.0.0:0")?;
         context(socket.send_to(b"over", "10.0.0.1:7"), "the end")?;
         echo.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })

@@ -14,6 +14,7 @@ mod opening;
 mod packet;
 mod ping;
 mod programs;
+mod qemu;
 mod refused;
 mod routed;
 mod site;
@@ -21,6 +22,7 @@ mod station;
 mod streams;
 mod tagged;
 mod trace;
+mod vlans;
 
 use interop::Check;
 use interop::program::lacks;
@@ -75,6 +77,12 @@ const TESTS: &[Test] = &[
     ("what_tcpdump_captures_is_recorded_and_replayed", captured::by_tcpdump),
 ];
 
+/// Those that boot another Linux.
+const OF_MACHINES: &[Test] = &[
+    ("virtual_networks_of_linux_are_ours_over_its_bridge", vlans::over_a_bridge),
+    ("virtual_networks_of_linux_are_ours_at_its_interface", vlans::over_a_shared_interface),
+];
+
 fn main() {
     let lacking = lacks(&[
         "unshare", "nsenter", "ip", "ping", "dnsmasq", "radvd", "tcpdump", "tshark", "python3", "passt",
@@ -85,6 +93,11 @@ fn main() {
     for &(name, test) in TESTS {
         suite.add(name, lacking, move || within(test));
     }
+    for &(name, test) in OF_MACHINES {
+        suite.add(name, lacking.or_else(interop::uml::lacking), move || within(test));
+    }
+    let qemu = lacking.or_else(|| lacks(&[qemu::PROGRAM]));
+    suite.add("qemu_is_at_the_other_side_of_streams", qemu, || within(qemu::hub));
     suite.run()
 }
 

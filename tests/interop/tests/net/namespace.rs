@@ -50,7 +50,8 @@ impl Namespace {
         Ok(namespace)
     }
 
-    fn path(&self) -> String {
+    /// Where it is in the host's file system.
+    pub fn path(&self) -> String {
         format!("/proc/{}/ns/net", self.0.id())
     }
 

@@ -1,9 +1,10 @@
 //! ICMP both ways.
 
-use crate::site::{NONE, Site, THEIRS, Wiring, at, content};
+use crate::site::{NONE, Site, THEIRS, Wiring, at, content, socket};
+use core::net::Ipv4Addr;
 use interop::{Check, context};
 use rumpkit::kpi::socket::OptionValue;
-use rumpkit::{Errno, Fd, SocketType, sockopt, tun};
+use rumpkit::{Errno, Fd, Process, SocketType, sockopt, tun};
 
 /// Sizes of content: both ends, and both sides of what fits into one, two and three packets.
 const SIZES: &[usize] = &[
@@ -64,7 +65,7 @@ pub fn uncut() -> Check {
     let fd = site.socket(SocketType::Raw, ICMP)?;
     let option = OptionValue::Number(1);
     context(site.process.setsockopt(fd, sockopt::IPPROTO_IP, sockopt::IP_DONTFRAG, &option), "IP_DONTFRAG")?;
-    echo(&site, fd, 1472, 1)?;
+    echo(&site.process, fd, THEIRS, 1472, 1)?;
     let refused = site.process.sendto(fd, &request(1473, 2), NONE, &at(THEIRS, 0));
     if refused.as_ref().err().map(|error| error.errno) != Some(Errno::EMSGSIZE) {
         return Err(format!("1473 bytes in one packet: {refused:?}"));
@@ -75,13 +76,17 @@ pub fn uncut() -> Check {
 pub fn of_linux() -> Check {
     for wiring in [Wiring::plain(), Wiring::offloaded()] {
         let site = Site::new(wiring)?;
-        let fd = site.socket(SocketType::Raw, ICMP)?;
-        for (sequence, size) in SIZES.iter().enumerate() {
-            echo(&site, fd, *size, sequence as u16)?;
-        }
+        ask(&site.process, THEIRS, SIZES)?;
         site.finish()?;
     }
     Ok(())
+}
+
+/// We ask somebody with messages of these sizes, and compare what comes back.
+pub fn ask(process: &Process, to: Ipv4Addr, sizes: &[usize]) -> Check {
+    let fd = socket(process, SocketType::Raw, ICMP)?;
+    let mut numbered = sizes.iter().enumerate();
+    numbered.try_for_each(|(sequence, size)| echo(process, fd, to, *size, sequence as u16))
 }
 
 fn request(size: usize, sequence: u16) -> Vec<u8> {
@@ -98,13 +103,13 @@ fn request(size: usize, sequence: u16) -> Vec<u8> {
     message
 }
 
-/// Asks Linux, and compares what comes back.
-fn echo(site: &Site, fd: Fd, size: usize, sequence: u16) -> Check {
+/// Asks somebody, and compares what comes back.
+fn echo(process: &Process, fd: Fd, to: Ipv4Addr, size: usize, sequence: u16) -> Check {
     let request = request(size, sequence);
-    context(site.process.sendto(fd, &request, NONE, &at(THEIRS, 0)), format!("{size} bytes"))?;
+    context(process.sendto(fd, &request, NONE, &at(to, 0)), format!("{size} bytes"))?;
     let mut buffer = vec![0; 70_000];
     loop {
-        let received = site.process.recvfrom(fd, &mut buffer, NONE);
+        let received = process.recvfrom(fd, &mut buffer, NONE);
         let (count, _) = context(received, format!("the reply to {size} bytes"))?;
         // The header of IP comes with it.
         let reply = &buffer[usize::from(buffer[0] & 0xf) * 4..count];

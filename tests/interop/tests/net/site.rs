@@ -108,14 +108,7 @@ impl Site {
 
     /// A socket of ours whose calls end.
     pub fn socket(&self, kind: SocketType, protocol: u8) -> Check<Fd> {
-        let fd = self.process.socket(AddressFamily::Inet, kind, protocol, OpenFlags::empty());
-        let fd = context(fd, "socket")?;
-        for option in [sockopt::SO_RCVTIMEO, sockopt::SO_SNDTIMEO] {
-            let set =
-                self.process.setsockopt(fd, sockopt::SOL_SOCKET, option, &OptionValue::Time(Some(PATIENCE)));
-            context(set, "a limit of time")?;
-        }
-        Ok(fd)
+        socket(&self.process, kind, protocol)
     }
 
     /// A socket of ours that others connect to.
@@ -160,6 +153,16 @@ impl Site {
             }
         }
     }
+}
+
+/// A socket whose calls end.
+pub fn socket(process: &Process, kind: SocketType, protocol: u8) -> Check<Fd> {
+    let fd = context(process.socket(AddressFamily::Inet, kind, protocol, OpenFlags::empty()), "socket")?;
+    for option in [sockopt::SO_RCVTIMEO, sockopt::SO_SNDTIMEO] {
+        let limit = OptionValue::Time(Some(PATIENCE));
+        context(process.setsockopt(fd, sockopt::SOL_SOCKET, option, &limit), "a limit of time")?;
+    }
+    Ok(fd)
 }
 
 /// An address of ours, as we call it.

@@ -166,13 +166,17 @@ impl Stream for std::net::TcpStream {
 pub fn exchange(one: &(dyn Stream + Sync), other: &(dyn Stream + Sync), length: usize) -> Check {
     let [first, second] = &contents(length);
     thread::scope(|scope| {
-        let all = [
-            scope.spawn(|| send(one, first)),
-            scope.spawn(|| receive(other, first)),
-            scope.spawn(|| send(other, second)),
-            scope.spawn(|| receive(one, second)),
-        ];
-        all.into_iter().try_for_each(finished)
+        let both =
+            [scope.spawn(|| converse(one, first, second)), scope.spawn(|| converse(other, second, first))];
+        both.into_iter().try_for_each(finished)
+    })
+}
+
+/// One side of it.
+pub fn converse(one: &(dyn Stream + Sync), own: &[u8], others: &[u8]) -> Check {
+    thread::scope(|scope| {
+        let both = [scope.spawn(|| send(one, own)), scope.spawn(|| receive(one, others))];
+        both.into_iter().try_for_each(finished)
     })
 }
 

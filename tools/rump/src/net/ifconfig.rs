@@ -6,7 +6,7 @@ use crate::output::Output;
 use crate::session::{Failure, Session};
 use clap::Args as ClapArgs;
 use rumpkit::Kernel;
-use rumpkit::net::{AddressInfo, AddressState, Interface, InterfaceInfo, Medium, interfaces};
+use rumpkit::net::{AddressInfo, AddressState, Duplex, Interface, InterfaceInfo, Media, Medium, interfaces};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
@@ -37,22 +37,33 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
     let end = Instant::now() + args.wait;
     let mut all = look(station.kernel()).map_err(failed)?;
     let is_tentative = |own: &AddressInfo| own.state == AddressState::Tentative;
-    while all.iter().any(|(_, own)| own.iter().any(is_tentative)) && Instant::now() < end {
+    while all.iter().any(|shown| shown.addresses.iter().any(is_tentative)) && Instant::now() < end {
         thread::sleep(Duration::from_millis(20));
         all = look(station.kernel()).map_err(failed)?;
     }
-    for (info, addresses) in &all {
+    for shown in &all {
         match args.json {
-            true => writeln!(out, "{}", record(info, addresses))?,
-            false => show(info, addresses, out)?,
+            true => writeln!(out, "{}", record(shown))?,
+            false => show(shown, out)?,
         }
     }
     Ok(())
 }
 
-fn look(kernel: &Kernel) -> io::Result<Vec<(InterfaceInfo, Vec<AddressInfo>)>> {
+/// What is shown of an interface.
+struct Shown {
+    info: InterfaceInfo,
+    media: Option<Media>,
+    addresses: Vec<AddressInfo>,
+}
+
+fn look(kernel: &Kernel) -> io::Result<Vec<Shown>> {
     let all = interfaces(kernel)?.into_iter();
-    all.map(|info| Ok((info.clone(), Interface::find(kernel, &info.name)?.addresses()?))).collect()
+    all.map(|info| {
+        let interface = Interface::find(kernel, &info.name)?;
+        Ok(Shown { info, media: interface.media()?, addresses: interface.addresses()? })
+    })
+    .collect()
 }
 
 /// Names of flags and their bits (`if_flags`).
@@ -75,13 +86,40 @@ fn hardware(info: &InterfaceInfo) -> Option<String> {
     Some(address.map(|byte| format!("{byte:02x}")).join(":"))
 }
 
-fn show(info: &InterfaceInfo, addresses: &[AddressInfo], out: &mut dyn Write) -> io::Result<()> {
+/// A cable in the words of ifmedia(4), which have a name for every speed of a twisted pair.
+fn cable(media: Media) -> String {
+    let Media { speed, duplex, is_negotiated, is_twisted_pair } = media;
+    let what = match (speed, is_twisted_pair) {
+        (None, _) => "none".into(),
+        (Some(100), true) => "100baseTX".into(),
+        (Some(speed @ (10 | 1000)), true) => format!("{speed}baseT"),
+        (Some(2500), true) => "2.5Gbase-T".into(),
+        (Some(speed), true) if speed % 1000 == 0 => format!("{}Gbase-T", speed / 1000),
+        (Some(speed), _) => format!("{speed} Mbit/s"),
+    };
+    let duplex = match duplex {
+        Some(Duplex::Full) => " full-duplex",
+        Some(Duplex::Half) => " half-duplex",
+        None => "",
+    };
+    if is_negotiated {
+        format!("Ethernet autoselect ({what}{duplex})")
+    } else {
+        format!("Ethernet {what}{duplex}")
+    }
+}
+
+fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
+    let Shown { info, media, addresses } = shown;
     let flags = flags(info);
     let bits = flags.iter().fold(0, |bits, (_, bit)| bits | bit);
     let names: Vec<&str> = flags.iter().map(|(name, _)| *name).collect();
     writeln!(out, "{}: flags=0x{bits:x}<{}> mtu {}", info.name, names.join(","), info.device.mtu)?;
     if let Some(address) = hardware(info) {
         writeln!(out, "\taddress: {address}")?;
+        if let Some(media) = media {
+            writeln!(out, "\tmedia: {}", cable(*media))?;
+        }
         writeln!(out, "\tstatus: {}", if info.has_carrier { "active" } else { "no carrier" })?;
     }
     for own in addresses {
@@ -134,7 +172,17 @@ fn broadcast(address: Ipv4Addr, length: u8) -> Option<Ipv4Addr> {
     Some(Ipv4Addr::from_bits(address.to_bits() | hosts))
 }
 
-fn record(info: &InterfaceInfo, addresses: &[AddressInfo]) -> Value {
+fn media_record(media: &Media) -> Value {
+    let duplex = media.duplex.map(|duplex| match duplex {
+        Duplex::Full => "full",
+        Duplex::Half => "half",
+    });
+    json!({"speed_mbit": media.speed, "duplex": duplex, "autoselect": media.is_negotiated,
+        "twisted_pair": media.is_twisted_pair})
+}
+
+fn record(shown: &Shown) -> Value {
+    let Shown { info, media, addresses } = shown;
     let address = |own: &AddressInfo| {
         json!({"address": own.address.to_string(), "prefix_length": own.length,
             "state": match own.state { AddressState::Preferred => "preferred", other => state(other) },
@@ -149,8 +197,37 @@ fn record(info: &InterfaceInfo, addresses: &[AddressInfo]) -> Value {
         "hardware": hardware(info),
         "up": info.is_up,
         "carrier": info.has_carrier,
+        "media": media.as_ref().map(media_record),
         "addresses": addresses.iter().map(address).collect::<Vec<_>>(),
         "packets_in": went.packets_in, "bytes_in": went.bytes_in, "errors_in": went.errors_in,
         "packets_out": went.packets_out, "bytes_out": went.bytes_out,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cables_have_the_names_that_bsd_has_for_them() {
+        let pair = Media { speed: None, duplex: None, is_negotiated: true, is_twisted_pair: true };
+        let full = Media { duplex: Some(Duplex::Full), ..pair };
+        for (media, expected) in [
+            (pair, "Ethernet autoselect (none)"),
+            (Media { speed: Some(1000), ..full }, "Ethernet autoselect (1000baseT full-duplex)"),
+            (
+                Media { speed: Some(100), duplex: Some(Duplex::Half), ..pair },
+                "Ethernet autoselect (100baseTX half-duplex)",
+            ),
+            (Media { speed: Some(10_000), is_negotiated: false, ..full }, "Ethernet 10Gbase-T full-duplex"),
+            (Media { speed: Some(2500), ..full }, "Ethernet autoselect (2.5Gbase-T full-duplex)"),
+            (
+                Media { speed: Some(25_000), is_twisted_pair: false, ..pair },
+                "Ethernet autoselect (25000 Mbit/s)",
+            ),
+            (Media { speed: Some(54), ..pair }, "Ethernet autoselect (54 Mbit/s)"),
+        ] {
+            assert_eq!(cable(media), expected);
+        }
+    }
 }

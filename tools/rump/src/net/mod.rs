@@ -67,7 +67,7 @@ const OTHER_NOTES: &str = "
 A capture begins once the command listens. Several --if make a kernel with several interfaces, if0, if1 and so on; --address, --gateway and --dhcp belong to the last --if before them. What passes at all of them is in the file of --capture, also if a signal ends the command.
 
 With --config, a file in TOML describes the network. Unknown keys and wrong values are errors:
-  [[interface]]                       in the order in which they are made
+  [[interface]]                       in any order
   name = \"eth0\"
   link = \"shmif:/tmp/bus\"             without one, an interface such as lo1 is made
   mac = \"02:00:00:00:00:01\"
@@ -76,6 +76,16 @@ With --config, a file in TOML describes the network. Unknown keys and wrong valu
   dhcp = true                         an address of IPv4 by DHCP
   autoconf = false                    what routers of IPv6 tell is not followed
   up = true                           as it is if nothing is said
+  [[interface]]                       a bridge, called bridge0 and so on, and its members
+  name = \"bridge0\"
+  [interface.bridge]                  also priority, hello_time, max_age, forward_delay, most_addresses
+  members = [\"eth0\", { name = \"vlan0\", priority = 64, cost = 19, stp = true, learn = true, flood = true, private = false }]
+  stp = true
+  ageing = 300
+  static = { \"02:00:00:00:00:09\" = \"eth0\" }
+  [[interface]]                       a virtual network, called vlan0 and so on
+  name = \"vlan0\"
+  vlan = { parent = \"eth1\", id = 7 }
   [[route]]
   destination = \"default\"             or a prefix
   gateway = \"192.0.2.1\"               or interface = \"eth0\", reject = true, blackhole = true
@@ -94,6 +104,7 @@ Examples:
   rump net ping --if stream:unix:/tmp/passt.sock --dhcp --capture ping.pcapng 192.0.2.1
   rump net dhcp --if tap:tap0 --once
   rump net bridge --if tap:tap0 --if shmif:/tmp/bus
+  rump net bridge --config switch.toml
   rump net wget --if sockin http://example.com/file.img
   rump net ifconfig --config net.toml
   rump net netstat --config net.toml -s -w 5";

@@ -1,5 +1,6 @@
 //! What a configuration does to a kernel.
 
+use super::joined::find_or_create;
 use super::{Config, ConfigError, Dhcp, InterfaceConfig, RouteConfig, Way};
 use crate::Kernel;
 use crate::kpi::device::Network;
@@ -68,11 +69,12 @@ impl Config {
         let domain = kernel.protocols(AddressFamily::Inet);
         let domain = domain.map_err(|error| self.failed("the protocols", error.into()))?;
         let network = network(&*domain).map_err(|error| self.failed("the protocols", error.into()))?;
+        let in_order = self.order().map_err(|wrong| self.failed("interfaces", invalid(wrong.what)))?;
         for (name, value) in &self.settings {
             network.set_setting(name, *value).map_err(|error| self.failed(name, error.into()))?;
         }
         let (mut clients, mut links) = (Vec::new(), Vec::new());
-        for config in &self.interfaces {
+        for config in in_order {
             let failed = |error| self.failed(format!("interface {}", config.name), error);
             let (interface, link) = config.open(kernel).map_err(failed)?;
             links.extend(link);
@@ -104,6 +106,12 @@ impl Config {
             let what = format!("interface {}{what}", config.name);
             move |error| self.failed(&what, error)
         };
+        if let Some(bridge) = &config.bridge {
+            bridge.apply(kernel, &config.name).map_err(failed(""))?;
+        }
+        if let Some(vlan) = &config.vlan {
+            vlan.apply(kernel, &config.name).map_err(failed(": vlan"))?;
+        }
         if let Some(address) = config.mac {
             interface.set_hardware(address).map_err(failed(": mac"))?;
         }
@@ -136,12 +144,15 @@ impl Config {
     }
 }
 
+fn invalid(what: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, what)
+}
+
 impl InterfaceConfig {
     /// The interface: at its link, or the one that is there, or one that is made by its name.
     fn open(&self, kernel: &Kernel) -> io::Result<(Interface, Option<Opened>)> {
         let Some(link) = &self.link else {
-            let found = Interface::find(kernel, &self.name);
-            return Ok((found.or_else(|_| Interface::create(kernel, &self.name))?, None));
+            return Ok((find_or_create(kernel, &self.name)?, None));
         };
         let opened = link.open(kernel.host())?;
         Ok((Interface::attach(kernel, &self.name, opened.device())?, Some(opened)))

@@ -1,12 +1,15 @@
 //! How values are written in a file.
 
-use super::{RouteConfig, Way};
+use super::{MemberConfig, RouteConfig, Way};
 use crate::net::InterfaceAddress;
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
+use std::time::Duration;
 
 /// A text that means something.
 struct Text<T>(T);
@@ -64,6 +67,76 @@ impl FromStr for Hardware {
 
 pub(super) fn hardware<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[u8; 6]>, D::Error> {
     some_text::<D, Hardware>(deserializer).map(|address| address.map(|Hardware(address)| address))
+}
+
+/// Hardware addresses, and the names of those who have them.
+pub(super) fn stations<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<([u8; 6], String)>, D::Error> {
+    let all = BTreeMap::<String, String>::deserialize(deserializer)?.into_iter();
+    all.map(|(address, name)| {
+        let Hardware(bytes) =
+            address.parse().map_err(|error| D::Error::custom(format!("{address:?}: {error}")))?;
+        Ok((bytes, name))
+    })
+    .collect()
+}
+
+/// A length of time in seconds, with or without a fraction.
+pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    let time = Duration::try_from_secs_f64(number);
+    time.map(Some).map_err(|_| D::Error::custom(format!("{number} is no number of seconds")))
+}
+
+/// The number of a virtual network.
+pub(super) fn network<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let number = u16::deserialize(deserializer)?;
+    let is_one = (1..=4094).contains(&number);
+    is_one.then_some(number).ok_or_else(|| D::Error::custom(format!("{number} is not from 1 to 4094")))
+}
+
+/// A member of a bridge as a table.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, remote = "MemberConfig")]
+struct MemberTable {
+    name: String,
+    #[serde(default)]
+    stp: Option<bool>,
+    #[serde(default)]
+    learn: Option<bool>,
+    #[serde(default)]
+    flood: Option<bool>,
+    #[serde(default)]
+    private: Option<bool>,
+    #[serde(default)]
+    priority: Option<u8>,
+    #[serde(default)]
+    cost: Option<u32>,
+}
+
+struct MemberVisitor;
+
+impl<'de> Visitor<'de> for MemberVisitor {
+    type Value = MemberConfig;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of an interface, or a table with it")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<MemberConfig, E> {
+        Ok(MemberConfig::new(name))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<MemberConfig, A::Error> {
+        MemberTable::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
+impl<'de> Deserialize<'de> for MemberConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MemberVisitor)
+    }
 }
 
 /// A domain.

@@ -12,6 +12,16 @@
 //! autoconf = false                   # what routers of IPv6 tell is not followed
 //! up = true                          # as it is if nothing is said
 //!
+//! [[interface]]
+//! name = "bridge0"                   # a bridge, which has no link
+//! [interface.bridge]
+//! members = ["eth0", { name = "vlan0", cost = 19 }]
+//! stp = true
+//!
+//! [[interface]]
+//! name = "vlan0"                     # a virtual network, nor has it
+//! vlan = { parent = "eth1", id = 7 }
+//!
 //! [[route]]
 //! destination = "default"            # or a prefix
 //! gateway = "192.0.2.1"              # or interface = "eth0", reject = true, blackhole = true
@@ -43,9 +53,12 @@
 
 mod apply;
 mod file;
+mod joined;
+mod order;
 mod place;
 
 pub use apply::Applied;
+pub use joined::{BridgeConfig, MemberConfig, VlanConfig};
 
 use super::InterfaceAddress;
 use super::link::Link;
@@ -59,7 +72,7 @@ use std::path::Path;
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Interfaces, in the order in which they are made.
+    /// Interfaces, in the order in which they are made; those that others are made of come first.
     #[serde(rename = "interface")]
     pub interfaces: Vec<InterfaceConfig>,
     /// Routes, in the order in which they are added.
@@ -84,6 +97,12 @@ pub struct InterfaceConfig {
     /// Where it is.
     #[serde(default, deserialize_with = "file::some_text")]
     pub link: Option<Link>,
+    /// Which others it joins.
+    #[serde(default)]
+    pub bridge: Option<BridgeConfig>,
+    /// Which network on which other it is.
+    #[serde(default)]
+    pub vlan: Option<VlanConfig>,
     /// Its hardware address, if it is to be another than its device has.
     #[serde(default, deserialize_with = "file::hardware")]
     pub mac: Option<[u8; 6]>,
@@ -133,6 +152,8 @@ impl InterfaceConfig {
         Self {
             name: name.into(),
             link: None,
+            bridge: None,
+            vlan: None,
             mac: None,
             mtu: None,
             addresses: Vec::new(),
@@ -219,11 +240,8 @@ impl Config {
         let mut config: Self = toml::from_str(text)
             .map_err(|error| wrong(error.span().map(|span| span.start), error.message()))?;
         config.file = name.into();
-        for (at, interface) in config.interfaces.iter().enumerate() {
-            if config.interfaces[..at].iter().any(|other| other.name == interface.name) {
-                let place = place::of_table(text, "[[interface]]", at);
-                return Err(wrong(place, &format!("interface {} is there twice", interface.name)));
-            }
+        if let Err(order::Wrong { at, what }) = config.order() {
+            return Err(wrong(place::of_table(text, "[[interface]]", at), &what));
         }
         Ok(config)
     }

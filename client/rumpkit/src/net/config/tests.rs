@@ -78,6 +78,18 @@ fn all_that_can_be_said_is_read() {
 }
 
 #[test]
+fn interfaces_are_made_after_those_that_they_are_made_of() {
+    let text = "[[interface]]\nname = 'bridge0'\nbridge.members = ['vlan1', 'elsewhere', 'c']
+                [[interface]]\nname = 'a'
+                [[interface]]\nname = 'vlan1'\nvlan = { parent = 'vlan0', id = 1 }
+                [[interface]]\nname = 'vlan0'\nvlan = { parent = 'b', id = 1 }
+                [[interface]]\nname = 'b'\n[[interface]]\nname = 'c'";
+    let config = Config::parse("n.toml", text).unwrap();
+    let order: Vec<&str> = config.order().ok().unwrap().iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(order, ["a", "b", "c", "vlan0", "vlan1", "bridge0"]);
+}
+
+#[test]
 fn what_is_wrong_is_named_with_file_line_and_key() {
     let interface = "[[interface]]\nname = 'a'\n";
     for (text, expected) in [
@@ -101,6 +113,70 @@ fn what_is_wrong_is_named_with_file_line_and_key() {
         (&format!("{interface}dhcp = 1"), "n.toml:3: dhcp: invalid type: integer `1`"),
         ("\n[[interface]]\nmtu = 9", "n.toml:2: [[interface]]: missing field `name`"),
         (&format!("{interface}{interface}"), "n.toml:3: [[interface]]: interface a is there twice"),
+        (
+            &format!("{interface}link = 'tap:a'\nbridge = {{}}"),
+            "n.toml:1: [[interface]]: interface a is one of link, bridge and vlan",
+        ),
+        (
+            &format!("{interface}bridge = {{}}"),
+            "n.toml:1: [[interface]]: a bridge is called bridge0, bridge1 and so on, not a",
+        ),
+        (
+            &format!("{interface}vlan = {{ parent = 'b', id = 4095 }}"),
+            "n.toml:3: vlan: 4095 is not from 1 to",
+        ),
+        (&format!("{interface}vlan = {{ id = 1 }}"), "n.toml:3: vlan: missing field `parent`"),
+        (
+            &format!("{interface}vlan = {{ parent = 'b', id = 1, tag = 2 }}"),
+            "n.toml:3: vlan: unknown field `tag`",
+        ),
+        (&format!("{interface}[interface.bridge]\nmember = []"), "n.toml:4: member: unknown field `member`"),
+        (
+            &format!("{interface}[interface.bridge]\nmembers = [1]"),
+            "n.toml:4: members: invalid type: integer",
+        ),
+        (
+            &format!("{interface}[interface.bridge]\nmembers = [\n'b', {{ name = 'c', speed = 1 }}]"),
+            "n.toml:5: members: unknown field `speed`",
+        ),
+        (
+            &format!("{interface}[interface.bridge]\nageing = -1"),
+            "n.toml:4: ageing: -1 is no number of seconds",
+        ),
+        (&format!("{interface}[interface.bridge]\nstp = 1"), "n.toml:4: stp: invalid type: integer `1`"),
+        (&format!("{interface}[interface.bridge]\npriority = 65536"), "n.toml:4: priority: invalid value"),
+        (
+            &format!("{interface}[interface.bridge]\nstatic = {{ '02:0' = 'b' }}"),
+            "n.toml:4: static: \"02:0\": no hardware address",
+        ),
+        (
+            "[[interface]]\nname = 'bridge0'\nbridge.static = { '2:0:0:0:0:1' = 'b' }",
+            "n.toml:1: [[interface]]: static: b is no member of bridge0",
+        ),
+        (
+            "[[interface]]\nname = 'bridge0'\nbridge.members = ['a']
+             [[interface]]\nname = 'bridge1'\nbridge.members = ['b', 'a']",
+            "n.toml:4: [[interface]]: a is a member of bridge0 already",
+        ),
+        (
+            "[[interface]]\nname = 'bridge0'\nbridge.members = ['a', 'a']",
+            "n.toml:1: [[interface]]: a is a member of bridge0 already",
+        ),
+        (
+            "[[interface]]\nname = 'vlan0'\nvlan = { parent = 'a', id = 1 }
+             [[interface]]\nname = 'vlan1'\nvlan = { parent = 'a', id = 1 }",
+            "n.toml:4: [[interface]]: vlan0 is network 1 of a already",
+        ),
+        (
+            "[[interface]]\nname = 'bridge0'\nbridge.members = ['bridge0']",
+            "n.toml:1: [[interface]]: interfaces need each other: bridge0",
+        ),
+        (
+            "[[interface]]\nname = 'lo1'
+             [[interface]]\nname = 'vlan0'\nvlan = { parent = 'bridge0', id = 1 }
+             [[interface]]\nname = 'bridge0'\nbridge.members = ['vlan0']",
+            "n.toml:3: [[interface]]: interfaces need each other: bridge0, vlan0",
+        ),
         ("[[route]]\ndestination = 'default'", "n.toml:1: [[route]]: a route has one of gateway"),
         (
             "[[route]]\ndestination = 'default'\nreject = true\nblackhole = true",

@@ -9,7 +9,9 @@ use crate::selfpipe::SelfPipe;
 use crate::{errno, random_address};
 use calls::{Slot, Tag};
 use rump_abi::Errno;
-use rump_hyper::packet::{HEADER_BYTES, Medium, Offloads, Outgoing, PacketInfo, PacketIo, Received, Sent};
+use rump_hyper::packet::{
+    HEADER_BYTES, Media, Medium, Offloads, Outgoing, PacketInfo, PacketIo, Received, Sent,
+};
 use rump_hyper::{HostError, HostResult};
 use rustix::event::PollFlags;
 use rustix::fd::{AsFd, OwnedFd};
@@ -304,6 +306,10 @@ impl PacketIo for End {
 
     fn has_carrier(&self) -> bool {
         interface::is_running(&self.socket, &self.info.name).unwrap_or(false)
+    }
+
+    fn media(&self) -> Option<Media> {
+        interface::media(&self.socket, &self.info.name)
     }
 
     fn carrier_changes(&self) -> u64 {

@@ -9,6 +9,7 @@ use std::io;
 
 /// See the module.
 pub struct Report {
+    name: String,
     settings: BridgeSettings,
     tree: TreeInfo,
     members: Vec<MemberInfo>,
@@ -41,6 +42,7 @@ impl Report {
     /// That of a bridge. Errors: those of looking.
     pub fn of(bridge: &Bridge) -> io::Result<Self> {
         Ok(Self {
+            name: bridge.interface().info()?.name,
             settings: bridge.settings()?,
             tree: bridge.tree()?,
             members: bridge.members()?,
@@ -51,7 +53,7 @@ impl Report {
 
     /// The same as one record.
     pub fn to_json(&self) -> Value {
-        let Self { settings, tree, members, stations, statistics } = self;
+        let Self { name, settings, tree, members, stations, statistics } = self;
         let member = |member: &MemberInfo| {
             json!({"name": member.name, "number": member.number, "state": word(member.state),
                 "priority": member.settings.priority, "path_cost": member.settings.path_cost})
@@ -62,6 +64,7 @@ impl Report {
         };
         json!({
             "type": "bridge",
+            "name": name,
             "stp": settings.spans,
             "identifier": identifier(tree.identifier),
             "root": identifier(tree.root),
@@ -84,10 +87,10 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { settings, tree, members, stations, statistics } = self;
+        let Self { name, settings, tree, members, stations, statistics } = self;
         writeln!(
             f,
-            "bridge0: stp {} priority {} hello {:?} max-age {:?} forward-delay {:?} ageing {:?} most-addresses {}",
+            "{name}: stp {} priority {} hello {:?} max-age {:?} forward-delay {:?} ageing {:?} most-addresses {}",
             if settings.spans { "on" } else { "off" },
             settings.priority,
             settings.hello_time,

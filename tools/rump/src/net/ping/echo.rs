@@ -1,4 +1,8 @@
-//! Echo messages of ICMP and ICMPv6 over a raw socket (RFC 792, RFC 4443).
+//! Echo messages of ICMP and ICMPv6 (RFC 792, RFC 4443) over a raw socket, or one of datagrams where the host allows no
+//! raw ones.
+//!
+//! Of the latter, Linux chooses the identifier, makes the checksum, and gives it the answers to it alone, without a
+//! header of IPv4 and without what routers complain of.
 
 use etherparse::icmpv4::{CODE_DST_UNREACH_HOST, CODE_DST_UNREACH_NET, CODE_DST_UNREACH_PORT};
 use etherparse::{
@@ -7,11 +11,11 @@ use etherparse::{
 };
 use kpi::socket::{Control, OptionValue};
 use rumpkit::sockopt::{
-    ICMP6_FILTER, IP_TTL, IPPROTO_ICMPV6, IPPROTO_IP, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, IPV6_UNICAST_HOPS,
-    SO_RCVBUF, SO_SNDBUF, SOL_SOCKET,
+    ICMP6_FILTER, IP_RECVTTL, IP_TTL, IPPROTO_ICMPV6, IPPROTO_IP, IPPROTO_IPV6, IPV6_RECVHOPLIMIT,
+    IPV6_UNICAST_HOPS, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET,
 };
 use rumpkit::{
-    AddressFamily, Errno, Fd, KResult, MessageFlags, OpenFlags, Process, Received, SendMessage,
+    AddressFamily, Errno, Fd, KError, KResult, MessageFlags, OpenFlags, Process, Received, SendMessage,
     SocketAddress, SocketType, kpi,
 };
 use std::net::SocketAddr;
@@ -29,12 +33,13 @@ const HEADER_BYTES: usize = 8;
 /// Longer than any packet.
 const BUFFER_BYTES: usize = 65_536;
 
-/// A raw socket that asks one host.
+/// A socket that asks one host.
 pub struct Socket<'a> {
     process: &'a Process,
     fd: Fd,
     to: SocketAddress,
-    identifier: u16,
+    /// That of our requests; none of a socket of datagrams, which gets no other answers.
+    identifier: Option<u16>,
 }
 
 /// What was heard of a request.
@@ -75,29 +80,44 @@ impl Drop for Socket<'_> {
 }
 
 impl<'a> Socket<'a> {
-    /// Errors: those of making a socket.
+    /// Errors: EACCES (the host allows it in neither form), those of making a socket.
     pub fn open(process: &'a Process, address: SocketAddr, ttl: Option<u8>) -> KResult<Self> {
         let (family, protocol, to) = match address {
             SocketAddr::V4(address) => (AddressFamily::Inet, ICMP, SocketAddress::Inet(address)),
             SocketAddr::V6(address) => (AddressFamily::Inet6, ICMPV6, SocketAddress::Inet6(address)),
         };
-        let fd = process.socket(family, SocketType::Raw, protocol, OpenFlags::NONBLOCK)?;
-        // The kernel is ours, and nobody else in it asks.
-        let socket = Self { process, fd, to, identifier: std::process::id() as u16 };
-        let set = |level, name, value: OptionValue| process.setsockopt(fd, level, name, &value);
+        let open = |kind| process.socket(family, kind, protocol, OpenFlags::NONBLOCK);
+        let (fd, identifier) = match open(SocketType::Raw) {
+            Err(error) if is_refusal(&error) => (open(SocketType::Datagram).map_err(refused)?, None),
+            // The kernel is ours, and nobody else in it asks.
+            raw => (raw?, Some(std::process::id() as u16)),
+        };
+        let socket = Self { process, fd, to, identifier };
+        socket.set_up(ttl)?;
+        Ok(socket)
+    }
+
+    fn set_up(&self, ttl: Option<u8>) -> KResult<()> {
+        let set = |level, name, value: OptionValue| self.process.setsockopt(self.fd, level, name, &value);
         for option in [SO_RCVBUF, SO_SNDBUF] {
             set(SOL_SOCKET, option, OptionValue::Number(1 << 20))?;
         }
-        if address.is_ipv6() {
-            set(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, OptionValue::Number(1))?;
+        let is_raw = self.identifier.is_some();
+        match self.is_v4() {
+            // It has the header.
+            true if is_raw => {}
+            true => set(IPPROTO_IP, IP_RECVTTL, OptionValue::Number(1))?,
+            false => set(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, OptionValue::Number(1))?,
+        }
+        if is_raw && !self.is_v4() {
             set(IPPROTO_ICMPV6, ICMP6_FILTER, OptionValue::Bytes(filter()))?;
         }
         if let Some(ttl) = ttl {
             let (level, name) =
-                if address.is_ipv4() { (IPPROTO_IP, IP_TTL) } else { (IPPROTO_IPV6, IPV6_UNICAST_HOPS) };
+                if self.is_v4() { (IPPROTO_IP, IP_TTL) } else { (IPPROTO_IPV6, IPV6_UNICAST_HOPS) };
             set(level, name, OptionValue::Number(ttl.into()))?;
         }
-        Ok(socket)
+        Ok(())
     }
 
     /// What can be polled.
@@ -112,7 +132,7 @@ impl<'a> Socket<'a> {
     /// Sends a request with so many bytes of content. Errors: those of sending.
     pub fn send(&self, sequence: u16, bytes: u16) -> KResult<()> {
         let content: Vec<u8> = (0..bytes).map(|at| at as u8).collect();
-        let echo = IcmpEchoHeader { id: self.identifier, seq: sequence };
+        let echo = IcmpEchoHeader { id: self.identifier.unwrap_or_default(), seq: sequence };
         let header = match self.is_v4() {
             true => Icmpv4Header::with_checksum(Icmpv4Type::EchoRequest(echo), &content).to_bytes().to_vec(),
             // The kernel makes the checksum: it knows the address that the request is sent from.
@@ -134,15 +154,32 @@ impl<'a> Socket<'a> {
                 Err(error) => return Err(error),
             };
             let bytes = &buffer[..message.length];
-            let heard = match self.is_v4() {
-                true => interpret(bytes, self.identifier),
-                false => interpret_v6(bytes, &message, self.identifier),
+            let heard = match (self.is_v4(), self.identifier) {
+                (true, Some(identifier)) => interpret(bytes, identifier),
+                (true, None) => interpret_datagram(bytes, &message),
+                (false, identifier) => interpret_v6(bytes, &message, identifier),
             };
             if let Some(heard) = heard {
                 return Ok(Some(heard));
             }
         }
     }
+}
+
+fn is_refusal(error: &KError) -> bool {
+    matches!(error.errno, Errno::EPERM | Errno::EACCES)
+}
+
+/// Why there is no socket of datagrams, after a raw one was refused.
+fn refused(error: KError) -> KError {
+    if !is_refusal(&error) {
+        return error;
+    }
+    KError::new(
+        error.errno,
+        "the host lets us ask nobody: raw sockets need CAP_NET_RAW, and those of datagrams a group of ours in the \
+         range of the sysctl net.ipv4.ping_group_range",
+    )
 }
 
 /// All types of ICMPv6 but those that are asked for are kept away.
@@ -155,17 +192,14 @@ fn filter() -> Vec<u8> {
 }
 
 /// What a message of ICMPv6 says of our requests.
-fn interpret_v6(bytes: &[u8], message: &Received, identifier: u16) -> Option<Heard> {
+fn interpret_v6(bytes: &[u8], message: &Received, identifier: Option<u16>) -> Option<Heard> {
+    let is_ours = |id| identifier.is_none_or(|own| own == id);
     let icmp = Icmpv6Slice::from_slice(bytes).ok()?;
     let Some(SocketAddress::Inet6(from)) = message.from else { return None };
     let from = SocketAddr::from(from);
     match icmp.icmp_type() {
-        Icmpv6Type::EchoReply(IcmpEchoHeader { id, seq }) if id == identifier => {
-            let limit = message.control.iter().find_map(|control| match control {
-                Control::HopLimit(limit) => Some(*limit),
-                _ => None,
-            });
-            let (bytes, time_to_live) = (bytes.len(), limit.unwrap_or_default());
+        Icmpv6Type::EchoReply(IcmpEchoHeader { id, seq }) if is_ours(id) => {
+            let (bytes, time_to_live) = (bytes.len(), hop_limit(message));
             Some(Heard::Answer(Answer { from, sequence: seq, bytes, time_to_live }))
         }
         _ if QUOTING_V6.contains(&icmp.type_u8()) => {
@@ -178,10 +212,19 @@ fn interpret_v6(bytes: &[u8], message: &Received, identifier: u16) -> Option<Hea
             };
             let word = u32::from_be_bytes(bytes[4..HEADER_BYTES].try_into().ok()?);
             let what = complaint_v6(icmp.type_u8(), icmp.code_u8(), word);
-            (id == identifier).then_some(Heard::Complaint(Complaint { from, sequence: seq, what }))
+            is_ours(id).then_some(Heard::Complaint(Complaint { from, sequence: seq, what }))
         }
         _ => None,
     }
+}
+
+/// How many more routers might have passed a message on; zero if that is not told.
+fn hop_limit(message: &Received) -> u8 {
+    let limit = message.control.iter().find_map(|control| match control {
+        Control::HopLimit(limit) => Some(*limit),
+        _ => None,
+    });
+    limit.unwrap_or_default()
 }
 
 /// In the words of iputils; `word` is what the message has behind its checksum.
@@ -199,6 +242,15 @@ fn complaint_v6(kind: u8, code: u8, word: u32) -> String {
         (3, _) => "Time exceeded: Defragmentation failure".into(),
         (_, code) => format!("Parameter problem: code {code}, at byte {word}"),
     }
+}
+
+/// What a message of ICMP without a header before it says of our requests.
+fn interpret_datagram(bytes: &[u8], message: &Received) -> Option<Heard> {
+    let icmp = Icmpv4Slice::from_slice(bytes).ok()?;
+    let Some(SocketAddress::Inet(from)) = message.from else { return None };
+    let Icmpv4Type::EchoReply(IcmpEchoHeader { seq, .. }) = icmp.icmp_type() else { return None };
+    let (from, time_to_live) = (from.into(), hop_limit(message));
+    Some(Heard::Answer(Answer { from, sequence: seq, bytes: bytes.len(), time_to_live }))
 }
 
 /// What a packet says of our requests.

@@ -27,6 +27,9 @@ use summary::Summary;
   rump net ping --if shmif:/tmp/bus --address 10.0.0.2/24 -c 3 10.0.0.1
   rump net ping --if shmif:/tmp/bus --address 2001:db8::2/64 -c 3 2001:db8::1
   rump net ping --if shmif:/tmp/bus --address 2001:db8::2/64 fe80::1%if0
+  rump net ping --if sockin -c 3 127.0.0.1
+With --if sockin, the host has to let us ask: by CAP_NET_RAW, or without privilege by a group of ours in the range of the
+sysctl net.ipv4.ping_group_range, for both versions of IP; complaints of routers are not heard then.
 With --quiet the summary alone is printed. A signal ends it with the summary.
 Exit status: 0 something was answered, 1 nothing was, 2 an error.")]
 pub struct Args {

@@ -1,0 +1,59 @@
+//! Signals, and how a process hears of what is done (`struct sigevent`).
+
+use libc::{c_int, sigevent};
+use rump_abi::{Errno, Signal};
+use rump_kern::Notify;
+use rump_kpi::KResult;
+
+/// Signals by their numbers at the host.
+const SIGNALS: &[(c_int, Signal)] = &[
+    (libc::SIGHUP, Signal::SIGHUP),
+    (libc::SIGINT, Signal::SIGINT),
+    (libc::SIGQUIT, Signal::SIGQUIT),
+    (libc::SIGILL, Signal::SIGILL),
+    (libc::SIGTRAP, Signal::SIGTRAP),
+    (libc::SIGABRT, Signal::SIGABRT),
+    (libc::SIGFPE, Signal::SIGFPE),
+    (libc::SIGKILL, Signal::SIGKILL),
+    (libc::SIGBUS, Signal::SIGBUS),
+    (libc::SIGSEGV, Signal::SIGSEGV),
+    (libc::SIGSYS, Signal::SIGSYS),
+    (libc::SIGPIPE, Signal::SIGPIPE),
+    (libc::SIGALRM, Signal::SIGALRM),
+    (libc::SIGTERM, Signal::SIGTERM),
+    (libc::SIGURG, Signal::SIGURG),
+    (libc::SIGSTOP, Signal::SIGSTOP),
+    (libc::SIGTSTP, Signal::SIGTSTP),
+    (libc::SIGCONT, Signal::SIGCONT),
+    (libc::SIGCHLD, Signal::SIGCHLD),
+    (libc::SIGTTIN, Signal::SIGTTIN),
+    (libc::SIGTTOU, Signal::SIGTTOU),
+    (libc::SIGIO, Signal::SIGIO),
+    (libc::SIGXCPU, Signal::SIGXCPU),
+    (libc::SIGXFSZ, Signal::SIGXFSZ),
+    (libc::SIGVTALRM, Signal::SIGVTALRM),
+    (libc::SIGPROF, Signal::SIGPROF),
+    (libc::SIGWINCH, Signal::SIGWINCH),
+    (libc::SIGUSR1, Signal::SIGUSR1),
+    (libc::SIGUSR2, Signal::SIGUSR2),
+];
+
+/// The host's number, if it has such a signal.
+pub(crate) fn to_host(signal: Signal) -> Option<c_int> {
+    SIGNALS.iter().find(|(_, ours)| *ours == signal).map(|(host, _)| *host)
+}
+
+/// The signal of a host's number. Errors: EINVAL.
+pub(crate) fn of_host(number: c_int) -> KResult<Signal> {
+    let found = SIGNALS.iter().find(|(host, _)| *host == number);
+    found.map(|(_, signal)| *signal).ok_or_else(|| Errno::EINVAL.into())
+}
+
+/// How a process hears of something. Errors: EINVAL (by a thread, or a signal that there is not).
+pub(crate) fn notify(event: &sigevent) -> KResult<Notify> {
+    match event.sigev_notify {
+        libc::SIGEV_NONE => Ok(Notify::None),
+        libc::SIGEV_SIGNAL => Ok(Notify::Signal(of_host(event.sigev_signo)?)),
+        _ => Err(Errno::EINVAL.into()),
+    }
+}

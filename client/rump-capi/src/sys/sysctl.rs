@@ -1,0 +1,161 @@
+//! sysctl(3), modctl(2), ktrace(2).
+
+use super::call;
+use crate::errno;
+use crate::lwp;
+use crate::pointer::{Place, Room, Source, Text};
+use libc::{c_char, c_int, c_uint, c_void, size_t};
+use rump_abi::Errno;
+use rump_kern::SysctlError;
+
+/// Most numbers of a name.
+const MOST_NUMBERS: usize = 12;
+
+/// # Safety
+/// So many numbers are there, and so many bytes to read and to write, unless they are null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rump_sys___sysctl(
+    name: *const c_int,
+    count: c_uint,
+    old: Room,
+    old_length: Place<size_t>,
+    new: Source,
+    new_length: size_t,
+) -> c_int {
+    call(|process| {
+        if name.is_null() {
+            return Err(Errno::EFAULT.into());
+        }
+        let count = usize::try_from(count).ok().filter(|count| (1..=MOST_NUMBERS).contains(count));
+        // SAFETY: the caller's promise.
+        let name = unsafe { std::slice::from_raw_parts(name, count.ok_or(Errno::EINVAL)?) };
+        exchange(process, name, old, &old_length, &new, new_length)
+    })
+}
+
+fn exchange(
+    process: &rump_kern::Process,
+    name: &[i32],
+    mut old: Room,
+    old_length: &Place<size_t>,
+    new: &Source,
+    new_length: size_t,
+) -> rump_kpi::KResult<()> {
+    let place = if old.is_null() { None } else { Some(old.bytes(old_length.read()?)?) };
+    let new = if new_length == 0 { None } else { Some(new.bytes(new_length)?) };
+    let told = |length| if old_length.is_null() { Ok(()) } else { old_length.store(length) };
+    match process.sysctl(name, place, new) {
+        Ok(length) => told(length),
+        Err(SysctlError { error, length }) => {
+            if error.errno == Errno::ENOMEM {
+                told(length)?;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// The same by a name with dots.
+#[unsafe(no_mangle)]
+pub extern "C" fn rump_sys_sysctlbyname(
+    name: Text,
+    old: Room,
+    old_length: Place<size_t>,
+    new: Source,
+    new_length: size_t,
+) -> c_int {
+    call(|process| {
+        let name = std::str::from_utf8(name.bytes()?).map_err(|_| Errno::ENOENT)?;
+        let numbers = process.sysctl_numbers(name)?;
+        exchange(process, &numbers, old, &old_length, &new, new_length)
+    })
+}
+
+/// A component as `rump_sys_modctl` tells of it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Modstat {
+    name: [c_char; 64],
+    class: c_int,
+    references: c_uint,
+}
+
+/// What `MODCTL_STAT` is given: room for so many bytes, which become how many there are.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct StatRoom {
+    base: *mut Modstat,
+    length: size_t,
+}
+
+const MODCTL_LOAD: c_int = 0;
+const MODCTL_UNLOAD: c_int = 1;
+const MODCTL_STAT: c_int = 2;
+
+/// # Safety
+/// The argument is what the operation wants, or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rump_sys_modctl(operation: c_int, argument: *mut c_void) -> c_int {
+    call(|process| match operation {
+        MODCTL_LOAD | MODCTL_UNLOAD => {
+            // SAFETY: the caller's promise.
+            let name = unsafe { crate::memory::string(argument.cast()) }?;
+            let name = std::str::from_utf8(name).map_err(|_| Errno::ENOENT)?;
+            let refused = match operation {
+                MODCTL_LOAD => process.modctl_load(name),
+                _ => process.modctl_unload(name),
+            };
+            refused.map(|never| match never {})
+        }
+        MODCTL_STAT => {
+            // SAFETY: the caller's promise.
+            let room = unsafe { argument.cast::<StatRoom>().as_mut() }.ok_or(Errno::EFAULT)?;
+            let all = process.modctl_stat()?;
+            let fits = if room.base.is_null() { 0 } else { room.length / size_of::<Modstat>() };
+            for (at, module) in all.iter().take(fits).enumerate() {
+                let mut name = [0; 64];
+                for (to, byte) in name[..63].iter_mut().zip(module.name.bytes()) {
+                    *to = byte as c_char;
+                }
+                let references = module.references.try_into().unwrap_or(c_uint::MAX);
+                // SAFETY: the caller's promise; it is one of those that fit.
+                unsafe { room.base.add(at).write(Modstat { name, class: module.class as c_int, references }) };
+            }
+            room.length = all.len() * size_of::<Modstat>();
+            Ok(())
+        }
+        _ => Err(Errno::EINVAL.into()),
+    })
+}
+
+/// Nothing is traced: ENOSYS, as where NetBSD's kernel was built without it.
+#[unsafe(no_mangle)]
+pub extern "C" fn rump_sys_ktrace(_path: Text, _operation: c_int, _points: c_int, _pid: c_int) -> c_int {
+    call(|_| Err::<c_int, _>(Errno::ENOSYS.into()))
+}
+
+/// `struct utsname` of the host.
+#[unsafe(no_mangle)]
+pub extern "C" fn rump_sys_uname(to: Place<libc::utsname>) -> c_int {
+    let fill = || {
+        let known = lwp::process()?.uname()?;
+        // SAFETY: all zeros is one.
+        let mut names: libc::utsname = unsafe { std::mem::zeroed() };
+        put(&mut names.sysname, known.sysname.as_bytes());
+        put(&mut names.nodename, &known.nodename);
+        put(&mut names.release, known.release.as_bytes());
+        put(&mut names.version, known.version.as_bytes());
+        put(&mut names.machine, known.machine.as_bytes());
+        to.store(names)
+    };
+    errno::answer(fill())
+}
+
+/// As much as there is room for, and a zero.
+fn put(to: &mut [c_char], text: &[u8]) {
+    let most = to.len() - 1;
+    for (to, byte) in to[..most].iter_mut().zip(text) {
+        *to = *byte as c_char;
+    }
+}
+

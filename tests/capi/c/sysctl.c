@@ -1,0 +1,55 @@
+/* What the kernel tells of itself. */
+#include <errno.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include <rump/rump.h>
+#include <rump/rump_syscalls.h>
+
+#include "check.h"
+
+int
+main(void)
+{
+	struct utsname names;
+	struct rump_modstat modules[64];
+	struct rump_modstat_room room = { modules, sizeof(modules) };
+	static const int hostname[] = { 1, 10 }, ostype[] = { 1, 1 }, nothing[] = { 1, 4711 };
+	char text[64];
+	size_t length = sizeof(text);
+
+	RETURNS(rump_init(), 0);
+	RETURNS(rump_sys_sysctlbyname("kern.hostname", NULL, NULL, "here", 4), 0);
+	RETURNS(rump_sys___sysctl(hostname, 2, text, &length, NULL, 0), 0);
+	CHECK(length == 5 && strcmp(text, "here") == 0);
+	length = 0;
+	RETURNS(rump_sys___sysctl(hostname, 2, NULL, &length, NULL, 0), 0);
+	CHECK(length == 5);
+	length = 2;
+	FAILS(rump_sys___sysctl(hostname, 2, text, &length, NULL, 0), ENOMEM);
+	CHECK(memcmp(text, "he", 2) == 0);
+	FAILS(rump_sys___sysctl(nothing, 2, NULL, &length, NULL, 0), ENOENT);
+	FAILS(rump_sys___sysctl(ostype, 1, NULL, &length, NULL, 0), EISDIR);
+	FAILS(rump_sys___sysctl(ostype, 0, NULL, &length, NULL, 0), EINVAL);
+	FAILS(rump_sys___sysctl(ostype, 13, NULL, &length, NULL, 0), EINVAL);
+	FAILS(rump_sys___sysctl(NULL, 2, NULL, &length, NULL, 0), EFAULT);
+	FAILS(rump_sys___sysctl(ostype, 2, text, NULL, NULL, 0), EFAULT);
+	FAILS(rump_sys___sysctl(ostype, 2, NULL, NULL, "x", 1), EPERM);
+	FAILS(rump_sys_sysctlbyname(NULL, NULL, NULL, NULL, 0), EFAULT);
+	FAILS(rump_sys_sysctlbyname("kern.nothing", NULL, &length, NULL, 0), ENOENT);
+	FAILS(rump_sys_sysctlbyname("kern.ostype.x", NULL, &length, NULL, 0), ENOTDIR);
+	RETURNS(rump_sys_uname(&names), 0);
+	CHECK(strcmp(names.nodename, "here") == 0 && names.sysname[0] != 0 && names.release[0] != 0);
+	FAILS(rump_sys_uname(NULL), EFAULT);
+	FAILS(rump_sys_modctl(4711, NULL), EINVAL);
+	FAILS(rump_sys_modctl(RUMP_MODCTL_STAT, NULL), EFAULT);
+	RETURNS(rump_sys_modctl(RUMP_MODCTL_STAT, &room), 0);
+	CHECK(room.length % sizeof(struct rump_modstat) == 0);
+	FAILS(rump_sys_modctl(RUMP_MODCTL_LOAD, (void *)(size_t)"nothing"), ENOENT);
+	FAILS(rump_sys_modctl(RUMP_MODCTL_UNLOAD, (void *)(size_t)"nothing"), ENOENT);
+	FAILS(rump_sys_ktrace("/x", 0, 0, 0), ENOSYS);
+	RETURNS(rump_sys_seteuid(1), 0);
+	FAILS(rump_sys_sysctlbyname("kern.hostname", NULL, NULL, "there", 5), EPERM);
+	FAILS(rump_sys_modctl(RUMP_MODCTL_LOAD, (void *)(size_t)"nothing"), EPERM);
+	return checked();
+}
