@@ -43,7 +43,8 @@ impl Compiler {
 
 /// Runs a command; answers what it printed, or all that it said.
 pub fn run(command: &mut Command) -> Result<String, String> {
-    let Output { status, stdout, stderr } = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    let Output { status, stdout, stderr } =
+        command.output().map_err(|error| format!("{command:?}: {error}"))?;
     let said = String::from_utf8_lossy(&stdout).into_owned();
     if status.success() {
         return Ok(said);

@@ -28,7 +28,9 @@ fn headers(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.join("rump")];
     while let Some(open) = folders.pop() {
-        for path in std::fs::read_dir(&open).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())) {
+        for path in
+            std::fs::read_dir(&open).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()))
+        {
             if path.is_dir() {
                 folders.push(path);
             } else if let Ok(name) = path.strip_prefix(folder) {
@@ -64,7 +66,11 @@ fn compare(installation: &Installation) -> Result<(), String> {
     if missing.is_empty() && secret.is_empty() && !declared.is_empty() {
         return Ok(());
     }
-    Err(format!("declared, not exported: {}\nexported, not declared: {}", missing.join(" "), secret.join(" ")))
+    Err(format!(
+        "declared, not exported: {}\nexported, not declared: {}",
+        missing.join(" "),
+        secret.join(" ")
+    ))
 }
 
 /// Names of functions outside of all braces, as the compiler sees the headers.
@@ -84,7 +90,8 @@ fn functions(text: &str) -> BTreeSet<String> {
     let mut depth = 0_usize;
     let mut rest = text;
     while let Some(letter) = rest.chars().next() {
-        let length = rest.find(|letter: char| !(letter.is_alphanumeric() || letter == '_')).unwrap_or(rest.len());
+        let length =
+            rest.find(|letter: char| !(letter.is_alphanumeric() || letter == '_')).unwrap_or(rest.len());
         let (word, after) = rest.split_at(length.max(letter.len_utf8()));
         match letter {
             '{' | '(' => depth += 1,

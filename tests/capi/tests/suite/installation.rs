@@ -22,14 +22,19 @@ impl Installation {
     pub fn prepare(lists_only: bool) -> Result<Self, String> {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let source = source.canonicalize().map_err(|error| error.to_string())?;
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| source.join("target"), PathBuf::from);
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| source.join("target"), PathBuf::from);
         let is_debug = std::env::var("RUMP_CAPI_PROFILE").is_ok_and(|profile| profile == "debug");
         let (letter, name) = if is_debug { ("-D", "capi-debug") } else { ("-r", "capi") };
         let root = target.join(name);
         let installation = Self { source, work: root.join("tests"), root };
         if !lists_only {
             let mut builder = Command::new(installation.source.join("buildrump.sh"));
-            builder.args(["-q", letter, "--parts", "libraries", "-o"]).arg(&target).arg("-d").arg(&installation.root);
+            builder
+                .args(["-q", letter, "--parts", "libraries", "-o"])
+                .arg(&target)
+                .arg("-d")
+                .arg(&installation.root);
             run(builder.arg("-T").arg(installation.root.join("tools")).arg("fullbuild"))?;
             std::fs::create_dir_all(&installation.work).map_err(|error| error.to_string())?;
         }
@@ -55,8 +60,9 @@ impl Installation {
     pub fn components(&self) -> Result<Vec<String>, String> {
         let entries = std::fs::read_dir(self.lib()).map_err(|error| error.to_string())?;
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut names: Vec<_> =
-            names.filter_map(|name| Some(name.strip_prefix("lib")?.strip_suffix(".so")?.to_string())).collect();
+        let mut names: Vec<_> = names
+            .filter_map(|name| Some(name.strip_prefix("lib")?.strip_suffix(".so")?.to_string()))
+            .collect();
         names.retain(|name| name != NOT_ALL);
         names.sort();
         Ok(names)

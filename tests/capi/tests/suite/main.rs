@@ -47,7 +47,12 @@ fn variants(compilers: &[&'static Compiler], has_valgrind: bool) -> Vec<Variant>
     let mut variants = Vec::new();
     for compiler in compilers {
         let shared = Variant::shared(compiler);
-        variants.extend([shared, shared.into_static(), shared.as_cxx(), shared.under(Check::AddressSanitizer)]);
+        variants.extend([
+            shared,
+            shared.into_static(),
+            shared.as_cxx(),
+            shared.under(Check::AddressSanitizer),
+        ]);
     }
     if has_valgrind {
         variants.push(Variant::shared(&GNU).under(Check::Valgrind));
