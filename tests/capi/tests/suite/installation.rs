@@ -61,9 +61,9 @@ impl Installation {
         let entries = std::fs::read_dir(self.lib()).map_err(|error| error.to_string())?;
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         let mut names: Vec<_> = names
-            .filter_map(|name| Some(name.strip_prefix("lib")?.strip_suffix(".so")?.to_string()))
+            .filter_map(|name| Some(name.strip_prefix("lib")?.strip_suffix(".a")?.to_string()))
             .collect();
-        names.retain(|name| name != NOT_ALL);
+        names.retain(|name| name != NOT_ALL && name != "rump");
         names.sort();
         Ok(names)
     }
