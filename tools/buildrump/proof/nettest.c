@@ -164,8 +164,11 @@ ask(void)
 static void
 forward(void)
 {
+	const char *forwarding = is_v6 ? "net.inet6.ip6.forwarding" : "net.inet.ip.forwarding";
+	int on = 1;
 	char ignored;
 
+	NEED(rump_sys_sysctlbyname(forwarding, NULL, NULL, &on, sizeof on) == 0);
 	ready();
 	while (read(STDIN_FILENO, &ignored, 1) > 0)
 		continue;
