@@ -25,7 +25,8 @@ pub enum Language {
 }
 
 /// No program and no header gets away with a warning.
-const STRICT: &[&str] = &["-D_GNU_SOURCE", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pedantic"];
+const STRICT: &[&str] =
+    &["-U_GNU_SOURCE", "-D_GNU_SOURCE=", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pedantic"];
 
 impl Compiler {
     /// To compile in a language.
