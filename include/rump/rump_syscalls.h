@@ -9,6 +9,7 @@
 #include <rump/sys/event.h>
 #include <rump/sys/extattr.h>
 #include <rump/sys/fcntl.h>
+#include <rump/sys/handle.h>
 #include <rump/sys/ids.h>
 #include <rump/sys/ksem.h>
 #include <rump/sys/mount.h>
@@ -18,6 +19,7 @@
 #include <rump/sys/rw.h>
 #include <rump/sys/socket.h>
 #include <rump/sys/stat.h>
+#include <rump/sys/statvfs.h>
 #include <rump/sys/sync.h>
 #include <rump/sys/sysctl.h>
 #include <rump/sys/xattr.h>

@@ -74,6 +74,36 @@ bitflags! {
         const REMOVEDIR = 0x800;
     }
 
+    /// Flags of files (chflags(2)). The lower half belongs to the owner, the upper one to the superuser.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct FileFlags: u32 {
+        /// Left out of dumps.
+        const UF_NODUMP = 0x1;
+        /// Nothing of it changes.
+        const UF_IMMUTABLE = 0x2;
+        /// It is only appended to; of a directory: entries stay.
+        const UF_APPEND = 0x4;
+        /// Of a directory: what union mounts have below is not seen in it.
+        const UF_OPAQUE = 0x8;
+        /// It was archived.
+        const SF_ARCHIVED = 0x1_0000;
+        /// As UF_IMMUTABLE.
+        const SF_IMMUTABLE = 0x2_0000;
+        /// As UF_APPEND.
+        const SF_APPEND = 0x4_0000;
+    }
+
+    /// How `fsync_range` makes durable.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct SyncFlags: u32 {
+        /// Content, and what finding it again needs.
+        const DATASYNC = 0x10;
+        /// Content and attributes.
+        const FILESYNC = 0x20;
+        /// Also what the device keeps in a cache of its own.
+        const DISKSYNC = 0x40;
+    }
+
     /// Flags of `renameat2`, with Linux's values: NetBSD has no such call.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct RenameFlags: u32 {
@@ -111,6 +141,27 @@ bitflags! {
         const CREATE = 0x1;
         /// Fail with ENOATTR if it is not.
         const REPLACE = 0x2;
+    }
+}
+
+impl FileFlags {
+    /// Those that an owner may change.
+    pub const OF_OWNER: Self =
+        Self::UF_NODUMP.union(Self::UF_IMMUTABLE).union(Self::UF_APPEND).union(Self::UF_OPAQUE);
+
+    /// Whether nothing of it changes.
+    pub fn is_immutable(self) -> bool {
+        self.intersects(Self::UF_IMMUTABLE | Self::SF_IMMUTABLE)
+    }
+
+    /// Whether it is only appended to.
+    pub fn is_append_only(self) -> bool {
+        self.intersects(Self::UF_APPEND | Self::SF_APPEND)
+    }
+
+    /// Whether its name and attributes stay as they are: it is one or the other.
+    pub fn is_fixed(self) -> bool {
+        self.is_immutable() || self.is_append_only()
     }
 }
 

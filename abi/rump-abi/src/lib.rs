@@ -22,7 +22,9 @@ mod tcp_info;
 
 pub use clock::{ClockId, TimerSpec};
 pub use errno::Errno;
-pub use flags::{AccessMode, AllocateFlags, AtFlags, MountFlags, OpenFlags, RenameFlags, XattrFlags};
+pub use flags::{
+    AccessMode, AllocateFlags, AtFlags, FileFlags, MountFlags, OpenFlags, RenameFlags, SyncFlags, XattrFlags,
+};
 pub use limit::{Resource, ResourceLimit};
 pub use mode::{FileType, Mode};
 pub use signal::{Signal, SignalSet};

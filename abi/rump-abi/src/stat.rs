@@ -1,6 +1,6 @@
 //! What `stat` and `statvfs` answer.
 
-use crate::{FileType, Mode};
+use crate::{FileFlags, FileType, Mode};
 
 /// Inode number within one mounted file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,6 +57,8 @@ pub struct Stat {
     pub ctime: TimeSpec,
     /// Creation, where the file system has it.
     pub birthtime: Option<TimeSpec>,
+    /// Flags, where the file system has them.
+    pub flags: FileFlags,
 }
 
 /// Facts of a mounted file system, as `statvfs` gives them. Blocks are of `block_size` bytes.

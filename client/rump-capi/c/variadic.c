@@ -10,6 +10,7 @@ int rump_sys_fcntl(int fd, int command, ...);
 /* In Rust. */
 int rump_i_openat(int dir, const char *path, int flags, mode_t mode);
 int rump_i_fcntl(int fd, int command, int argument);
+int rump_i_fcntl_lock(int fd, int command, struct flock *lock);
 
 /* A mode is passed promoted, and only where a file may be made. */
 #define MODE_OF(flags, last)                             \
@@ -40,6 +41,7 @@ int
 rump_sys_fcntl(int fd, int command, ...)
 {
 	va_list arguments;
+	struct flock *lock = 0;
 	int argument = 0;
 
 	va_start(arguments, command);
@@ -50,6 +52,12 @@ rump_sys_fcntl(int fd, int command, ...)
 	case F_SETFL:
 		argument = va_arg(arguments, int);
 		break;
+	case F_GETLK:
+	case F_SETLK:
+	case F_SETLKW:
+		lock = va_arg(arguments, struct flock *);
+		va_end(arguments);
+		return rump_i_fcntl_lock(fd, command, lock);
 	default:
 		break;
 	}

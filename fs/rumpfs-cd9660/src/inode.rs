@@ -9,7 +9,7 @@ use crate::rock_ridge::RockRidge;
 use crate::time;
 use crate::volume::Volume;
 use alloc::format;
-use rump_kpi::{Attr, FileType, Ino, Mode};
+use rump_kpi::{Attr, FileFlags, FileType, Ino, Mode};
 
 /// Extents that a file may have: far more than fill a volume, where they are as long as they can be.
 const MOST_EXTENTS: usize = 1 << 16;
@@ -164,5 +164,6 @@ fn attributes(
         mtime,
         ctime: said.changed.unwrap_or(mtime),
         birthtime: said.created,
+        flags: FileFlags::empty(),
     }
 }

@@ -121,6 +121,11 @@ impl Node for IsoNode {
         Ok(self.inode.attr)
     }
 
+    fn generation(&self) -> KResult<Option<u64>> {
+        // Nothing changes.
+        Ok(Some(0))
+    }
+
     fn lookup(&self, name: &[u8]) -> KResult<Ino> {
         Ok(directory::lookup(&self.volume, self.directory()?, name)?.ok_or(Errno::ENOENT)?)
     }

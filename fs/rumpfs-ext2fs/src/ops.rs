@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use rump_kpi::{
-    Access, Allocation, Attr, BlockDevice, Capabilities, DirEntry, Environment, Errno, FileSystem,
+    Access, Allocation, Attr, BlockDevice, Capabilities, DirEntry, Environment, Errno, FileFlags, FileSystem,
     FileSystemInfo, FileSystemType, FileType, Ino, KError, KResult, NewNode, Node, SetAttr, StatVfs,
     XattrFlags,
 };
@@ -146,6 +146,14 @@ impl FileSystem for Mounted {
         all
     }
 
+    fn file_flags(&self) -> FileFlags {
+        attr::all_flags()
+    }
+
+    fn link_max(&self) -> Option<u64> {
+        Some(namespace::LINK_MAX.into())
+    }
+
     fn sync(&self) -> KResult<()> {
         // What cannot be flushed must not keep the rest from being durable.
         let flushed = file::write::flush_all(&self.volume);
@@ -221,6 +229,13 @@ impl Node for Ext2Node {
 
     fn file_type(&self) -> KResult<FileType> {
         Ok(self.file_type)
+    }
+
+    fn generation(&self) -> KResult<Option<u64>> {
+        let inode = self.inode();
+        let number = inode.number();
+        let is_own = number.0 < self.volume.superblock().first_inode() && number != units::Ino::ROOT;
+        Ok((!is_own).then(|| inode.generation().into()))
     }
 
     fn lookup(&self, name: &[u8]) -> KResult<Ino> {

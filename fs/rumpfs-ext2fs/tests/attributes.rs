@@ -3,7 +3,7 @@
 mod fixture;
 
 use fixture::{Image, Mount, Random};
-use rump_kpi::{Errno, FileType, Mode, Node, SetAttr, SetTime, TimeSpec, XattrFlags};
+use rump_kpi::{Errno, FileFlags, FileType, Mode, Node, SetAttr, SetTime, TimeSpec, XattrFlags};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -427,4 +427,63 @@ fn lists_are_inherited_and_follow_the_mode() {
         });
         image.check();
     }
+}
+
+#[test]
+fn flags_are_those_of_chattr() {
+    let image = Image::make("flags", 16, &[]);
+    let all = [
+        ("i", FileFlags::SF_IMMUTABLE, "0x10"),
+        ("a", FileFlags::SF_APPEND, "0x20"),
+        ("d", FileFlags::UF_NODUMP, "0x40"),
+        ("all", FileFlags::SF_IMMUTABLE | FileFlags::SF_APPEND | FileFlags::UF_NODUMP, "0x70"),
+        ("none", FileFlags::empty(), "0x0"),
+    ];
+    let mount = image.mount();
+    assert_eq!(mount.fs.file_flags(), all[3].1);
+    let set = |node: &dyn Node, flags| node.set_attr(SetAttr { flags: Some(flags), ..SetAttr::default() });
+    for (name, flags, _) in all {
+        let node = mount.create(name, FileType::Regular).unwrap();
+        // What was there goes.
+        set(&*node, all[3].1 - flags).unwrap();
+        set(&*node, flags).unwrap();
+        assert_eq!(node.attr().unwrap().flags, flags);
+    }
+    mount.unmount();
+    image.check();
+    for (name, _, number) in all {
+        let told = image.debugfs(&format!("stat /{name}"));
+        assert!(told.contains(&format!("Flags: {number}\n")), "{name}: {told}");
+        image.debugfs_write(&format!("set_inode_field /{name} flags 0x70"));
+    }
+    let mount = image.mount();
+    for (name, ..) in all {
+        assert_eq!(mount.find(name).unwrap().attr().unwrap().flags, all[3].1);
+    }
+    mount.unmount();
+}
+
+#[test]
+fn generations_tell_files_of_one_number_apart() {
+    let image = Image::make("generations", 16, &["-O", "has_journal"]);
+    let mount = image.mount();
+    let root = mount.fs.node(mount.fs.root()).unwrap();
+    assert!(root.generation().unwrap().is_some());
+    let (mut seen, mut numbers) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+    for _ in 0..50 {
+        let node = mount.create("f", FileType::Regular).unwrap();
+        let ino = mount.ino("f").unwrap();
+        numbers.insert(ino);
+        assert!(seen.insert((ino, node.generation().unwrap().unwrap())));
+        root.unlink(b"f").unwrap();
+        drop(node);
+        mount.fs.forget(ino);
+    }
+    assert!(numbers.len() < 50, "no number was used twice");
+    // The journal is nobody's file.
+    let journal = mount.fs.node(rump_kpi::Ino(8)).unwrap();
+    assert_eq!(journal.generation().unwrap(), None);
+    drop((journal, root));
+    mount.unmount();
+    image.check();
 }

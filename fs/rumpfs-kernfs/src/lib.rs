@@ -19,8 +19,9 @@ use alloc::format;
 use alloc::sync::Arc;
 use file::{Fact, File};
 use rump_kpi::{
-    Attr, BlockDevice, Capabilities, Component, DevNumber, DirEntry, Environment, Errno, FileSystem,
-    FileSystemInfo, FileSystemType, FileType, Ino, KError, KResult, Mode, Node, NodeName, StatVfs, TimeSpec,
+    Attr, BlockDevice, Capabilities, Component, DevNumber, DirEntry, Environment, Errno, FileFlags,
+    FileSystem, FileSystemInfo, FileSystemType, FileType, Ino, KError, KResult, Mode, Node, NodeName,
+    StatVfs, TimeSpec,
 };
 
 const ROOT: Ino = Ino(2);
@@ -153,5 +154,6 @@ fn attributes(file_type: FileType, mode: u32, size: u64, changed: TimeSpec, born
         mtime: changed,
         ctime: changed,
         birthtime: Some(born),
+        flags: FileFlags::empty(),
     }
 }

@@ -9,7 +9,9 @@ use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use core::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use rump_kpi::sync::{Mutex, RwLock};
-use rump_kpi::{Attr, DevNumber, Errno, FileType, Ino, KResult, Mode, NewNode, SetAttr, SetTime, TimeSpec};
+use rump_kpi::{
+    Attr, DevNumber, Errno, FileFlags, FileType, Ino, KResult, Mode, NewNode, SetAttr, SetTime, TimeSpec,
+};
 
 /// Content by type.
 pub(crate) enum Body {
@@ -31,6 +33,8 @@ pub(crate) struct State {
     pub uid: u32,
     /// Group.
     pub gid: u32,
+    /// Flags.
+    pub flags: FileFlags,
     /// Hard links; of a directory two and one for each directory in it. Zero: removed.
     pub nlink: u64,
     /// Last change of content.
@@ -48,7 +52,8 @@ impl State {
     pub fn new(new: &NewNode<'_>, body: Body, now: TimeSpec) -> Self {
         let nlink = if new.file_type == FileType::Directory { 2 } else { 1 };
         let (mode, uid, gid) = (new.mode, new.uid, new.gid);
-        Self { mode, uid, gid, nlink, mtime: now, ctime: now, body, xattrs: None }
+        let flags = FileFlags::empty();
+        Self { mode, uid, gid, flags, nlink, mtime: now, ctime: now, body, xattrs: None }
     }
 
     /// The directory in it. Errors: ENOTDIR.
@@ -180,6 +185,7 @@ impl Inode {
             mtime: state.mtime,
             ctime: state.ctime,
             birthtime: Some(self.birthtime),
+            flags: state.flags,
         }
     }
 
@@ -203,6 +209,7 @@ impl Inode {
         }
         state.uid = set.uid.unwrap_or(state.uid);
         state.gid = set.gid.unwrap_or(state.gid);
+        state.flags = set.flags.unwrap_or(state.flags);
         state.mtime = mtime.unwrap_or(state.mtime);
         if let Some(atime) = atime {
             *self.atime.lock() = atime;

@@ -20,6 +20,11 @@ impl Node for Inode {
         Ok(self.attributes())
     }
 
+    fn generation(&self) -> KResult<Option<u64>> {
+        // No number is used twice.
+        Ok(Some(0))
+    }
+
     fn lookup(&self, name: &[u8]) -> KResult<Ino> {
         let state = self.state.read();
         let directory = state.directory()?;

@@ -12,7 +12,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use hashbrown::HashMap;
 use rump_kpi::sync::{Mutex, RwLock};
 use rump_kpi::{
-    Capabilities, DevNumber, Errno, FileSystem, FileType, Ino, KResult, NewNode, Node, StatVfs, TimeSpec,
+    Capabilities, DevNumber, Errno, FileFlags, FileSystem, FileType, Ino, KResult, NewNode, Node, StatVfs,
+    TimeSpec,
 };
 
 /// The root's inode number.
@@ -142,6 +143,10 @@ impl FileSystem for Volume {
     fn capabilities(&self) -> Capabilities {
         let all = Capabilities::all() - Capabilities::CASE_FOLDING;
         if self.read_only { all - Capabilities::WRITE } else { all }
+    }
+
+    fn file_flags(&self) -> FileFlags {
+        FileFlags::all()
     }
 
     fn forget(&self, ino: Ino) {

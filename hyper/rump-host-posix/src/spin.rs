@@ -3,19 +3,16 @@
 //! To wake a thread takes the host's scheduler, and a core that sleeps, tens of microseconds: more than two threads need
 //! that answer each other. So a thread whose last waits were short looks for a while before it sleeps. It sleeps at once
 //! after a wait that was long, until several were short again; the more often it looked in vain, the more it takes. A
-//! process that idles uses no processor. While it looks it yields to whoever else wants its core, and gives up when
-//! somebody did.
+//! process that idles uses no processor. Between two looks it yields to whoever else wants its core: often that is who will
+//! answer, for a scheduler puts two that wake each other on one core. It gives up when somebody kept the core for long.
 
 use std::cell::Cell;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// How long to look.
 const LONGEST: Duration = Duration::from_micros(50);
 /// A wait that a sleep ended so soon was short: with the time to wake up, it might have been one without.
 const SHORT: Duration = Duration::from_micros(150);
-/// How long to look without yielding.
-const UNYIELDING: Duration = Duration::from_micros(2);
 /// The core went to somebody else if a yield took so long.
 const TAKEN: Duration = Duration::from_micros(10);
 /// Waits in a row that have to be short, at first and at most.
@@ -59,11 +56,6 @@ thread_local! {
     static HABIT: Cell<Habit> = const { Cell::new(Habit::NEW) };
 }
 
-fn has_several_processors() -> bool {
-    static SEVERAL: OnceLock<bool> = OnceLock::new();
-    *SEVERAL.get_or_init(|| std::thread::available_parallelism().is_ok_and(|count| count.get() > 1))
-}
-
 /// Waits until `is_over`, for `timeout` at most: looks first, if this thread's waits are short, and then does `sleep` with
 /// the time that is left. Answers whether it is over.
 pub fn wait(
@@ -73,7 +65,7 @@ pub fn wait(
 ) -> bool {
     let begin = Instant::now();
     let habit = HABIT.get();
-    let looks = habit.left == 0 && has_several_processors();
+    let looks = habit.left == 0;
     let longest = timeout.map_or(LONGEST, |timeout| timeout.min(LONGEST));
     let seen = if looks { look(begin, longest, is_over) } else { Seen::Nothing };
     let is_over = seen == Seen::Over || sleep(timeout.map(|timeout| timeout.saturating_sub(begin.elapsed())));
@@ -103,18 +95,15 @@ fn look(begin: Instant, longest: Duration, is_over: impl Fn() -> bool) -> Seen {
             return Seen::Over;
         }
         let now = begin.elapsed();
-        if now > UNYIELDING && now - before > TAKEN {
+        if now - before > TAKEN {
             return Seen::Crowd;
         }
         if now >= longest {
             return Seen::Nothing;
         }
         before = now;
-        if now < UNYIELDING {
-            std::hint::spin_loop();
-        } else {
-            std::thread::yield_now();
-        }
+        // At once: it may be on this core that what is waited for is done.
+        std::thread::yield_now();
     }
 }
 

@@ -11,6 +11,15 @@ extern "C" {
 struct timespec;
 struct timeval;
 
+/* Flags of files, with NetBSD's values. */
+#define RUMP_UF_NODUMP 0x00000001	/* left out of dumps */
+#define RUMP_UF_IMMUTABLE 0x00000002	/* nothing of it changes */
+#define RUMP_UF_APPEND 0x00000004	/* it is only appended to */
+#define RUMP_UF_OPAQUE 0x00000008	/* a directory through which union mounts do not look */
+#define RUMP_SF_ARCHIVED 0x00010000	/* it was archived */
+#define RUMP_SF_IMMUTABLE 0x00020000	/* as RUMP_UF_IMMUTABLE */
+#define RUMP_SF_APPEND 0x00040000	/* as RUMP_UF_APPEND */
+
 /**
  * Changes the permissions of a file; lchmod those of a symbolic link itself, and fchmodat with AT_SYMLINK_NOFOLLOW.
  *
@@ -81,6 +90,35 @@ int rump_sys_futimens(int fd, const struct timespec *times);
  * to write), EIO
  */
 int rump_sys_utimensat(int dir, const char *path, const struct timespec *times, int flags);
+
+/**
+ * Changes the flags of a file, RUMP_UF_ for owners and RUMP_SF_ for the superuser; lchflags those of a symbolic link
+ * itself.
+ *
+ * @returns 0; -1 and errno
+ * @errors EFAULT (null), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EINVAL (other flags), EROFS, EPERM (somebody
+ * else's, or flags of the superuser), EOPNOTSUPP (the file system has none), EIO
+ */
+int rump_sys_chflags(const char *path, unsigned long flags);
+int rump_sys_lchflags(const char *path, unsigned long flags);
+
+/**
+ * Changes the flags of an open file.
+ *
+ * @returns 0; -1 and errno
+ * @errors EBADF, EINVAL (other flags, or in no file system), EROFS, EPERM (somebody else's, or flags of the superuser),
+ * EOPNOTSUPP (the file system has none), EIO
+ */
+int rump_sys_fchflags(int fd, unsigned long flags);
+
+/**
+ * Makes descriptors of a file useless, whoever has them: calls answer EIO. The file can be opened again.
+ *
+ * @returns 0; -1 and errno
+ * @errors EFAULT (null), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EPERM (neither the owner nor the superuser),
+ * EOPNOTSUPP (a file of the host)
+ */
+int rump_sys_revoke(const char *path);
 
 /**
  * Sets the mask of permissions that new files do not get.

@@ -33,6 +33,14 @@ int rump_sys_fchdir(int fd);
 int rump_sys_chroot(const char *path);
 
 /**
+ * Changes where absolute paths begin, to an open directory.
+ *
+ * @returns 0; -1 and errno
+ * @errors EPERM (not the superuser), EBADF, ENOTDIR, EACCES
+ */
+int rump_sys_fchroot(int fd);
+
+/**
  * Stores the path of the working directory. NetBSD's name is __getcwd.
  *
  * @returns its length, with the zero at the end; -1 and errno

@@ -47,6 +47,14 @@ int rump_sys_dup(int fd);
 int rump_sys_dup2(int fd, int to);
 
 /**
+ * As dup2, with O_CLOEXEC of the new descriptor and O_NONBLOCK of the open file.
+ *
+ * @returns the number; -1 and errno
+ * @errors EINVAL (other flags, or both are the same), EBADF (not open, or no number of a descriptor)
+ */
+int rump_sys_dup3(int fd, int to, int flags);
+
+/**
  * Makes a pipe: what is written to ends[1] is read from ends[0]. pipe2 takes O_NONBLOCK and O_CLOEXEC.
  *
  * @returns 0; -1 and errno

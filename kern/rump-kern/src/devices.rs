@@ -19,10 +19,12 @@ use rump_vfs::{Credentials, Vfs, Vnode, ops};
 /// The folder of the nodes.
 const FOLDER: &[u8] = b"dev";
 
+/// A driver, and what it is attached as.
+type Driver = (&'static dyn CharacterDriver, Option<Arc<dyn CharacterDevice>>);
+
 /// The devices of a kernel.
 pub(crate) struct Devices {
-    /// Each with what it is attached as.
-    drivers: Mutex<Vec<(&'static dyn CharacterDriver, Option<Arc<dyn CharacterDevice>>)>>,
+    drivers: Mutex<Vec<Driver>>,
     /// The root can have nodes.
     has_nodes: bool,
     environment: DeviceEnvironment,

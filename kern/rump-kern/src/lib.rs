@@ -8,7 +8,7 @@
 //!
 //! System calls are methods of [`Process`], one module per group under `sys`. Each answers a `KResult` whose
 //! errno is what POSIX says, listed in the order of the checks. Every call may also answer ENXIO once the kernel
-//! was halted by [`Process::reboot`], and EIO for a file whose mount was taken away by force.
+//! was halted by [`Process::reboot`], and EIO for a file whose mount was taken away by force, or that was revoked.
 //!
 //! Open files are files of file systems, sockets, pipes, queues of events and devices, in one table. How calls block is said in
 //! `waiting`; [`Process::interrupt`], closing the descriptor and halting the kernel end them.
@@ -49,17 +49,22 @@ pub use rump_vfs::{Credentials, EtfsKind, MountInfo, Unmount};
 pub use semaphore::SEM_VALUE_MAX;
 pub use signal::{RaiseSignal, SignalModel};
 pub use sys::aio::{AIO_LISTIO_MAX, AioCancel, AioOperation, AioRequest, AioStatus, ListMode};
+pub use sys::allocate::Advice;
 pub use sys::clock::{SleepError, SleepTime};
+pub use sys::extattr::{ExtattrNamespace, ExtattrOf};
 pub use sys::fcntl::Fcntl;
+pub use sys::handle::FileHandle;
 pub use sys::ids::NGROUPS_MAX;
 pub use sys::ioctl::Ioctl;
 pub use sys::locks::{LockHeld, LockRange};
 pub use sys::message::{Received, SendMessage};
 pub use sys::module::{ModuleClass, ModuleInfo};
 pub use sys::mount::MountArgs;
+pub use sys::pathconf::PathConf;
 pub use sys::poll::{FdSet, PollFd};
 pub use sys::rw::Whence;
 pub use sys::semaphore::{SemaphoreId, Sharing};
+pub use sys::statvfs::MountedFs;
 pub use sys::sysctl::{SysctlError, Uname};
 pub use sys::timer::{Arm, IntervalTimer, Notify, TimerId};
 pub use sysctl::SysctlValue;

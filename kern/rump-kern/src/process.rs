@@ -329,10 +329,12 @@ impl Process {
         self.places().map(drop)
     }
 
-    /// Errors: ENXIO (halted), EBADF.
+    /// Errors: ENXIO (halted), EBADF, EIO (revoked).
     pub(crate) fn file(&self, fd: Fd) -> KResult<Arc<OpenFile>> {
         self.shared().check_running()?;
-        Ok(self.descriptors().read().find(fd)?.file.clone())
+        let file = self.descriptors().read().find(fd)?.file.clone();
+        file.check_not_revoked()?;
+        Ok(file)
     }
 
     pub(crate) fn limits(&self) -> &Limits {

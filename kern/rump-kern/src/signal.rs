@@ -1,15 +1,16 @@
 //! Signals, as far as a rump kernel has them: its processes have no code of the client's to interrupt, so what becomes of a
 //! signal is the client's choice, one for the kernel.
 //!
-//! The kernel raises SIGPIPE (writing where nobody reads), those of timers, and those that are asked for with asynchronous
+//! The kernel raises SIGPIPE (writing where nobody reads), SIGXFSZ (the limit of the length of files), those of timers, and those that are asked for with asynchronous
 //! I/O. No lock is held while the client is told.
 
 use crate::Process;
+use crate::descriptors::OpenFile;
 use crate::kernel::Shared;
 use alloc::format;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
-use rump_abi::{Errno, MessageFlags, Signal, SignalSet};
+use rump_abi::{Errno, MessageFlags, ResourceLimit, Signal, SignalSet};
 use rump_kpi::KResult;
 use rump_kpi::sync::RwLock;
 
@@ -103,10 +104,19 @@ impl Process {
     }
 
     /// Raises SIGPIPE if that is why a write ended.
-    pub(crate) fn post_broken_pipe<T>(&self, written: &KResult<T>, flags: MessageFlags) {
+    pub(crate) fn post_broken_pipe<T>(&self, file: &OpenFile, written: &KResult<T>, flags: MessageFlags) {
         let is_broken = written.as_ref().is_err_and(|error| error.errno == Errno::EPIPE);
-        if is_broken && !flags.contains(MessageFlags::NOSIGNAL) {
+        let is_unwanted = flags.contains(MessageFlags::NOSIGNAL) || file.no_sigpipe();
+        if is_broken && !is_unwanted {
             self.post(Signal::SIGPIPE);
+        }
+    }
+
+    /// Raises SIGXFSZ if a file that may grow to `limit` was to be longer.
+    pub(crate) fn post_too_large<T>(&self, written: &KResult<T>, limit: u64) {
+        let is_too_large = written.as_ref().is_err_and(|error| error.errno == Errno::EFBIG);
+        if is_too_large && limit != ResourceLimit::INFINITY {
+            self.post(Signal::SIGXFSZ);
         }
     }
 }

@@ -117,6 +117,7 @@ impl Process {
     ) -> KResult<T> {
         let would_block =
             |answer: &KResult<T>| answer.as_ref().err().is_some_and(|error| error.errno == Errno::EAGAIN);
+        let mut seen = file.object.waiters().map(|waiters| waiters.changes());
         let answer = attempt();
         if !would_block(&answer) {
             return answer;
@@ -127,9 +128,13 @@ impl Process {
         loop {
             self.check_still(fd, file)?;
             sleeper.check()?;
-            let answer = attempt();
-            if !would_block(&answer) {
-                return answer;
+            // The first attempt holds as long as nothing has changed.
+            let changes = waiters.changes();
+            if seen.replace(changes) != Some(changes) {
+                let answer = attempt();
+                if !would_block(&answer) {
+                    return answer;
+                }
             }
             if !sleeper.sleep(None) {
                 return attempt();
@@ -153,9 +158,12 @@ impl Process {
         while is_unfinished() && sleeper.check().is_ok() && sleeper.sleep(None) {}
     }
 
-    /// Errors: EBADF (another file, or none).
+    /// Errors: EBADF (another file, or none), EIO (revoked).
     pub(crate) fn check_still(&self, fd: Fd, file: &Arc<OpenFile>) -> KResult<()> {
         let table = self.descriptors().read();
-        if Arc::ptr_eq(&table.find(fd)?.file, file) { Ok(()) } else { Err(Errno::EBADF.into()) }
+        if !Arc::ptr_eq(&table.find(fd)?.file, file) {
+            return Err(Errno::EBADF.into());
+        }
+        file.check_not_revoked()
     }
 }

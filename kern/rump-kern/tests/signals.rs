@@ -3,7 +3,9 @@
 mod common;
 
 use common::*;
-use rump_abi::{AddressFamily, Errno::*, MessageFlags, OpenFlags, Signal, SignalSet, SocketType};
+use rump_abi::{
+    AddressFamily, Errno::*, MessageFlags, OpenFlags, Resource, ResourceLimit, Signal, SignalSet, SocketType,
+};
 use rump_host_sim::SimHost;
 use rump_kern::{Fd, Kernel, Process, SendMessage, SignalModel};
 use std::sync::{Arc, Mutex};
@@ -123,4 +125,27 @@ fn the_model_can_be_changed() {
     kernel.set_signal_model(SignalModel::Ignore);
     p.raise(Signal::SIGTERM).unwrap();
     assert_eq!(p.pending_signals(), Signal::SIGHUP.into());
+}
+
+#[test]
+fn a_descriptor_that_wants_no_signal_raises_none() {
+    let (raised, model) = raising();
+    let (_, p) = boot(model);
+    fails(p.write(broken_pipe(&p, OpenFlags::NOSIGPIPE), b"x"), EPIPE);
+    assert!(raised.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_file_that_would_exceed_its_limit_raises_a_signal() {
+    let (raised, model) = raising();
+    let (_, p) = boot(model);
+    let limit = ResourceLimit { soft: 10, hard: ResourceLimit::INFINITY };
+    p.setrlimit(Resource::FileSize, limit).unwrap();
+    let fd = open(&p, "/f", OpenFlags::CREAT | OpenFlags::RDWR).unwrap();
+    assert_eq!(p.write(fd, &[1; 20]).unwrap(), 10);
+    assert!(raised.lock().unwrap().is_empty());
+    fails(p.write(fd, b"x"), EFBIG);
+    fails(p.pwrite(fd, b"x", 10), EFBIG);
+    fails(p.ftruncate(fd, 11), EFBIG);
+    assert_eq!(raised.lock().unwrap().drain(..).as_slice(), [(p.pid(), Signal::SIGXFSZ); 3]);
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use rump_abi::{DevNumber, Errno, FileType, Ino, OpenFlags, StatVfs, TimeSpec};
+use rump_abi::{DevNumber, Errno, FileFlags, FileType, Ino, OpenFlags, StatVfs, TimeSpec};
 use rump_host_sim::SimHost;
 use rump_kern::{Fcntl, Kernel, Process};
 use rump_kpi::*;
@@ -99,6 +99,7 @@ impl Node for CountingNode {
             mtime: time,
             ctime: time,
             birthtime: None,
+            flags: FileFlags::empty(),
         })
     }
 

@@ -77,11 +77,14 @@ pub fn check_granted(cred: &Credentials, vnode: &Vnode, attr: &Attr, wanted: u32
     if list.grants(subject, attr.uid, attr.gid, wanted) { Ok(()) } else { Err(Errno::EACCES.into()) }
 }
 
-/// As [`check_granted`], and writing asks for a mount that takes it. Device files may be written on any mount.
-/// Errors: EROFS, EACCES, those of `attr`.
+/// As [`check_granted`], and writing asks for a mount that takes it and a file that is not immutable. Device files may
+/// be written on any mount. Errors: EROFS, EPERM (immutable), EACCES, those of `attr`.
 pub fn check(cred: &Credentials, vnode: &Vnode, wanted: u32) -> KResult<()> {
     if wanted & WRITE != 0 && matches!(vnode.file_type(), FileType::Regular | FileType::Directory) {
         vnode.check_writable()?;
+        if vnode.flags()?.is_immutable() {
+            return Err(Errno::EPERM.into());
+        }
     }
     if cred.is_root() && (wanted & EXEC == 0 || vnode.is_dir()) {
         return Ok(());
@@ -89,8 +92,18 @@ pub fn check(cred: &Credentials, vnode: &Vnode, wanted: u32) -> KResult<()> {
     check_granted(cred, vnode, &vnode.node()?.attr()?, wanted)
 }
 
-/// Checks the right to take `victim` out of `dir`: in a sticky directory only owners may. Errors: EPERM.
-pub fn check_sticky(cred: &Credentials, dir: &Vnode, victim: &Vnode) -> KResult<()> {
+/// Checks that name and attributes of a file may change. Errors: EPERM (immutable or append-only), those of `attr`.
+pub fn check_not_fixed(vnode: &Vnode) -> KResult<()> {
+    if vnode.flags()?.is_fixed() { Err(Errno::EPERM.into()) } else { Ok(()) }
+}
+
+/// Checks the right to take `victim` out of `dir`: what is immutable or append-only stays, and all in a directory that
+/// is append-only; in a sticky one only owners may. Errors: EPERM.
+pub fn check_removal(cred: &Credentials, dir: &Vnode, victim: &Vnode) -> KResult<()> {
+    if dir.flags()?.is_append_only() {
+        return Err(Errno::EPERM.into());
+    }
+    check_not_fixed(victim)?;
     if cred.is_root() {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 //! It can be mounted over, and etfs keys are found before it.
 
 use alloc::sync::Arc;
-use rump_abi::{DevNumber, Errno, FileType, Ino, Mode, StatVfs, TimeSpec};
+use rump_abi::{DevNumber, Errno, FileFlags, FileType, Ino, Mode, StatVfs, TimeSpec};
 use rump_kpi::{Attr, Capabilities, DirEntry, FileSystem, KResult, Node};
 
 const ROOT: Ino = Ino(1);
@@ -56,6 +56,7 @@ impl Node for EmptyDirectory {
             mtime: never,
             ctime: never,
             birthtime: None,
+            flags: FileFlags::empty(),
         })
     }
 

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
-use rump_abi::{Errno, Ino, MountFlags, Stat};
+use rump_abi::{Errno, FileFlags, Ino, MountFlags, Stat};
 use rump_kpi::sync::Mutex;
 use rump_kpi::{Attr, Capabilities, FileSystem, KError, KResult};
 
@@ -107,6 +107,7 @@ pub struct Mount {
     fs: Arc<dyn FileSystem>,
     pub(crate) behind: Option<Arc<WriteBehind>>,
     capabilities: Capabilities,
+    file_flags: FileFlags,
     name_max: usize,
     root: Ino,
     info: MountInfo,
@@ -130,6 +131,7 @@ impl Mount {
             id,
             root: fs.root(),
             capabilities: fs.capabilities(),
+            file_flags: fs.file_flags(),
             name_max: fs.name_max().min(NAME_MAX_OF_ALL),
             fs,
             behind,
@@ -155,6 +157,11 @@ impl Mount {
     /// Whether the file system can do all of `what`.
     pub fn can(&self, what: Capabilities) -> bool {
         self.capabilities.contains(what)
+    }
+
+    /// The flags that files can have.
+    pub fn file_flags(&self) -> FileFlags {
+        self.file_flags
     }
 
     /// Bytes of the longest name.
@@ -250,6 +257,7 @@ impl Mount {
             mtime: attr.mtime,
             ctime: attr.ctime,
             birthtime: attr.birthtime,
+            flags: attr.flags,
         }
     }
 

@@ -147,7 +147,7 @@ pub fn create(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8], new: NewNode<'_
     dir.mount.vnode(ino)
 }
 
-/// Adds `name` in `dir` for `target`. Errors: EXDEV, EPERM (a directory), ENAMETOOLONG, EROFS, EACCES, ENOENT,
+/// Adds `name` in `dir` for `target`. Errors: EXDEV, EPERM (a directory, or flags), ENAMETOOLONG, EROFS, EACCES, ENOENT,
 /// EEXIST, those of the driver.
 pub fn link(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8], target: &Arc<Vnode>) -> KResult<()> {
     if !Arc::ptr_eq(&dir.mount, &target.mount) || target.is_etfs() {
@@ -156,6 +156,7 @@ pub fn link(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8], target: &Arc<Vnod
     if target.is_dir() {
         return Err(KError::new(Errno::EPERM, "hard links to directories are not made"));
     }
+    access::check_not_fixed(target)?;
     check_change(cred, dir, name)?;
     let _alone = dir.change_entries();
     if dir.is_removed() || target.is_removed() {
@@ -170,7 +171,7 @@ pub fn link(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8], target: &Arc<Vnod
 }
 
 /// Removes `name`, no directory, from `dir`. Errors: ENAMETOOLONG, EROFS, EACCES, ENOENT, EPERM (a directory,
-/// or not the owner in a sticky one), those of the driver.
+/// not the owner in a sticky one, or flags), those of the driver.
 pub fn unlink(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8]) -> KResult<()> {
     check_change(cred, dir, name)?;
     let _alone = dir.change_entries();
@@ -178,7 +179,7 @@ pub fn unlink(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8]) -> KResult<()> 
     if victim.is_dir() {
         return Err(KError::new(Errno::EPERM, "unlink of a directory"));
     }
-    access::check_sticky(cred, dir, &victim)?;
+    access::check_removal(cred, dir, &victim)?;
     dir.node()?.unlink(name)?;
     note_change(dir, name, None);
     discard_if_nameless(&victim)
@@ -202,7 +203,7 @@ pub fn rmdir(cred: &Credentials, dir: &Arc<Vnode>, name: &[u8]) -> KResult<()> {
     if !victim.is_dir() {
         return Err(Errno::ENOTDIR.into());
     }
-    access::check_sticky(cred, dir, &victim)?;
+    access::check_removal(cred, dir, &victim)?;
     if victim.is_covered() {
         return Err(Errno::EBUSY.into());
     }
@@ -226,7 +227,7 @@ pub enum Taken {
 
 /// Moves `name` of `from` to `to_name` of `to`.
 ///
-/// Errors: EXDEV, ENAMETOOLONG, EROFS, EACCES, ENOENT, EPERM (sticky), EEXIST ([`Taken::Refuse`]), EBUSY (a mount
+/// Errors: EXDEV, ENAMETOOLONG, EROFS, EACCES, ENOENT, EPERM (sticky, or flags), EEXIST ([`Taken::Refuse`]), EBUSY (a mount
 /// point), EINVAL (into itself), ENOTDIR, EISDIR, ENOTEMPTY, those of the driver.
 pub fn rename(
     cred: &Credentials,
@@ -246,7 +247,7 @@ pub fn rename(
     let _alone_to = if from.is(to) { None } else { Some(to.change_entries()) };
     let source = lookup_locked(from, name)?.ok_or(Errno::ENOENT)?;
     let mut victim = lookup_locked(to, to_name)?;
-    access::check_sticky(cred, from, &source)?;
+    access::check_removal(cred, from, &source)?;
     if to.is_removed() {
         return Err(Errno::ENOENT.into());
     }
@@ -279,7 +280,7 @@ pub fn rename(
 
 /// Lets `name` of `from` and `to_name` of `to` change places.
 ///
-/// Errors: EXDEV, ENAMETOOLONG, EROFS, EACCES, ENOENT, EPERM (sticky), EBUSY (a mount point), EINVAL (one into
+/// Errors: EXDEV, ENAMETOOLONG, EROFS, EACCES, ENOENT, EPERM (sticky, or flags), EBUSY (a mount point), EINVAL (one into
 /// itself), ENOTSUP, those of the driver.
 pub fn exchange(
     cred: &Credentials,
@@ -298,8 +299,8 @@ pub fn exchange(
     let _alone_to = if from.is(to) { None } else { Some(to.change_entries()) };
     let source = lookup_locked(from, name)?.ok_or(Errno::ENOENT)?;
     let other = lookup_locked(to, to_name)?.ok_or(Errno::ENOENT)?;
-    access::check_sticky(cred, from, &source)?;
-    access::check_sticky(cred, to, &other)?;
+    access::check_removal(cred, from, &source)?;
+    access::check_removal(cred, to, &other)?;
     if source.is(&other) {
         return Ok(());
     }
@@ -320,14 +321,14 @@ pub fn exchange(
     Ok(())
 }
 
-/// Errors: EPERM (sticky), EISDIR, ENOTDIR, EBUSY, ENOTEMPTY (the directory moved from is in it).
+/// Errors: EPERM (sticky, or flags), EISDIR, ENOTDIR, EBUSY, ENOTEMPTY (the directory moved from is in it).
 fn check_replace(
     cred: &Credentials,
     source: &Arc<Vnode>,
     to: &Arc<Vnode>,
     victim: &Arc<Vnode>,
 ) -> KResult<()> {
-    access::check_sticky(cred, to, victim)?;
+    access::check_removal(cred, to, victim)?;
     match (source.is_dir(), victim.is_dir()) {
         (false, true) => return Err(Errno::EISDIR.into()),
         (true, false) => return Err(Errno::ENOTDIR.into()),

@@ -88,6 +88,12 @@ impl Vfs {
         self.mounts.read().clone()
     }
 
+    /// The mount with this number. Errors: ESTALE (it is not mounted any more).
+    pub fn find_mount(&self, id: u64) -> KResult<Arc<Mount>> {
+        let mounts = self.mounts.read();
+        mounts.iter().find(|mount| mount.id() == id).cloned().ok_or_else(|| Errno::ESTALE.into())
+    }
+
     /// From a directory to the root of what is mounted over it, if anything is. Errors: those of the driver.
     pub fn cross(&self, mut vnode: Arc<Vnode>) -> KResult<Arc<Vnode>> {
         while vnode.is_covered() {

@@ -6,10 +6,13 @@
 use crate::Mount;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use rump_abi::{Errno, FileType, Ino, Stat};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+use rump_abi::{Errno, FileFlags, FileType, Ino, Stat};
 use rump_kpi::sync::{Mutex, RwLock, RwLockWriteGuard};
-use rump_kpi::{KResult, Node};
+use rump_kpi::{KResult, Node, SetAttr};
+
+/// No flags are these.
+const FLAGS_UNKNOWN: u32 = u32::MAX;
 
 /// A file of a mounted file system while someone uses it.
 pub struct Vnode {
@@ -22,6 +25,10 @@ pub struct Vnode {
     /// Odd while the entries change; another number after each change.
     version: AtomicU64,
     append: Mutex<()>,
+    /// Its flags, once they are known: asked for by every change, and changed by [`Vnode::change_flags`] alone.
+    flags: AtomicU32,
+    /// How often it was revoked.
+    revocations: AtomicU32,
     pub(crate) covered: AtomicBool,
     removed: AtomicBool,
     /// Where it is in the kernel, for what etfs provides: such vnodes are not in the cache.
@@ -38,6 +45,8 @@ impl Vnode {
             entries: RwLock::new(()),
             version: AtomicU64::new(0),
             append: Mutex::new(()),
+            flags: AtomicU32::new(FLAGS_UNKNOWN),
+            revocations: AtomicU32::new(0),
             covered: AtomicBool::new(false),
             removed: AtomicBool::new(false),
             etfs_path: None,
@@ -107,6 +116,41 @@ impl Vnode {
     pub fn appending<T>(&self, write: impl FnOnce(&dyn Node) -> KResult<T>) -> KResult<T> {
         let _alone = self.append.lock();
         write(self.node()?)
+    }
+
+    /// Its flags (chflags(2)). Errors: EIO, EFTYPE.
+    pub fn flags(&self) -> KResult<FileFlags> {
+        if self.mount.file_flags().is_empty() || self.is_etfs() {
+            return Ok(FileFlags::empty());
+        }
+        let known = self.flags.load(Ordering::Acquire);
+        if known != FLAGS_UNKNOWN {
+            return Ok(FileFlags::from_bits_truncate(known));
+        }
+        let flags = self.node()?.attr()?.flags;
+        // They may have been changed meanwhile, and then are known.
+        let kept =
+            self.flags.compare_exchange(FLAGS_UNKNOWN, flags.bits(), Ordering::AcqRel, Ordering::Acquire);
+        Ok(kept.map_or_else(FileFlags::from_bits_truncate, |_| flags))
+    }
+
+    /// Changes its flags to what `change` makes of them. Errors: those of `change`, of the driver.
+    pub fn change_flags(&self, change: impl FnOnce(FileFlags) -> KResult<FileFlags>) -> KResult<()> {
+        let _alone = self.append.lock();
+        let flags = change(self.flags()?)?;
+        self.node()?.set_attr(SetAttr { flags: Some(flags), ..SetAttr::default() })?;
+        self.flags.store(flags.bits(), Ordering::Release);
+        Ok(())
+    }
+
+    /// How often it was revoked: what was opened before that is of no use any more.
+    pub fn revocations(&self) -> u32 {
+        self.revocations.load(Ordering::SeqCst)
+    }
+
+    /// Makes everything that was opened of no use.
+    pub fn revoke(&self) {
+        self.revocations.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Attributes, with the identity of the mount. Errors: EIO, EFTYPE.

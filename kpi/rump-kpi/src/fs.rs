@@ -12,7 +12,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bitflags::bitflags;
 use core::time::Duration;
-use rump_abi::{DevNumber, Errno, FileType, Ino, Mode, StatVfs, TimeSpec, XattrFlags};
+use rump_abi::{DevNumber, Errno, FileFlags, FileType, Ino, Mode, StatVfs, TimeSpec, XattrFlags};
 
 /// Finds a block device by its path. Errors: those of the walk, ENOTBLK (no block device).
 pub type FindDevice = dyn Fn(&str) -> KResult<Arc<dyn BlockDevice>> + Send + Sync;
@@ -156,6 +156,14 @@ pub trait FileSystem: Send + Sync {
     fn name_max(&self) -> usize {
         255
     }
+    /// The flags that files can have ([`Attr::flags`]).
+    fn file_flags(&self) -> FileFlags {
+        FileFlags::empty()
+    }
+    /// Names that a file may have, if that is limited; not asked without [`Capabilities::HARD_LINKS`].
+    fn link_max(&self) -> Option<u64> {
+        None
+    }
     /// Returns once everything is durable. Errors: EIO, ENOSPC.
     fn sync(&self) -> KResult<()> {
         Ok(())
@@ -205,6 +213,9 @@ pub struct Attr {
     pub ctime: TimeSpec,
     /// Creation, where known.
     pub birthtime: Option<TimeSpec>,
+    /// Flags, none where there are no [`FileSystem::file_flags`]. The kernel sees to what they forbid, and expects that
+    /// they change by [`Node::set_attr`] alone.
+    pub flags: FileFlags,
 }
 
 /// A time to set.
@@ -231,6 +242,8 @@ pub struct SetAttr {
     pub atime: Option<SetTime>,
     /// Modification time.
     pub mtime: Option<SetTime>,
+    /// Flags, of those that there are.
+    pub flags: Option<FileFlags>,
 }
 
 /// What is done to the space of a part of a file.
@@ -289,6 +302,12 @@ pub trait Node: Send + Sync {
     /// The type, which stays as it is; for drivers that can tell it with less than all attributes. Errors: as there.
     fn file_type(&self) -> KResult<FileType> {
         Ok(self.attr()?.file_type)
+    }
+
+    /// Tells this node from those that had or will have its number, for handles of files that outlive its use; `None`
+    /// where that cannot be told, or the node is the file system's own. Errors: EIO, EFTYPE.
+    fn generation(&self) -> KResult<Option<u64>> {
+        Ok(None)
     }
 
     /// The inode that `name` names in this directory; `..` gives the parent. Errors: ENOTDIR, ENOENT, EFTYPE, EIO.

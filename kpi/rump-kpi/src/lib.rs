@@ -32,9 +32,9 @@ pub use fs::{
 };
 pub use name::NodeName;
 pub use rump_abi::{
-    AddressFamily, AtFlags, DevNumber, Errno, FileType, Ino, MessageFlags, Mode, MountFlags, OpenFlags,
-    PollEvents, Shutdown, SocketAddress, SocketType, Stat, StatVfs, TcpCaState, TcpInfo, TcpOptions,
-    TcpState, TimeSpec, XattrFlags, sockopt,
+    AddressFamily, AtFlags, DevNumber, Errno, FileFlags, FileType, Ino, MessageFlags, Mode, MountFlags,
+    OpenFlags, PollEvents, Shutdown, SocketAddress, SocketType, Stat, StatVfs, TcpCaState, TcpInfo,
+    TcpOptions, TcpState, TimeSpec, XattrFlags, sockopt,
 };
 /// Access control lists, which file systems with [`Capabilities::ACLS`] keep.
 pub use rump_acl as acl;

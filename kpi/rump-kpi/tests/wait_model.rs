@@ -8,7 +8,7 @@ extern crate alloc;
 
 /// The types that the file under test uses, as loom has them.
 mod sync {
-    pub(crate) use loom::sync::atomic::{AtomicUsize, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
 
     #[derive(Default)]
     pub struct Mutex<T>(loom::sync::Mutex<T>);
@@ -79,6 +79,23 @@ impl Thing {
         self.queue.register(&Waker::from(event.clone()))
     }
 
+    /// Looks, registers, and looks again if something has changed.
+    fn look_and_wait(&self) {
+        let mut seen = self.queue.changes();
+        if self.take() {
+            return;
+        }
+        let event = Event::new();
+        let _registration = self.register(&event);
+        loop {
+            let changes = self.queue.changes();
+            if core::mem::replace(&mut seen, changes) != changes && self.take() {
+                return;
+            }
+            event.wait();
+        }
+    }
+
     /// Registers, looks, sleeps.
     fn wait(&self) {
         let event = Event::new();
@@ -96,6 +113,17 @@ fn who_waits_is_woken() {
         let other = thing.clone();
         let adds = loom::thread::spawn(move || other.add());
         thing.wait();
+        adds.join().unwrap();
+    });
+}
+
+#[test]
+fn who_looked_before_is_woken() {
+    loom::model(|| {
+        let thing = Arc::new(Thing::default());
+        let other = thing.clone();
+        let adds = loom::thread::spawn(move || other.add());
+        thing.look_and_wait();
         adds.join().unwrap();
     });
 }
@@ -134,7 +162,8 @@ fn who_looks_before_registering_may_sleep_for_ever() {
         let adds = loom::thread::spawn(move || other.add());
         let event = Event::new();
         if !thing.take() {
-            let _registration = thing.register(&event);
+            // Loom cannot drop it once it has panicked.
+            let _registration = core::mem::ManuallyDrop::new(thing.register(&event));
             event.wait();
         }
         adds.join().unwrap();

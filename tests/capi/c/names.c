@@ -1,4 +1,7 @@
 /* link(2), symlink(2), readlink(2), rename(2), unlink(2), mkdir(2), rmdir(2), mknod(2), mkfifo(2). */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #ifndef BODY
 #define BODY "names.c"
 #include <sys/sysmacros.h>

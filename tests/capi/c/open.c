@@ -1,4 +1,7 @@
 /* open(2), close(2), dup(2), pipe(2). */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #ifndef BODY
 #define BODY "open.c"
 #include "both.h"

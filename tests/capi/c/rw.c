@@ -1,4 +1,7 @@
 /* read(2), write(2), lseek(2) and their like, truncate(2). */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <limits.h>
 #include <signal.h>
 #include <stdint.h>

@@ -1,4 +1,7 @@
 /* stat(2), access(2). */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #ifndef BODY
 #define BODY "stat.c"
 #include "both.h"

@@ -11,5 +11,6 @@ pub(crate) mod signal;
 pub(crate) mod sockaddr;
 pub(crate) mod sockopt;
 pub(crate) mod stat;
+pub(crate) mod statvfs;
 pub(crate) mod tcp_info;
 pub(crate) mod time;

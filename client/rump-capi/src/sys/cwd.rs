@@ -21,6 +21,11 @@ pub extern "C" fn rump_sys_chroot(path: Text) -> c_int {
     call(|process| process.chroot(path.bytes()?))
 }
 
+#[unsafe(no_mangle)]
+pub extern "C" fn rump_sys_fchroot(fd: c_int) -> c_int {
+    call(|process| process.fchroot(Fd(fd as u32)))
+}
+
 /// Answers the length with the zero.
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_getcwd(mut buf: Room, size: size_t) -> c_int {

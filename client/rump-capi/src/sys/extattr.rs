@@ -15,7 +15,7 @@ const SYSTEM: c_int = 2;
 fn prefix(namespace: c_int) -> KResult<&'static [u8]> {
     match namespace {
         USER => Ok(b"user."),
-        SYSTEM => Ok(b"system."),
+        SYSTEM => Ok(b"trusted."),
         _ => Err(Errno::EINVAL.into()),
     }
 }

@@ -32,6 +32,18 @@ pub extern "C" fn rump_sys_dup2(fd: c_int, to: c_int) -> c_int {
     call(|process| Ok(process.dup2(Fd(fd as u32), Fd(to as u32))?.0 as c_int))
 }
 
+/// EINVAL where both are one, as POSIX has it.
+#[unsafe(no_mangle)]
+pub extern "C" fn rump_sys_dup3(fd: c_int, to: c_int, flags: c_int) -> c_int {
+    call(|process| {
+        if fd == to || flags & !open_flags::to_host(OpenFlags::CLOEXEC | OpenFlags::NONBLOCK) != 0 {
+            return Err(Errno::EINVAL.into());
+        }
+        let flags = open_flags::from_host(flags)?;
+        Ok(process.dup3(Fd(fd as u32), Fd(to as u32), flags)?.0 as c_int)
+    })
+}
+
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_pipe(ends: Place<[c_int; 2]>) -> c_int {
     rump_sys_pipe2(ends, 0)

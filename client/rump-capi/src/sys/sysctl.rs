@@ -119,7 +119,9 @@ pub unsafe extern "C" fn rump_sys_modctl(operation: c_int, argument: *mut c_void
                 }
                 let references = module.references.try_into().unwrap_or(c_uint::MAX);
                 // SAFETY: the caller's promise; it is one of those that fit.
-                unsafe { room.base.add(at).write(Modstat { name, class: module.class as c_int, references }) };
+                unsafe {
+                    room.base.add(at).write(Modstat { name, class: module.class as c_int, references })
+                };
             }
             room.length = all.len() * size_of::<Modstat>();
             Ok(())
@@ -158,4 +160,3 @@ fn put(to: &mut [c_char], text: &[u8]) {
         *to = *byte as c_char;
     }
 }
-

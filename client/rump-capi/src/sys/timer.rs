@@ -39,7 +39,11 @@ pub extern "C" fn rump_sys_getitimer(which: c_int, to: Place<itimerval>) -> c_in
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn rump_sys_setitimer(which: c_int, spec: Value<itimerval>, before: Place<itimerval>) -> c_int {
+pub extern "C" fn rump_sys_setitimer(
+    which: c_int,
+    spec: Value<itimerval>,
+    before: Place<itimerval>,
+) -> c_int {
     call(|process| {
         let which = interval(which)?;
         let spec = spec.read()?;
@@ -51,7 +55,11 @@ pub extern "C" fn rump_sys_setitimer(which: c_int, spec: Value<itimerval>, befor
 
 /// Without an event it is SIGALRM.
 #[unsafe(no_mangle)]
-pub extern "C" fn rump_sys_timer_create(number: clockid_t, event: Value<sigevent>, to: Place<c_int>) -> c_int {
+pub extern "C" fn rump_sys_timer_create(
+    number: clockid_t,
+    event: Value<sigevent>,
+    to: Place<c_int>,
+) -> c_int {
     call(|process| {
         let clock = clock(number)?;
         let notify = match event.is_null() {

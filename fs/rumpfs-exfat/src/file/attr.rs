@@ -16,7 +16,7 @@ use crate::volume::Volume;
 use alloc::sync::Arc;
 use rump_dosfs::transaction::Transactional;
 use rump_dosfs::{Error, SLOT_BYTES};
-use rump_kpi::{Attr, DevNumber, Errno, FileType, Mode, SetAttr, SetTime};
+use rump_kpi::{Attr, DevNumber, Errno, FileFlags, FileType, Mode, SetAttr, SetTime};
 
 const WRITE_BITS: u16 = 0o222;
 
@@ -50,6 +50,7 @@ fn attr_of(volume: &Volume, set: &EntrySet) -> Attr {
         mtime,
         ctime: mtime,
         birthtime: stamps::created(&set.file, options.zone),
+        flags: FileFlags::empty(),
     }
 }
 

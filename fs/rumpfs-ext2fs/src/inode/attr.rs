@@ -1,12 +1,12 @@
 //! Attributes: types, owners, times, device numbers and space, from the fields of an inode.
 
 use super::map::space;
-use super::{Fields, Inode};
+use super::{FLAG_APPEND, FLAG_IMMUTABLE, FLAG_NO_DUMP, Fields, Inode};
 use crate::cell::Times;
 use crate::error::{Error, Place};
 use crate::volume::Volume;
 use alloc::format;
-use rump_kpi::{Attr, DevNumber, Errno, FileType, Mode, TimeSpec};
+use rump_kpi::{Attr, DevNumber, Errno, FileFlags, FileType, Mode, TimeSpec};
 
 const CREATOR_LINUX: u32 = 0;
 const CREATOR_HURD: u32 = 1;
@@ -37,7 +37,35 @@ pub fn attr(volume: &Volume, inode: &Fields) -> Result<Attr, Error> {
         birthtime: inode
             .extra_field(16)
             .map(|_| time(extra.i_crtime.get(), inode.extra_field(20).map(|_| extra.i_crtime_extra.get()))),
+        flags: flags(inode),
     })
+}
+
+/// The flags of chflags(2), each with the one of chattr(1) that is kept.
+const FLAGS: [(FileFlags, u32); 3] = [
+    (FileFlags::UF_NODUMP, FLAG_NO_DUMP),
+    (FileFlags::SF_IMMUTABLE, FLAG_IMMUTABLE),
+    (FileFlags::SF_APPEND, FLAG_APPEND),
+];
+
+/// The flags that inodes keep.
+pub fn all_flags() -> FileFlags {
+    FLAGS.into_iter().map(|(flag, _)| flag).collect()
+}
+
+fn flags(inode: &Fields) -> FileFlags {
+    FLAGS.into_iter().filter(|(_, kept)| inode.has_flag(*kept)).map(|(flag, _)| flag).collect()
+}
+
+/// Sets those flags, and no others of these.
+pub fn set_flags(volume: &Volume, inode: &mut Inode, flags: FileFlags) {
+    inode.edit(volume, |base, _| {
+        let mut bits = base.i_flags.get();
+        for (flag, kept) in FLAGS {
+            bits = if flags.contains(flag) { bits | kept } else { bits & !kept };
+        }
+        base.i_flags.set(bits);
+    });
 }
 
 /// The type in the mode.

@@ -24,6 +24,12 @@ use rump_checksum::crc32c;
 use rump_kpi::FileType;
 use zerocopy::{FromBytes, IntoBytes};
 
+/// Nothing of it changes.
+pub const FLAG_IMMUTABLE: u32 = 0x10;
+/// It is only appended to.
+pub const FLAG_APPEND: u32 = 0x20;
+/// Left out of dumps.
+pub const FLAG_NO_DUMP: u32 = 0x40;
 /// Compressed.
 pub const FLAG_COMPRESSED: u32 = 0x4;
 /// Encrypted.

@@ -1,4 +1,4 @@
-//! Changing attributes: mode, owners, times.
+//! Changing attributes: mode, owners, flags, times.
 
 use super::attr;
 use super::xattr::acl;
@@ -29,6 +29,9 @@ pub fn set_attr(volume: &Volume, cell: &Arc<Cell>, set: SetAttr) -> Result<(), E
             inode.edit(volume, |base, _| {
                 base.i_mode.set(base.i_mode.get() & !ALL_BITS | mode.bits() as u16 & ALL_BITS);
             });
+        }
+        if let Some(flags) = set.flags {
+            attr::set_flags(volume, inode, flags);
         }
         attr::set_owners(volume, inode, set.uid.unwrap_or(old.uid), set.gid.unwrap_or(old.gid))?;
         attr::set_times(volume, inode, times);

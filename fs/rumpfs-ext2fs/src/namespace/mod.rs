@@ -25,7 +25,7 @@ pub use make::generation;
 pub use rename::{exchange, rename};
 
 /// Most names of an inode, and most subdirectories of a directory that are counted.
-const LINK_MAX: u16 = 65_000;
+pub const LINK_MAX: u16 = 65_000;
 
 /// Creates `name` in `dir`; the name is not there. Errors: ENOENT (`dir` was removed), ENOSPC, EMLINK, ENAMETOOLONG
 /// (a target), EOVERFLOW (an owner that this volume cannot store), ENOTSUP (encrypted, case-insensitive), EFTYPE, EIO.

@@ -15,7 +15,7 @@ use alloc::sync::Arc;
 use rump_dosfs::Error;
 use rump_dosfs::time::Stamp;
 use rump_dosfs::transaction::Transactional;
-use rump_kpi::{Attr, DevNumber, Errno, FileType, Mode, SetAttr, SetTime, TimeSpec};
+use rump_kpi::{Attr, DevNumber, Errno, FileFlags, FileType, Mode, SetAttr, SetTime, TimeSpec};
 
 const WRITE_BITS: u16 = 0o222;
 
@@ -57,6 +57,7 @@ fn attr_of(volume: &Volume, entry: &DirEntry) -> Attr {
         mtime,
         ctime: mtime,
         birthtime,
+        flags: FileFlags::empty(),
     }
 }
 

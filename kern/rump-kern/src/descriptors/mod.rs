@@ -16,8 +16,8 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use numbers::Numbers;
 use rump_abi::{AccessMode, Errno, OpenFlags};
-use rump_kpi::KResult;
 use rump_kpi::sync::{Mutex, RwLock};
+use rump_kpi::{KError, KResult};
 use rump_vfs::Vnode;
 
 /// Descriptors that a process may have, unless [`Process::set_open_max`](crate::Process::set_open_max) says otherwise.
@@ -38,6 +38,8 @@ pub(crate) struct OpenFile {
     pub(crate) access: AccessMode,
     status: AtomicU32,
     no_sigpipe: AtomicBool,
+    /// How often the file had been revoked when it was opened.
+    revocations: u32,
     /// Where the next read or write goes; of a directory, the driver's cursor.
     pub(crate) offset: Mutex<u64>,
 }
@@ -48,7 +50,9 @@ const CHANGEABLE: OpenFlags =
 
 impl OpenFile {
     pub(crate) fn new(object: Object, access: AccessMode, flags: OpenFlags) -> Arc<Self> {
+        let revocations = object.vnode().map_or(0, |vnode| vnode.revocations());
         Arc::new(Self {
+            revocations,
             locks: Mutex::new(None),
             object,
             access,
@@ -56,6 +60,16 @@ impl OpenFile {
             no_sigpipe: AtomicBool::new(flags.contains(OpenFlags::NOSIGPIPE)),
             offset: Mutex::new(0),
         })
+    }
+
+    /// Whether the file was revoked since it was opened.
+    pub(crate) fn is_revoked(&self) -> bool {
+        self.object.vnode().is_some_and(|vnode| vnode.revocations() != self.revocations)
+    }
+
+    /// Errors: EIO (it was revoked).
+    pub(crate) fn check_not_revoked(&self) -> KResult<()> {
+        if self.is_revoked() { Err(KError::new(Errno::EIO, "the file was revoked")) } else { Ok(()) }
     }
 
     /// The file of a file system that it is. Errors: `otherwise`.

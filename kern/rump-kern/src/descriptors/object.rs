@@ -5,7 +5,7 @@ use crate::queue::Queue;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
-use rump_abi::{DevNumber, Errno, FileType, Ino, Mode, PollEvents, Stat, TimeSpec};
+use rump_abi::{DevNumber, Errno, FileFlags, FileType, Ino, Mode, PollEvents, Stat, TimeSpec};
 use rump_kpi::character::DeviceFile;
 use rump_kpi::socket::{Amounts, Socket};
 use rump_kpi::sync::Mutex;
@@ -123,6 +123,7 @@ impl Identity {
             mtime: self.made,
             ctime: self.made,
             birthtime: Some(self.made),
+            flags: FileFlags::empty(),
         }
     }
 }

@@ -10,7 +10,7 @@ use rump_vfs::{Follow, Vnode, access};
 const NSEC: u32 = 1_000_000_000;
 
 impl Process {
-    /// Changes permission bits. Errors: those of the path walk, EROFS, EPERM (not the owner), EFTYPE (sticky on
+    /// Changes permission bits. Errors: those of the path walk, EROFS, EPERM (not the owner, or flags), EFTYPE (sticky on
     /// what is no directory, by other than the superuser), EIO.
     pub fn chmod(&self, path: impl AsRef<[u8]>, mode: Mode) -> KResult<()> {
         self.fchmodat(None, path, mode, AtFlags::empty())
@@ -19,6 +19,11 @@ impl Process {
     /// Changes permission bits of an open file. Errors: EBADF, EINVAL (no file of a file system), as [`Process::chmod`].
     pub fn fchmod(&self, fd: Fd, mode: Mode) -> KResult<()> {
         self.set_mode(self.file(fd)?.vnode()?, mode)
+    }
+
+    /// Changes permission bits of the link itself. Errors: as [`Process::chmod`].
+    pub fn lchmod(&self, path: impl AsRef<[u8]>, mode: Mode) -> KResult<()> {
+        self.fchmodat(None, path, mode, AtFlags::SYMLINK_NOFOLLOW)
     }
 
     /// Changes permission bits, relative to `dir`. Errors: EBADF, ENOTDIR, as [`Process::chmod`].
@@ -34,6 +39,7 @@ impl Process {
 
     fn set_mode(&self, vnode: &Vnode, mode: Mode) -> KResult<()> {
         let attr = self.check_owner(vnode)?;
+        access::check_not_fixed(vnode)?;
         let cred = self.cred();
         let mut bits = mode.bits();
         if !cred.is_root() {
@@ -48,13 +54,14 @@ impl Process {
     }
 
     /// Errors: EROFS, EPERM.
-    fn check_owner(&self, vnode: &Vnode) -> KResult<Attr> {
+    pub(crate) fn check_owner(&self, vnode: &Vnode) -> KResult<Attr> {
         vnode.check_writable()?;
         let attr = vnode.node()?.attr()?;
         if self.cred().owns(&attr) { Ok(attr) } else { Err(Errno::EPERM.into()) }
     }
 
-    /// Changes owner and group; `None` leaves one as it is. Errors: those of the path walk, EROFS, EPERM, EIO.
+    /// Changes owner and group; `None` leaves one as it is. Errors: those of the path walk, EROFS, EPERM (also by
+    /// flags), EIO.
     pub fn chown(&self, path: impl AsRef<[u8]>, uid: Option<u32>, gid: Option<u32>) -> KResult<()> {
         self.fchownat(None, path, uid, gid, AtFlags::empty())
     }
@@ -84,6 +91,7 @@ impl Process {
     /// An owner may only give a file to a group of their own.
     fn set_owner(&self, vnode: &Vnode, uid: Option<u32>, gid: Option<u32>) -> KResult<()> {
         vnode.check_writable()?;
+        access::check_not_fixed(vnode)?;
         let cred = self.cred();
         let attr = vnode.node()?.attr()?;
         let mut mode = None;
@@ -102,7 +110,7 @@ impl Process {
     }
 
     /// Sets access and modification time. Errors: EINVAL (nanoseconds), those of the path walk, EROFS, EPERM
-    /// (not the owner), EACCES (both to the present, and neither owner nor allowed to write), EIO.
+    /// (not the owner, or flags), EACCES (both to the present, and neither owner nor allowed to write), EIO.
     pub fn utimensat(
         &self,
         dir: Option<Fd>,
@@ -126,6 +134,10 @@ impl Process {
             return Ok(());
         }
         vnode.check_writable()?;
+        let flags = vnode.flags()?;
+        if flags.is_immutable() || flags.is_append_only() && times != [Some(SetTime::Now); 2] {
+            return Err(Errno::EPERM.into());
+        }
         let cred = self.cred();
         let attr = vnode.node()?.attr()?;
         if !cred.owns(&attr) {
@@ -138,7 +150,7 @@ impl Process {
     }
 
     /// Cuts or extends a file. Errors: EINVAL (no file, or too large), those of the path walk, EISDIR, EROFS,
-    /// EACCES, EFBIG, ENOSPC, EIO.
+    /// EACCES, EPERM (flags), EFBIG, ENOSPC, EIO.
     pub fn truncate(&self, path: impl AsRef<[u8]>, size: u64) -> KResult<()> {
         check_size(size)?;
         let vnode = self.lookup(None, path.as_ref(), Follow::Yes)?;
@@ -149,7 +161,8 @@ impl Process {
         self.set_size(&vnode, size)
     }
 
-    /// Cuts or extends an open file. Errors: EINVAL, EBADF, EINVAL (not for writing, or no file), EFBIG, ENOSPC.
+    /// Cuts or extends an open file. Errors: EINVAL, EBADF, EINVAL (not for writing, or no file), EPERM (flags),
+    /// EFBIG, ENOSPC.
     pub fn ftruncate(&self, fd: Fd, size: u64) -> KResult<()> {
         check_size(size)?;
         let file = self.file(fd)?;
@@ -159,11 +172,12 @@ impl Process {
         self.set_size(file.vnode()?, size)
     }
 
-    /// A program that is cut loses its set-id bits. Errors: EINVAL (no file), EFBIG, ENOSPC, EIO.
+    /// A program that is cut loses its set-id bits. Errors: EINVAL (no file), EPERM (flags), EFBIG, ENOSPC, EIO.
     pub(crate) fn set_size(&self, vnode: &Vnode, size: u64) -> KResult<()> {
         if vnode.file_type() != FileType::Regular {
             return Err(Errno::EINVAL.into());
         }
+        access::check_not_fixed(vnode)?;
         self.check_size_limit(vnode, size)?;
         let node = vnode.node()?;
         let mode = if self.cred().is_root() { None } else { access::without_set_id(&node.attr()?) };

@@ -111,7 +111,20 @@ impl Process {
         table.insert(least, Descriptor { file, cloexec })
     }
 
-    /// Asks for and changes flags. Errors: EBADF, EINVAL (`DupFd` too large), EMFILE.
+    /// Errors: EBADF, EPERM (an append-only file is to be written elsewhere).
+    fn set_status(&self, fd: Fd, flags: OpenFlags) -> KResult<()> {
+        let file = self.file(fd)?;
+        if let Some(vnode) = file.object.vnode().filter(|_| file.access.writes()) {
+            if !flags.contains(OpenFlags::APPEND) && vnode.flags()?.is_append_only() {
+                return Err(Errno::EPERM.into());
+            }
+        }
+        file.set_status(flags);
+        Ok(())
+    }
+
+    /// Asks for and changes flags. Errors: EBADF, EINVAL (`DupFd` too large), EMFILE, EPERM (an append-only file without
+    /// APPEND).
     pub fn fcntl(&self, fd: Fd, request: Fcntl) -> KResult<u32> {
         match request {
             Fcntl::DupFd(least) => return Ok(self.duplicate(fd, least, false)?.0),
@@ -120,7 +133,7 @@ impl Process {
             Fcntl::GetFl => return Ok(self.file(fd)?.flags().bits()),
             Fcntl::GetNoSigPipe => return Ok(self.file(fd)?.no_sigpipe().into()),
             Fcntl::SetFd { cloexec } => self.descriptors().write().find_mut(fd)?.cloexec = cloexec,
-            Fcntl::SetFl(flags) => self.file(fd)?.set_status(flags),
+            Fcntl::SetFl(flags) => self.set_status(fd, flags)?,
             Fcntl::SetNoSigPipe { no_sigpipe } => self.file(fd)?.set_no_sigpipe(no_sigpipe),
         }
         Ok(0)

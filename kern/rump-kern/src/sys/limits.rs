@@ -1,11 +1,11 @@
 //! Limits of resources: getrlimit(2), setrlimit(2).
 //!
 //! Descriptors and the length of files are limited here; the other limits are kept and inherited. Processes that share
-//! a table of descriptors share its limit. There is no SIGXFSZ.
+//! a table of descriptors share its limit. Who exceeds that of the length of files gets SIGXFSZ.
 
 use crate::{OPEN_MAX, OPEN_MAX_LIMIT, Process};
 use core::sync::atomic::{AtomicU64, Ordering};
-use rump_abi::{Errno, FileType, Resource, ResourceLimit};
+use rump_abi::{Errno, FileType, Resource, ResourceLimit, Signal};
 use rump_kpi::KResult;
 use rump_kpi::sync::Mutex;
 use rump_vfs::Vnode;
@@ -101,6 +101,7 @@ impl Process {
     /// Checks that a file may get as long as `end`. Errors: EFBIG, those of the driver.
     pub(crate) fn check_size_limit(&self, vnode: &Vnode, end: u64) -> KResult<()> {
         if end > self.size_limit(vnode) && end > vnode.node()?.attr()?.size {
+            self.post(Signal::SIGXFSZ);
             return Err(Errno::EFBIG.into());
         }
         Ok(())

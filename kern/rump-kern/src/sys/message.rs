@@ -99,7 +99,7 @@ impl Process {
     ) -> KResult<usize> {
         if file.is_nonblocking() || outgoing.flags.contains(MessageFlags::DONTWAIT) {
             let sent = socket.socket.send(&mut outgoing);
-            self.post_broken_pipe(&sent, outgoing.flags);
+            self.post_broken_pipe(file, &sent, outgoing.flags);
             return sent;
         }
         let length: usize = outgoing.parts.iter().map(|part| part.len()).sum();
@@ -120,7 +120,7 @@ impl Process {
                 }
             }
         });
-        self.post_broken_pipe(&all, outgoing.flags);
+        self.post_broken_pipe(file, &all, outgoing.flags);
         match all {
             Err(error) if sent == 0 => Err(error),
             _ => Ok(sent),
@@ -166,7 +166,7 @@ impl Process {
                 break;
             }
         }
-        self.post_broken_pipe(&result, flags);
+        self.post_broken_pipe(&file, &result, flags);
         match result {
             Err(error) if sent == 0 => Err(error),
             _ => Ok(sent),

@@ -14,8 +14,8 @@ impl Process {
     /// Opens a file.
     ///
     /// Errors: EINVAL (both WRONLY and RDWR, or both SHLOCK and EXLOCK), those of the path walk, EEXIST (EXCL), ENOENT, EISDIR (CREAT or
-    /// writing a directory), ENOTDIR (DIRECTORY), ELOOP (NOFOLLOW), EROFS, EACCES, ENXIO (devices without a
-    /// driver, or outside the root file system), EOPNOTSUPP (a socket), ENXIO (WRONLY and NONBLOCK of a fifo that nobody reads), EAGAIN (SHLOCK or EXLOCK with
+    /// writing a directory), ENOTDIR (DIRECTORY), ELOOP (NOFOLLOW), EROFS, EPERM (immutable, or append-only
+    /// and not opened for that), EACCES, ENXIO (devices without a driver, or outside the root file system), EOPNOTSUPP (a socket), ENXIO (WRONLY and NONBLOCK of a fifo that nobody reads), EAGAIN (SHLOCK or EXLOCK with
     /// NONBLOCK, and another lock is in the way), EINTR (a fifo, or waiting for a lock), EMFILE, those of the driver.
     ///
     /// A fifo that is opened for one direction blocks until the other side is there.
@@ -36,6 +36,11 @@ impl Process {
             return Err(Errno::EINVAL.into());
         }
         let vnode = self.open_vnode(dir, path.as_ref(), flags, mode, access)?;
+        self.open_found(vnode, flags, access)
+    }
+
+    /// Opens a file that may be opened. Errors: as [`Process::open`], from ENXIO on.
+    pub(crate) fn open_found(&self, vnode: Arc<Vnode>, flags: OpenFlags, access: AccessMode) -> KResult<Fd> {
         let object = match vnode.file_type() {
             FileType::Fifo => Object::Pipe(self.open_fifo(vnode, access, flags)?),
             _ if self.shared().devices.has(&self.shared().vfs, &vnode)? => {
@@ -117,7 +122,8 @@ impl Process {
         ops::create(&cred, &walked.parent, walked.name(), new)
     }
 
-    fn check_open(&self, vnode: &Arc<Vnode>, flags: OpenFlags, mode: AccessMode) -> KResult<()> {
+    /// Checks that a file may be opened, and cuts it if it is to be cut. Errors: as [`Process::open`].
+    pub(crate) fn check_open(&self, vnode: &Arc<Vnode>, flags: OpenFlags, mode: AccessMode) -> KResult<()> {
         let truncates = flags.contains(OpenFlags::TRUNC);
         match vnode.file_type() {
             FileType::Symlink => return Err(Errno::ELOOP.into()),
@@ -136,6 +142,10 @@ impl Process {
             wanted |= access::WRITE;
         }
         access::check(&self.cred(), vnode, wanted)?;
+        let appends = flags.contains(OpenFlags::APPEND) && !truncates;
+        if wanted & access::WRITE != 0 && !appends && vnode.flags()?.is_append_only() {
+            return Err(KError::new(Errno::EPERM, "the file is only appended to"));
+        }
         if !self.shared().devices.has(&self.shared().vfs, vnode)? {
             check_driver(vnode)?;
         }

@@ -87,7 +87,7 @@ impl Process {
     ) -> KResult<usize> {
         if file.is_nonblocking() {
             let written = end.write(parts);
-            self.post_broken_pipe(&written, MessageFlags::empty());
+            self.post_broken_pipe(file, &written, MessageFlags::empty());
             return written;
         }
         let length: usize = parts.iter().map(|part| part.len()).sum();
@@ -100,7 +100,7 @@ impl Process {
                 }
             }
         });
-        self.post_broken_pipe(&all, MessageFlags::empty());
+        self.post_broken_pipe(file, &all, MessageFlags::empty());
         match all {
             Err(error) if written == 0 => Err(error),
             _ => Ok(written),

@@ -61,7 +61,7 @@ impl Process {
     }
 
     /// The path from `root` down to `dir`, found by going up. Errors: ENOENT (not below the root).
-    fn path_of(&self, root: &Arc<Vnode>, dir: &Arc<Vnode>) -> KResult<Vec<u8>> {
+    pub(crate) fn path_of(&self, root: &Arc<Vnode>, dir: &Arc<Vnode>) -> KResult<Vec<u8>> {
         if let Some(path) = dir.etfs_path() {
             return self.etfs_path_of(root, path);
         }

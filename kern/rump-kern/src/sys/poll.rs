@@ -1,4 +1,4 @@
-//! Waiting for several descriptors: poll(2), select(2). There are no signals, so `ppoll` and `pselect` are the same
+//! Waiting for several descriptors: poll(2), select(2). Signals interrupt no call, so `ppoll` and `pselect` are the same
 //! calls, and timeouts are in nanoseconds.
 
 use crate::waiting::Sleeper;

@@ -37,6 +37,13 @@ impl Process {
 
     /// Reads into several buffers, as one read. Errors: as [`Process::read`].
     pub fn readv(&self, fd: Fd, bufs: &mut [&mut [u8]]) -> KResult<usize> {
+        match self.read_parts(fd, bufs) {
+            Err(error) if error.errno == Errno::EIO && self.is_revoked_device(fd) => Ok(0),
+            answer => answer,
+        }
+    }
+
+    fn read_parts(&self, fd: Fd, bufs: &mut [&mut [u8]]) -> KResult<usize> {
         let file = self.readable(fd)?;
         let vnode = match &file.object {
             Object::Vnode(vnode) => vnode,
@@ -82,23 +89,27 @@ impl Process {
         };
         let limit = self.size_limit(vnode);
         let mut offset = file.offset.lock();
-        let count = if file.status().contains(OpenFlags::APPEND) {
+        let written = if file.status().contains(OpenFlags::APPEND) {
             vnode.appending(|node| {
                 let end = node.attr()?.size;
                 let count = write_all(node, end, bufs, limit)?;
                 *offset = end.saturating_add(count as u64);
                 Ok(count)
-            })?
+            })
         } else {
-            let count = write_all(vnode.node()?, *offset, bufs, limit)?;
-            *offset = offset.saturating_add(count as u64);
-            count
+            let written = write_all(vnode.node()?, *offset, bufs, limit);
+            *offset = offset.saturating_add(*written.as_ref().unwrap_or(&0) as u64);
+            written
         };
+        drop(offset);
+        self.post_too_large(&written, limit);
+        let count = written?;
         self.after_write(&file, vnode, count)?;
         Ok(count)
     }
 
-    /// Writes at `offset`, with APPEND too. Errors: as [`Process::write`], ESPIPE (a socket or pipe), EINVAL (`offset` too large).
+    /// Writes at `offset`, with APPEND too. Errors: as [`Process::write`], ESPIPE (a socket or pipe), EINVAL (`offset` too large),
+    /// EPERM (not at the end of an append-only file).
     pub fn pwrite(&self, fd: Fd, buf: &[u8], offset: u64) -> KResult<usize> {
         self.pwritev(fd, &[buf], offset)
     }
@@ -112,7 +123,16 @@ impl Process {
     pub(crate) fn write_at(&self, file: &OpenFile, bufs: &[&[u8]], offset: u64) -> KResult<usize> {
         let vnode = file.seekable()?;
         check_offset(offset)?;
-        let count = write_all(vnode.node()?, offset, bufs, self.size_limit(vnode))?;
+        if file.status().contains(OpenFlags::APPEND)
+            && vnode.flags()?.is_append_only()
+            && offset != vnode.node()?.attr()?.size
+        {
+            return Err(Errno::EPERM.into());
+        }
+        let limit = self.size_limit(vnode);
+        let written = write_all(vnode.node()?, offset, bufs, limit);
+        self.post_too_large(&written, limit);
+        let count = written?;
         self.after_write(file, vnode, count)?;
         Ok(count)
     }
@@ -121,7 +141,9 @@ impl Process {
     pub(crate) fn append_to(&self, file: &OpenFile, bufs: &[&[u8]]) -> KResult<usize> {
         let vnode = file.seekable()?;
         let limit = self.size_limit(vnode);
-        let count = vnode.appending(|node| write_all(node, node.attr()?.size, bufs, limit))?;
+        let written = vnode.appending(|node| write_all(node, node.attr()?.size, bufs, limit));
+        self.post_too_large(&written, limit);
+        let count = written?;
         self.after_write(file, vnode, count)?;
         Ok(count)
     }

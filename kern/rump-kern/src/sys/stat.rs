@@ -1,9 +1,9 @@
-//! Attributes of files and file systems: stat(2), access(2), statvfs(2), sync(2).
+//! Attributes of files and how they last: stat(2), access(2), fsync(2), sync(2).
 
 use crate::{Fd, Process};
-use rump_abi::{AtFlags, Errno, Stat, StatVfs};
-use rump_kpi::{Capabilities, KResult};
-use rump_vfs::{Follow, Vnode, access};
+use rump_abi::{AtFlags, Errno, Stat, SyncFlags};
+use rump_kpi::KResult;
+use rump_vfs::{Follow, access};
 
 /// How at-calls that follow links by default treat the last component.
 pub(crate) fn follow_unless(flags: AtFlags) -> Follow {
@@ -54,21 +54,6 @@ impl Process {
         access::check(&cred, &vnode, mode)
     }
 
-    /// Facts of the file system that `path` is in. Errors: those of the path walk, EIO.
-    pub fn statvfs(&self, path: impl AsRef<[u8]>) -> KResult<StatVfs> {
-        statvfs_of(&*self.lookup(None, path.as_ref(), Follow::Yes)?)
-    }
-
-    /// Facts of the file system of an open file. Errors: EBADF, EINVAL (it is in none), EIO.
-    pub fn fstatvfs(&self, fd: Fd) -> KResult<StatVfs> {
-        statvfs_of(self.file(fd)?.vnode()?)
-    }
-
-    /// What the file system that `path` is in can do. Errors: those of the path walk.
-    pub fn capabilities(&self, path: impl AsRef<[u8]>) -> KResult<Capabilities> {
-        Ok(self.lookup(None, path.as_ref(), Follow::Yes)?.mount().fs().capabilities())
-    }
-
     /// Returns once content and attributes are durable. Errors: EBADF, EINVAL (a socket or pipe), EIO, ENOSPC.
     pub fn fsync(&self, fd: Fd) -> KResult<()> {
         self.file(fd)?.vnode()?.node()?.fsync()
@@ -79,14 +64,25 @@ impl Process {
         self.file(fd)?.vnode()?.node()?.fdatasync()
     }
 
+    /// Returns once a part of a file is durable, as the flags say; a length of zero means all that follows. All of the
+    /// file is, and with it what its device keeps.
+    ///
+    /// Errors: EBADF (not open, or not for writing), EINVAL (neither or both of DATASYNC and FILESYNC, too far a range, a
+    /// socket or pipe), EIO, ENOSPC.
+    pub fn fsync_range(&self, fd: Fd, flags: SyncFlags, offset: u64, length: u64) -> KResult<()> {
+        let file = self.writable(fd)?;
+        let is_within = offset.checked_add(length).is_some_and(|end| end <= i64::MAX as u64);
+        let node = file.vnode()?.node()?;
+        match (flags.contains(SyncFlags::DATASYNC), flags.contains(SyncFlags::FILESYNC)) {
+            (true, false) if is_within => node.fdatasync(),
+            (false, true) if is_within => node.fsync(),
+            _ => Err(Errno::EINVAL.into()),
+        }
+    }
+
     /// Makes all file systems durable. Errors: ENXIO (halted), EIO, ENOSPC.
     pub fn sync(&self) -> KResult<()> {
         self.shared().check_running()?;
         self.shared().vfs.sync()
     }
-}
-
-fn statvfs_of(vnode: &Vnode) -> KResult<StatVfs> {
-    vnode.node()?;
-    vnode.mount().fs().statvfs()
 }

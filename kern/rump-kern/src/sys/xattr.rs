@@ -96,12 +96,12 @@ impl Process {
         self.remove_xattr_of(self.file(fd)?.vnode_or(Errno::ENOTSUP)?, name.as_ref())
     }
 
-    fn xattr_of(&self, vnode: &Vnode, name: &[u8]) -> KResult<Vec<u8>> {
+    pub(crate) fn xattr_of(&self, vnode: &Vnode, name: &[u8]) -> KResult<Vec<u8>> {
         self.check_xattr(vnode, name, access::READ)?;
         vnode.node()?.xattr(name)
     }
 
-    fn xattrs_of(&self, vnode: &Vnode) -> KResult<Vec<Vec<u8>>> {
+    pub(crate) fn xattrs_of(&self, vnode: &Vnode) -> KResult<Vec<Vec<u8>>> {
         let mut names = vnode.node()?.list_xattrs()?;
         if !self.cred().is_root() {
             names.retain(|name| !name.starts_with(b"trusted."));
@@ -109,7 +109,13 @@ impl Process {
         Ok(names)
     }
 
-    fn set_xattr_of(&self, vnode: &Vnode, name: &[u8], value: &[u8], flags: XattrFlags) -> KResult<()> {
+    pub(crate) fn set_xattr_of(
+        &self,
+        vnode: &Vnode,
+        name: &[u8],
+        value: &[u8],
+        flags: XattrFlags,
+    ) -> KResult<()> {
         if flags.contains(XattrFlags::CREATE | XattrFlags::REPLACE) {
             return Err(Errno::EINVAL.into());
         }
@@ -133,7 +139,7 @@ impl Process {
         vnode.node()?.set_attr(SetAttr { mode, ..SetAttr::default() })
     }
 
-    fn remove_xattr_of(&self, vnode: &Vnode, name: &[u8]) -> KResult<()> {
+    pub(crate) fn remove_xattr_of(&self, vnode: &Vnode, name: &[u8]) -> KResult<()> {
         vnode.check_writable()?;
         self.check_xattr(vnode, name, access::WRITE)?;
         vnode.node()?.remove_xattr(name)
@@ -145,6 +151,9 @@ impl Process {
         }
         if name.len() > NAME_MAX {
             return Err(Errno::ERANGE.into());
+        }
+        if wanted == access::WRITE {
+            access::check_not_fixed(vnode)?;
         }
         if name.starts_with(b"user.") {
             return self.check_user_xattr(vnode, wanted);

@@ -4,6 +4,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod flags;
 mod ids;
 mod limits;
 mod locks;

@@ -23,7 +23,9 @@ use folder::{HostNode, Tree};
 use hashbrown::HashMap;
 use rump_hyper::{Access, BlockIo, HostError, Hypervisor, Lock, names_beneath};
 use rump_kpi::sync::RwLock;
-use rump_kpi::{Attr, BlockDevice, DevNumber, Errno, FileType, Ino, KError, KResult, Mode, Node, TimeSpec};
+use rump_kpi::{
+    Attr, BlockDevice, DevNumber, Errno, FileFlags, FileType, Ino, KError, KResult, Mode, Node, TimeSpec,
+};
 
 /// As what a host file appears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,5 +235,6 @@ fn attributes(file_type: FileType, mode: Mode, size: u64, time: TimeSpec) -> Att
         mtime: time,
         ctime: time,
         birthtime: None,
+        flags: FileFlags::empty(),
     }
 }

@@ -166,14 +166,16 @@ impl Stack {
         let Some(interface) = self.interfaces.get(&id) else { return };
         let is_broadcast = !is_own && interface.is_broadcast(destination);
         let is_member = destination.is_multicast() && (interface.is_member(destination.into()) || is_own);
-        let is_ours = self.is_local(destination.into()) || is_broadcast || is_member;
+        let is_offer = !is_own && interface.addresses.is_empty() && is_for_client(&header, &mut packet);
+        let is_ours = self.is_local(destination.into()) || is_broadcast || is_member || is_offer;
         if !is_source(header.source) || (!is_own && !may_be_on_link(&header)) {
             return self.drop_malformed(id, crate::wire::Malformed::Address);
         }
         if has_source_route(&header.options) {
             return self.drop_packet(Dropped::SourceRoute);
         }
-        let is_for_many = is_group_frame || is_broadcast || destination.is_multicast();
+        // Nobody complains of an offer, either.
+        let is_for_many = is_group_frame || is_broadcast || destination.is_multicast() || is_offer;
         let arrived = Arrived { interface: id, is_for_many, original };
         if !is_ours {
             return self.forward(now, arrived, header, packet);
@@ -284,6 +286,15 @@ impl Stack {
             Err(_) => self.drop_malformed(arrived.interface, crate::wire::Malformed::Header),
         }
     }
+}
+
+/// Whether a packet is for a client of DHCP: some servers send to the address that they offer, which nobody has yet (RFC 2131,
+/// section 4.1).
+fn is_for_client(header: &Ipv4, packet: &mut Packet) -> bool {
+    const CLIENT_PORT: [u8; 2] = 68_u16.to_be_bytes();
+    header.protocol == Protocol::UDP
+        && !header.is_fragment()
+        && packet.first(4).is_some_and(|ports| ports[2..4] == CLIENT_PORT)
 }
 
 /// Whether somebody can have sent from an address (RFC 1122, section 3.2.1.3).

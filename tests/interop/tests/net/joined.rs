@@ -9,6 +9,7 @@ use rumpkit::Errno;
 use rumpkit::hyper::packet::PacketIo;
 use rumpkit::stream::{self, Options, Role};
 use std::io::{Read, Write};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::thread;
@@ -173,13 +174,19 @@ pub fn foreign() -> Check {
 const SOCKETS: &[&str] = &["-t", "8080", "-u", "8053"];
 
 /// A namespace with an address and default routes, and passt in it.
-struct Passt {
-    linux: Namespace,
+pub struct Passt {
+    pub linux: Namespace,
+    /// Its socket.
+    pub path: PathBuf,
     program: std::process::Child,
 }
 
 impl Passt {
-    fn new(path: &std::path::Path) -> Check<Self> {
+    /// With its socket in a folder, where passt, which goes on as nobody, may make one then.
+    pub fn new(scratch: &Scratch) -> Check<Self> {
+        let open_to_all = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        context(std::fs::set_permissions(scratch.path("."), open_to_all), "permissions")?;
+        let path = scratch.path("passt");
         let linux = Namespace::new()?;
         linux.ip("link add world type veth peer name beyond")?;
         linux.ip("link set beyond up")?;
@@ -188,12 +195,19 @@ impl Passt {
         linux.ip("addr add 2001:db8::1/64 dev world nodad")?;
         linux.ip("route add default via 198.51.100.254")?;
         linux.ip("-6 route add default via 2001:db8::fe")?;
-        let path = path.to_str().ok_or("a path that is no text")?;
+        let socket = path.to_str().ok_or("a path that is no text")?;
         let words =
-            ["--foreground", "--quiet", "--socket", path, "-a", "10.9.0.2", "-n", "24", "-g", "10.9.0.1"];
+            ["--foreground", "--quiet", "--socket", socket, "-a", "10.9.0.2", "-n", "24", "-g", "10.9.0.1"];
         let words = [&words[..], &["-a", "2001:db8:9::2", "-g", "2001:db8:9::1"], SOCKETS].concat();
-        let program = linux.spawn("passt", &words)?;
-        Ok(Self { linux, program })
+        let passt = Self { program: linux.spawn("passt", &words)?, linux, path };
+        let begin = Instant::now();
+        while !passt.path.exists() {
+            if begin.elapsed() > PATIENCE {
+                return Err("passt makes no socket".into());
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(passt)
     }
 }
 
@@ -205,14 +219,10 @@ impl Drop for Passt {
 }
 
 pub fn through_passt() -> Check {
-    // Where passt, which goes on as nobody, may make a socket.
     let scratch = Scratch::new("net-passt")?;
-    let open_to_all = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-    context(std::fs::set_permissions(scratch.path("."), open_to_all), "permissions")?;
-    let path = scratch.path("passt");
-    let passt = Passt::new(&path)?;
+    let passt = Passt::new(&scratch)?;
     let lines = Arc::new(Lines::default());
-    let io = open(&lines, &format!("reconnect:mtu=65520:unix:{}", path.display()))?;
+    let io = open(&lines, &format!("reconnect:mtu=65520:unix:{}", passt.path.display()))?;
     let station = Station::new(io, &["10.9.0.2/24", "2001:db8:9::2/64"])?;
     station.route("10.9.0.1")?;
     station.route("2001:db8:9::1")?;

@@ -6,6 +6,7 @@
 
 mod bridged;
 mod captured;
+mod commands;
 mod joined;
 mod leases;
 mod many;
@@ -67,6 +68,8 @@ const TESTS: &[Test] = &[
     ("a_stream_is_connected_again", joined::reconnected),
     ("a_stream_is_as_others_understand_it", joined::foreign),
     ("passt_is_the_way_out_and_in", joined::through_passt),
+    ("passt_gives_a_lease_to_our_command", commands::lease_of_passt),
+    ("our_command_pings_at_an_interface_of_linux", commands::ping_by_packet),
     ("an_interface_of_linux_is_shared", packet::shared),
     ("tags_of_vlans_stay_in_frames", packet::tagged),
     ("an_interface_goes_and_comes", packet::gone),

@@ -16,7 +16,7 @@ const MEBIBYTE: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A namespace with both ends.
-fn site() -> Check<Namespace> {
+pub fn site() -> Check<Namespace> {
     let linux = Namespace::new()?;
     linux.ip("link add theirs type veth peer name ours")?;
     for words in ["addr add 192.0.2.1/24 dev theirs", "addr add 2001:db8::1/64 dev theirs nodad"] {
