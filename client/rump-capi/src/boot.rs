@@ -3,6 +3,7 @@
 use crate::errno;
 use crate::etfs::{self, RumpEtfsType};
 use crate::instance::Instance;
+use crate::layout::signal;
 use libc::{c_char, c_int};
 use rump_abi::Errno;
 use rump_kern::{BootMessages, Kernel, SignalModel};
@@ -41,37 +42,27 @@ pub extern "C" fn rump_boot_sethowto(howto: c_int) {
 static SIGNALS: AtomicI32 = AtomicI32::new(RUMP_SIGMODEL_RAISE);
 
 const RUMP_SIGMODEL_PANIC: c_int = 0;
+const RUMP_SIGMODEL_HOST: c_int = 2;
 const RUMP_SIGMODEL_RAISE: c_int = 3;
 const RUMP_SIGMODEL_RECORD: c_int = 4;
 
 /// What becomes of signals in kernels that boot.
 pub(crate) fn signals() -> SignalModel {
-    let name_of = |signal: rump_abi::Signal| signal.name().and_then(host_signal);
     match SIGNALS.load(Ordering::Relaxed) {
         RUMP_SIGMODEL_PANIC => SignalModel::Raise(Arc::new(|pid, signal| {
             // It is the program's own choice to end with it.
             eprintln!("panic: signal {} for process {pid}", signal.number());
             std::process::abort();
         })),
-        RUMP_SIGMODEL_RAISE => SignalModel::Raise(Arc::new(move |_, signal| {
-            if let Some(number) = name_of(signal) {
+        // What was once left to the host is, too.
+        RUMP_SIGMODEL_HOST | RUMP_SIGMODEL_RAISE => SignalModel::Raise(Arc::new(|_, signal| {
+            if let Some(number) = signal::to_host(signal) {
                 // SAFETY: a number of the host's; what its handler does is the program's.
                 unsafe { libc::kill(libc::getpid(), number) };
             }
         })),
         RUMP_SIGMODEL_RECORD => SignalModel::Record,
         _ => SignalModel::Ignore,
-    }
-}
-
-/// The host's number of a signal.
-fn host_signal(name: &str) -> Option<c_int> {
-    macro_rules! numbers {
-        ($($name:ident)*) => { match name { $(stringify!($name) => Some(libc::$name),)* _ => None } };
-    }
-    numbers! {
-        SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGFPE SIGKILL SIGBUS SIGSEGV SIGSYS SIGPIPE SIGALRM SIGTERM SIGURG
-        SIGSTOP SIGTSTP SIGCONT SIGCHLD SIGTTIN SIGTTOU SIGIO SIGXCPU SIGXFSZ SIGVTALRM SIGPROF SIGWINCH SIGUSR1 SIGUSR2
     }
 }
 

@@ -34,6 +34,11 @@ pub fn attach(library: &'static Library) {
     instance::add_to_all(library);
 }
 
+/// Whether a library was linked or loaded.
+pub(crate) fn is_attached(name: &str) -> bool {
+    table().iter().any(|library| library.name == name)
+}
+
 /// The attached libraries, while which no other can come.
 pub(crate) fn attached() -> MutexGuard<'static, Vec<&'static Library>> {
     table()

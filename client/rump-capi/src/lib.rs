@@ -26,6 +26,7 @@ mod kernels;
 mod layout;
 mod lwp;
 mod memory;
+mod missing;
 pub mod netconfig;
 mod pointer;
 mod rump;

@@ -17,7 +17,7 @@ use rump_abi::{AddressFamily, Errno, MessageFlags, Mode, OpenFlags, SocketAddres
 use rump_hyper as hyper;
 use rump_kern::{Fd, Kernel, Process, SendMessage, Watch};
 use rump_kpi as kpi;
-use rump_kpi::device::{AddressInfo, InterfaceInfo, NetworkDevice, RouteInfo};
+use rump_kpi::device::{AddressInfo, InterfaceInfo, Media, NetworkDevice, RouteInfo};
 use rump_kpi::{KError, KResult};
 use std::io;
 

@@ -1,12 +1,13 @@
 /*
  * nettest ROLE FAMILY BUS [BUS]: one of the kernels of a test of the network, in a process of its own.
  *
- * server   listens, answers one client what that says, and ends
- * client   says something to the server, and checks the answer
- * router   joins two buses, until its standard input ends
+ * server   listens, and answers one client what that says
+ * client   says something to the server, checks the answer, and ends
+ * router   joins two buses
  *
  * FAMILY is 4 or 6. With two buses, the client is on the first, the server on the second, and packets go by the router.
- * Whoever is ready says so by a line, for which the next one waits.
+ * Server and router say by a line that they are ready, for which the next one waits, and are there until their standard input
+ * ends: what a kernel sent last is not sent again when it is gone.
  */
 #include "proof.h"
 
@@ -95,18 +96,27 @@ ready(void)
 	fflush(stdout);
 }
 
-/* Reads until the other side ends. */
-static size_t
-read_all(int fd, char *buffer, size_t size)
+/* Reads what the other side was asked to say. */
+static void
+read_text(int fd, char *buffer)
 {
 	size_t filled = 0;
 	ssize_t count;
 
-	while (filled < size && (count = rump_sys_read(fd, buffer + filled, size - filled)) != 0) {
-		NEED(count > 0);
+	while (filled < strlen(TEXT)) {
+		NEED((count = rump_sys_read(fd, buffer + filled, strlen(TEXT) - filled)) > 0);
 		filled += (size_t)count;
 	}
-	return filled;
+}
+
+/* Until the runner has seen all. */
+static void
+stay(void)
+{
+	char ignored;
+
+	while (read(STDIN_FILENO, &ignored, 1) > 0)
+		continue;
 }
 
 static void
@@ -114,8 +124,7 @@ serve(void)
 {
 	struct sockaddr_storage place;
 	socklen_t length = fill(&place, NULL);
-	char text[256];
-	size_t count;
+	char text[sizeof TEXT];
 	int listener, fd;
 
 	NEED((listener = rump_sys_socket(is_v6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0)) >= 0);
@@ -123,11 +132,9 @@ serve(void)
 	NEED(rump_sys_listen(listener, 1) == 0);
 	ready();
 	NEED((fd = rump_sys_accept(listener, NULL, NULL)) >= 0);
-	count = read_all(fd, text, sizeof text);
-	NEED(rump_sys_write(fd, text, count) == (ssize_t)count);
-	NEED(rump_sys_shutdown(fd, SHUT_WR) == 0);
-	/* The client has all when it ends its side. */
-	NEED(rump_sys_read(fd, text, sizeof text) == 0);
+	read_text(fd, text);
+	NEED(rump_sys_write(fd, text, strlen(TEXT)) == (ssize_t)strlen(TEXT));
+	stay();
 	NEED(rump_sys_close(fd) == 0);
 }
 
@@ -151,12 +158,11 @@ connect_to_server(void)
 static void
 ask(void)
 {
-	char text[256];
+	char text[sizeof TEXT];
 	int fd = connect_to_server();
 
 	NEED(rump_sys_write(fd, TEXT, strlen(TEXT)) == (ssize_t)strlen(TEXT));
-	NEED(rump_sys_shutdown(fd, SHUT_WR) == 0);
-	NEED(read_all(fd, text, sizeof text) == strlen(TEXT));
+	read_text(fd, text);
 	NEED(memcmp(text, TEXT, strlen(TEXT)) == 0);
 	NEED(rump_sys_close(fd) == 0);
 }
@@ -164,11 +170,12 @@ ask(void)
 static void
 forward(void)
 {
-	char ignored;
+	const char *forwarding = is_v6 ? "net.inet6.ip6.forwarding" : "net.inet.ip.forwarding";
+	int on = 1;
 
+	NEED(rump_sys_sysctlbyname(forwarding, NULL, NULL, &on, sizeof on) == 0);
 	ready();
-	while (read(STDIN_FILENO, &ignored, 1) > 0)
-		continue;
+	stay();
 }
 
 int

@@ -23,10 +23,9 @@ pub fn files(components: &[Component]) -> Vec<(String, String)> {
     let one = |component: &Component| {
         let Component { name, description, needs } = component;
         let needs: Vec<&str> = needs.iter().map(String::as_str).chain(["rump"]).collect();
-        // A linker that takes only what is referred to would leave a component out.
         let text = format!(
             "{PLACES}\nName: {name}\nDescription: {description}\nVersion: {version}\nRequires: {}\n\
-             Libs: -L${{libdir}} -Wl,--push-state,--no-as-needed,-l{name},--pop-state\n",
+             Libs: -L${{libdir}} -l{name}\n",
             needs.join(" ")
         );
         (format!("{name}.pc"), text)

@@ -123,6 +123,16 @@ impl Toolchain {
         ))
     }
 
+    /// What is built for. Errors: the compiler for Rust does not say.
+    pub fn target(&self) -> Outcome<String> {
+        if let Some(target) = &self.cross {
+            return Ok(target.clone());
+        }
+        let text = crate::run::output(Command::new("rustc").arg("-vV"))?;
+        let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+        host.map(str::to_string).ok_or_else(|| "rustc does not say what it builds for".to_string())
+    }
+
     /// Errors: the library of Rust for another machine is not there.
     fn check_target(&self) -> Outcome {
         let Some(target) = &self.cross else { return Ok(()) };

@@ -6,7 +6,6 @@ use crate::file;
 use crate::options::{Hypercalls, Options, Profile};
 use crate::toolchain::Toolchain;
 use std::path::Path;
-use std::process::Command;
 
 /// Prints a line for each program, and what is built for what, by `probe`.
 pub fn report(options: &Options, toolchain: &Toolchain) -> Outcome {
@@ -28,18 +27,9 @@ fn describe(toolchain: &Toolchain) -> String {
     let version = |tool: &crate::toolchain::Tool| tool.version().unwrap_or_else(|| "not found".to_string());
     let mut lines: String =
         toolchain.tools().iter().map(|tool| format!("{}={}\n", tool.program, version(tool))).collect();
-    lines.push_str(&format!("target={}\n", target(toolchain)));
+    let target = toolchain.target().unwrap_or_else(|_| "unknown".to_string());
+    lines.push_str(&format!("target={target}\n"));
     lines
-}
-
-/// What is built for.
-fn target(toolchain: &Toolchain) -> String {
-    let here = || {
-        let output = Command::new("rustc").arg("-vV").output().ok()?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_string)
-    };
-    toolchain.cross.clone().or_else(here).unwrap_or_else(|| "unknown".to_string())
 }
 
 /// It calls the builder with what this one was called with.

@@ -3,7 +3,7 @@
 use super::call;
 use crate::layout::mount_args;
 use crate::pointer::{Source, Text};
-use crate::{errno, lwp};
+use crate::{errno, lwp, missing};
 use libc::{c_char, c_int, c_void, size_t};
 use rump_abi::{Errno, MountFlags};
 use rump_kern::{MountArgs, Process, Unmount};
@@ -59,12 +59,7 @@ pub extern "C" fn rump_pub_mount(
 
 fn mount(process: &Process, fs_type: &[u8], dir: &[u8], args: MountArgs) -> KResult<()> {
     let name = String::from_utf8_lossy(fs_type);
-    let mounted = process.mount(&name, dir, args);
-    if mounted.as_ref().is_err_and(|error| error.errno == Errno::ENODEV) {
-        let line = format!("mount: {name} is not there: librumpfs_{name} was neither linked nor loaded");
-        process.host().write_line(&line);
-    }
-    mounted
+    missing::of_mount(process, &name, process.mount(&name, dir, args))
 }
 
 #[unsafe(no_mangle)]

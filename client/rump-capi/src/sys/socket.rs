@@ -2,7 +2,7 @@
 
 use super::{call, descriptor, fd};
 use crate::layout::{sockaddr as layout, sockopt};
-use crate::{errno, memory};
+use crate::{errno, memory, missing};
 use libc::{c_int, c_void, sockaddr, socklen_t};
 use rump_abi::{Errno, OpenFlags, Shutdown, SocketType};
 use rump_kpi::KResult;
@@ -46,7 +46,7 @@ pub extern "C" fn rump_sys_socket(family: c_int, kind: c_int, protocol: c_int) -
     call(|process| {
         let family = layout::family(family)?;
         let (kind, protocol, flags) = kind_of(kind, protocol)?;
-        process.socket(family, kind, protocol, flags).map(descriptor)
+        missing::of_socket(process, family, process.socket(family, kind, protocol, flags)).map(descriptor)
     })
 }
 
@@ -65,7 +65,8 @@ pub unsafe extern "C" fn rump_sys_socketpair(
         }
         let family = layout::family(family)?;
         let (kind, protocol, flags) = kind_of(kind, protocol)?;
-        let pair = process.socketpair(family, kind, protocol, flags)?;
+        let pair = process.socketpair(family, kind, protocol, flags);
+        let pair = missing::of_socket(process, family, pair)?;
         // SAFETY: the caller's promise.
         unsafe { memory::store(to.cast(), pair.map(descriptor)) }
     })

@@ -1,5 +1,9 @@
-//! The library of a component: an object with a constructor that attaches it. Shared, it needs `librump`; static, it is a
-//! script for the linker that brings the object, and `librump` after it, so that the order of libraries does not matter.
+//! The library of a component: an object with a constructor that attaches it.
+//!
+//! For the linker it is a script, `librumpX.a`, that brings the object and then `librump`, shared or static, so that the order
+//! of libraries does not matter. A shared library will not do there: many compilers leave out those that nothing refers to.
+//! To be loaded at run time there is one, `librumpX.so.0`, which needs `librump.so.0`. Its short name is where loaders look and
+//! linkers do not, as far as a system has such a place.
 
 use super::{VERSION, Workshop};
 use crate::Outcome;
@@ -10,6 +14,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const CONSTRUCTOR: &str = include_str!("attach.c");
+
+/// Where glibc looks before it looks into a folder, for all processors but the first of x86-64.
+const LOADER_FOLDER: &str = "glibc-hwcaps/x86-64-v2";
+/// Where librump is, from either place.
+const ORIGINS: &str = "$ORIGIN:$ORIGIN/../..";
 
 /// Makes those of all components, several at a time.
 pub fn make_all(shop: &Workshop, components: &[Component]) -> Outcome {
@@ -42,16 +51,15 @@ fn make(shop: &Workshop, name: &str, source: &str) -> Outcome {
     let library = format!("lib{name}.so.{VERSION}");
     let mut link = shop.toolchain.compiler(shop.options);
     link.current_dir(&shop.folder).args(["-shared", "-o", &library, &format!("-Wl,-soname,{library}")]);
-    link.args([
-        &object,
-        &format!("librump.so.{VERSION}"),
-        "-Wl,-rpath,$ORIGIN",
-        "-Wl,-z,relro,-z,now,-z,defs",
-    ]);
+    link.args([&object, &format!("librump.so.{VERSION}"), &format!("-Wl,-rpath,{ORIGINS}")]);
+    link.arg("-Wl,-z,relro,-z,now,-z,defs");
     output(link.args(shop.options.flags("LDFLAGS")))?;
-    file::link(&library, &shop.folder.join(format!("lib{name}.so")))?;
+    if shop.target.starts_with("x86_64-unknown-linux-gnu") {
+        let short = shop.folder.join(LOADER_FOLDER).join(format!("lib{name}.so"));
+        file::link(&format!("../../{library}"), &short)?;
+    }
 
     let script =
-        format!("/* {name}: what attaches it, and the library that has it. */\nINPUT({object} librump.a)\n");
+        format!("/* {name}: what attaches it, and the library that has it. */\nINPUT({object} -lrump)\n");
     file::write(&shop.folder.join(format!("lib{name}.a")), &script)
 }

@@ -20,6 +20,8 @@ pub const VERSION: &str = "0";
 struct Workshop<'a> {
     options: &'a Options,
     toolchain: &'a Toolchain,
+    /// What is built for.
+    target: String,
     /// Where the libraries are made, an absolute path.
     folder: PathBuf,
 }
@@ -33,7 +35,12 @@ pub fn folder(options: &Options, toolchain: &Toolchain) -> PathBuf {
 pub fn make(options: &Options, toolchain: &Toolchain) -> Outcome {
     let components = components::chosen(options)?;
     let compiled = absolute(&results(options, toolchain).join("liblibrump.a"))?;
-    let shop = Workshop { options, toolchain, folder: absolute(&folder(options, toolchain))? };
+    let shop = Workshop {
+        options,
+        toolchain,
+        target: toolchain.target()?,
+        folder: absolute(&folder(options, toolchain))?,
+    };
     let mark = shop.folder.with_extension("made");
     let inputs = inputs(&shop, &compiled, &components);
     file::unless_done(&mark, &inputs, || {
