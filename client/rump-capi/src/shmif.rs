@@ -19,7 +19,7 @@ pub unsafe extern "C" fn rump_pub_shmif_create(path: *const c_char, unit: *mut c
         let path = path.map_err(|_| KError::new(Errno::EINVAL, "the path of a bus is no text"))?;
         let number = with_free_unit(path)?;
         // SAFETY: the interface's. Who wants no number passes null.
-        unsafe { memory::store(unit, number) }.or_else(|_| Ok(()))
+        unsafe { memory::store(unit, number) }.or(Ok(()))
     };
     errno::status(create())
 }
