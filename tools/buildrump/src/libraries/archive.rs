@@ -84,8 +84,14 @@ pub fn make(shop: &Workshop, compiled: &Path) -> Outcome<Vec<String>> {
     file::write(&work.join("arguments"), &arguments.join("\n"))?;
     let mut link = shop.toolchain.utility("ld");
     succeed(link.current_dir(&work).args(["-r", "--gc-sections", "-o", "joined.o", "@arguments"]))?;
+    // What was thrown away leaves the names that it needed, for which a linker would bring much of the host's library.
+    let undefined = output(shop.toolchain.utility("nm").current_dir(&work).args(["-u", "joined.o"]))?;
+    let undefined: String =
+        undefined.lines().filter_map(|line| Some(format!("{}\n", line.split_whitespace().last()?))).collect();
+    file::write(&work.join("undefined"), &undefined)?;
     let mut hide = shop.toolchain.utility("objcopy");
-    succeed(hide.current_dir(&work).args(["--keep-global-symbols=globals", "joined.o", KERNEL]))?;
+    hide.current_dir(&work).args(["--keep-global-symbols=globals", "--strip-unneeded-symbols=undefined"]);
+    succeed(hide.args(["joined.o", KERNEL]))?;
 
     let mut archive = shop.toolchain.utility("ar");
     archive.current_dir(&work).arg("rcs").arg(shop.folder.join("librump.a")).arg(KERNEL);
