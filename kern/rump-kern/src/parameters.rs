@@ -8,7 +8,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use rump_abi::Errno;
-use rump_hyper::{Console, Hypervisor};
+use rump_hyper::Hypervisor;
 use rump_kpi::{KError, KResult};
 
 /// Most processors that there may be said to be.
@@ -63,7 +63,7 @@ impl Parameters {
     }
 
     /// Writes the lines of a kernel that boots, if they are wanted: its version, and what it is made of.
-    pub fn tell(&self, messages: BootMessages, console: &dyn Console, parts: &[(&str, Vec<String>)]) {
+    pub fn tell(&self, messages: BootMessages, console: &dyn Hypervisor, parts: &[(&str, Vec<String>)]) {
         let is_wanted = match messages {
             BootMessages::AsParameter => self.is_verbose,
             BootMessages::All => true,
