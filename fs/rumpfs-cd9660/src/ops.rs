@@ -38,14 +38,16 @@ impl FileSystemType for Cd9660 {
         device: Option<Arc<dyn BlockDevice>>,
         read_only: bool,
         options: &str,
-        _environment: &Environment,
+        environment: &Environment,
     ) -> KResult<Arc<dyn FileSystem>> {
         let device = device.ok_or(Errno::ENOTBLK)?;
         let options = Options::parse(options)?;
         if !read_only {
             return Err(KError::new(Errno::EROFS, "cd9660: ISO 9660 is mounted for reading only"));
         }
-        Ok(Arc::new(Mounted { volume: Arc::new(mount::mount(device, options)?) }))
+        let volume = Arc::new(mount::mount(device, options)?);
+        volume.cache().limit(&environment.memory);
+        Ok(Arc::new(Mounted { volume }))
     }
 }
 

@@ -82,6 +82,11 @@ impl Volume {
         Self { skipped, ..self }
     }
 
+    /// Pieces that were read.
+    pub fn cache(&self) -> &BlockCache {
+        &self.cache
+    }
+
     /// The number of the root directory, which is its first byte.
     pub fn root(&self) -> Ino {
         self.root

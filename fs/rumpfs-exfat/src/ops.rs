@@ -50,6 +50,7 @@ impl FileSystemType for Exfat {
         let options = Options::parse(self.name(), options, "", |_, _| None)?;
         let access = if read_only { Access::Read } else { Access::ReadWrite };
         let volume = Arc::new(mount::mount(device, access, options, environment)?);
+        volume.disk.sectors.cache().limit(&environment.memory);
         Ok(Arc::new(Mounted { volume, counted: Mutex::new(None), unmounted: AtomicBool::new(false) }))
     }
 }

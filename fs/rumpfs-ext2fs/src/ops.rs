@@ -48,6 +48,7 @@ impl FileSystemType for Ext2Fs {
         let options = Options::parse(options)?;
         let access = if read_only { Access::Read } else { Access::ReadWrite };
         let volume = mount::mount(device, access, options, environment).map_err(unmountable)?;
+        volume.cache().limit(&environment.memory);
         if volume.writer().is_some() {
             orphan::recover(&volume).map_err(unmountable)?;
         }

@@ -56,6 +56,7 @@ impl FileSystemType for Msdos {
         let options = Options::parse(options)?;
         let access = if read_only { Access::Read } else { Access::ReadWrite };
         let volume = Arc::new(mount::mount(device, access, options, environment)?);
+        volume.sectors.cache().limit(&environment.memory);
         Ok(Arc::new(Mounted { volume, counted: Mutex::new(None), unmounted: AtomicBool::new(false) }))
     }
 }

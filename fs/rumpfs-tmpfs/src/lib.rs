@@ -3,7 +3,8 @@
 //! Supported: regular files with holes, directories, symbolic and hard links, device files, fifos, sockets,
 //! extended attributes (`user.`, `trusted.`, `security.`), access control lists, times in nanoseconds, space
 //! reserved and freed (fallocate).
-//! Options of `mount`: `size=BYTES[k|m|g]`, `nr_inodes=N`, `mode=OCTAL`, `noatime`. No limit is set by default.
+//! Options of `mount`: `size=BYTES[k|m|g]`, `nr_inodes=N`, `mode=OCTAL`, `noatime`. No limit is set by
+//! default, but for the memory of the kernel, which all of them share.
 //!
 //! # Locks
 //! In this order: `Volume::tree`, `Inode::state`, then the leaves `Volume::table` and `Inode::atime`. A thread
@@ -55,7 +56,7 @@ impl FileSystemType for Tmpfs {
         environment: &Environment,
     ) -> KResult<Arc<dyn FileSystem>> {
         let options = options::Options::parse(options)?;
-        Ok(volume::Volume::new(&options, read_only, environment.now.clone()))
+        Ok(volume::Volume::new(&options, read_only, environment))
     }
 }
 

@@ -12,8 +12,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use hashbrown::HashMap;
 use rump_kpi::sync::{Mutex, RwLock};
 use rump_kpi::{
-    Capabilities, DevNumber, Errno, FileFlags, FileSystem, FileType, Ino, KResult, NewNode, Node, StatVfs,
-    TimeSpec,
+    Capabilities, DevNumber, Environment, Errno, FileFlags, FileSystem, FileType, Ino, KResult, NewNode,
+    Node, StatVfs, TimeSpec,
 };
 
 /// The root's inode number.
@@ -38,18 +38,14 @@ pub(crate) struct Volume {
 
 impl Volume {
     /// A file system with nothing but a root.
-    pub fn new(
-        options: &Options,
-        read_only: bool,
-        clock: Arc<dyn Fn() -> TimeSpec + Send + Sync>,
-    ) -> Arc<Self> {
+    pub fn new(options: &Options, read_only: bool, environment: &Environment) -> Arc<Self> {
         let volume = Arc::new(Self {
             tree: Mutex::new(()),
-            space: Quota::new(options.size_bytes.map(|size| size / PAGE)),
+            space: Quota::of_memory(options.size_bytes.map(|size| size / PAGE), &environment.memory, PAGE),
             inodes: Quota::new(options.inodes.map(|count| count.max(1))),
             read_only,
             noatime: options.noatime || read_only,
-            clock,
+            clock: environment.now.clone(),
             table: RwLock::new(HashMap::new()),
             next_ino: AtomicU64::new(ROOT.0 + 1),
         });

@@ -6,6 +6,7 @@ use crate::clock::WallClock;
 use crate::devices::Devices;
 use crate::locks::Locks;
 use crate::network::Network;
+use crate::parameters::{BootMessages, Parameters};
 use crate::pipe::Fifos;
 use crate::processes::Processes;
 use crate::rights::Rights;
@@ -13,6 +14,8 @@ use crate::semaphore::Semaphores;
 use crate::signal::{SignalModel, Signals};
 use crate::sysctl::Facts;
 use crate::timer::Timers;
+use alloc::format;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,7 +27,7 @@ use rump_kpi::link::InterfaceKind;
 use rump_kpi::socket::{Domain, ProtocolFamily};
 use rump_kpi::sync::RwLock;
 use rump_kpi::{
-    BlockDevice, Component, Environment, FileSystem, FileSystemInfo, FileSystemType, KError, KResult,
+    BlockDevice, Component, Environment, FileSystem, FileSystemInfo, FileSystemType, KError, KResult, Memory,
     PartitionScheme,
 };
 use rump_vfs::{EmptyFileSystem, Etfs, EtfsKind, MountInfo, MountRequest, Vfs};
@@ -54,6 +57,7 @@ pub(crate) struct Shared {
     pub(crate) processes: Processes,
     /// Of what no file system numbers.
     next_number: AtomicU64,
+    pub(crate) cpus: u32,
     halted: AtomicBool,
 }
 
@@ -142,12 +146,23 @@ impl Kernel {
             kinds: Vec::new(),
             drivers: Vec::new(),
             signals: SignalModel::default(),
+            messages: BootMessages::default(),
         }
     }
 
     /// A new process: the superuser, at `/`, umask 022, without descriptors.
     pub fn process(&self) -> Process {
         self.inner.init.sibling()
+    }
+
+    /// Whether it takes calls. Errors: ENXIO (halted).
+    pub fn check_running(&self) -> KResult<()> {
+        self.inner.shared.check_running()
+    }
+
+    /// How many processors programs are told of: parameter `RUMP_NCPU`, or as many as the host says.
+    pub fn cpus(&self) -> u32 {
+        self.inner.shared.cpus
     }
 
     /// Its host.
@@ -290,6 +305,7 @@ pub struct Builder {
     kinds: Vec<&'static dyn InterfaceKind>,
     drivers: Vec<&'static dyn CharacterDriver>,
     signals: SignalModel,
+    messages: BootMessages,
 }
 
 impl Builder {
@@ -317,14 +333,35 @@ impl Builder {
         self
     }
 
+    /// Says what the kernel tells on its console while it boots.
+    pub fn messages(mut self, messages: BootMessages) -> Self {
+        self.messages = messages;
+        self
+    }
+
+    /// The names of what is linked, by kinds of components.
+    fn parts(&self) -> [(&'static str, Vec<String>); 4] {
+        let families = self.families.iter().flat_map(|family| family.families());
+        [
+            ("file systems", self.types.iter().map(|fs_type| fs_type.name().into()).collect()),
+            ("partition tables", self.schemes.iter().map(|scheme| scheme.name().into()).collect()),
+            ("protocols", families.map(|family| format!("{family:?}")).collect()),
+            ("interfaces", self.kinds.iter().map(|kind| kind.name().into()).collect()),
+        ]
+    }
+
     /// Boots: the root is what was said, else a tmpfs if that is linked, else an empty directory. One that can be written
-    /// has `/dev`. Errors: those of the root's type.
+    /// has `/dev`. Errors: EINVAL (a parameter that is none), those of the root's type.
     pub fn boot(self) -> KResult<Kernel> {
         let clock = Arc::new(WallClock::new(&self.host));
-        let environment = environment(&self.host, &clock);
+        let parameters = Parameters::read(&*self.host)?;
+        parameters.tell(self.messages, &*self.host, &self.parts());
+        let memory = Arc::new(Memory::new(parameters.memory_limit));
+        let environment = Environment { memory, ..environment(&self.host, &clock) };
         let linked = || self.types.iter().copied().find(|fs_type| fs_type.name() == ROOT_TYPE);
         let root = self.root.or_else(linked);
-        let vfs = Vfs::new(root_file_system(root, &environment)?, Etfs::new(self.host.clone()))?;
+        let etfs = Etfs::new(self.host.clone())?;
+        let vfs = Vfs::new(root_file_system(root, &environment)?, etfs, parameters.vnodes)?;
         let network = Arc::new(Network::new(&self.host, &clock, self.families, self.kinds));
         let devices = Devices::new(&network, root.is_some());
         for driver in self.drivers {
@@ -349,6 +386,7 @@ impl Builder {
             schemes: RwLock::new(self.schemes),
             processes: Processes::default(),
             next_number: AtomicU64::new(1),
+            cpus: parameters.cpus,
             halted: AtomicBool::new(false),
         });
         let init = Process::first(shared.clone())?;

@@ -53,17 +53,23 @@ enum Slot {
     Used(Weak<Vnode>),
 }
 
-#[derive(Default)]
 struct Shard {
     vnodes: HashMap<Ino, Slot>,
     /// All that is kept, and maybe some that no longer is.
     queue: VecDeque<Ino>,
+    most_kept: usize,
 }
 
 impl Shard {
+    /// An empty one of a mount that keeps so many vnodes, if that was said.
+    fn new(vnodes: Option<usize>) -> Self {
+        let most_kept = vnodes.map_or(MOST_KEPT, |vnodes| (vnodes / SHARDS).max(1));
+        Self { vnodes: HashMap::new(), queue: VecDeque::new(), most_kept }
+    }
+
     /// Keeps a vnode, which was not kept; answers one that no longer is, to be dropped without the lock.
     fn keep(&mut self, vnode: &Arc<Vnode>) -> Option<Arc<Vnode>> {
-        let fallen = if self.queue.len() >= MOST_KEPT { self.let_go_of_oldest() } else { None };
+        let fallen = if self.queue.len() >= self.most_kept { self.let_go_of_oldest() } else { None };
         self.queue.push_back(vnode.ino);
         self.vnodes.insert(vnode.ino, Slot::Kept { vnode: vnode.clone(), asked_for: false });
         fallen
@@ -126,6 +132,7 @@ impl Mount {
         behind: Option<Arc<WriteBehind>>,
         info: MountInfo,
         covers: Option<Arc<Vnode>>,
+        vnodes: Option<usize>,
     ) -> Arc<Self> {
         Arc::new(Self {
             id,
@@ -137,7 +144,7 @@ impl Mount {
             behind,
             info,
             covers: Mutex::new(covers),
-            shards: Default::default(),
+            shards: core::array::from_fn(|_| Mutex::new(Shard::new(vnodes))),
             names: NameCache::default(),
             tree: Mutex::new(()),
             dead: AtomicBool::new(false),
@@ -291,7 +298,8 @@ impl Mount {
         if how == Unmount::Normal && shards.iter().any(|shard| shard.is_busy()) {
             return Err(KError::new(Errno::EBUSY, "files of the mount are in use"));
         }
-        let tables: Vec<Shard> = shards.iter_mut().map(|shard| core::mem::take(&mut **shard)).collect();
+        let empty = |shard: &mut Shard| core::mem::replace(shard, Shard::new(Some(0)));
+        let tables: Vec<Shard> = shards.iter_mut().map(|shard| empty(shard)).collect();
         self.dead.store(true, Ordering::Release);
         drop(shards);
         for ino in tables.iter().flat_map(|shard| shard.vnodes.keys()) {
@@ -324,6 +332,7 @@ mod tests {
     use super::*;
     use crate::EmptyFileSystem;
     use rump_abi::FileType;
+    use rump_kpi::Node;
 
     #[test]
     fn what_is_asked_for_is_kept_and_what_is_kept_is_bounded() {
@@ -333,10 +342,16 @@ mod tests {
             target: Vec::new(),
             flags: MountFlags::empty(),
         };
-        let mount = Mount::new(1, Arc::new(EmptyFileSystem), None, info, None);
+        let mount = Mount::new(1, Arc::new(EmptyFileSystem), None, info, None, None);
         let node = mount.fs.node(mount.root).unwrap();
-        let mut shard = Shard::default();
-        for number in 0..4 * MOST_KEPT as u64 {
+        for (said, kept) in [(None, MOST_KEPT), (Some(800), 100), (Some(0), 1)] {
+            fills_a_shard(&mount, &node, said, kept);
+        }
+    }
+
+    fn fills_a_shard(mount: &Arc<Mount>, node: &Arc<dyn Node>, said: Option<usize>, expected: usize) {
+        let mut shard = Shard::new(said);
+        for number in 0..4 * expected as u64 {
             let vnode = Vnode::new(mount.clone(), Ino(number), node.clone(), FileType::Regular);
             shard.keep(&Arc::new(vnode));
             if let Some(Slot::Kept { asked_for, .. }) = shard.vnodes.get_mut(&Ino(7)) {
@@ -344,7 +359,9 @@ mod tests {
             }
         }
         let kept = shard.vnodes.values().filter(|slot| matches!(slot, Slot::Kept { .. })).count();
-        assert_eq!((kept, shard.queue.len()), (MOST_KEPT, MOST_KEPT));
-        assert!(shard.let_go(Ino(7)).is_some() && shard.let_go(Ino(8)).is_none());
+        assert_eq!((kept, shard.queue.len()), (expected, expected));
+        if expected > 7 {
+            assert!(shard.let_go(Ino(7)).is_some() && shard.let_go(Ino(8)).is_none());
+        }
     }
 }

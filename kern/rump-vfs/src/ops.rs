@@ -390,7 +390,7 @@ mod tests {
             target: Vec::new(),
             flags: MountFlags::empty(),
         };
-        let mount = Mount::new(1, Arc::new(EmptyFileSystem), None, info, None);
+        let mount = Mount::new(1, Arc::new(EmptyFileSystem), None, info, None, None);
         let dir = mount.root().unwrap();
         let find = |name| unlocked(&dir, name, Ok).map(Result::unwrap);
         assert_eq!(find(b"unknown"), None);

@@ -36,15 +36,17 @@ pub struct Vfs {
     etfs: Arc<Etfs>,
     etfs_mount: Arc<Mount>,
     next_id: AtomicU64,
+    /// How many vnodes a mount keeps, if that was said.
+    vnodes: Option<usize>,
 }
 
 impl Vfs {
-    /// A table with a root. Errors: EFTYPE (its root is no directory), those of the driver.
-    pub fn new(root: MountRequest, etfs: Arc<Etfs>) -> KResult<Self> {
+    /// A table with a root. A mount keeps at most `vnodes` vnodes that nobody uses. Errors: EFTYPE (its root is no directory), those of the driver.
+    pub fn new(root: MountRequest, etfs: Arc<Etfs>, vnodes: Option<usize>) -> KResult<Self> {
         let nowhere =
             MountInfo { fs_type: "etfs", source: Vec::new(), target: Vec::new(), flags: MountFlags::empty() };
-        let etfs_mount = Mount::new(ETFS_ID, Arc::new(EmptyFileSystem), None, nowhere, None);
-        let root = new_mount(ETFS_ID + 1, root, None)?;
+        let etfs_mount = Mount::new(ETFS_ID, Arc::new(EmptyFileSystem), None, nowhere, None, vnodes);
+        let root = new_mount(ETFS_ID + 1, root, None, vnodes)?;
         Ok(Self {
             change: Mutex::new(()),
             mounts: RwLock::new(alloc::vec![root.clone()]),
@@ -52,6 +54,7 @@ impl Vfs {
             etfs,
             etfs_mount,
             next_id: AtomicU64::new(ETFS_ID + 2),
+            vnodes,
         })
     }
 
@@ -143,7 +146,7 @@ impl Vfs {
             return Err(Errno::EBUSY.into());
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let mount = new_mount(id, request, Some(over.clone()))?;
+        let mount = new_mount(id, request, Some(over.clone()), self.vnodes)?;
         // While it is held, nobody removes the directory, or moves another over it.
         let _tree = over.mount().tree.lock();
         if over.is_removed() {
@@ -238,9 +241,14 @@ fn sync_mount(mount: &Mount) -> KResult<()> {
     if mount.is_read_only() { Ok(()) } else { mount.fs().sync() }
 }
 
-fn new_mount(id: u64, request: MountRequest, over: Option<Arc<Vnode>>) -> KResult<Arc<Mount>> {
+fn new_mount(
+    id: u64,
+    request: MountRequest,
+    over: Option<Arc<Vnode>>,
+    vnodes: Option<usize>,
+) -> KResult<Arc<Mount>> {
     let MountRequest { fs, behind, fs_type, source, target, flags } = request;
-    let mount = Mount::new(id, fs, behind, MountInfo { fs_type, source, target, flags }, over);
+    let mount = Mount::new(id, fs, behind, MountInfo { fs_type, source, target, flags }, over, vnodes);
     let root = mount.root();
     if root.as_ref().is_ok_and(|root| root.is_dir()) {
         return Ok(mount);

@@ -6,11 +6,13 @@
 //!
 //! Whoever holds a [`Block`] keeps what it read: a change makes a new copy for those who read later.
 
+use crate::Memory;
 use crate::sync::Mutex;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Deref;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use hashbrown::HashMap;
 
 const SHARDS: usize = 16;
@@ -85,10 +87,15 @@ struct Slot {
     pins: u32,
 }
 
+fn per_shard(capacity_bytes: usize, block_size: usize) -> usize {
+    (capacity_bytes / SHARDS / block_size).max(2)
+}
+
 /// The cache.
 pub struct BlockCache {
     shards: [Mutex<Shard>; SHARDS],
-    blocks_per_shard: usize,
+    block_size: usize,
+    blocks_per_shard: AtomicUsize,
     /// Memory that nobody looks at any more.
     spare: Mutex<Vec<Arc<[u8]>>>,
 }
@@ -98,9 +105,16 @@ impl BlockCache {
     pub fn new(block_size: u32, capacity_bytes: usize) -> Self {
         Self {
             shards: core::array::from_fn(|_| Mutex::new(Shard::default())),
-            blocks_per_shard: (capacity_bytes / SHARDS / block_size as usize).max(2),
+            block_size: block_size as usize,
+            blocks_per_shard: AtomicUsize::new(per_shard(capacity_bytes, block_size as usize)),
             spare: Mutex::default(),
         }
+    }
+
+    /// Keeps to its part of the memory of a kernel from now on.
+    pub fn limit(&self, memory: &Memory) {
+        let usual = self.blocks_per_shard.load(Relaxed) * SHARDS * self.block_size;
+        self.blocks_per_shard.store(per_shard(memory.of_cache(usual), self.block_size), Relaxed);
     }
 
     /// The block, if it is here.
@@ -266,7 +280,7 @@ impl BlockCache {
     }
 
     fn shrink(&self, shard: &mut Shard) {
-        while shard.order.len() > self.blocks_per_shard {
+        while shard.order.len() > self.blocks_per_shard.load(Relaxed) {
             let Some(oldest) = shard.order.pop_front() else { break };
             match shard.blocks.get_mut(&oldest) {
                 Some(slot) if slot.pins > 0 => slot.queued = false,

@@ -6,7 +6,7 @@
 //! two calls that change the same directory never run at once.
 
 use crate::acl::Acl;
-use crate::{BlockDevice, KError, KResult, NodeName};
+use crate::{BlockDevice, KError, KResult, Memory, NodeName};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -32,10 +32,13 @@ pub struct Environment {
     /// Asks for a call of [`FileSystem::write_behind`] by a thread of the kernel. Where kernels have no threads nothing
     /// comes of it: a driver keeps what it has in memory bounded by itself.
     pub write_behind: Arc<dyn Fn() + Send + Sync>,
+    /// What it may keep in memory, with all others.
+    pub memory: Arc<Memory>,
 }
 
 impl Environment {
-    /// An environment of a kernel named `rump`, without further devices (looking for one answers ENOTBLK) and without threads.
+    /// An environment of a kernel named `rump`, without further devices (looking for one answers ENOTBLK), without threads,
+    /// and with all memory that there is.
     pub fn new(
         now: impl Fn() -> TimeSpec + Send + Sync + 'static,
         log: impl Fn(&str) + Send + Sync + 'static,
@@ -47,6 +50,7 @@ impl Environment {
             host_name: Arc::new(NodeName::new("rump")),
             find_device: Arc::new(find_device),
             write_behind: Arc::new(|| {}),
+            memory: Arc::new(Memory::new(None)),
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod device;
 mod error;
 mod fs;
 pub mod link;
+mod memory;
 mod name;
 pub mod packet;
 pub mod port;
@@ -30,6 +31,7 @@ pub use fs::{
     Access, Allocation, Attr, Capabilities, DirEntry, Environment, FileSystem, FileSystemInfo,
     FileSystemType, FindDevice, NewNode, Node, SetAttr, SetTime,
 };
+pub use memory::Memory;
 pub use name::NodeName;
 pub use rump_abi::{
     AddressFamily, AtFlags, DevNumber, Errno, FileFlags, FileType, Ino, MessageFlags, Mode, MountFlags,

@@ -37,10 +37,9 @@ pub(crate) fn machine() -> (&'static str, &'static str) {
     }
 }
 
-/// What the parameter `RUMP_NCPU` says, or one.
+/// As many as programs are told of: [`Kernel::cpus`](crate::Kernel::cpus).
 fn processors(process: &Process) -> SysctlValue {
-    let value = process.shared().host.find("RUMP_NCPU").and_then(|value| value.trim().parse().ok());
-    Int(value.filter(|&count| count > 0).unwrap_or(1))
+    Int(i32::try_from(process.shared().cpus).unwrap_or(i32::MAX))
 }
 
 fn memory64(process: &Process) -> KResult<SysctlValue> {

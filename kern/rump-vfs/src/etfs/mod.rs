@@ -21,6 +21,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use device::{DeviceNode, HostRange};
 use folder::{HostNode, Tree};
 use hashbrown::HashMap;
+use rump_dev::{FailureRate, Unreliable};
 use rump_hyper::{Access, BlockIo, HostError, Hypervisor, Lock, names_beneath};
 use rump_kpi::sync::RwLock;
 use rump_kpi::{
@@ -52,15 +53,19 @@ enum Registered {
 /// The registry.
 pub struct Etfs {
     host: Arc<dyn Hypervisor>,
+    /// How often files and devices fail, if somebody wants that.
+    failures: Option<FailureRate>,
     /// Count of keys: an empty registry costs one load.
     count: AtomicUsize,
     registered: RwLock<HashMap<Vec<u8>, Registered>>,
 }
 
 impl Etfs {
-    /// An empty registry.
-    pub fn new(host: Arc<dyn Hypervisor>) -> Arc<Self> {
-        Arc::new(Self { host, count: AtomicUsize::new(0), registered: RwLock::new(HashMap::new()) })
+    /// An empty registry. Errors: EINVAL (a parameter of the host that is none).
+    pub fn new(host: Arc<dyn Hypervisor>) -> KResult<Arc<Self>> {
+        let failures = FailureRate::of_host(&*host)?;
+        let registered = RwLock::new(HashMap::new());
+        Ok(Arc::new(Self { host, failures, count: AtomicUsize::new(0), registered }))
     }
 
     /// Shows `host_path` as `key`. `range` is the first byte and the length, `u64::MAX` for all that follows; it
@@ -187,7 +192,12 @@ impl Etfs {
         let size = size.ok_or_else(|| {
             KError::new(Errno::EINVAL, format!("{key}: the range ends beyond the host file"))
         })?;
-        Ok(self.device(key, Arc::new(HostRange { io, start, size }), file_type, mode))
+        let device: Arc<dyn BlockDevice> = Arc::new(HostRange { io, start, size });
+        let device = match self.failures {
+            Some(rate) => Unreliable::new(device, rate),
+            None => device,
+        };
+        Ok(self.device(key, device, file_type, mode))
     }
 }
 
