@@ -37,19 +37,14 @@
 #![cfg_attr(feature = "tokio", doc = "[`tokio`].")]
 #![cfg_attr(not(feature = "tokio"), doc = "`tokio`.")]
 
-mod address;
 pub mod bpf;
 mod bridge;
 pub mod config;
-pub mod dhcp;
 mod incoming;
-mod interface;
 pub mod link;
 mod netconfig;
-pub mod resolv_conf;
 pub mod resolve;
 mod socket;
-mod task;
 mod tcp;
 #[cfg(feature = "tokio")]
 pub mod tokio;
@@ -74,6 +69,8 @@ pub use rump_kpi::link::{
     BridgeSettings, BridgeStatistics, MemberInfo, MemberSettings, MemberState, Statics, StationInfo, TreeInfo,
 };
 pub use rump_kpi::packet;
+use rump_netconfig::{address, interface};
+pub use rump_netconfig::{dhcp, errno, resolv_conf};
 pub use rumpnet_wire as wire;
 pub use tcp::{TcpListener, TcpStream};
 pub use udp::UdpSocket;
@@ -82,10 +79,3 @@ pub use vlan::Vlan;
 
 #[cfg(doc)]
 use crate::Process;
-use crate::{Errno, KError};
-use std::io;
-
-/// The number of the kernel in an error of this module, unless it did not come from a kernel.
-pub fn errno(error: &io::Error) -> Option<Errno> {
-    error.get_ref()?.downcast_ref::<KError>().map(|error| error.errno)
-}

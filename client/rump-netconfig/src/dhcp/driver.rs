@@ -5,15 +5,15 @@
 
 use super::apply::Applied;
 use super::{Check, METRIC, Options};
+use crate::Interface;
 use crate::hyper::Hypervisor;
+use crate::interface::network;
 use crate::kpi::device::{AddressState, Medium, Network};
 use crate::kpi::socket::{Control, Domain, OptionValue};
 use crate::kpi::{Registration, WaitQueue};
-use crate::net::Interface;
-use crate::net::interface::network;
-use crate::net::resolv_conf;
-use crate::net::task::Work;
+use crate::resolv_conf;
 use crate::sockopt::{IP_RECVPKTINFO, IPPROTO_IP, SO_BROADCAST, SO_REUSEPORT, SOL_SOCKET};
+use crate::task::Work;
 use crate::{
     AddressFamily, Errno, Fd, KError, KResult, Kernel, MessageFlags, OpenFlags, Process, SendMessage,
     SocketAddress, SocketType, Watch,

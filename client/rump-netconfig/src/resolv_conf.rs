@@ -25,7 +25,7 @@ const MOST_ROUNDS: usize = 100;
 const MOST_BYTES: usize = 65_536;
 
 /// Keeps the file as the networks tell, until it is dropped. Clients of DHCP and
-/// [`Config::apply`](super::config::Config::apply) have the file written themselves; with IPv6, routers tell at any time.
+/// whoever applies a file of a network have the file written themselves; with IPv6, routers tell at any time.
 ///
 /// On a host without threads, it is [polled](Self::poll).
 pub struct ResolvConf {

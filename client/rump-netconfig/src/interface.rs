@@ -128,8 +128,8 @@ impl Interface {
     }
 }
 
-/// Errors: EAFNOSUPPORT.
-pub(super) fn network(domain: &dyn Domain) -> KResult<&dyn Network> {
+/// The interfaces of protocols. Errors: EAFNOSUPPORT.
+pub fn network(domain: &dyn Domain) -> KResult<&dyn Network> {
     domain.network().ok_or_else(|| KError::new(Errno::EAFNOSUPPORT, "the protocols have no interfaces"))
 }
 

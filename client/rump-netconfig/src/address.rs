@@ -47,7 +47,7 @@ impl<T: ToSocketAddr + ?Sized> ToSocketAddr for &T {
 }
 
 /// The family that an address is of.
-pub(super) fn family_of(address: &SocketAddr) -> AddressFamily {
+pub fn family_of(address: &SocketAddr) -> AddressFamily {
     match address {
         SocketAddr::V4(_) => AddressFamily::Inet,
         SocketAddr::V6(_) => AddressFamily::Inet6,
@@ -55,7 +55,7 @@ pub(super) fn family_of(address: &SocketAddr) -> AddressFamily {
 }
 
 /// As the kernel has it.
-pub(super) fn to_kernel(address: SocketAddr) -> SocketAddress {
+pub fn to_kernel(address: SocketAddr) -> SocketAddress {
     match address {
         SocketAddr::V4(address) => SocketAddress::Inet(address),
         SocketAddr::V6(address) => SocketAddress::Inet6(address),
@@ -63,7 +63,7 @@ pub(super) fn to_kernel(address: SocketAddr) -> SocketAddress {
 }
 
 /// As the standard library has it. Errors: EAFNOSUPPORT (a path, or none).
-pub(super) fn from_kernel(address: SocketAddress) -> io::Result<SocketAddr> {
+pub fn from_kernel(address: SocketAddress) -> io::Result<SocketAddr> {
     match address {
         SocketAddress::Inet(address) => Ok(SocketAddr::V4(address)),
         SocketAddress::Inet6(address) => Ok(SocketAddr::V6(address)),
