@@ -2,6 +2,7 @@
 
 use crate::host::Host;
 use crate::instance;
+use crate::netconfig::LinkKind;
 use rump_kpi::Component;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +12,8 @@ pub struct Library {
     pub name: &'static str,
     /// What is in it, for a kernel on this host.
     pub parts: fn(&Host) -> Vec<Component>,
+    /// Kinds of interfaces that have a link.
+    pub links: &'static [LinkKind],
 }
 
 /// In the order in which they came.
@@ -37,11 +40,15 @@ pub(crate) fn attached() -> MutexGuard<'static, Vec<&'static Library>> {
 }
 
 /// Defines the function that attaches a library, which is all that a crate in `component` holds: its name, the libraries
-/// that it needs, and its parts.
+/// that it needs, its parts, and kinds of interfaces that have a link, if it has any.
 #[macro_export]
 macro_rules! library {
-    ($function:ident, $name:literal, needs [$($needed:path),*], $parts:expr) => {
-        static LIBRARY: $crate::component::Library = $crate::component::Library { name: $name, parts: $parts };
+    ($function:ident, $name:literal, needs [$($needed:path),*], $parts:expr $(, links $links:expr)?) => {
+        static LIBRARY: $crate::component::Library = $crate::component::Library {
+            name: $name,
+            parts: $parts,
+            links: $crate::library!(@links $($links)?),
+        };
 
         /// Attaches the component, and those that it needs. Any number of times is as good as once.
         #[unsafe(no_mangle)]
@@ -50,4 +57,6 @@ macro_rules! library {
             $crate::component::attach(&LIBRARY);
         }
     };
+    (@links) => { &[] };
+    (@links $links:expr) => { $links };
 }

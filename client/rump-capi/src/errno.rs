@@ -27,6 +27,12 @@ numbers! {
     ENOATTR => ENODATA
 }
 
+/// The error for a number of the host, but for zero. What has no name here is EIO.
+pub(crate) fn of_host(number: c_int) -> Option<Errno> {
+    let known = Errno::ALL.iter().copied().find(|&errno| self::number(errno) == number);
+    (number != 0).then(|| known.unwrap_or(Errno::EIO))
+}
+
 /// The host's number for the kernel's, as a number; zero is none.
 pub(crate) fn number_of(of_kernel: i64) -> c_int {
     let known = Errno::ALL.iter().find(|errno| **errno as i64 == of_kernel);

@@ -2,10 +2,13 @@
 
 use crate::component::{self, Library};
 use crate::host::Host;
+use crate::{boot, lwp, netconfig};
 use rump_abi::Errno;
 use rump_kern::{Kernel, Process};
 use rump_kpi::{Component, KError, KResult};
+use rump_netconfig::Netconfig;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 /// A kernel, and what C has of it.
 pub struct Instance {
@@ -13,7 +16,8 @@ pub struct Instance {
     pub(crate) host: Host,
     /// Process 1, whose calls those of threads are that are nobody else.
     pub(crate) init: Process,
-    pub(crate) lwps: crate::lwp::Table,
+    pub(crate) lwps: lwp::Table,
+    pub(crate) network: Netconfig,
 }
 
 /// The kernel of `rump_init`.
@@ -34,20 +38,26 @@ impl Instance {
             _ => return Err(KError::new(Errno::ENODEV, "tmpfs is no file system")),
         };
         let parts = libraries.iter().flat_map(|library| (library.parts)(&host));
-        let builder = Kernel::builder(host.services.clone()).root(root);
+        let builder = Kernel::builder(host.services.clone())
+            .root(root)
+            .messages(boot::messages())
+            .signals(boot::signals());
         let kernel = parts.fold(builder, |builder, part| builder.component(part)).boot()?;
         let init = kernel.init();
-        let instance = Arc::new(Self { kernel, host, init, lwps: Default::default() });
+        let network = netconfig::of(&kernel, &host);
+        let instance = Arc::new(Self { kernel, host, init, lwps: Default::default(), network });
+        instance.host.carry(&instance);
         all().push(instance.clone());
         Ok(instance)
     }
 
-    /// Boots the classic kernel, unless it is there. Errors: those of booting.
+    /// Boots the classic kernel, unless it is there. Errors: those of choosing a host and of booting.
     pub(crate) fn boot_classic() -> KResult<()> {
         static BOOTING: Mutex<()> = Mutex::new(());
         let _one = BOOTING.lock().unwrap_or_else(PoisonError::into_inner);
         if CLASSIC.get().is_none() {
-            let instance = Self::boot(Host::default_host())?;
+            let instance = Self::boot(Host::default_host()?)?;
+            boot::register_all(&instance.kernel);
             let _ = CLASSIC.set(instance);
         }
         Ok(())
@@ -56,6 +66,40 @@ impl Instance {
     /// The classic kernel. Errors: ENXIO (nobody booted it).
     pub(crate) fn classic() -> KResult<&'static Arc<Self>> {
         CLASSIC.get().ok_or_else(|| KError::new(Errno::ENXIO, "no kernel was booted"))
+    }
+
+    /// The kernel at an address, unless it is the classic one. Errors: EINVAL (there is none).
+    pub(crate) fn find(address: usize) -> KResult<Arc<Self>> {
+        let classic = CLASSIC.get();
+        let is_it = |instance: &&Arc<Self>| {
+            Arc::as_ptr(instance).addr() == address
+                && !classic.is_some_and(|classic| Arc::ptr_eq(classic, instance))
+        };
+        all().iter().find(is_it).cloned().ok_or_else(|| Errno::EINVAL.into())
+    }
+
+    /// Halts it, and forgets it: it is gone as soon as no thread is at it. Errors: ENXIO (it was halted), EIO, ENOSPC.
+    pub(crate) fn destroy(self: &Arc<Self>) -> KResult<()> {
+        all().retain(|other| !Arc::ptr_eq(other, self));
+        self.kernel.process().reboot()
+    }
+
+    /// Errors: ENXIO (halted).
+    pub(crate) fn check_running(&self) -> KResult<()> {
+        self.kernel.check_running()
+    }
+
+    /// Does what threads of the kernel do, where it has none; answers how long there is nothing to do.
+    pub(crate) fn poll(&self) -> Option<Duration> {
+        self.kernel.write_behind();
+        self.network.poll();
+        let due = [self.kernel.poll_network(), self.kernel.poll_timers()].into_iter().flatten().min()?;
+        Some(due.saturating_sub(self.host.services.monotonic()))
+    }
+
+    /// Whether there is any.
+    pub(crate) fn is_any() -> bool {
+        !all().is_empty()
     }
 }
 

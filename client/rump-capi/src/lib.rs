@@ -15,13 +15,19 @@
 //! # Locks
 //! The table of kernels and that of components are leaves; neither is held while a kernel is called, but at boot.
 
+mod boot;
 pub mod component;
 mod errno;
-mod host;
+mod error;
+mod etfs;
+pub mod host;
 pub mod instance;
+mod kernels;
 mod layout;
 mod lwp;
 mod memory;
+pub mod netconfig;
 mod pointer;
 mod rump;
+mod shmif;
 mod sys;

@@ -1,0 +1,46 @@
+//! Interfaces at buses that processes share: `rump_pub_shmif_create`.
+
+use crate::{errno, lwp, memory};
+use libc::{c_char, c_int};
+use rump_abi::Errno;
+use rump_kpi::{KError, KResult};
+
+/// Units that are tried.
+const MOST_UNITS: c_int = 1 << 16;
+
+/// # Safety
+/// As `memory` says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rump_pub_shmif_create(path: *const c_char, unit: *mut c_int) -> c_int {
+    let create = || {
+        // SAFETY: the interface's.
+        let path = if path.is_null() { None } else { Some(unsafe { memory::string(path) }?) };
+        let path = path.map(std::str::from_utf8).transpose();
+        let path = path.map_err(|_| KError::new(Errno::EINVAL, "the path of a bus is no text"))?;
+        let number = with_free_unit(path)?;
+        // SAFETY: the interface's. Who wants no number passes null.
+        unsafe { memory::store(unit, number) }.or(Ok(()))
+    };
+    errno::status(create())
+}
+
+/// Makes the interface with the lowest number that is free.
+fn with_free_unit(path: Option<&str>) -> KResult<c_int> {
+    let instance = lwp::instance()?;
+    let network = &instance.network;
+    for number in 0..MOST_UNITS {
+        let name = format!("shmif{number}");
+        match network.ifcreate(&name) {
+            Err(error) if error.errno == Errno::EEXIST => {}
+            Err(error) => return Err(error),
+            Ok(()) => {
+                let linked = path.map_or(Ok(()), |path| network.ifsetlinkstr(&name, path));
+                return linked.map(|()| number).inspect_err(|_| {
+                    // It is told why it could not be.
+                    let _ = network.ifdestroy(&name);
+                });
+            }
+        }
+    }
+    Err(Errno::ENFILE.into())
+}
