@@ -1,0 +1,362 @@
+/* Hosts of callbacks: one without threads, and one with them. */
+#include <rump/rump.h>
+#include <rump/rump_host.h>
+#include <rump/rump_kernel.h>
+#include <rump/rump_syscalls.h>
+
+#include "check.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define DISK_BYTES 8192
+
+struct machine {
+	unsigned char disk[DISK_BYTES];
+	uint64_t now;
+	int lines, files, events, threads, fails;
+};
+
+static void
+console(void *arg, const char *line, size_t length)
+{
+	struct machine *machine = (struct machine *)arg;
+
+	(void)line;
+	machine->lines += length > 0;
+}
+
+static uint64_t
+counter(void *arg)
+{
+	struct machine *machine = (struct machine *)arg;
+
+	return machine->now += 1000;
+}
+
+static void
+counted(void *arg, int64_t *sec, uint32_t *nsec)
+{
+	(void)arg;
+	*sec = 86400;
+	*nsec = 5;
+}
+
+static void
+pass(void *arg, uint64_t nanoseconds)
+{
+	struct machine *machine = (struct machine *)arg;
+
+	machine->now += nanoseconds;
+}
+
+static int
+parameter(void *arg, const char *name, char *value, size_t size)
+{
+	(void)arg;
+	if (strcmp(name, "RUMP_VERBOSE") != 0 || size < 2)
+		return ENOENT;
+	memcpy(value, "1", 2);
+	return 0;
+}
+
+static int
+disk_open(void *arg, const char *path, int for_writing, void **file, uint64_t *size)
+{
+	struct machine *machine = (struct machine *)arg;
+
+	if (strcmp(path, "disk") != 0 && strcmp(path, "rom") != 0)
+		return ENOENT;
+	if (for_writing && strcmp(path, "rom") == 0)
+		return EROFS;
+	machine->files++;
+	*file = machine->disk;
+	*size = DISK_BYTES;
+	return 0;
+}
+
+static int
+disk_read(void *arg, void *file, uint64_t offset, void *buf, size_t length)
+{
+	struct machine *machine = (struct machine *)arg;
+
+	if (machine->fails)
+		return EIO;
+	memcpy(buf, (unsigned char *)file + offset, length);
+	return 0;
+}
+
+static int
+disk_write(void *arg, void *file, uint64_t offset, const void *buf, size_t length)
+{
+	(void)arg;
+	memcpy((unsigned char *)file + offset, buf, length);
+	return 0;
+}
+
+static void
+disk_close(void *arg, void *file)
+{
+	struct machine *machine = (struct machine *)arg;
+
+	CHECK(file == machine->disk);
+	machine->files--;
+}
+
+static struct rump_host
+table(struct machine *machine)
+{
+	struct rump_host host;
+
+	memset(&host, 0, sizeof(host));
+	host.size = sizeof(host);
+	host.version = RUMP_HOST_VERSION;
+	host.arg = machine;
+	host.console = console;
+	host.monotonic = counter;
+	host.realtime = counted;
+	host.sleep = pass;
+	host.parameter = parameter;
+	host.block_open = disk_open;
+	host.block_read = disk_read;
+	host.block_write = disk_write;
+	host.block_close = disk_close;
+	return host;
+}
+
+static void
+refused(void)
+{
+	static struct machine machine;
+	struct rump_host host = table(&machine);
+
+	host.version = 2;
+	RETURNS(rump_host_set(&host), EINVAL);
+	host = table(&machine);
+	host.size = 4;
+	RETURNS(rump_host_set(&host), EINVAL);
+	host = table(&machine);
+	host.monotonic = NULL;
+	RETURNS(rump_host_set(&host), EINVAL);
+	host = table(&machine);
+	host.block_close = NULL;
+	RETURNS(rump_host_set(&host), EINVAL);
+	host.version = 0;
+	CHECK(rump_kernel_create(&host) == NULL);
+	RETURNS(errno, EINVAL);
+}
+
+/* All of it with the one thread that there is. */
+static void
+without_threads(void)
+{
+	static struct machine machine;
+	struct rump_host host = table(&machine);
+	struct stat stat;
+	struct pollfd poll;
+	char bytes[8];
+	int fd, ends[2];
+
+	CHECK(rump_host_poll() == -1);
+	RETURNS(rump_host_set(NULL), 0);
+	RETURNS(rump_host_set(&host), 0);
+	RETURNS(rump_init(), 0);
+	RETURNS(rump_host_set(&host), EBUSY);
+	CHECK(machine.lines > 0);
+
+	RETURNS(rump_pub_etfs_register("/dev/none", "none", RUMP_ETFS_BLK), ENOENT);
+	RETURNS(rump_pub_etfs_register("/dev/folder", "disk", RUMP_ETFS_DIR), ENOSYS);
+	RETURNS(rump_pub_etfs_register("/dev/disk", "disk", RUMP_ETFS_BLK), 0);
+	RETURNS(rump_pub_etfs_register("/dev/rom", "rom", RUMP_ETFS_REG), 0);
+	fd = rump_sys_open("/dev/disk", O_RDWR);
+	RETURNS(rump_sys_pwrite(fd, "hello", 5, DISK_BYTES - 5), 5);
+	CHECK(memcmp(machine.disk + DISK_BYTES - 5, "hello", 5) == 0);
+	RETURNS(rump_sys_pread(fd, bytes, sizeof(bytes), DISK_BYTES - 5), 5);
+	FAILS(rump_sys_pwrite(fd, "x", 1, DISK_BYTES), ENOSPC);
+	machine.fails = 1;
+	FAILS(rump_sys_pread(fd, bytes, 1, 0), EIO);
+	machine.fails = 0;
+	RETURNS(rump_sys_close(fd), 0);
+	fd = rump_sys_open("/dev/rom", O_RDWR);
+	FAILS(rump_sys_pwrite(fd, "x", 1, 0), EROFS);
+	RETURNS(rump_sys_close(fd), 0);
+	RETURNS(rump_pub_etfs_remove("/dev/rom"), 0);
+	RETURNS(rump_pub_etfs_remove("/dev/disk"), 0);
+
+	/* Waiting ends by the host's clock. */
+	RETURNS(rump_sys_pipe2(ends, 0), 0);
+	memset(&poll, 0, sizeof(poll));
+	poll.fd = ends[0];
+	poll.events = POLLIN;
+	RETURNS(rump_sys_poll(&poll, 1, 2000), 0);
+	CHECK(machine.now >= 2000000000);
+	RETURNS(rump_sys_mkdir("/new", 0755), 0);
+	RETURNS(rump_sys_stat("/new", &stat), 0);
+	RETURNS(stat.st_mtime, 86400);
+	CHECK(rump_host_poll() >= -1);
+	RETURNS(rump_sys_reboot(0, NULL), 0);
+	RETURNS(machine.files, 0);
+}
+
+struct event {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	int is_set;
+};
+
+static uint64_t
+real_monotonic(void *arg)
+{
+	struct timespec now;
+
+	(void)arg;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void *
+event_create(void *arg)
+{
+	struct event *event = (struct event *)calloc(1, sizeof(*event));
+
+	__atomic_add_fetch(&((struct machine *)arg)->events, 1, __ATOMIC_SEQ_CST);
+	pthread_mutex_init(&event->lock, NULL);
+	pthread_cond_init(&event->changed, NULL);
+	return event;
+}
+
+static void
+event_set(void *arg, void *which)
+{
+	struct event *event = (struct event *)which;
+
+	(void)arg;
+	pthread_mutex_lock(&event->lock);
+	event->is_set = 1;
+	pthread_cond_signal(&event->changed);
+	pthread_mutex_unlock(&event->lock);
+}
+
+static int
+event_wait(void *arg, void *which, int64_t timeout)
+{
+	struct event *event = (struct event *)which;
+	struct timespec until;
+	int was_set, error = 0;
+
+	(void)arg;
+	clock_gettime(CLOCK_REALTIME, &until);
+	if (timeout > 1000000000000)
+		timeout = 1000000000000;
+	until.tv_sec += timeout / 1000000000;
+	until.tv_nsec += timeout % 1000000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	pthread_mutex_lock(&event->lock);
+	while (!event->is_set && error == 0)
+		error = timeout < 0 ? pthread_cond_wait(&event->changed, &event->lock)
+		                    : pthread_cond_timedwait(&event->changed, &event->lock, &until);
+	was_set = event->is_set;
+	event->is_set = 0;
+	pthread_mutex_unlock(&event->lock);
+	return was_set;
+}
+
+static void
+event_destroy(void *arg, void *which)
+{
+	struct event *event = (struct event *)which;
+
+	__atomic_sub_fetch(&((struct machine *)arg)->events, 1, __ATOMIC_SEQ_CST);
+	pthread_mutex_destroy(&event->lock);
+	pthread_cond_destroy(&event->changed);
+	free(event);
+}
+
+struct start {
+	void (*body)(void *);
+	void *of_body;
+};
+
+static void *
+run(void *argument)
+{
+	struct start start = *(struct start *)argument;
+
+	free(argument);
+	start.body(start.of_body);
+	return NULL;
+}
+
+static int
+thread_start(void *arg, const char *name, void (*body)(void *), void *of_body)
+{
+	struct start *start = (struct start *)malloc(sizeof(*start));
+	pthread_t thread;
+
+	__atomic_add_fetch(&((struct machine *)arg)->threads, *name != 0, __ATOMIC_SEQ_CST);
+	start->body = body;
+	start->of_body = of_body;
+	if (pthread_create(&thread, NULL, run, start) != 0)
+		return EAGAIN;
+	return pthread_detach(thread);
+}
+
+static struct rump_kernel *threaded;
+static int ends[2];
+
+static void *
+writer(void *unused)
+{
+	struct timespec while_ = { 0, 20000000 };
+
+	(void)unused;
+	rump_kernel_switch(threaded);
+	nanosleep(&while_, NULL);
+	CHECK(rump_sys_write(ends[1], "x", 1) == 1);
+	return NULL;
+}
+
+static void
+with_threads(void)
+{
+	static struct machine machine;
+	struct rump_host host = table(&machine);
+	pthread_t thread;
+	char byte;
+
+	host.thread_start = thread_start;
+	CHECK(rump_kernel_create(&host) == NULL);
+	RETURNS(errno, EINVAL);
+	host.monotonic = real_monotonic;
+	host.event_create = event_create;
+	host.event_set = event_set;
+	host.event_wait = event_wait;
+	host.event_destroy = event_destroy;
+	threaded = rump_kernel_create(&host);
+	CHECK(threaded != NULL);
+	CHECK(rump_kernel_switch(threaded) != NULL);
+	RETURNS(rump_sys_pipe2(ends, 0), 0);
+	RETURNS(pthread_create(&thread, NULL, writer, NULL), 0);
+	RETURNS(rump_sys_read(ends[0], &byte, 1), 1);
+	RETURNS(byte, 'x');
+	RETURNS(pthread_join(thread, NULL), 0);
+	CHECK(machine.events > 0);
+	CHECK(rump_kernel_switch(NULL) == threaded);
+	RETURNS(rump_kernel_destroy(threaded), 0);
+}
+
+int
+main(void)
+{
+	refused();
+	without_threads();
+	with_threads();
+	return checked();
+}
