@@ -46,7 +46,7 @@ struct rump_host {
 
 	/* Ends of networks by their names: frames of Ethernet. Opening one tells our address on it, and the most bytes of IP in
 	 * a frame. Receiving waits for `timeout` nanoseconds, for ever if it is negative, or until packet_wake; EAGAIN then, and
-	 * ENETDOWN if the end is gone. Sending does not wait: EAGAIN if there is no room. */
+	 * ENETDOWN if the end is gone. Sending does not wait: EAGAIN if there is no room. Receiving needs thread_start. */
 	int (*packet_open)(void *arg, const char *name, uint8_t address[6], uint32_t *mtu, void **end);
 	int (*packet_receive)(void *arg, void *end, void *buf, size_t size, size_t *length, int64_t timeout);
 	int (*packet_send)(void *arg, void *end, const void *frame, size_t length);

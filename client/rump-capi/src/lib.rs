@@ -5,7 +5,7 @@
 //!
 //! - [`component`]: what is linked, which libraries say when they are loaded.
 //! - [`instance`]: kernels, the first of which is the classic one.
-//! - [`lwp`]: who a thread is to a kernel.
+//! - `lwp`: who a thread is to a kernel.
 //! - `sys`: system calls, a module for each group.
 //!
 //! # Unsafe

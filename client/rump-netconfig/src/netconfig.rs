@@ -74,16 +74,17 @@ impl Netconfig {
         if is_known {
             return Err(KError::new(Errno::EEXIST, format!("{name} is there already")));
         }
-        if let Some(kind) = kind_of(name)
-            && self.links.is_linked(kind)?
-        {
-            self.unlinked().insert(name.into());
-            return Ok(());
+        match kind_of(name) {
+            Some(kind) if self.links.is_linked(kind)? => {
+                self.unlinked().insert(name.into());
+                Ok(())
+            }
+            _ => self.kernel.create_interface(name).map(drop),
         }
-        self.kernel.create_interface(name).map(drop)
     }
 
-    /// Says where an interface is: a file for `shmif0`, a tap for `virt0`. Errors: EBUSY (it has a link), EINVAL (there is no such link), those of the device.
+    /// Says where an interface is: a file for `shmif0`, a tap for `virt0`. Errors: EBUSY (it has a link), EINVAL (there is no
+    /// such link), those of the device.
     pub fn ifsetlinkstr(&self, name: &str, link: &str) -> KResult<()> {
         if !self.unlinked().contains(name) {
             self.find(name)?;
