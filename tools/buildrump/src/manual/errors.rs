@@ -71,6 +71,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ("ESTALE", "The file is gone"),
     ("ETIMEDOUT", "It took too long"),
     ("EUSERS", "Too many users"),
+    ("EWOULDBLOCK", "Not now"),
     ("EXDEV", "Another file system"),
 ];
 
