@@ -70,4 +70,7 @@ same 'several kernels' "visited: kernel 0
 visited: kernel 1
 visited: kernel 2
 at home: classic" "$programs/kernels"
+
+timeout $patience "$programs/host" >"$work/host"
+same 'a host of callbacks' 'at 512: hello' tail -n 1 "$work/host"
 echo Success
