@@ -82,6 +82,18 @@ mod tests {
     }
 
     #[test]
+    fn pages_refer_to_pages_that_there_are() {
+        let pages = pages(&source().join("include")).unwrap();
+        let by_hand = ["rump.7", "rumphost.7"].map(|name| source().join("share/man/man7").join(name));
+        let by_hand = by_hand.map(|path| fs::read_to_string(path).unwrap());
+        let lines = pages.values().chain(&by_hand).flat_map(|page| page.lines());
+        let references = lines.filter_map(|line| line.strip_prefix(".Xr rump")?.split_once(" 3"));
+        let names: Vec<_> = references.map(|(name, _)| format!("rump{name}.3")).collect();
+        let missing: Vec<_> = names.iter().filter(|name| !pages.contains_key(*name)).collect();
+        assert!(!names.is_empty() && missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
     fn mandoc_has_nothing_against_a_page() {
         const NO_SKIPS: &str = "RUMP_TEST_NO_SKIPS";
         let man = std::env::temp_dir().join(format!("rump-manual-{}", std::process::id()));
