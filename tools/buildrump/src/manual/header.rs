@@ -4,6 +4,7 @@
 //! `/** ... */` with a text, `@returns` unless all of them are void, and `@errors` if they can fail; functions of one comment
 //! follow one another without an empty line. Everything within a condition, except the one that guards the header, is left out.
 
+use super::comment::Comment;
 use crate::Outcome;
 
 /// A header.
@@ -26,19 +27,6 @@ pub enum Item {
     Functions { comment: Comment, functions: Vec<Function>, aliases: Vec<String> },
     /// Types or constants as they are written, with the comment before them.
     Definitions { comment: String, lines: Vec<String> },
-}
-
-/// What a comment says of functions.
-#[derive(Debug, Default)]
-pub struct Comment {
-    /// Where it begins.
-    pub line: usize,
-    /// What they do.
-    pub text: String,
-    /// What they answer, or empty.
-    pub returns: String,
-    /// How they fail, or empty.
-    pub errors: String,
 }
 
 /// A function.
@@ -164,43 +152,8 @@ impl<'a> Reader<'a> {
     }
 
     fn comment(&mut self, number: usize, first: &str) -> Outcome<Comment> {
-        let mut comment = Comment { line: number, ..Comment::default() };
-        let mut tags = vec![""];
-        for (number, line) in self.comment_lines(number, first, "/**")? {
-            let mut text = line.as_str();
-            if line.starts_with('@') {
-                let (tag, rest) = line.split_once(' ').unwrap_or((&line, ""));
-                match (tag, tags.last()) {
-                    ("@returns", Some(&"")) => tags.push("@returns"),
-                    ("@errors", Some(&("" | "@returns"))) => tags.push("@errors"),
-                    _ => {
-                        return Err(
-                            self.wrong(number, &format!("{tag} is none of @returns, @errors, in this order"))
-                        );
-                    }
-                }
-                text = rest;
-            }
-            let part = match tags.last() {
-                Some(&"@returns") => &mut comment.returns,
-                Some(&"@errors") => &mut comment.errors,
-                _ => &mut comment.text,
-            };
-            part.push_str(text);
-            part.push('\n');
-        }
-        for part in [&mut comment.text, &mut comment.returns, &mut comment.errors] {
-            *part = part.trim().to_string();
-        }
-        if comment.text.is_empty() {
-            return Err(self.wrong(number, "the comment does not say what is done"));
-        }
-        if tags.contains(&"@returns") && comment.returns.is_empty()
-            || tags.contains(&"@errors") && comment.errors.is_empty()
-        {
-            return Err(self.wrong(number, "@returns or @errors says nothing"));
-        }
-        Ok(comment)
+        let lines = self.comment_lines(number, first, "/**")?;
+        Comment::parse(&lines).map_err(|(line, what)| self.wrong(line, &what))
     }
 
     /// Reads the functions behind their comment.

@@ -1,6 +1,7 @@
 //! The manual of the C interface. Section 3 is made of the comments in the headers, a page for each header and a link for each
 //! function; section 7 is written by hand, in `share/man/man7`.
 
+mod comment;
 mod errors;
 mod header;
 mod markup;

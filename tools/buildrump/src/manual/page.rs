@@ -1,6 +1,7 @@
 //! The page of a header, in mdoc.
 
-use super::header::{Comment, Function, Header, Item};
+use super::comment::Comment;
+use super::header::{Function, Header, Item};
 use super::{errors, markup};
 use crate::Outcome;
 use std::collections::BTreeSet;
