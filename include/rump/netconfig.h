@@ -1,4 +1,4 @@
-/* Configuration of interfaces: rump_netconfig(3). */
+/* Configuration of interfaces. */
 #ifndef RUMP_NETCONFIG_H
 #define RUMP_NETCONFIG_H
 

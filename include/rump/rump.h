@@ -1,4 +1,4 @@
-/* The classic calls of rump kernels: boot one, and what it is as a whole. rump(3), rump_lwproc(3), rump_etfs(3). */
+/* The classic calls of rump kernels: boot one, and what it is as a whole. */
 #ifndef RUMP_RUMP_H
 #define RUMP_RUMP_H
 

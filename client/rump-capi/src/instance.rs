@@ -30,7 +30,7 @@ fn all() -> MutexGuard<'static, Vec<Arc<Instance>>> {
 }
 
 impl Instance {
-    /// Boots a kernel with all that is linked. Errors: those of booting.
+    /// Boots a kernel with all that is linked. Errors: those of booting, which the console tells in words.
     pub(crate) fn boot(host: Host) -> KResult<Arc<Self>> {
         let libraries = component::attached();
         let root = match rumpfs_tmpfs::component() {
@@ -42,7 +42,10 @@ impl Instance {
             .root(root)
             .messages(boot::messages())
             .signals(boot::signals());
-        let kernel = parts.fold(builder, |builder, part| builder.component(part)).boot()?;
+        let kernel = parts
+            .fold(builder, |builder, part| builder.component(part))
+            .boot()
+            .inspect_err(|error| host.services.write_line(&format!("rump: no kernel: {error}")))?;
         let init = kernel.init();
         let network = netconfig::of(&kernel, &host);
         let instance = Arc::new(Self { kernel, host, init, lwps: Default::default(), network });

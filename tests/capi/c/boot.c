@@ -60,11 +60,27 @@ daemons(void)
 	}
 }
 
+/* The console, which is the standard error, names the parameter. */
+static void
+wrong_parameter(void)
+{
+	FILE *console = tmpfile();
+	int before = dup(STDERR_FILENO);
+	char line[256] = "";
+
+	CHECK(console != NULL && before >= 0 && dup2(fileno(console), STDERR_FILENO) >= 0);
+	RETURNS(setenv("RUMP_NCPU", "none", 1), 0);
+	RETURNS(rump_init(), EINVAL);
+	CHECK(dup2(before, STDERR_FILENO) >= 0 && close(before) == 0);
+	rewind(console);
+	CHECK(fgets(line, sizeof(line), console) != NULL && strstr(line, "RUMP_NCPU") != NULL);
+	fclose(console);
+}
+
 static void
 parameters(void)
 {
-	RETURNS(setenv("RUMP_NCPU", "none", 1), 0);
-	RETURNS(rump_init(), EINVAL);
+	wrong_parameter();
 	RETURNS(setenv("RUMP_NCPU", "2", 1), 0);
 }
 

@@ -5,6 +5,7 @@ use crate::build::{self, absolute, results};
 use crate::components;
 use crate::file;
 use crate::libraries;
+use crate::manual;
 use crate::options::{Options, Parts};
 use crate::pkgconfig;
 use crate::run::output;
@@ -20,6 +21,7 @@ const DOCUMENTS: &[&str] = &["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENS
 pub fn install(options: &Options, toolchain: &Toolchain) -> Outcome {
     install_libraries(options, toolchain)?;
     file::copy_tree(&options.source.join("include"), &options.destination.join("include"))?;
+    manual::install(&options.source, &options.destination.join("share/man"))?;
     for document in DOCUMENTS {
         let from = options.source.join(document);
         if from.exists() {

@@ -9,6 +9,7 @@ mod components;
 mod file;
 mod install;
 mod libraries;
+mod manual;
 mod options;
 mod pkgconfig;
 mod proof;

@@ -2,10 +2,11 @@
 //! static, and runs it: as it is, under valgrind, and with AddressSanitizer.
 //!
 //! Headers compile alone, and declare what the library exports, no more and no less. `RUMP_CAPI_PROFILE=debug` tests the
-//! debugging build. A program whose text says `Links: rumpnet_local ...` links those components; others link all but
+//! debugging build. The examples are built and tried, too. A program whose text says `Links: rumpnet_local ...` links those components; others link all but
 //! `rumpnet_sockin`, which has families that others have as well.
 
 mod compiler;
+mod examples;
 mod headers;
 mod installation;
 mod program;
@@ -30,6 +31,7 @@ fn main() {
     let compilers: Vec<_> = compiler::ALL.iter().filter(|compiler| is_there(compiler.c)).collect();
     let mut suite = Suite::default();
     headers::add(&mut suite, &installation, &compilers);
+    examples::add(&mut suite, &installation, &compilers);
     let variants = variants(&compilers, is_there("valgrind"));
     for program in program::all(&installation) {
         let program = Arc::new(program);

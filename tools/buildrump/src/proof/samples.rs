@@ -60,6 +60,9 @@ pub fn starts(options: &Options) -> Outcome {
 const GENERATED: &[&str] = &[
     "man/man1/rump.1",
     "man/man1/rump-cp.1",
+    "man/man3/rump_sys_open.3",
+    "man/man3/rump_sys_close.3",
+    "man/man7/rump.7",
     "bash-completion/completions/rump",
     "zsh/site-functions/_rump",
     "fish/vendor_completions.d/rump.fish",
