@@ -16,7 +16,7 @@ struct statvfs;
  * handles are.
  *
  * @returns 0; -1 and errno
- * @errors EFAULT (null), EPERM (not the superuser), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EOPNOTSUPP (the file
+ * @errors EFAULT (null), EPERM (not the superuser), ENAMETOOLONG, ENOENT, ENOTDIR, ELOOP, EOPNOTSUPP (the file
  * system has none), E2BIG (too little room), EIO
  */
 int rump_sys_getfh(const char *path, void *handle, size_t *size);

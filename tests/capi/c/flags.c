@@ -78,6 +78,7 @@ immutable_file(unsigned long flag)
 	FAILS(rump_sys_open("file", O_WRONLY | O_APPEND), EPERM);
 	FAILS(rump_sys_utimes("file", NULL), EPERM);
 	FAILS(rump_sys_access("file", W_OK), EPERM);
+	FAILS(rump_sys_faccessat(AT_FDCWD, "file", W_OK, 0), EPERM);
 	RETURNS(rump_sys_posix_fallocate(fd, 0, 10), EPERM);
 	/* What was opened before stays so. */
 	RETURNS(rump_sys_pwrite(fd, "a", 1, 0), 1);
@@ -153,7 +154,7 @@ directories(void)
 static void
 errors(void)
 {
-	int ends[2];
+	int ends[2], fd;
 
 	FAILS(rump_sys_chflags("file", 0x80000000UL), EINVAL);
 	FAILS(rump_sys_lchflags("file", 0x80000000UL), EINVAL);
@@ -168,6 +169,10 @@ errors(void)
 	RETURNS(rump_sys_mkdir("kern", 0755), 0);
 	RETURNS(rump_sys_mount("kernfs", "kern", 0, NULL, 0), 0);
 	FAILS(rump_sys_chflags("kern", RUMP_UF_NODUMP), EOPNOTSUPP);
+	FAILS(rump_sys_lchflags("kern", RUMP_UF_NODUMP), EOPNOTSUPP);
+	fd = rump_sys_open("kern", O_RDONLY);
+	FAILS(rump_sys_fchflags(fd, RUMP_UF_NODUMP), EOPNOTSUPP);
+	RETURNS(rump_sys_close(fd), 0);
 	RETURNS(rump_sys_unmount("kern", 0), 0);
 }
 

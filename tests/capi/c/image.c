@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -72,6 +73,7 @@ devices(void)
 	FAILS(rump_sys_mount("ext2fs", "/mnt", RUMP_MNT_SYNCHRONOUS, &disk, sizeof disk), EOPNOTSUPP);
 	FAILS(rump_sys_mount("ext2fs", "/mnt", RUMP_MNT_UPDATE, &disk, sizeof disk), EOPNOTSUPP);
 	FAILS(rump_sys_mount("ext2fs", "/mnt", 0x200, &disk, sizeof disk), EINVAL);
+	FAILS(rump_sys_revoke("/regular"), EOPNOTSUPP);
 	/* Nothing of these is on it. */
 	FAILS(rump_sys_mount("msdos", "/mnt", 0, &disk, sizeof disk), EINVAL);
 	FAILS(rump_sys_mount("cd9660", "/mnt", 0, &disk, sizeof disk), EROFS);
@@ -126,6 +128,29 @@ many_links(void)
 	FAILS(rump_sys_mkdirat(AT_FDCWD, "/mnt/full/new", 0755), EMLINK);
 	RETURNS(rump_sys_mkdir("/mnt/dir", 0755), 0);
 	FAILS(rump_sys_rename("/mnt/dir", "/mnt/full/dir"), EMLINK);
+	FAILS(rump_sys_renameat(AT_FDCWD, "/mnt/dir", AT_FDCWD, "/mnt/full/dir"), EMLINK);
+}
+
+/* A block of a directory has few long names, and there is no other block. */
+static void
+full_directory(void)
+{
+	char name[240];
+	int i;
+
+	memset(name, 'n', sizeof name - 1);
+	name[sizeof name - 1] = '\0';
+	memcpy(name, "/mnt/dir/", 9);
+	for (i = 0; i < 10; i++) {
+		name[9] = (char)('0' + i);
+		if (rump_sys_link("/mnt/file", name) != 0)
+			break;
+	}
+	CHECK(i > 0 && i < 10);
+	FAILS(rump_sys_link("/mnt/file", name), ENOSPC);
+	FAILS(rump_sys_linkat(AT_FDCWD, "/mnt/file", AT_FDCWD, name, 0), ENOSPC);
+	FAILS(rump_sys_rename("/mnt/large", name), ENOSPC);
+	FAILS(rump_sys_renameat(AT_FDCWD, "/mnt/large", AT_FDCWD, name), ENOSPC);
 }
 
 /* A megabyte is soon full. */
@@ -133,6 +158,7 @@ static void
 full_disk(void)
 {
 	static char block[16384];
+	struct iovec vector = { block, 1 };
 	char target[512];
 	ssize_t count;
 	int fd = rump_sys_open("/mnt/large", O_RDWR | O_CREAT, 0644), i;
@@ -146,11 +172,23 @@ full_disk(void)
 		count = rump_sys_write(fd, block, 512);
 	CHECK(count == -1 && errno == ENOSPC);
 	FAILS(rump_sys_pwrite(fd, "x", 1, 2000000), ENOSPC);
+	FAILS(rump_sys_pwritev(fd, &vector, 1, 2000000), ENOSPC);
+	RETURNS(rump_sys_lseek(fd, 2000000, SEEK_SET), 2000000);
+	FAILS(rump_sys_writev(fd, &vector, 1), ENOSPC);
+	full_directory();
+	FAILS(rump_sys_mkdirat(AT_FDCWD, "/mnt/new", 0755), ENOSPC);
 	FAILS(rump_sys_mkdir("/mnt/new", 0755), ENOSPC);
 	FAILS(rump_sys_symlink(target, "/mnt/new"), ENOSPC);
 	FAILS(rump_sys_symlinkat(target, AT_FDCWD, "/mnt/new"), ENOSPC);
 	memset(block, 'v', 600);
 	FAILS(rump_sys_fsetxattr(fd, "user.long", block, 600, 0), ENOSPC);
+	FAILS(rump_sys_setxattr("/mnt/large", "user.long", block, 600, 0), ENOSPC);
+	FAILS(rump_sys_lsetxattr("/mnt/large", "user.long", block, 600, 0), ENOSPC);
+	FAILS(rump_sys_extattr_set_file("/mnt/large", RUMP_EXTATTR_NAMESPACE_USER, "long", block, 600), ENOSPC);
+	FAILS(rump_sys_extattr_set_link("/mnt/large", RUMP_EXTATTR_NAMESPACE_USER, "long", block, 600), ENOSPC);
+	FAILS(rump_sys_extattr_set_fd(fd, RUMP_EXTATTR_NAMESPACE_USER, "long", block, 600), ENOSPC);
+	FAILS(rump_sys_ftruncate(fd, (off_t)0x7fffffffffffffffLL), EFBIG);
+	FAILS(rump_sys_truncate("/mnt/large", (off_t)0x7fffffffffffffffLL), EFBIG);
 	RETURNS(rump_sys_ftruncate(fd, 0), 0);
 	RETURNS(rump_sys_mkdir("/mnt/new", 0755), 0);
 	RETURNS(rump_sys_rmdir("/mnt/new"), 0);
@@ -166,6 +204,10 @@ full_disk(void)
 	}
 	CHECK(i < 64 && errno == ENOSPC);
 	FAILS(rump_sys_mkfifo("/mnt/new", 0644), ENOSPC);
+	FAILS(rump_sys_mkfifoat(AT_FDCWD, "/mnt/new", 0644), ENOSPC);
+	FAILS(rump_sys_mknod("/mnt/new", S_IFREG | 0644, 0), ENOSPC);
+	FAILS(rump_sys_mknodat(AT_FDCWD, "/mnt/new", S_IFREG | 0644, 0), ENOSPC);
+	FAILS(rump_sys_openat(AT_FDCWD, "/mnt/new", O_WRONLY | O_CREAT, 0644), ENOSPC);
 	FAILS(rump_sys_open("/mnt/new", O_WRONLY | O_CREAT, 0644), ENOSPC);
 	FAILS(rump_sys_symlink("x", "/mnt/new"), ENOSPC);
 	while (i-- > 0) {
@@ -203,7 +245,8 @@ read_only(void)
 	struct timeval micros[2] = { { 1, 1 }, { 2, 2 } };
 	struct timespec nanos[2] = { { 1, 1 }, { 2, 2 } };
 	struct statvfs vfs;
-	char buf[8];
+	char buf[8], handle[64];
+	size_t size = sizeof handle;
 	int fd = rump_sys_open("/mnt/file", O_RDONLY);
 
 	RETURNS(rump_sys_read(fd, buf, sizeof buf), 3);
@@ -254,7 +297,13 @@ read_only(void)
 	FAILS(rump_sys_lremovexattr("/mnt/file", "user.a"), EROFS);
 	FAILS(rump_sys_fremovexattr(fd, "user.a"), EROFS);
 	FAILS(rump_sys_extattr_set_file("/mnt/file", RUMP_EXTATTR_NAMESPACE_USER, "a", "x", 1), EROFS);
+	FAILS(rump_sys_extattr_set_link("/mnt/file", RUMP_EXTATTR_NAMESPACE_USER, "a", "x", 1), EROFS);
+	FAILS(rump_sys_extattr_set_fd(fd, RUMP_EXTATTR_NAMESPACE_USER, "a", "x", 1), EROFS);
+	FAILS(rump_sys_extattr_delete_file("/mnt/file", RUMP_EXTATTR_NAMESPACE_USER, "a"), EROFS);
+	FAILS(rump_sys_extattr_delete_link("/mnt/file", RUMP_EXTATTR_NAMESPACE_USER, "a"), EROFS);
 	FAILS(rump_sys_extattr_delete_fd(fd, RUMP_EXTATTR_NAMESPACE_USER, "a"), EROFS);
+	RETURNS(rump_sys_getfh("/mnt/file", handle, &size), 0);
+	FAILS(rump_sys_fhopen(handle, size, O_RDWR), EROFS);
 	RETURNS(rump_sys_fsync(fd), 0);
 	RETURNS(rump_sys_close(fd), 0);
 }
@@ -342,7 +391,15 @@ msdos(void)
 	FAILS(rump_sys_getxattr("/mnt/file", "user.a", NULL, 0), ENOTSUP);
 	RETURNS(rump_sys_listxattr("/mnt/file", NULL, 0), 0);
 	FAILS(rump_sys_removexattr("/mnt/file", "user.a"), ENOTSUP);
+	FAILS(rump_sys_lsetxattr("/mnt/file", "user.a", "x", 1, 0), ENOTSUP);
+	FAILS(rump_sys_lgetxattr("/mnt/file", "user.a", NULL, 0), ENOTSUP);
+	FAILS(rump_sys_lremovexattr("/mnt/file", "user.a"), ENOTSUP);
 	FAILS(rump_sys_extattr_set_file("/mnt/file", RUMP_EXTATTR_NAMESPACE_USER, "a", "x", 1), EOPNOTSUPP);
+	FAILS(rump_sys_extattr_set_link("/mnt/file", RUMP_EXTATTR_NAMESPACE_USER, "a", "x", 1), EOPNOTSUPP);
+	FAILS(rump_sys_extattr_get_file("/mnt/file", RUMP_EXTATTR_NAMESPACE_USER, "a", NULL, 0), EOPNOTSUPP);
+	FAILS(rump_sys_extattr_get_link("/mnt/file", RUMP_EXTATTR_NAMESPACE_USER, "a", NULL, 0), EOPNOTSUPP);
+	FAILS(rump_sys_extattr_delete_file("/mnt/file", RUMP_EXTATTR_NAMESPACE_USER, "a"), EOPNOTSUPP);
+	FAILS(rump_sys_extattr_delete_link("/mnt/file", RUMP_EXTATTR_NAMESPACE_USER, "a"), EOPNOTSUPP);
 	FAILS(rump_sys_getfh("/mnt/file", handle, &size), EOPNOTSUPP);
 	fd = rump_sys_open("/mnt/file", O_RDWR);
 	FAILS(rump_sys_fdiscard(fd, 0, 1), ENOTSUP);

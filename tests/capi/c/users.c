@@ -241,6 +241,10 @@ kernel_more(int file, int mine, const char *handle, size_t size)
 	FAILS(rump_sys_extattr_set_fd(mine, RUMP_EXTATTR_NAMESPACE_SYSTEM, "a", "x", 1), EPERM);
 	FAILS(rump_sys_extattr_delete_link("mine", RUMP_EXTATTR_NAMESPACE_SYSTEM, "a"), EPERM);
 	FAILS(rump_sys_extattr_list_file("mine", RUMP_EXTATTR_NAMESPACE_SYSTEM, buf, sizeof buf), EPERM);
+	FAILS(rump_sys_extattr_get_link("mine", RUMP_EXTATTR_NAMESPACE_SYSTEM, "a", buf, 1), EPERM);
+	FAILS(rump_sys_extattr_delete_file("mine", RUMP_EXTATTR_NAMESPACE_SYSTEM, "a"), EPERM);
+	FAILS(rump_sys_extattr_list_link("mine", RUMP_EXTATTR_NAMESPACE_SYSTEM, buf, sizeof buf), EPERM);
+	FAILS(rump_sys_extattr_list_fd(mine, RUMP_EXTATTR_NAMESPACE_SYSTEM, buf, sizeof buf), EPERM);
 	FAILS(rump_sys_extattr_list_file("secret", RUMP_EXTATTR_NAMESPACE_USER, buf, sizeof buf), EACCES);
 	FAILS(rump_sys_extattr_get_file("secret", RUMP_EXTATTR_NAMESPACE_USER, "a", buf, 1), EACCES);
 	FAILS(rump_sys_extattr_set_file("file", RUMP_EXTATTR_NAMESPACE_USER, "a", "x", 1), EACCES);

@@ -120,6 +120,9 @@ handles(void)
 	FAILS(rump_sys_fhstatvfs1(NULL, size, &vfs, 1), EFAULT);
 	FAILS(rump_sys_fhstatvfs1(handle, size, NULL, 1), EFAULT);
 	FAILS(rump_sys_fhstatvfs1(handle, 3, &vfs, 1), EINVAL);
+	RETURNS(rump_sys_mknod("/nothing", S_IFCHR | 0644, 77777), 0);
+	RETURNS(rump_sys_getfh("/nothing", handle, &size), 0);
+	FAILS(rump_sys_fhopen(handle, size, O_RDONLY), ENXIO);
 	RETURNS(rump_sys_getfh("/", handle, &size), 0);
 	FAILS(rump_sys_fhopen(handle, size, O_RDWR), EISDIR);
 
@@ -141,7 +144,7 @@ handles(void)
 static void
 space(int fd)
 {
-	int ends[2], reader = rump_sys_open("/file", O_RDONLY), queue;
+	int ends[2], reader = rump_sys_open("/file", O_RDONLY), queue, null;
 	const off_t largest = (off_t)0x7fffffffffffffffLL;
 
 	RETURNS(rump_sys_pipe(ends), 0);
@@ -176,6 +179,10 @@ space(int fd)
 	RETURNS(rump_sys_posix_fallocate(-1, 0, 1), EBADF);
 	RETURNS(rump_sys_posix_fallocate(reader, 0, 1), EBADF);
 	RETURNS(rump_sys_posix_fallocate(ends[1], 0, 1), ESPIPE);
+	null = rump_sys_open("/dev/null", O_RDWR);
+	RETURNS(rump_sys_posix_fallocate(null, 0, 1), ENODEV);
+	FAILS(rump_sys_fdiscard(null, 0, 1), ENODEV);
+	RETURNS(rump_sys_close(null), 0);
 	RETURNS(rump_sys_posix_fadvise(fd, 0, 0, POSIX_FADV_NORMAL), 0);
 	RETURNS(rump_sys_posix_fadvise(fd, 0, 0, POSIX_FADV_NOREUSE), 0);
 	RETURNS(rump_sys_posix_fadvise(fd, 5, 1, POSIX_FADV_DONTNEED), 0);

@@ -61,6 +61,11 @@ linux_calls(int fd)
 	FAILS(rump_sys_flistxattr(fd, buf, 3), ERANGE);
 	FAILS(rump_sys_flistxattr(fd, NULL, 14), EFAULT);
 	FAILS(rump_sys_setxattr("/file", "user.a", large, sizeof large, 0), E2BIG);
+	FAILS(rump_sys_lsetxattr("/file", "user.a", large, sizeof large, 0), E2BIG);
+	FAILS(rump_sys_fsetxattr(fd, "user.a", large, sizeof large, 0), E2BIG);
+	FAILS(rump_sys_fsetxattr(fd, "user.a", "x", 1, RUMP_XATTR_CREATE), EEXIST);
+	FAILS(rump_sys_lsetxattr("/file", "user.c", "x", 1, RUMP_XATTR_REPLACE), ENODATA);
+	FAILS(rump_sys_fgetxattr(fd, "user.c", buf, 4), ENODATA);
 	FAILS(rump_sys_setxattr("/file", "user.a", NULL, 1, 0), EFAULT);
 	RETURNS(rump_sys_removexattr("/file", "user.a"), 0);
 	RETURNS(rump_sys_fremovexattr(fd, "user.b"), 0);
@@ -132,6 +137,11 @@ bsd_calls(int fd)
 	RETURNS(rump_sys_extattr_list_link("/link", SYSTEM, buf, sizeof buf), 2);
 	CHECK(memcmp(buf, "\001l", 2) == 0);
 	FAILS(rump_sys_extattr_set_file("/file", USER, "a", large, sizeof large), E2BIG);
+	FAILS(rump_sys_extattr_set_link("/file", USER, "a", large, sizeof large), E2BIG);
+	FAILS(rump_sys_extattr_set_fd(fd, USER, "a", large, sizeof large), E2BIG);
+	FAILS(rump_sys_extattr_get_fd(fd, USER, "c", buf, 4), ENODATA);
+	FAILS(rump_sys_extattr_get_link("/file", USER, "c", buf, 4), ENODATA);
+	FAILS(rump_sys_extattr_delete_link("/link", USER, "a"), EPERM);
 	FAILS(rump_sys_extattr_set_file("/file", USER, "a", NULL, 1), EFAULT);
 	RETURNS(rump_sys_extattr_delete_file("/file", USER, "a"), 0);
 	RETURNS(rump_sys_extattr_delete_fd(fd, USER, "b"), 0);
