@@ -25,7 +25,8 @@ struct timeval;
  *
  * @returns 0; -1 and errno
  * @errors EINVAL (other flags), EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES,
- * ELOOP, EROFS, EPERM (somebody else's)
+ * ELOOP, EROFS, EPERM (somebody else's, or flags of the file), EINVAL (a sticky bit of what is no directory, but for
+ * the superuser)
  */
 int rump_sys_chmod(const char *path, mode_t mode);
 int rump_sys_lchmod(const char *path, mode_t mode);
@@ -35,7 +36,8 @@ int rump_sys_fchmodat(int dir, const char *path, mode_t mode, int flags);
  * Changes the permissions of an open file.
  *
  * @returns 0; -1 and errno
- * @errors EBADF, EINVAL (in no file system), EROFS, EPERM (somebody else's), EIO
+ * @errors EBADF, EINVAL (in no file system), EROFS, EPERM (somebody else's, or flags of the file), EINVAL (a sticky
+ * bit of what is no directory, but for the superuser), EIO
  */
 int rump_sys_fchmod(int fd, mode_t mode);
 
@@ -45,7 +47,7 @@ int rump_sys_fchmod(int fd, mode_t mode);
  *
  * @returns 0; -1 and errno
  * @errors EINVAL (other flags), EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES,
- * ELOOP, EROFS, EPERM (somebody else's, or to somebody else), EIO
+ * ELOOP, EROFS, EPERM (flags of the file, somebody else's, or to somebody else), EIO
  */
 int rump_sys_chown(const char *path, uid_t owner, gid_t group);
 int rump_sys_lchown(const char *path, uid_t owner, gid_t group);
@@ -55,7 +57,8 @@ int rump_sys_fchownat(int dir, const char *path, uid_t owner, gid_t group, int f
  * Changes who owns an open file.
  *
  * @returns 0; -1 and errno
- * @errors EBADF, EINVAL (in no file system), EROFS, EPERM (somebody else's, or to somebody else), EIO
+ * @errors EBADF, EINVAL (in no file system), EROFS, EPERM (flags of the file, somebody else's, or to somebody else),
+ * EIO
  */
 int rump_sys_fchown(int fd, uid_t owner, gid_t group);
 
@@ -65,7 +68,7 @@ int rump_sys_fchown(int fd, uid_t owner, gid_t group);
  *
  * @returns 0; -1 and errno
  * @errors EINVAL (microseconds of a second or more), EFAULT (null), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP,
- * EROFS, EPERM (somebody else's), EACCES (to the present, and not allowed to write), EIO
+ * EROFS, EPERM (flags of the file, or somebody else's), EACCES (to the present, and not allowed to write), EIO
  */
 int rump_sys_utimes(const char *path, const struct timeval *times);
 int rump_sys_lutimes(const char *path, const struct timeval *times);
@@ -74,8 +77,8 @@ int rump_sys_lutimes(const char *path, const struct timeval *times);
  * Sets the times of an open file.
  *
  * @returns 0; -1 and errno
- * @errors EINVAL (parts of a second or more), EBADF, EINVAL (in no file system), EROFS, EPERM (somebody else's), EACCES
- * (to the present, and not allowed to write), EIO
+ * @errors EINVAL (parts of a second or more), EBADF, EINVAL (in no file system), EROFS, EPERM (flags of the file, or
+ * somebody else's), EACCES (to the present, and not allowed to write), EIO
  */
 int rump_sys_futimes(int fd, const struct timeval *times);
 int rump_sys_futimens(int fd, const struct timespec *times);
@@ -86,8 +89,8 @@ int rump_sys_futimens(int fd, const struct timespec *times);
  *
  * @returns 0; -1 and errno
  * @errors EINVAL (other flags, or nanoseconds of a second or more), EFAULT (null), EBADF and ENOTDIR (of dir),
- * ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EROFS, EPERM (somebody else's), EACCES (to the present, and not allowed
- * to write), EIO
+ * ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EROFS, EPERM (flags of the file, or somebody else's), EACCES (to the
+ * present, and not allowed to write), EIO
  */
 int rump_sys_utimensat(int dir, const char *path, const struct timespec *times, int flags);
 

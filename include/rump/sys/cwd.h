@@ -28,7 +28,7 @@ int rump_sys_fchdir(int fd);
  * Changes where absolute paths begin. The working directory moves there if it would be outside.
  *
  * @returns 0; -1 and errno
- * @errors EPERM (not the superuser), EFAULT (null), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP
+ * @errors EPERM (not the superuser), EFAULT (null), ENAMETOOLONG, ENOENT, ENOTDIR, ELOOP
  */
 int rump_sys_chroot(const char *path);
 
@@ -36,7 +36,7 @@ int rump_sys_chroot(const char *path);
  * Changes where absolute paths begin, to an open directory.
  *
  * @returns 0; -1 and errno
- * @errors EPERM (not the superuser), EBADF, ENOTDIR, EACCES
+ * @errors EPERM (not the superuser), EBADF, ENOTDIR
  */
 int rump_sys_fchroot(int fd);
 

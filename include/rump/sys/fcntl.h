@@ -15,15 +15,15 @@ extern "C" {
  * the host's struct flock; they are the process's.
  *
  * @returns a descriptor, flags, or 0; -1 and errno
- * @errors EFAULT (null), EINVAL (no such command, a number that no descriptor has, or a lock that is none), EBADF (not
- * open, or not for what is locked), EMFILE, EOVERFLOW (beyond all files), EAGAIN (somebody has a lock there), EDEADLK,
- * EINTR
+ * @errors EFAULT (null), EINVAL (no such command, a number that no descriptor has, or a lock that is none), EBADF
+ * (not open, or not for what is locked), EPERM (F_SETFL without O_APPEND, of a file that is only appended to),
+ * EMFILE, EOVERFLOW (beyond all files), EAGAIN (somebody has a lock there), EDEADLK, EINTR
  */
 int rump_sys_fcntl(int fd, int command, ...);
 
 /**
  * Locks an open file for others (LOCK_SH: who share it may lock it, too; LOCK_EX: nobody may), or unlocks it (LOCK_UN).
- * It waits for others' locks, but with LOCK_NB.
+ * It waits for others' locks, those of fcntl among them, but with LOCK_NB.
  *
  * @returns 0; -1 and errno
  * @errors EINVAL (no such operation), EBADF, EOPNOTSUPP (in no file system), EWOULDBLOCK (somebody has a lock), EINTR

@@ -16,7 +16,7 @@ struct statvfs;
  * handles are.
  *
  * @returns 0; -1 and errno
- * @errors EFAULT (null), EPERM (not the superuser), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EOPNOTSUPP (the file
+ * @errors EFAULT (null), EPERM (not the superuser), ENAMETOOLONG, ENOENT, ENOTDIR, ELOOP, EOPNOTSUPP (the file
  * system has none), E2BIG (too little room), EIO
  */
 int rump_sys_getfh(const char *path, void *handle, size_t *size);
@@ -26,7 +26,7 @@ int rump_sys_getfh(const char *path, void *handle, size_t *size);
  *
  * @returns a descriptor; -1 and errno
  * @errors EINVAL (another length), EFAULT (null), EPERM (not the superuser), EINVAL (O_CREAT), ESTALE (the file is
- * gone), EISDIR, ENXIO, EROFS, EMFILE, EIO
+ * gone), EISDIR, ENXIO, ENOTDIR (O_DIRECTORY), EROFS, EPERM (flags of the file), EMFILE, EIO
  */
 int rump_sys_fhopen(const void *handle, size_t size, int flags);
 

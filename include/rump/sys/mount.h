@@ -49,16 +49,16 @@ extern "C" {
 #define RUMP_MOUNT_KERNFS "kernfs"
 
 /**
- * Mounts a file system over a directory. The arguments are a structure of rump/rumpfs.h: tmpfs_args, or none, for
- * tmpfs; none for kernfs; for types on disks msdosfs_args, iso_args, or ufs_args, which begin with the path of the
- * device and of which the last will do for all. If no linked library has the type, a line on the console names the one
- * that would.
+ * Mounts a file system over a directory, maybe over another that is mounted there. The arguments are a structure of
+ * rump/rumpfs.h: tmpfs_args, or none, for tmpfs; none for kernfs; for types on disks msdosfs_args, iso_args, or
+ * ufs_args, which begin with the path of the device and of which the last will do for all. If no linked library has
+ * the type, a line on the console names the one that would.
  *
  * @returns 0; -1 and errno
- * @errors EFAULT (null), EOPNOTSUPP (a flag that is not there), EINVAL (no flag at all; arguments that are too short,
- * or of a version that is not known), EPERM (not the superuser), ENODEV (no such type, or not linked), ENAMETOOLONG,
- * ENOENT, ENOTDIR, EACCES, ELOOP (of both paths), ENOTBLK (no block device), EINVAL (nothing of this type is on it),
- * EBUSY (something is mounted there), EROFS, EIO
+ * @errors EFAULT (null), EOPNOTSUPP (a flag that is not there), EINVAL (no flag at all; arguments that are too
+ * short, or of a version that is not known), EPERM (not the superuser), ENODEV (no such type, or not linked),
+ * ENAMETOOLONG, ENOENT, ENOTDIR, ELOOP (of both paths), ENOTBLK (no block device), EINVAL (nothing of this type is
+ * on it), EINVAL (a directory of the host), EBUSY (somebody mounted there meanwhile), EROFS, EIO
  */
 int rump_sys_mount(const char *type, const char *dir, int flags, const void *args, size_t length);
 
@@ -68,9 +68,9 @@ int rump_sys_mount(const char *type, const char *dir, int flags, const void *arg
  *
  * @returns 0, or an error number
  * @errors EFAULT (null), EOPNOTSUPP (a flag that is not there), EINVAL (no flag at all), EPERM (not the superuser),
- * ENODEV (no such type, or not linked), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP (of both paths), ENOTBLK (no block
- * device), EINVAL (an option that the type has not, or nothing of this type is on it), EBUSY (something is mounted
- * there), EROFS, EIO
+ * ENODEV (no such type, or not linked), ENAMETOOLONG, ENOENT, ENOTDIR, ELOOP (of both paths), ENOTBLK (no block
+ * device), EINVAL (an option that the type has not, or nothing of this type is on it), EINVAL (a directory of the
+ * host), EBUSY (somebody mounted there meanwhile), EROFS, EIO
  */
 int rump_pub_mount(const char *type, const char *source, const char *dir, int flags, const char *options);
 
@@ -78,8 +78,8 @@ int rump_pub_mount(const char *type, const char *source, const char *dir, int fl
  * Unmounts what is mounted at a directory; with RUMP_MNT_FORCE, or MNT_FORCE of the host, also if files are open.
  *
  * @returns 0; -1 and errno
- * @errors EINVAL (other flags), EFAULT (null), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EPERM (not the superuser),
- * EINVAL (not a mount point), EBUSY, ENOSPC, EIO
+ * @errors EINVAL (other flags), EFAULT (null), EPERM (not the superuser), ENAMETOOLONG, ENOENT, ENOTDIR, ELOOP,
+ * EINVAL (not a mount point), EBUSY (files are open, something is mounted below, or it is the root), ENOSPC, EIO
  */
 int rump_sys_unmount(const char *dir, int flags);
 

@@ -13,8 +13,9 @@ extern "C" {
  * directories, and follows a link with AT_SYMLINK_FOLLOW.
  *
  * @returns 0; -1 and errno
- * @errors EINVAL (other flags), EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP
- * (of both paths), EEXIST, EXDEV, EPERM (a directory), EROFS, EACCES, EMLINK, ENOSPC, EIO
+ * @errors EINVAL (other flags), EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES,
+ * ELOOP (of both paths), EEXIST, EXDEV, EPERM (a directory, or flags of the file), EROFS, EPERM (an immutable
+ * directory), EACCES, EPERM (the file system has no links), EMLINK, ENOSPC, EIO
  */
 int rump_sys_link(const char *old_path, const char *new_path);
 int rump_sys_linkat(int old_dir, const char *old_path, int new_dir, const char *new_path, int flags);
@@ -23,8 +24,9 @@ int rump_sys_linkat(int old_dir, const char *old_path, int new_dir, const char *
  * Makes a symbolic link that says target.
  *
  * @returns 0; -1 and errno
- * @errors ENOENT (an empty target), ENAMETOOLONG (a target of 4096 bytes or more), EFAULT (null), EBADF and ENOTDIR (of
- * dir), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EEXIST, EROFS, EACCES, ENOSPC, EIO
+ * @errors ENOENT (an empty target), ENAMETOOLONG (a target of 4096 bytes or more), EFAULT (null), EBADF and ENOTDIR
+ * (of dir), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EEXIST, EROFS, EPERM (an immutable directory), EACCES,
+ * EPERM (the file system has no symbolic links), ENOSPC, EIO
  */
 int rump_sys_symlink(const char *target, const char *path);
 int rump_sys_symlinkat(const char *target, int dir, const char *path);
@@ -44,8 +46,9 @@ ssize_t rump_sys_readlinkat(int dir, const char *path, char *buf, size_t size);
  *
  * @returns 0; -1 and errno
  * @errors EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP (of both paths),
- * ENOTDIR (a slash behind the name of what is no directory), EINVAL (. or .., or into itself), EBUSY (a mount point),
- * EXDEV, EROFS, EACCES, EPERM (a sticky directory), EISDIR, ENOTDIR, ENOTEMPTY, ENOSPC, EIO
+ * ENOTDIR (a slash behind the name of what is no directory), EINVAL (. or .., or into itself), EBUSY (a mount
+ * point), EXDEV, EROFS, EPERM (an immutable directory), EACCES, EPERM (flags of what is moved or replaced, a
+ * directory that is only appended to, or a sticky one), EISDIR, ENOTDIR, ENOTEMPTY, EMLINK, ENOSPC, EIO
  */
 int rump_sys_rename(const char *old_path, const char *new_path);
 int rump_sys_renameat(int old_dir, const char *old_path, int new_dir, const char *new_path);
@@ -56,7 +59,8 @@ int rump_sys_renameat(int old_dir, const char *old_path, int new_dir, const char
  *
  * @returns 0; -1 and errno
  * @errors EINVAL (other flags), EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES,
- * ELOOP, EPERM (a directory), EROFS, EACCES, EPERM (a sticky directory), EIO
+ * ELOOP, EPERM (a directory), EROFS, EPERM (an immutable directory), EACCES, EPERM (flags of the file, a directory
+ * that is only appended to, or a sticky one), EIO
  */
 int rump_sys_unlink(const char *path);
 int rump_sys_unlinkat(int dir, const char *path, int flags);
@@ -65,8 +69,9 @@ int rump_sys_unlinkat(int dir, const char *path, int flags);
  * Removes an empty directory.
  *
  * @returns 0; -1 and errno
- * @errors EFAULT (null), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, ENOTDIR (no directory), ENOTEMPTY, EINVAL (.),
- * EBUSY (a mount point, or the root), EROFS, EACCES, EPERM (a sticky directory), EIO
+ * @errors EFAULT (null), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, ENOTDIR (no directory), ENOTEMPTY, EINVAL
+ * (.), EBUSY (a mount point, or the root), EROFS, EPERM (an immutable directory), EACCES, EPERM (flags of the
+ * directory, one above that is only appended to, or a sticky one), EIO
  */
 int rump_sys_rmdir(const char *path);
 
@@ -75,7 +80,7 @@ int rump_sys_rmdir(const char *path);
  *
  * @returns 0; -1 and errno
  * @errors EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EEXIST, EROFS,
- * EACCES, EMLINK, ENOSPC, EIO
+ * EPERM (an immutable directory), EACCES, EMLINK, ENOSPC, EIO
  */
 int rump_sys_mkdir(const char *path, mode_t mode);
 int rump_sys_mkdirat(int dir, const char *path, mode_t mode);
@@ -86,7 +91,8 @@ int rump_sys_mkdirat(int dir, const char *path, mode_t mode);
  *
  * @returns 0; -1 and errno
  * @errors EINVAL (another type), EPERM (a device, but for the superuser), EFAULT (null), EBADF and ENOTDIR (of dir),
- * ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EEXIST, EROFS, EACCES, ENOSPC, EIO
+ * ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EEXIST, EROFS, EPERM (an immutable directory), EACCES, EPERM (the
+ * file system has no such files), ENOSPC, EIO
  */
 int rump_sys_mknod(const char *path, mode_t mode, dev_t device);
 int rump_sys_mknodat(int dir, const char *path, mode_t mode, dev_t device);
@@ -96,7 +102,7 @@ int rump_sys_mknodat(int dir, const char *path, mode_t mode, dev_t device);
  *
  * @returns 0; -1 and errno
  * @errors EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EEXIST, EROFS,
- * EACCES, ENOSPC, EIO
+ * EPERM (an immutable directory), EACCES, EPERM (the file system has no fifos), ENOSPC, EIO
  */
 int rump_sys_mkfifo(const char *path, mode_t mode);
 int rump_sys_mkfifoat(int dir, const char *path, mode_t mode);

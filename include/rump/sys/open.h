@@ -14,10 +14,10 @@ extern "C" {
  * are ignored. openat begins relative paths at dir, or at the working directory for AT_FDCWD.
  *
  * @returns a descriptor; -1 and errno
- * @errors EOPNOTSUPP (O_PATH or O_TMPFILE), EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT, ENOTDIR,
- * EACCES, ELOOP, EINVAL (O_WRONLY and O_RDWR together), EEXIST (O_CREAT and O_EXCL), EISDIR, ENOTDIR (O_DIRECTORY),
- * ELOOP (O_NOFOLLOW), EROFS, EACCES, EOPNOTSUPP (a socket), ENXIO (a device without a driver, or a fifo that nobody
- * reads), EMFILE, ENOSPC, EIO
+ * @errors EOPNOTSUPP (O_PATH or O_TMPFILE), EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT,
+ * ENOTDIR, EACCES, ELOOP, EINVAL (O_WRONLY and O_RDWR together), EEXIST (O_CREAT and O_EXCL), EISDIR, ENOTDIR
+ * (O_DIRECTORY), ELOOP (O_NOFOLLOW), EROFS, EPERM (flags of the file, or an immutable directory where one is made),
+ * EACCES, EOPNOTSUPP (a socket), ENXIO (a device without a driver, or a fifo that nobody reads), EMFILE, ENOSPC, EIO
  */
 int rump_sys_open(const char *path, int flags, ...);
 int rump_sys_openat(int dir, const char *path, int flags, ...);

@@ -61,8 +61,8 @@ ssize_t rump_sys_writev(int fd, const struct iovec *vectors, int count);
  * Writes at an offset, with O_APPEND too; the open file does not move.
  *
  * @returns how many bytes were written; -1 and errno
- * @errors EINVAL (a negative offset, or too long), EFAULT (null), EBADF (not open, or not for writing), ESPIPE (it has
- * no offset), EFBIG, ENOSPC, EIO
+ * @errors EINVAL (a negative offset, or too long), EFAULT (null), EBADF (not open, or not for writing), ESPIPE (it
+ * has no offset), EPERM (not at the end of a file that is only appended to), EFBIG, ENOSPC, EIO
  */
 ssize_t rump_sys_pwrite(int fd, const void *buf, size_t length, off_t offset);
 ssize_t rump_sys_pwritev(int fd, const struct iovec *vectors, int count, off_t offset);
@@ -81,8 +81,8 @@ off_t rump_sys_lseek(int fd, off_t offset, int whence);
  * Cuts or extends a file; what it is longer reads as zeros.
  *
  * @returns 0; -1 and errno
- * @errors EINVAL (negative), EFAULT (null), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EISDIR, EACCES, EROFS, EINVAL
- * (no regular file), EFBIG, ENOSPC, EIO
+ * @errors EINVAL (negative), EFAULT (null), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EISDIR, EROFS, EPERM (an
+ * immutable file), EACCES, EINVAL (no regular file), EPERM (it is only appended to), EFBIG, ENOSPC, EIO
  */
 int rump_sys_truncate(const char *path, off_t size);
 
@@ -90,7 +90,8 @@ int rump_sys_truncate(const char *path, off_t size);
  * Cuts or extends an open file.
  *
  * @returns 0; -1 and errno
- * @errors EINVAL (negative), EBADF, EINVAL (not open for writing, or no regular file), EFBIG, ENOSPC, EIO
+ * @errors EINVAL (negative), EBADF, EINVAL (not open for writing, or no regular file), EPERM (flags of the file),
+ * EFBIG, ENOSPC, EIO
  */
 int rump_sys_ftruncate(int fd, off_t size);
 

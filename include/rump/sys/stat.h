@@ -36,7 +36,7 @@ int rump_sys_fstat(int fd, struct stat *buf);
  *
  * @returns 0; -1 and errno
  * @errors EINVAL (other flags), EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES,
- * ELOOP, EROFS, EACCES
+ * ELOOP, EROFS, EPERM (an immutable file), EACCES
  */
 int rump_sys_access(const char *path, int mode);
 int rump_sys_faccessat(int dir, const char *path, int mode, int flags);

@@ -36,8 +36,8 @@ int rump_sys_fdatasync(int fd);
  * is, in fact.
  *
  * @returns 0; -1 and errno
- * @errors EBADF (not open, or not for writing), EINVAL (negative, or not one of RUMP_FDATASYNC and RUMP_FFILESYNC),
- * EINVAL (a socket, pipe or queue), ENOSPC, EIO
+ * @errors EINVAL (negative, or other flags), EBADF (not open, or not for writing), EINVAL (a socket, pipe or queue),
+ * EINVAL (not one of RUMP_FDATASYNC and RUMP_FFILESYNC, or no file is so long), ENOSPC, EIO
  */
 int rump_sys_fsync_range(int fd, int flags, off_t start, off_t length);
 
@@ -50,8 +50,8 @@ void rump_sys_sync(void);
  * Gives the space of a part of a file back; it reads as zeros then.
  *
  * @returns 0; -1 and errno
- * @errors EINVAL (negative or empty, or no file is so long), EBADF (not open, or not for writing), ESPIPE (a pipe),
- * ENODEV (no regular file), ENOTSUP (the file system cannot), ENOSPC, EIO
+ * @errors EINVAL (negative or empty), EBADF (not open, or not for writing), ESPIPE (a pipe), ENODEV (no regular file),
+ * EPERM (flags of the file), EFBIG (no file is so long), ENOTSUP (the file system cannot), ENOSPC, EIO
  */
 int rump_sys_fdiscard(int fd, off_t start, off_t length);
 
@@ -59,7 +59,7 @@ int rump_sys_fdiscard(int fd, off_t start, off_t length);
  * Says how a part of a file is going to be used: POSIX_FADV_NORMAL and its like. Nothing follows from it.
  *
  * @returns 0, or an error number
- * @errors EBADF, ESPIPE (a pipe), EINVAL (a negative length, or no such advice)
+ * @errors EINVAL (negative, or no such advice), EBADF, ESPIPE (a pipe or socket), EINVAL (a queue)
  */
 int rump_sys_posix_fadvise(int fd, off_t start, off_t length, int advice);
 
@@ -68,7 +68,7 @@ int rump_sys_posix_fadvise(int fd, off_t start, off_t length, int advice);
  *
  * @returns 0, or an error number
  * @errors EINVAL (negative or empty), EBADF (not open, or not for writing), ESPIPE (a pipe), ENODEV (no regular file),
- * EFBIG, ENOTSUP (the file system cannot), ENOSPC, EIO
+ * EPERM (flags of the file), EFBIG, ENOTSUP (the file system cannot), ENOSPC, EIO
  */
 int rump_sys_posix_fallocate(int fd, off_t start, off_t length);
 

@@ -67,6 +67,7 @@ GROUP(run)(void)
 	PATH_FAILS(SYS(fchownat)(AT_FDCWD, path, 0, 0, 0));
 	PATH_FAILS(SYS(utimes)(path, NULL));
 	PATH_FAILS(SYS(lutimes)(path, NULL));
+	PATH_FAILS(SYS(utimensat)(AT_FDCWD, path, NULL, 0));
 	DIR_FAILS(SYS(fchmodat)(dir, "x", 0600, 0));
 	DIR_FAILS(SYS(fchownat)(dir, "x", 0, 0, 0));
 	DIR_FAILS(SYS(utimensat)(dir, "x", NULL, 0));
@@ -77,6 +78,9 @@ GROUP(run)(void)
 	PATH_FAILS(SYS(lchmod)(path, 0700));
 	RETURNS(SYS(pipe)(ends), 0);
 	FAILS(SYS(fchmod)(ends[0], 0600), EINVAL);
+	FAILS(SYS(fchown)(ends[0], 0, 0), EINVAL);
+	FAILS(SYS(futimens)(ends[0], NULL), EINVAL);
+	FAILS(SYS(futimes)(ends[0], NULL), EINVAL);
 	RETURNS(SYS(chflags)("file", RUMP_UF_IMMUTABLE), 0);
 	FAILS(SYS(unlink)("file"), EPERM);
 	RETURNS(SYS(lchflags)("file", 0), 0);

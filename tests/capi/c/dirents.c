@@ -10,9 +10,13 @@
 #else
 
 #undef LIST
+#undef PLACE
 #if IN_KERNEL
+#define PLACE "/test"
 #define LIST(fd, buf, size) rump_sys_getdents(fd, buf, size)
 #else
+#define PLACE host_place
+static char host_place[128];
 #define LIST(fd, buf, size) syscall(SYS_getdents64, fd, buf, size)
 #endif
 
@@ -27,6 +31,9 @@ GROUP(run)(void)
 	off_t after = 0;
 	char name[16];
 
+#if !IN_KERNEL
+	CHECK(getcwd(host_place, sizeof host_place) != NULL);
+#endif
 	MAKE("file", "");
 	RETURNS(SYS(mkdir)("dir", 0755), 0);
 	RETURNS(SYS(chdir)("dir"), 0);
@@ -75,6 +82,20 @@ GROUP(run)(void)
 	CHECK(getcwd(cwd, sizeof cwd) != NULL);
 #endif
 	RETURNS(SYS(chdir)(".."), 0);
+	/* What was removed has no entries, and is nowhere. */
+	RETURNS(SYS(mkdir)("gone", 0755), 0);
+	dir = SYS(open)("gone", O_RDONLY);
+	RETURNS(SYS(chdir)("gone"), 0);
+	RETURNS(SYS(rmdir)("../gone"), 0);
+#if IN_KERNEL
+	RETURNS(LIST(dir, buf, 128), 0);
+	FAILS(SYS(getcwd)(cwd, sizeof cwd), ENOENT);
+	FAILS(SYS(getdents)(dir, NULL, 128), EFAULT);
+#else
+	FAILS(LIST(dir, buf, 128), ENOENT);
+#endif
+	RETURNS(SYS(close)(dir), 0);
+	RETURNS(SYS(chdir)(PLACE), 0);
 	fd = SYS(open)("file", O_RDONLY);
 	FAILS(SYS(fchdir)(fd), ENOTDIR);
 	RETURNS(SYS(close)(fd), 0);

@@ -12,7 +12,7 @@ static void
 GROUP(run)(void)
 {
 	struct flock lock;
-	int first, second;
+	int first, second, ends[2];
 
 	MAKE("file", "abc");
 	first = SYS(open)("file", O_RDWR);
@@ -49,8 +49,21 @@ GROUP(run)(void)
 	FAILS(SYS(dup3)(first, first, 0), EINVAL);
 	FAILS(SYS(dup3)(first, 61, O_CREAT), EINVAL);
 	FAILS(SYS(dup3)(-1, 61, 0), EBADF);
+	lock.l_type = F_RDLCK;
+	lock.l_start = (off_t)0x7fffffffffffffffLL;
+	lock.l_len = 2;
+	FAILS(SYS(fcntl)(first, F_SETLK, &lock), EOVERFLOW);
+	lock.l_start = 0;
+	lock.l_type = 77;
+	FAILS(SYS(fcntl)(first, F_SETLK, &lock), EINVAL);
 #if IN_KERNEL
 	FAILS(SYS(fcntl)(first, F_SETLK, NULL), EFAULT);
+	RETURNS(SYS(pipe)(ends), 0);
+	FAILS(SYS(flock)(ends[0], LOCK_SH), EOPNOTSUPP);
+	lock.l_type = F_RDLCK;
+	FAILS(SYS(fcntl)(ends[0], F_SETLK, &lock), EINVAL);
+#else
+	(void)ends;
 #endif
 }
 

@@ -227,6 +227,7 @@ GROUP(special)(void)
 	FAILS(SYS(mknod)("new", S_IFLNK | 0755, 0), EINVAL);
 	FAILS(SYS(mknod)("new", 0170000, 0), EINVAL);
 	FAILS(SYS(mknodat)(dir, "fifo", S_IFREG, 0), EEXIST);
+	FAILS(SYS(mknodat)(dir, "new", S_IFLNK | 0755, 0), EINVAL);
 	FAILS(SYS(mkfifo)("fifo", 0644), EEXIST);
 	FAILS(SYS(mkfifoat)(dir, "fifo", 0644), EEXIST);
 	FAILS(SYS(mkfifo)("new/", 0644), ENOENT);

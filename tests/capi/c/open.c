@@ -43,9 +43,12 @@ GROUP(opening)(void)
 	FAILS(SYS(open)("dir", O_RDONLY | O_CREAT, 0644), EISDIR);
 	FAILS(SYS(open)("none/", O_WRONLY | O_CREAT, 0644), EISDIR);
 	FAILS(SYS(open)("none", O_RDONLY), ENOENT);
+	FAILS(SYS(openat)(AT_FDCWD, "new", O_RDWR | O_CREAT | O_EXCL, 0666), EEXIST);
+	FAILS(SYS(openat)(AT_FDCWD, "dir", O_WRONLY), EISDIR);
 #if IN_KERNEL
 	/* The host gives a descriptor for nothing but ioctl. */
 	FAILS(SYS(open)("file", O_WRONLY | O_RDWR), EINVAL);
+	FAILS(SYS(openat)(AT_FDCWD, "file", O_WRONLY | O_RDWR), EINVAL);
 #ifdef O_PATH
 	FAILS(SYS(open)("file", O_PATH), EOPNOTSUPP);
 	FAILS(SYS(open)("dir", O_TMPFILE | O_RDWR, 0644), EOPNOTSUPP);
@@ -94,6 +97,8 @@ GROUP(special)(void)
 	RETURNS(SYS(close)(reader), 0);
 	RETURNS(SYS(close)(writer), 0);
 	RETURNS(SYS(mknod)("socket", S_IFSOCK | 0644, 0), 0);
+	FAILS(SYS(openat)(AT_FDCWD, "fifo", O_WRONLY | O_NONBLOCK), ENXIO);
+	FAILS(SYS(openat)(AT_FDCWD, "socket", O_RDWR), IN_KERNEL ? EOPNOTSUPP : ENXIO);
 	FAILS(SYS(open)("socket", O_RDWR), IN_KERNEL ? EOPNOTSUPP : ENXIO);
 }
 
@@ -164,6 +169,10 @@ GROUP(pipes)(void)
 static void
 GROUP(fills)(void)
 {
+#if IN_KERNEL
+	char handle[64];
+	size_t size = sizeof handle;
+#endif
 	int fds[4096], count, i, ends[2], limit = (int)(sizeof fds / sizeof fds[0]);
 
 	MAKE("file", "");
@@ -176,6 +185,10 @@ GROUP(fills)(void)
 		FAILS(SYS(pipe2)(ends, 0), EMFILE);
 		FAILS(SYS(openat)(AT_FDCWD, "file", O_RDONLY), EMFILE);
 		FAILS(SYS(fcntl)(fds[0], F_DUPFD, 0), EMFILE);
+#if IN_KERNEL
+		RETURNS(rump_sys_getfh("file", handle, &size), 0);
+		FAILS(rump_sys_fhopen(handle, size, O_RDONLY), EMFILE);
+#endif
 	} else
 		CHECK(!IN_KERNEL);
 	for (i = 0; i < count; i++)

@@ -16,6 +16,7 @@ static void
 GROUP(plain)(void)
 {
 	char buf[16];
+	struct iovec one = { buf, 1 };
 	int fd, dir, ends[2];
 
 	fd = SYS(open)("file", O_RDWR | O_CREAT | O_TRUNC, 0644);
@@ -43,6 +44,14 @@ GROUP(plain)(void)
 #endif
 	/* Where no file is. */
 	FAILS(SYS(pwrite)(fd, "x", 1, (off_t)INT64_MAX), IN_KERNEL ? EFBIG : EINVAL);
+#if IN_KERNEL
+	RETURNS(SYS(lseek)(fd, (off_t)INT64_MAX, SEEK_SET), (off_t)INT64_MAX);
+	FAILS(SYS(write)(fd, "x", 1), EFBIG);
+	FAILS(SYS(writev)(fd, &one, 1), EFBIG);
+	FAILS(SYS(pwritev)(fd, &one, 1, (off_t)INT64_MAX), EFBIG);
+#else
+	(void)one;
+#endif
 	RETURNS(SYS(close)(fd), 0);
 	FAILS(SYS(read)(fd, buf, 1), EBADF);
 	FAILS(SYS(write)(fd, buf, 1), EBADF);

@@ -3,26 +3,32 @@
 use super::call;
 use crate::pointer::{Room, Source, Text};
 use libc::{c_int, size_t, ssize_t};
-use rump_abi::{Errno, XattrFlags};
-use rump_kern::Fd;
+use rump_abi::Errno;
+use rump_kern::{ExtattrNamespace, ExtattrOf, Fd, Process};
 use rump_kpi::KResult;
 
-/// Namespaces, with NetBSD's numbers.
-const USER: c_int = 1;
-const SYSTEM: c_int = 2;
-
-/// How names of a namespace begin here. Errors: EINVAL.
-fn prefix(namespace: c_int) -> KResult<&'static [u8]> {
-    match namespace {
-        USER => Ok(b"user."),
-        SYSTEM => Ok(b"trusted."),
-        _ => Err(Errno::EINVAL.into()),
-    }
+/// A namespace by NetBSD's number. Errors: EINVAL.
+fn space(number: c_int) -> KResult<ExtattrNamespace> {
+    let all = [ExtattrNamespace::User, ExtattrNamespace::System];
+    all.into_iter().find(|space| *space as c_int == number).ok_or_else(|| Errno::EINVAL.into())
 }
 
-/// Errors: EINVAL (the namespace), EFAULT.
-fn full_name(namespace: c_int, name: &Text) -> KResult<Vec<u8>> {
-    Ok([prefix(namespace)?, name.bytes()?].concat())
+/// Whose attributes a call is about, as C says it.
+enum Of<'a> {
+    File(&'a Text),
+    Link(&'a Text),
+    Open(c_int),
+}
+
+impl Of<'_> {
+    /// Errors: EFAULT.
+    fn kernel(&self) -> KResult<ExtattrOf<'_>> {
+        Ok(match self {
+            Self::File(path) => ExtattrOf::File(path.bytes()?),
+            Self::Link(path) => ExtattrOf::Link(path.bytes()?),
+            Self::Open(fd) => ExtattrOf::Open(Fd(*fd as u32)),
+        })
+    }
 }
 
 /// As much as fits, or only the length where there is no room at all.
@@ -35,16 +41,34 @@ fn give(value: &[u8], room: &mut Room, size: usize) -> KResult<usize> {
     Ok(length)
 }
 
-/// Names of a namespace, each behind a byte that is its length.
-fn give_names(namespace: c_int, names: &[Vec<u8>], room: &mut Room, size: usize) -> KResult<usize> {
-    let prefix = prefix(namespace)?;
-    let mut list = Vec::new();
-    for name in names.iter().filter_map(|name| name.strip_prefix(prefix)) {
-        // No name is longer than 255 bytes.
-        list.push(name.len() as u8);
-        list.extend_from_slice(name);
-    }
-    give(&list, room, size)
+fn extattr_get(of: Of<'_>, namespace: c_int, name: &Text, room: &mut Room, size: usize) -> ssize_t {
+    call(|process| give(&process.extattr_get(of.kernel()?, space(namespace)?, name.bytes()?)?, room, size))
+}
+
+/// Answers how many bytes the attribute has now.
+fn extattr_set(of: Of<'_>, namespace: c_int, name: &Text, data: &Source, size: usize) -> c_int {
+    call(|process| {
+        let (of, space, name) = (of.kernel()?, space(namespace)?, name.bytes()?);
+        // None is longer than 64 KiB.
+        Ok(process.extattr_set(of, space, name, data.bytes(size)?)? as c_int)
+    })
+}
+
+fn extattr_delete(of: Of<'_>, namespace: c_int, name: &Text) -> c_int {
+    call(|process| process.extattr_delete(of.kernel()?, space(namespace)?, name.bytes()?))
+}
+
+/// Gives names, each behind a byte that is its length.
+fn extattr_list(of: Of<'_>, namespace: c_int, room: &mut Room, size: usize) -> ssize_t {
+    call(|process: &Process| {
+        let mut list = Vec::new();
+        for name in process.extattr_list(of.kernel()?, space(namespace)?)? {
+            // No name is longer than 255 bytes.
+            list.push(name.len() as u8);
+            list.extend_from_slice(&name);
+        }
+        give(&list, room, size)
+    })
 }
 
 #[unsafe(no_mangle)]
@@ -55,7 +79,7 @@ pub extern "C" fn rump_sys_extattr_get_file(
     mut data: Room,
     size: size_t,
 ) -> ssize_t {
-    call(|process| give(&process.getxattr(path.bytes()?, full_name(namespace, &name)?)?, &mut data, size))
+    extattr_get(Of::File(&path), namespace, &name, &mut data, size)
 }
 
 #[unsafe(no_mangle)]
@@ -66,7 +90,7 @@ pub extern "C" fn rump_sys_extattr_get_link(
     mut data: Room,
     size: size_t,
 ) -> ssize_t {
-    call(|process| give(&process.lgetxattr(path.bytes()?, full_name(namespace, &name)?)?, &mut data, size))
+    extattr_get(Of::Link(&path), namespace, &name, &mut data, size)
 }
 
 #[unsafe(no_mangle)]
@@ -77,10 +101,9 @@ pub extern "C" fn rump_sys_extattr_get_fd(
     mut data: Room,
     size: size_t,
 ) -> ssize_t {
-    call(|process| give(&process.fgetxattr(Fd(fd as u32), full_name(namespace, &name)?)?, &mut data, size))
+    extattr_get(Of::Open(fd), namespace, &name, &mut data, size)
 }
 
-/// Answers how many bytes it has now.
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_extattr_set_file(
     path: Text,
@@ -89,14 +112,9 @@ pub extern "C" fn rump_sys_extattr_set_file(
     data: Source,
     size: size_t,
 ) -> c_int {
-    call(|process| {
-        let (path, name, value) = (path.bytes()?, full_name(namespace, &name)?, data.bytes(size)?);
-        process.setxattr(path, name, value, XattrFlags::empty())?;
-        Ok(size as c_int)
-    })
+    extattr_set(Of::File(&path), namespace, &name, &data, size)
 }
 
-/// Answers how many bytes it has now.
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_extattr_set_link(
     path: Text,
@@ -105,14 +123,9 @@ pub extern "C" fn rump_sys_extattr_set_link(
     data: Source,
     size: size_t,
 ) -> c_int {
-    call(|process| {
-        let (path, name, value) = (path.bytes()?, full_name(namespace, &name)?, data.bytes(size)?);
-        process.lsetxattr(path, name, value, XattrFlags::empty())?;
-        Ok(size as c_int)
-    })
+    extattr_set(Of::Link(&path), namespace, &name, &data, size)
 }
 
-/// Answers how many bytes it has now.
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_extattr_set_fd(
     fd: c_int,
@@ -121,26 +134,22 @@ pub extern "C" fn rump_sys_extattr_set_fd(
     data: Source,
     size: size_t,
 ) -> c_int {
-    call(|process| {
-        let (name, value) = (full_name(namespace, &name)?, data.bytes(size)?);
-        process.fsetxattr(Fd(fd as u32), name, value, XattrFlags::empty())?;
-        Ok(size as c_int)
-    })
+    extattr_set(Of::Open(fd), namespace, &name, &data, size)
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_extattr_delete_file(path: Text, namespace: c_int, name: Text) -> c_int {
-    call(|process| process.removexattr(path.bytes()?, full_name(namespace, &name)?))
+    extattr_delete(Of::File(&path), namespace, &name)
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_extattr_delete_link(path: Text, namespace: c_int, name: Text) -> c_int {
-    call(|process| process.lremovexattr(path.bytes()?, full_name(namespace, &name)?))
+    extattr_delete(Of::Link(&path), namespace, &name)
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_extattr_delete_fd(fd: c_int, namespace: c_int, name: Text) -> c_int {
-    call(|process| process.fremovexattr(Fd(fd as u32), full_name(namespace, &name)?))
+    extattr_delete(Of::Open(fd), namespace, &name)
 }
 
 #[unsafe(no_mangle)]
@@ -150,7 +159,7 @@ pub extern "C" fn rump_sys_extattr_list_file(
     mut data: Room,
     size: size_t,
 ) -> ssize_t {
-    call(|process| give_names(namespace, &process.listxattr(path.bytes()?)?, &mut data, size))
+    extattr_list(Of::File(&path), namespace, &mut data, size)
 }
 
 #[unsafe(no_mangle)]
@@ -160,7 +169,7 @@ pub extern "C" fn rump_sys_extattr_list_link(
     mut data: Room,
     size: size_t,
 ) -> ssize_t {
-    call(|process| give_names(namespace, &process.llistxattr(path.bytes()?)?, &mut data, size))
+    extattr_list(Of::Link(&path), namespace, &mut data, size)
 }
 
 #[unsafe(no_mangle)]
@@ -170,5 +179,5 @@ pub extern "C" fn rump_sys_extattr_list_fd(
     mut data: Room,
     size: size_t,
 ) -> ssize_t {
-    call(|process| give_names(namespace, &process.flistxattr(Fd(fd as u32))?, &mut data, size))
+    extattr_list(Of::Open(fd), namespace, &mut data, size)
 }

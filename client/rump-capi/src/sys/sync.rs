@@ -4,14 +4,9 @@ use super::call;
 use super::rw::offset;
 use crate::{errno, lwp};
 use libc::{c_int, off_t};
-use rump_abi::{AllocateFlags, Errno, FileType};
-use rump_kern::{Fcntl, Fd};
-use rump_kpi::{KError, KResult};
-
-/// Flags of `fsync_range`, with NetBSD's values.
-const FDATASYNC: c_int = 0x10;
-const FFILESYNC: c_int = 0x20;
-const FDISKSYNC: c_int = 0x40;
+use rump_abi::{AllocateFlags, Errno, SyncFlags};
+use rump_kern::{Advice, Fd};
+use rump_kpi::KResult;
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_fsync(fd: c_int) -> c_int {
@@ -23,21 +18,12 @@ pub extern "C" fn rump_sys_fdatasync(fd: c_int) -> c_int {
     call(|process| process.fdatasync(Fd(fd as u32)))
 }
 
-/// The whole file is as good as the part.
+/// Flags have NetBSD's values.
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_fsync_range(fd: c_int, flags: c_int, start: off_t, length: off_t) -> c_int {
     call(|process| {
-        let fd = Fd(fd as u32);
-        let access = process.fcntl(fd, Fcntl::GetFl)? & 3;
-        if access == 0 {
-            return Err(KError::new(Errno::EBADF, "it is open for reading only"));
-        }
-        end(start, length)?;
-        match flags & !FDISKSYNC {
-            FDATASYNC => process.fdatasync(fd),
-            FFILESYNC => process.fsync(fd),
-            _ => Err(Errno::EINVAL.into()),
-        }
+        let flags = SyncFlags::from_bits(flags as u32).ok_or(Errno::EINVAL)?;
+        process.fsync_range(Fd(fd as u32), flags, offset(start)?, offset(length)?)
     })
 }
 
@@ -49,11 +35,7 @@ pub extern "C" fn rump_sys_sync() {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_fdiscard(fd: c_int, start: off_t, length: off_t) -> c_int {
-    call(|process| {
-        end(start, length)?;
-        let flags = AllocateFlags::PUNCH_HOLE | AllocateFlags::KEEP_SIZE;
-        process.fallocate(Fd(fd as u32), flags, offset(start)?, offset(length)?)
-    })
+    call(|process| process.fdiscard(Fd(fd as u32), offset(start)?, offset(length)?))
 }
 
 /// Answers the error number.
@@ -65,24 +47,23 @@ pub extern "C" fn rump_sys_posix_fallocate(fd: c_int, start: off_t, length: off_
     }))
 }
 
-/// Answers the error number. Advice is taken in good part, and that is all.
+/// Answers the error number.
 #[unsafe(no_mangle)]
-pub extern "C" fn rump_sys_posix_fadvise(fd: c_int, _start: off_t, length: off_t, advice: c_int) -> c_int {
+pub extern "C" fn rump_sys_posix_fadvise(fd: c_int, start: off_t, length: off_t, advice: c_int) -> c_int {
     errno::status(lwp::process().and_then(|process| {
-        if process.fstat(Fd(fd as u32))?.file_type == FileType::Fifo {
-            return Err(Errno::ESPIPE.into());
-        }
-        let is_known = (libc::POSIX_FADV_NORMAL..=libc::POSIX_FADV_NOREUSE).contains(&advice);
-        if length < 0 || !is_known {
-            return Err(Errno::EINVAL.into());
-        }
-        Ok(())
+        process.fadvise(Fd(fd as u32), offset(start)?, offset(length)?, advice_of(advice)?)
     }))
 }
 
-/// Where a part ends. Errors: EINVAL (negative, or no file is so long).
-fn end(start: off_t, length: off_t) -> KResult<off_t> {
-    offset(start)?;
-    offset(length)?;
-    start.checked_add(length).ok_or_else(|| Errno::EINVAL.into())
+/// Errors: EINVAL.
+fn advice_of(advice: c_int) -> KResult<Advice> {
+    Ok(match advice {
+        libc::POSIX_FADV_NORMAL => Advice::Normal,
+        libc::POSIX_FADV_RANDOM => Advice::Random,
+        libc::POSIX_FADV_SEQUENTIAL => Advice::Sequential,
+        libc::POSIX_FADV_WILLNEED => Advice::WillNeed,
+        libc::POSIX_FADV_DONTNEED => Advice::DontNeed,
+        libc::POSIX_FADV_NOREUSE => Advice::NoReuse,
+        _ => return Err(Errno::EINVAL.into()),
+    })
 }
