@@ -1,8 +1,8 @@
 //! Semaphores of the kernel: `_ksem_*`, of which NetBSD's libc makes sem_open(3) and its like.
 
 use super::call;
-use super::clock::of_timespec;
 use crate::layout::open_flags;
+use crate::layout::time::of_timespec;
 use crate::pointer::{Place, Text, Value};
 use libc::{c_int, c_uint, intptr_t, mode_t, timespec};
 use rump_abi::{Errno, Mode};
