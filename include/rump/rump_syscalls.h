@@ -2,6 +2,7 @@
 #ifndef RUMP_RUMP_SYSCALLS_H
 #define RUMP_RUMP_SYSCALLS_H
 
+#include <rump/sys/aio.h>
 #include <rump/sys/attr.h>
 #include <rump/sys/clock.h>
 #include <rump/sys/cwd.h>

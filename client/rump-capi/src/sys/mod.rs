@@ -1,5 +1,6 @@
 //! System calls, `rump_sys_X` for what X(2) is on the host.
 
+mod aio;
 mod attr;
 mod clock;
 mod cwd;
