@@ -1,5 +1,7 @@
 /* Clocks, sleeping, timers and semaphores. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -1,4 +1,7 @@
 /* Sockets: the same calls are made at the kernel and at the host, and have to answer the same. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
