@@ -12,6 +12,7 @@
 #include <rump/sys/fcntl.h>
 #include <rump/sys/handle.h>
 #include <rump/sys/ids.h>
+#include <rump/sys/ioctl.h>
 #include <rump/sys/ksem.h>
 #include <rump/sys/mount.h>
 #include <rump/sys/names.h>

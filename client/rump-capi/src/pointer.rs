@@ -14,6 +14,7 @@ const IOV_MAX: usize = 1024;
 
 /// A string.
 #[repr(transparent)]
+#[derive(Clone, Copy)]
 pub struct Text(*const c_char);
 
 impl Text {
@@ -164,6 +165,7 @@ impl<T> Places<T> {
 
 /// Bytes to read, whose number is another argument.
 #[repr(transparent)]
+#[derive(Clone, Copy)]
 pub struct Source(*const u8);
 
 impl Source {
@@ -206,6 +208,16 @@ impl Room {
     /// The promise of the type.
     pub(crate) unsafe fn of(start: *mut u8) -> Self {
         Self(start)
+    }
+
+    /// A place for a value, where another argument says that there is one of this kind.
+    pub(crate) fn place<T>(&self) -> Place<T> {
+        Place(self.0.cast())
+    }
+
+    /// A value, where another argument says that there is one of this kind.
+    pub(crate) fn value<T>(&self) -> Value<T> {
+        Value(self.0.cast_const().cast())
     }
 
     /// Copies as many bytes as there is room for. Errors: as [`Room::bytes`].

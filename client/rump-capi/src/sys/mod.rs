@@ -10,6 +10,7 @@ mod fcntl;
 mod flags;
 mod handle;
 mod ids;
+mod ioctl;
 mod kqueue;
 mod lock;
 mod message;
