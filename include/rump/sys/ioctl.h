@@ -128,7 +128,7 @@ struct rump_bpf_hdr {
 
 /**
  * Does a request, with an argument of the kind that it wants. Of all files: FIONREAD (how much can be read), FIONBIO, FIOCLEX,
- * FIONCLEX. Of sockets and pipes: FIONSPACE (how much can be written). Of sockets: TIOCOUTQ (how much is not sent), SIOCATMARK. Of interfaces, at any socket, by struct ifreq: SIOCGIFCONF, SIOCGIFNAME, SIOCGIFINDEX, SIOCGIFFLAGS, SIOCGIFADDR,
+ * FIONCLEX. Of sockets and pipes: FIONSPACE (how much can be written). Of sockets: SIOCATMARK, and of those of IP, TIOCOUTQ (how much was not received yet). Of interfaces, at any socket, by struct ifreq: SIOCGIFCONF, SIOCGIFNAME, SIOCGIFINDEX, SIOCGIFFLAGS, SIOCGIFADDR,
  * SIOCGIFNETMASK, SIOCGIFBRDADDR, SIOCGIFMTU, SIOCGIFHWADDR, and SIOCSIFFLAGS (IFF_UP), SIOCSIFADDR, SIOCSIFNETMASK, SIOCSIFMTU,
  * SIOCSIFHWADDR for the superuser; of routes of IPv4, SIOCADDRT and SIOCDELRT for him. Of devices: those of this header.
  *

@@ -120,6 +120,11 @@ impl Header {
     }
 }
 
+/// What a header says, if the socket is one: that counts first.
+fn of_socket<T>(process: &Process, socket: Fd, said: KResult<T>) -> KResult<T> {
+    said.map_err(|error| process.getsockname(socket).err().unwrap_or(error))
+}
+
 /// A message to send, taken apart.
 struct Message<'a> {
     parts: Vec<&'a [u8]>,
@@ -175,7 +180,7 @@ pub extern "C" fn rump_sys_send(socket: c_int, bytes: Source, length: size_t, fl
 pub extern "C" fn rump_sys_sendmsg(socket: c_int, message: Values<Header>, flags: c_int) -> ssize_t {
     call(|process| {
         let socket = fd(socket)?;
-        let message = Message::read(message.first()?)?;
+        let message = of_socket(process, socket, message.first().and_then(Message::read))?;
         process.sendmsg(socket, &message.view(), to_kernel(flags))
     })
 }
@@ -215,9 +220,10 @@ pub extern "C" fn rump_sys_recv(socket: c_int, mut to: Room, length: size_t, fla
 pub extern "C" fn rump_sys_recvmsg(socket: c_int, mut message: Places<Header>, flags: c_int) -> ssize_t {
     call(|process| {
         let socket = fd(socket)?;
-        let header = message.first()?;
+        let header = of_socket(process, socket, message.first())?;
         let rights = control::rights_that_fit(header.control_room());
-        let received = process.recvmsg(socket, &mut header.rooms()?, rights, to_kernel(flags))?;
+        let mut rooms = of_socket(process, socket, header.rooms())?;
+        let received = process.recvmsg(socket, &mut rooms, rights, to_kernel(flags))?;
         let length = received.length;
         header.tell(process, socket, received)?;
         Ok(length)
@@ -240,7 +246,8 @@ pub extern "C" fn rump_sys_sendmmsg(
 ) -> c_int {
     call(|process| {
         let socket = fd(socket)?;
-        let messages = messages.slice((count as usize).min(MOST_MESSAGES))?;
+        let messages = messages.slice((count as usize).min(MOST_MESSAGES));
+        let messages = of_socket(process, socket, messages)?;
         // One that is wrong is the end of those before it.
         let (mut all, mut wrong) = (Vec::with_capacity(messages.len()), None);
         for message in messages.iter() {
@@ -253,7 +260,7 @@ pub extern "C" fn rump_sys_sendmmsg(
             }
         }
         if let (true, Some(error)) = (all.is_empty(), wrong) {
-            return Err(error);
+            return of_socket(process, socket, Err(error));
         }
         let views: Vec<SendMessage<'_>> = all.iter().map(Message::view).collect();
         let sent = process.sendmmsg(socket, &views, to_kernel(flags))?;
@@ -276,12 +283,13 @@ pub extern "C" fn rump_sys_recvmmsg(
 ) -> c_int {
     call(|process| {
         let socket = fd(socket)?;
-        let messages = messages.slice((count as usize).min(MOST_MESSAGES))?;
+        let messages = messages.slice((count as usize).min(MOST_MESSAGES));
+        let messages = of_socket(process, socket, messages)?;
         let timeout = timeout.optional().map(time::length_of_timespec).transpose()?;
         let rights = messages.iter().map(|message| control::rights_that_fit(message.header.control_room()));
         let rights = rights.min().unwrap_or(0);
         let buffers = messages.iter_mut().map(|message| Gathered::new(message.header.rooms()?));
-        let mut buffers = buffers.collect::<KResult<Vec<_>>>()?;
+        let mut buffers = of_socket(process, socket, buffers.collect::<KResult<Vec<_>>>())?;
         let mut slices: Vec<&mut [u8]> = buffers.iter_mut().map(Gathered::slice).collect();
         let received = process.recvmmsg(socket, &mut slices, rights, to_kernel(flags), timeout)?;
         for (buffer, received) in buffers.iter_mut().zip(&received) {

@@ -9,8 +9,8 @@ mod route;
 use super::{call, fd};
 use crate::pointer::Room;
 use libc::{c_int, c_ulong};
-use rump_abi::Errno;
 use rump_abi::sockopt::{SO_SNDBUF, SOL_SOCKET};
+use rump_abi::{AddressFamily, Errno};
 use rump_kern::{Fcntl, Fd, Ioctl, Process};
 use rump_kpi::KResult;
 use rump_kpi::socket::OptionValue;
@@ -65,12 +65,16 @@ fn tell(argument: &Room, number: usize) -> KResult<()> {
     argument.place().store(c_int::try_from(number).unwrap_or(c_int::MAX))
 }
 
-/// How many bytes wait to be sent. Errors: ENOTTY (no socket).
+/// How many bytes of a socket of IP wait to be sent, or were and may have to be again. Errors: ENOTTY (another).
 fn unsent(process: &Process, socket: Fd) -> KResult<usize> {
-    check_socket(process, socket)?;
+    let name = process.getsockname(socket).map_err(|_| Errno::ENOTTY)?;
     let OptionValue::Number(all) = process.getsockopt(socket, SOL_SOCKET, SO_SNDBUF)? else {
         return Err(Errno::ENOTTY.into());
     };
+    // What is sent to one of the family of files waits at the other side.
+    if !matches!(name.family(), AddressFamily::Inet | AddressFamily::Inet6) {
+        return Err(Errno::ENOTTY.into());
+    }
     let free = process.ioctl(socket, Ioctl::Space)?;
     Ok(usize::try_from(all).unwrap_or(0).saturating_sub(free))
 }
