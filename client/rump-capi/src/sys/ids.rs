@@ -168,7 +168,7 @@ pub extern "C" fn rump_sys_getrlimit(which: c_int, to: Place<rlimit>) -> c_int {
     call(|process| {
         let ResourceLimit { soft, hard } = process.getrlimit(resource(which)?);
         // What the host can say of no limit is the largest number.
-        let host = |limit: u64| limit.try_into().unwrap_or(libc::RLIM_INFINITY);
+        let host = |limit: u64| limit.min(libc::RLIM_INFINITY as u64) as libc::rlim_t;
         to.store(rlimit { rlim_cur: host(soft), rlim_max: host(hard) })
     })
 }

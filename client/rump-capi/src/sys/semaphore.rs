@@ -37,7 +37,7 @@ pub extern "C" fn rump_sys__ksem_open(
             return Err(Errno::EFAULT.into());
         }
         let flags = open_flags::from_host(flags)?;
-        let mode = Mode::new(u32::from(mode) & 0o777);
+        let mode = Mode::new(mode as u32 & 0o777);
         to.store(process.ksem_open(name.bytes()?, flags, mode, value)?.0 as intptr_t)
     })
 }

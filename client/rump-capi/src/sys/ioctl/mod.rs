@@ -16,7 +16,6 @@ use rump_kpi::KResult;
 use rump_kpi::socket::OptionValue;
 
 /// Numbers of requests; hosts have several types for them.
-#[allow(clippy::unnecessary_cast, reason = "some hosts have other types")]
 mod number {
     use libc::c_ulong;
     pub(super) const FIONREAD: c_ulong = libc::FIONREAD as c_ulong;
