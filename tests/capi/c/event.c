@@ -18,7 +18,7 @@ int
 main(void)
 {
 	struct kevent change, changes[2], events[4];
-	struct timespec none = { 0, 0 }, wrong = { 0, -1 };
+	struct timespec none = { 0, 0 }, wrong = { 0, -1 }, late = { 0, 6000000 };
 	int queue, pair[2], other;
 	char byte;
 
@@ -63,6 +63,16 @@ main(void)
 	EV_SET(&change, 8, EVFILT_TIMER, EV_ADD | EV_ONESHOT, NOTE_MSECONDS, 2, 0);
 	RETURNS(rump_sys_kevent(queue, &change, 1, events, 4, NULL), 1);
 	CHECK(events[0].ident == 8 && events[0].filter == EVFILT_TIMER && events[0].data == 1);
+	/* One that goes off once is late, not more often. */
+	EV_SET(&changes[0], 9, EVFILT_TIMER, EV_ADD | EV_ONESHOT, NOTE_MSECONDS, 1, 0);
+	EV_SET(&changes[1], 10, EVFILT_TIMER, EV_ADD, NOTE_MSECONDS, 1, 0);
+	RETURNS(rump_sys_kevent(queue, changes, 2, NULL, 0, NULL), 0);
+	RETURNS(rump_sys_nanosleep(&late, NULL), 0);
+	RETURNS(rump_sys_kevent(queue, NULL, 0, events, 4, NULL), 2);
+	CHECK(events[0].ident == 9 && events[0].data == 1);
+	CHECK(events[1].ident == 10 && events[1].data >= 5);
+	EV_SET(&change, 10, EVFILT_TIMER, EV_DELETE, 0, 0, 0);
+	RETURNS(rump_sys_kevent(queue, &change, 1, NULL, 0, NULL), 0);
 
 	/* What failed is told, or is the answer. */
 	EV_SET(&change, 900, EVFILT_READ, EV_ADD, 0, 0, 44);
