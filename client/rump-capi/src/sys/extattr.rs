@@ -4,7 +4,6 @@ use super::call;
 use crate::pointer::{Room, Source, Text};
 use libc::{c_int, size_t, ssize_t};
 use rump_abi::{Errno, XattrFlags};
-use rump_kern::Fd;
 use rump_kpi::KResult;
 
 /// Namespaces, with NetBSD's numbers.
@@ -77,7 +76,7 @@ pub extern "C" fn rump_sys_extattr_get_fd(
     mut data: Room,
     size: size_t,
 ) -> ssize_t {
-    call(|process| give(&process.fgetxattr(Fd(fd as u32), full_name(namespace, &name)?)?, &mut data, size))
+    call(|process| give(&process.fgetxattr(super::fd(fd)?, full_name(namespace, &name)?)?, &mut data, size))
 }
 
 /// Answers how many bytes it has now.
@@ -123,7 +122,7 @@ pub extern "C" fn rump_sys_extattr_set_fd(
 ) -> c_int {
     call(|process| {
         let (name, value) = (full_name(namespace, &name)?, data.bytes(size)?);
-        process.fsetxattr(Fd(fd as u32), name, value, XattrFlags::empty())?;
+        process.fsetxattr(super::fd(fd)?, name, value, XattrFlags::empty())?;
         Ok(size as c_int)
     })
 }
@@ -140,7 +139,7 @@ pub extern "C" fn rump_sys_extattr_delete_link(path: Text, namespace: c_int, nam
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_extattr_delete_fd(fd: c_int, namespace: c_int, name: Text) -> c_int {
-    call(|process| process.fremovexattr(Fd(fd as u32), full_name(namespace, &name)?))
+    call(|process| process.fremovexattr(super::fd(fd)?, full_name(namespace, &name)?))
 }
 
 #[unsafe(no_mangle)]
@@ -170,5 +169,5 @@ pub extern "C" fn rump_sys_extattr_list_fd(
     mut data: Room,
     size: size_t,
 ) -> ssize_t {
-    call(|process| give_names(namespace, &process.flistxattr(Fd(fd as u32))?, &mut data, size))
+    call(|process| give_names(namespace, &process.flistxattr(super::fd(fd)?)?, &mut data, size))
 }

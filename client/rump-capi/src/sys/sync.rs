@@ -5,7 +5,7 @@ use super::rw::offset;
 use crate::{errno, lwp};
 use libc::{c_int, off_t};
 use rump_abi::{AllocateFlags, Errno, FileType};
-use rump_kern::{Fcntl, Fd};
+use rump_kern::Fcntl;
 use rump_kpi::{KError, KResult};
 
 /// Flags of `fsync_range`, with NetBSD's values.
@@ -15,19 +15,19 @@ const FDISKSYNC: c_int = 0x40;
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_fsync(fd: c_int) -> c_int {
-    call(|process| process.fsync(Fd(fd as u32)))
+    call(|process| process.fsync(super::fd(fd)?))
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_fdatasync(fd: c_int) -> c_int {
-    call(|process| process.fdatasync(Fd(fd as u32)))
+    call(|process| process.fdatasync(super::fd(fd)?))
 }
 
 /// The whole file is as good as the part.
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_fsync_range(fd: c_int, flags: c_int, start: off_t, length: off_t) -> c_int {
     call(|process| {
-        let fd = Fd(fd as u32);
+        let fd = super::fd(fd)?;
         let access = process.fcntl(fd, Fcntl::GetFl)? & 3;
         if access == 0 {
             return Err(KError::new(Errno::EBADF, "it is open for reading only"));
@@ -52,7 +52,7 @@ pub extern "C" fn rump_sys_fdiscard(fd: c_int, start: off_t, length: off_t) -> c
     call(|process| {
         end(start, length)?;
         let flags = AllocateFlags::PUNCH_HOLE | AllocateFlags::KEEP_SIZE;
-        process.fallocate(Fd(fd as u32), flags, offset(start)?, offset(length)?)
+        process.fallocate(super::fd(fd)?, flags, offset(start)?, offset(length)?)
     })
 }
 
@@ -61,7 +61,7 @@ pub extern "C" fn rump_sys_fdiscard(fd: c_int, start: off_t, length: off_t) -> c
 pub extern "C" fn rump_sys_posix_fallocate(fd: c_int, start: off_t, length: off_t) -> c_int {
     errno::status(lwp::process().and_then(|process| {
         let (start, length) = (offset(start)?, offset(length)?);
-        process.fallocate(Fd(fd as u32), AllocateFlags::empty(), start, length)
+        process.fallocate(super::fd(fd)?, AllocateFlags::empty(), start, length)
     }))
 }
 
@@ -69,7 +69,7 @@ pub extern "C" fn rump_sys_posix_fallocate(fd: c_int, start: off_t, length: off_
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_posix_fadvise(fd: c_int, _start: off_t, length: off_t, advice: c_int) -> c_int {
     errno::status(lwp::process().and_then(|process| {
-        if process.fstat(Fd(fd as u32))?.file_type == FileType::Fifo {
+        if process.fstat(super::fd(fd)?)?.file_type == FileType::Fifo {
             return Err(Errno::ESPIPE.into());
         }
         let is_known = (libc::POSIX_FADV_NORMAL..=libc::POSIX_FADV_NOREUSE).contains(&advice);
