@@ -128,7 +128,7 @@ static void
 semaphores(void)
 {
 	struct timespec past = { 5, 0 }, wrong = { 5, -1 };
-	intptr_t plain = 0, named, other;
+	intptr_t plain = 0, named, other = 0;
 	unsigned int value;
 
 	RETURNS(rump_sys__ksem_init(1, &plain), 0);

@@ -156,8 +156,6 @@ loopback(const struct side *side)
 	FAILS(side->ioctl(s, SIOCGIFADDR, &request), ENODEV);
 	request.ifr_ifindex = 4711;
 	FAILS(side->ioctl(s, SIOCGIFNAME, &request), ENODEV);
-	FAILS(side->ioctl(s, SIOCGIFFLAGS, NULL), EFAULT);
-	FAILS(side->ioctl(s, SIOCGIFCONF, NULL), EFAULT);
 	RETURNS(side->close(s), 0);
 }
 
@@ -173,6 +171,8 @@ interfaces(void)
 	RETURNS(rump_sys_ioctl(tap, TAPGIFNAME, &request), 0);
 	CHECK(strcmp(request.ifr_name, "tap0") == 0);
 	FAILS(rump_sys_ioctl(tap, TAPGIFNAME, NULL), EFAULT);
+	FAILS(rump_sys_ioctl(s, SIOCGIFFLAGS, NULL), EFAULT);
+	FAILS(rump_sys_ioctl(s, SIOCGIFCONF, NULL), EFAULT);
 	FAILS(rump_sys_ioctl(s, TAPGIFNAME, &request), ENOTTY);
 	RETURNS(rump_sys_ioctl(s, SIOCGIFFLAGS, &request), 0);
 	CHECK((request.ifr_flags & (IFF_UP | IFF_BROADCAST | IFF_RUNNING)) == IFF_BROADCAST);

@@ -120,7 +120,6 @@ polls(const struct side *side)
 	CHECK(fds[0].revents == POLLHUP);
 	RETURNS(side->close(pair[0]), 0);
 	RETURNS(side->close(ends[0]), 0);
-	FAILS(side->poll(NULL, 1, 0), EFAULT);
 	RETURNS(side->poll(NULL, 0, 1), 0);
 }
 
@@ -134,9 +133,9 @@ selects(const struct side *side)
 
 	RETURNS(side->socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	most = (pair[0] > pair[1] ? pair[0] : pair[1]) + 1;
-	FD_ZERO(&r);
-	FD_ZERO(&w);
-	FD_ZERO(&e);
+	memset(&r, 0, sizeof(r));
+	memset(&w, 0, sizeof(w));
+	memset(&e, 0, sizeof(e));
 	FD_SET(pair[0], &r);
 	FD_SET(pair[0], &w);
 	FD_SET(pair[0], &e);
@@ -193,6 +192,7 @@ threads(void)
 	RETURNS(rump_sys_close(threaded[0]), 0);
 	RETURNS(rump_sys_close(threaded[1]), 0);
 	FAILS(rump_sys_poll(&fd, (nfds_t)-1, 0), EINVAL);
+	FAILS(rump_sys_poll(NULL, 1, 0), EFAULT);
 	FAILS(rump_sys_select(FD_SETSIZE + 1, NULL, NULL, NULL, NULL), EINVAL);
 }
 

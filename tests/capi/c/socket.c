@@ -152,6 +152,9 @@ note_(const char *what, int line, long value)
 /* A descriptor: that there is one counts. */
 #define OPENED(to, call) do { (to) = (call); (void)note_(#call, __LINE__, (to) < 0 ? -1 : 1); } while (0)
 
+/* One part more than a message may have; each has no bytes. */
+static struct iovec too_many[1025];
+
 static struct sockaddr *
 loopback(struct sockaddr_in *to, in_port_t port)
 {
@@ -301,6 +304,7 @@ datagrams(const struct side *side)
 	NOTE(side->setsockopt(a, SOL_SOCKET, SO_RCVTIMEO, &time, 3));
 	NOTE(side->setsockopt(a, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)));
 	NOTE(side->recv(a, buffer, sizeof(buffer), 0));
+	message.msg_iov = too_many;
 	message.msg_iovlen = 1025;
 	NOTE(side->recvmsg(a, &message, MSG_DONTWAIT));
 	NOTE(side->listen(a, 1));
@@ -448,6 +452,7 @@ many(const struct side *side)
 	NOTE(side->recvmmsg(a, messages, 4, MSG_DONTWAIT, &wrong));
 	NOTE(side->sendto(b, "x", 1, 0, (struct sockaddr *)&address, sizeof(address)));
 	NOTE(side->recvmmsg(a, messages, 1, 0, &soon));
+	messages[0].msg_hdr.msg_iov = too_many;
 	messages[0].msg_hdr.msg_iovlen = 1025;
 	NOTE(side->recvmmsg(a, messages, 1, MSG_DONTWAIT, NULL));
 	NOTE(side->close(a));
