@@ -2,6 +2,7 @@
 #ifndef RUMP_RUMP_SYSCALLS_H
 #define RUMP_RUMP_SYSCALLS_H
 
+#include <rump/sys/aio.h>
 #include <rump/sys/attr.h>
 #include <rump/sys/clock.h>
 #include <rump/sys/cwd.h>
@@ -11,6 +12,7 @@
 #include <rump/sys/fcntl.h>
 #include <rump/sys/handle.h>
 #include <rump/sys/ids.h>
+#include <rump/sys/ioctl.h>
 #include <rump/sys/ksem.h>
 #include <rump/sys/mount.h>
 #include <rump/sys/names.h>

@@ -1,16 +1,19 @@
 /* System calls of a variable number of arguments: what C can say and Rust cannot. */
 #include <fcntl.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
 #include <sys/types.h>
 
 int rump_sys_open(const char *path, int flags, ...);
 int rump_sys_openat(int dir, const char *path, int flags, ...);
 int rump_sys_fcntl(int fd, int command, ...);
+int rump_sys_ioctl(int fd, unsigned long request, ...);
 
 /* In Rust. */
 int rump_i_openat(int dir, const char *path, int flags, mode_t mode);
 int rump_i_fcntl(int fd, int command, int argument);
 int rump_i_fcntl_lock(int fd, int command, struct flock *lock);
+int rump_i_ioctl(int fd, unsigned long request, void *argument);
 
 /* A mode is passed promoted, and only where a file may be made. */
 #define MODE_OF(flags, last)                             \
@@ -63,4 +66,21 @@ rump_sys_fcntl(int fd, int command, ...)
 	}
 	va_end(arguments);
 	return rump_i_fcntl(fd, command, argument);
+}
+
+/* Requests of BSD's that have no argument say so: IOC_VOID. */
+#define WITHOUT_ARGUMENT 0x20000000UL
+
+int
+rump_sys_ioctl(int fd, unsigned long request, ...)
+{
+	va_list arguments;
+	void *argument = 0;
+
+	if (request != FIOCLEX && request != FIONCLEX && (request & 0xe0000000UL) != WITHOUT_ARGUMENT) {
+		va_start(arguments, request);
+		argument = va_arg(arguments, void *);
+		va_end(arguments);
+	}
+	return rump_i_ioctl(fd, request, argument);
 }

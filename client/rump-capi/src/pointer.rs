@@ -14,6 +14,7 @@ const IOV_MAX: usize = 1024;
 
 /// A string.
 #[repr(transparent)]
+#[derive(Clone, Copy)]
 pub struct Text(*const c_char);
 
 impl Text {
@@ -39,12 +40,23 @@ impl Text {
 
 /// A value to read.
 #[repr(transparent)]
+#[derive(Clone, Copy)]
 pub struct Value<T>(*const T);
 
 impl<T: Copy> Value<T> {
+    /// The number of the address.
+    pub(crate) fn address(&self) -> usize {
+        self.0.addr()
+    }
+
     /// Whether it is null.
     pub(crate) fn is_null(&self) -> bool {
         self.0.is_null()
+    }
+
+    /// The value, unless it is null.
+    pub(crate) fn optional(&self) -> Option<T> {
+        self.read().ok()
     }
 
     /// The value. Errors: EFAULT (null).
@@ -59,13 +71,28 @@ impl<T: Copy> Value<T> {
 
 /// A place for a value.
 #[repr(transparent)]
+#[derive(Clone, Copy)]
 pub struct Place<T>(*mut T);
 
 impl<T: Copy> Place<T> {
+    /// A place whose kind another argument says.
+    ///
+    /// # Safety
+    /// The promise of the type.
+    pub(crate) unsafe fn of(place: *mut T) -> Self {
+        Self(place)
+    }
+
     /// Stores a value. Errors: EFAULT (null).
     pub(crate) fn store(&self, value: T) -> KResult<()> {
         // SAFETY: the promise of the type.
         unsafe { memory::store(self.0, value) }
+    }
+
+    /// Stores a value, unless it is null.
+    pub(crate) fn tell(&self, value: T) {
+        // There is no other error.
+        let _ = self.store(value);
     }
 
     /// The value that is there. Errors: EFAULT (null).
@@ -90,15 +117,75 @@ impl<T: Copy> Place<T> {
     }
 }
 
+/// Values to read, whose number is another argument. They are aligned.
+#[repr(transparent)]
+pub struct Values<T>(*const T);
+
+impl<T> Values<T> {
+    /// The only one. Errors: EFAULT (null).
+    pub(crate) fn first(&self) -> KResult<&T> {
+        self.slice(1)?.first().ok_or_else(|| Errno::EFAULT.into())
+    }
+
+    /// The values, whose number was checked. Errors: EFAULT (null, but for none).
+    pub(crate) fn slice(&self, count: usize) -> KResult<&[T]> {
+        if count == 0 {
+            return Ok(&[]);
+        }
+        if self.0.is_null() {
+            return Err(Errno::EFAULT.into());
+        }
+        // SAFETY: the promise of the type.
+        Ok(unsafe { std::slice::from_raw_parts(self.0, count) })
+    }
+}
+
+/// Values to change, whose number is another argument. They are aligned.
+#[repr(transparent)]
+pub struct Places<T>(*mut T);
+
+impl<T> Places<T> {
+    /// The only one. Errors: EFAULT (null).
+    pub(crate) fn first(&mut self) -> KResult<&mut T> {
+        self.slice(1)?.first_mut().ok_or_else(|| Errno::EFAULT.into())
+    }
+
+    /// The values, whose number was checked. Errors: EFAULT (null, but for none).
+    pub(crate) fn slice(&mut self, count: usize) -> KResult<&mut [T]> {
+        if count == 0 {
+            return Ok(&mut []);
+        }
+        if self.0.is_null() {
+            return Err(Errno::EFAULT.into());
+        }
+        // SAFETY: the promise of the type.
+        Ok(unsafe { std::slice::from_raw_parts_mut(self.0, count) })
+    }
+}
+
 /// Bytes to read, whose number is another argument.
 #[repr(transparent)]
+#[derive(Clone, Copy)]
 pub struct Source(*const u8);
 
 impl Source {
+    /// Bytes that a structure points to.
+    ///
+    /// # Safety
+    /// The promise of the type.
+    pub(crate) unsafe fn of(start: *const u8) -> Self {
+        Self(start)
+    }
+
     /// The bytes. Errors: EINVAL (more than there can be), EFAULT (null, but for none).
     pub(crate) fn bytes(&self, length: usize) -> KResult<&[u8]> {
         // SAFETY: the promise of the type.
         unsafe { memory::bytes(self.0, length) }
+    }
+
+    /// Whether it is null.
+    pub(crate) fn is_null(&self) -> bool {
+        self.0.is_null()
     }
 
     /// The structure there, of which `length` bytes are said to be. Errors: EFAULT (null), EINVAL (too few).
@@ -115,6 +202,31 @@ impl Source {
 pub struct Room(*mut u8);
 
 impl Room {
+    /// Bytes that a structure points to.
+    ///
+    /// # Safety
+    /// The promise of the type.
+    pub(crate) unsafe fn of(start: *mut u8) -> Self {
+        Self(start)
+    }
+
+    /// A place for a value, where another argument says that there is one of this kind.
+    pub(crate) fn place<T>(&self) -> Place<T> {
+        Place(self.0.cast())
+    }
+
+    /// A value, where another argument says that there is one of this kind.
+    pub(crate) fn value<T>(&self) -> Value<T> {
+        Value(self.0.cast_const().cast())
+    }
+
+    /// Copies as many bytes as there is room for. Errors: as [`Room::bytes`].
+    pub(crate) fn store(&mut self, length: usize, bytes: &[u8]) -> KResult<()> {
+        let fits = bytes.len().min(length);
+        self.bytes(fits)?.copy_from_slice(&bytes[..fits]);
+        Ok(())
+    }
+
     /// The bytes. Errors: EINVAL (more than there can be), EFAULT (null, but for none).
     pub(crate) fn bytes(&mut self, length: usize) -> KResult<&mut [u8]> {
         // SAFETY: the promise of the type.

@@ -1,5 +1,7 @@
 /* Clocks, sleeping, timers and semaphores. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -126,7 +128,7 @@ static void
 semaphores(void)
 {
 	struct timespec past = { 5, 0 }, wrong = { 5, -1 };
-	intptr_t plain = 0, named, other;
+	intptr_t plain = 0, named, other = 0;
 	unsigned int value;
 
 	RETURNS(rump_sys__ksem_init(1, &plain), 0);

@@ -1,6 +1,10 @@
 /* Sockets: the same calls are made at the kernel and at the host, and have to answer the same. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -36,6 +40,10 @@ struct side {
 	ssize_t (*recvfrom)(int, void *, size_t, int, struct sockaddr *, socklen_t *);
 	ssize_t (*recvmsg)(int, struct msghdr *, int);
 	int (*close)(int);
+	int (*accept4)(int, struct sockaddr *, socklen_t *, int);
+	int (*sendmmsg)(int, struct mmsghdr *, unsigned int, int);
+	int (*recvmmsg)(int, struct mmsghdr *, unsigned int, int, struct timespec *);
+	int (*fcntl)(int, int, ...);
 };
 
 static int
@@ -80,14 +88,39 @@ host_recvfrom(int s, void *b, size_t l, int f, struct sockaddr *a, socklen_t *n)
 	return recvfrom(s, b, l, f, a, n);
 }
 
+static int
+host_accept4(int s, struct sockaddr *a, socklen_t *n, int f)
+{
+	return accept4(s, a, n, f);
+}
+
+static int
+host_sendmmsg(int s, struct mmsghdr *m, unsigned int c, int f)
+{
+	return sendmmsg(s, m, c, f);
+}
+
+static int
+host_recvmmsg(int s, struct mmsghdr *m, unsigned int c, int f, struct timespec *t)
+{
+	return recvmmsg(s, m, c, f, t);
+}
+
+static int
+kernel_recvmmsg(int s, struct mmsghdr *m, unsigned int c, int f, struct timespec *t)
+{
+	return rump_sys_recvmmsg(s, m, c, f, t);
+}
+
 static const struct side kernel = {
 	"kernel", rump_sys_socket, rump_sys_socketpair, rump_sys_bind, rump_sys_connect, rump_sys_listen, rump_sys_accept,
 	rump_sys_shutdown, rump_sys_getsockname, rump_sys_getpeername, rump_sys_setsockopt, rump_sys_getsockopt, rump_sys_send,
 	rump_sys_sendto, rump_sys_sendmsg, rump_sys_recv, rump_sys_recvfrom, rump_sys_recvmsg, rump_sys_close,
+	rump_sys_accept4, rump_sys_sendmmsg, kernel_recvmmsg, rump_sys_fcntl,
 };
 static const struct side host = {
 	"host", socket, socketpair, host_bind, host_connect, listen, host_accept, shutdown, host_getsockname, host_getpeername,
-	setsockopt, getsockopt, send, host_sendto, sendmsg, recv, host_recvfrom, recvmsg, close,
+	setsockopt, getsockopt, send, host_sendto, sendmsg, recv, host_recvfrom, recvmsg, close, host_accept4, host_sendmmsg, host_recvmmsg, fcntl,
 };
 
 /* What one side answered, in order. */
@@ -118,6 +151,9 @@ note_(const char *what, int line, long value)
 #define NOTE(call) note_(#call, __LINE__, (long)(call))
 /* A descriptor: that there is one counts. */
 #define OPENED(to, call) do { (to) = (call); (void)note_(#call, __LINE__, (to) < 0 ? -1 : 1); } while (0)
+
+/* One part more than a message may have; each has no bytes. */
+static struct iovec too_many[1025];
 
 static struct sockaddr *
 loopback(struct sockaddr_in *to, in_port_t port)
@@ -268,6 +304,7 @@ datagrams(const struct side *side)
 	NOTE(side->setsockopt(a, SOL_SOCKET, SO_RCVTIMEO, &time, 3));
 	NOTE(side->setsockopt(a, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)));
 	NOTE(side->recv(a, buffer, sizeof(buffer), 0));
+	message.msg_iov = too_many;
 	message.msg_iovlen = 1025;
 	NOTE(side->recvmsg(a, &message, MSG_DONTWAIT));
 	NOTE(side->listen(a, 1));
@@ -355,6 +392,129 @@ abstract(const struct side *side)
 	NOTE(side->close(b));
 }
 
+/* Many messages at once, whole and in parts. */
+static void
+many(const struct side *side)
+{
+	struct sockaddr_in address, from[4];
+	struct mmsghdr messages[4];
+	struct iovec parts[4], two[2];
+	struct timespec soon = { 0, 20000000 }, wrong = { 0, -1 };
+	socklen_t length = sizeof(address);
+	char buffers[4][8], first[2];
+	int a, b, at;
+
+	OPENED(a, side->socket(AF_INET, SOCK_DGRAM, 0));
+	OPENED(b, side->socket(AF_INET, SOCK_DGRAM, 0));
+	NOTE(side->bind(a, loopback(&address, 0), sizeof(address)));
+	NOTE(side->getsockname(a, (struct sockaddr *)&address, &length));
+	memset(messages, 0, sizeof(messages));
+	for (at = 0; at < 4; at++) {
+		parts[at].iov_base = (void *)(size_t)"0123456789";
+		parts[at].iov_len = (size_t)(at + 2);
+		messages[at].msg_hdr.msg_name = &address;
+		messages[at].msg_hdr.msg_namelen = sizeof(address);
+		messages[at].msg_hdr.msg_iov = &parts[at];
+		messages[at].msg_hdr.msg_iovlen = 1;
+	}
+	NOTE(side->sendmmsg(b, messages, 4, 0));
+	for (at = 0; at < 4; at++)
+		note_("bytes sent", __LINE__, (long)messages[at].msg_len);
+	/* One that is wrong is the end. */
+	messages[2].msg_hdr.msg_namelen = 3;
+	NOTE(side->sendmmsg(b, messages, 4, 0));
+	NOTE(side->sendmmsg(b, messages + 2, 2, 0));
+	NOTE(side->sendmmsg(b, messages, 0, 0));
+	for (at = 0; at < 4; at++) {
+		parts[at].iov_base = buffers[at];
+		parts[at].iov_len = 4;
+		messages[at].msg_hdr.msg_name = &from[at];
+		messages[at].msg_hdr.msg_namelen = sizeof(from[at]);
+		messages[at].msg_len = 99;
+	}
+	two[0].iov_base = first;
+	two[0].iov_len = 2;
+	two[1].iov_base = buffers[1];
+	two[1].iov_len = 8;
+	messages[1].msg_hdr.msg_iov = two;
+	messages[1].msg_hdr.msg_iovlen = 2;
+	NOTE(side->recvmmsg(a, messages, 4, 0, NULL));
+	for (at = 0; at < 4; at++) {
+		note_("bytes received", __LINE__, (long)messages[at].msg_len);
+		note_("flags", __LINE__, messages[at].msg_hdr.msg_flags);
+		note_("length of the name", __LINE__, (long)messages[at].msg_hdr.msg_namelen);
+		note_("from", __LINE__, (long)ntohl(from[at].sin_addr.s_addr));
+	}
+	note_("content", __LINE__, memcmp(buffers[0], "01", 2) == 0 && memcmp(first, "01", 2) == 0 && buffers[1][0] == '2');
+	/* Two are left. */
+	NOTE(side->recvmmsg(a, messages, 4, MSG_WAITFORONE, NULL));
+	NOTE(side->recvmmsg(a, messages, 4, MSG_DONTWAIT, NULL));
+	NOTE(side->recvmmsg(a, messages, 4, MSG_DONTWAIT, &wrong));
+	NOTE(side->sendto(b, "x", 1, 0, (struct sockaddr *)&address, sizeof(address)));
+	NOTE(side->recvmmsg(a, messages, 1, 0, &soon));
+	messages[0].msg_hdr.msg_iov = too_many;
+	messages[0].msg_hdr.msg_iovlen = 1025;
+	NOTE(side->recvmmsg(a, messages, 1, MSG_DONTWAIT, NULL));
+	NOTE(side->close(a));
+	NOTE(side->recvmmsg(a, messages, 1, 0, NULL));
+	NOTE(side->sendmmsg(a, messages, 1, 0));
+	NOTE(side->close(b));
+}
+
+static void
+accepts(const struct side *side)
+{
+	struct sockaddr_in address;
+	socklen_t length = sizeof(address);
+	in_port_t port;
+	int server = listener(side, &port), client, peer;
+
+	OPENED(client, side->socket(AF_INET, SOCK_STREAM, 0));
+	NOTE(side->connect(client, loopback(&address, port), sizeof(address)));
+	NOTE(side->accept4(server, NULL, NULL, 0x10));
+	OPENED(peer, side->accept4(server, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+	note_("length of a name", __LINE__, (long)length);
+	note_("nonblocking", __LINE__, (side->fcntl(peer, F_GETFL) & O_NONBLOCK) != 0);
+	note_("closed on exec", __LINE__, side->fcntl(peer, F_GETFD));
+	NOTE(side->close(peer));
+	NOTE(side->close(client));
+	OPENED(client, side->socket(AF_INET, SOCK_STREAM, 0));
+	NOTE(side->connect(client, loopback(&address, port), sizeof(address)));
+	OPENED(peer, side->accept4(server, NULL, NULL, 0));
+	note_("blocking", __LINE__, (side->fcntl(peer, F_GETFL) & O_NONBLOCK) != 0);
+	NOTE(side->close(peer));
+	NOTE(side->close(client));
+	NOTE(side->close(server));
+}
+
+/* Hosts have no paccept. */
+static void
+paccepts(void)
+{
+	struct sockaddr_in address;
+	socklen_t length = sizeof(address);
+	in_port_t port;
+	int server, client, peer;
+
+	at_host = 0;
+	server = listener(&kernel, &port);
+	client = rump_sys_socket(AF_INET, SOCK_STREAM, 0);
+	RETURNS(rump_sys_connect(client, loopback(&address, port), sizeof(address)), 0);
+	peer = rump_sys_paccept(server, (struct sockaddr *)&address, &length, NULL, SOCK_NONBLOCK);
+	CHECK(peer >= 0 && length == sizeof(address) && (rump_sys_fcntl(peer, F_GETFL) & O_NONBLOCK) != 0);
+	FAILS(rump_sys_paccept(server, NULL, NULL, NULL, 0x10), EINVAL);
+	FAILS(rump_sys_paccept(client, NULL, NULL, NULL, 0), EINVAL);
+	FAILS(rump_sys_paccept(-1, NULL, NULL, NULL, 0), EBADF);
+	/* Who cannot be told the address gets no descriptor. */
+	RETURNS(rump_sys_close(client), 0);
+	client = rump_sys_socket(AF_INET, SOCK_STREAM, 0);
+	RETURNS(rump_sys_connect(client, loopback(&address, port), sizeof(address)), 0);
+	FAILS(rump_sys_accept(server, (struct sockaddr *)&address, NULL), EFAULT);
+	RETURNS(rump_sys_close(client), 0);
+	RETURNS(rump_sys_close(peer), 0);
+	RETURNS(rump_sys_close(server), 0);
+}
+
 /* What no oracle answers: null pointers, where the host may crash. */
 static void
 nulls(void)
@@ -394,6 +554,8 @@ run(const struct side *side, int is_host)
 	datagrams(side);
 	pairs(side);
 	abstract(side);
+	many(side);
+	accepts(side);
 }
 
 int
@@ -415,5 +577,6 @@ main(void)
 		CHECK(ours->line == theirs->line && ours->value == theirs->value && ours->error == theirs->error);
 	}
 	nulls();
+	paccepts();
 	return checked();
 }

@@ -157,8 +157,7 @@ fn of_control(control: &Control, family: AddressFamily) -> Option<((c_int, c_int
         #[cfg(not(target_os = "linux"))]
         Control::Destination(to) => ((libc::IPPROTO_IP, libc::IP_RECVDSTADDR), to.octets().to_vec()),
         Control::Timestamp(at) => {
-            let since = std::time::Duration::new(u64::try_from(at.sec).unwrap_or(0), at.nsec);
-            let time = time::timeval_of(since);
+            let time = time::to_timeval(at);
             // SAFETY: it was zero.
             let bytes = unsafe { bytes_of(&time) }.to_vec();
             ((libc::SOL_SOCKET, libc::SCM_TIMESTAMP), bytes)

@@ -4,6 +4,8 @@ pub(crate) mod at;
 pub(crate) mod control;
 pub(crate) mod dirent;
 pub(crate) mod file_time;
+#[cfg(target_os = "linux")]
+pub(crate) mod interface;
 pub(crate) mod mode;
 pub(crate) mod mount_args;
 pub(crate) mod open_flags;

@@ -1,6 +1,6 @@
 //! `struct sockaddr` and its kinds.
 
-use crate::memory;
+use crate::pointer::{Place, Room, Source};
 use libc::{sa_family_t, sockaddr, sockaddr_in, sockaddr_in6, sockaddr_storage, sockaddr_un, socklen_t};
 use rump_abi::{AddressFamily, Errno, SocketAddress};
 use rump_kpi::KResult;
@@ -46,22 +46,22 @@ pub(super) unsafe fn bytes_of<T>(value: &T) -> &[u8] {
 }
 
 /// An address. Errors: EINVAL (a length that none has), EFAULT, EAFNOSUPPORT.
-///
-/// # Safety
-/// So many bytes are there, unless it is null.
-pub(crate) unsafe fn read(address: *const sockaddr, length: socklen_t) -> KResult<SocketAddress> {
+pub(crate) fn read(address: &Source, length: socklen_t) -> KResult<SocketAddress> {
     let length = length as usize;
     if !(FAMILY_END..=size_of::<sockaddr_storage>()).contains(&length) {
         return Err(Errno::EINVAL.into());
     }
-    // SAFETY: the caller's promise.
-    let bytes = unsafe { memory::bytes(address.cast(), length) }?;
+    parse(address.bytes(length)?)
+}
+
+/// The address that a structure holds. Errors: EINVAL (it is too short), EAFNOSUPPORT.
+pub(crate) fn parse(bytes: &[u8]) -> KResult<SocketAddress> {
     let at = offset_of!(sockaddr, sa_family);
-    let number = &bytes[at..at + size_of::<sa_family_t>()];
+    let number = bytes.get(at..at + size_of::<sa_family_t>()).ok_or(Errno::EINVAL)?;
     let number = number.iter().rev().fold(0, |all, byte| all << 8 | i32::from(*byte));
     let number = if cfg!(target_endian = "big") { (number as u16).swap_bytes().into() } else { number };
     match family(number)? {
-        AddressFamily::Local => Ok(SocketAddress::Local(path(&bytes[PATH..]))),
+        AddressFamily::Local => Ok(SocketAddress::Local(path(bytes.get(PATH..).ok_or(Errno::EINVAL)?))),
         AddressFamily::Inet => {
             // SAFETY: any bytes are an address.
             let inet: sockaddr_in = unsafe { structure(bytes) }?;
@@ -88,29 +88,18 @@ fn path(bytes: &[u8]) -> Vec<u8> {
 
 /// An address where there is room for `length` bytes: as much as fits; the place then tells how long it is. Errors: EFAULT,
 /// EINVAL (a negative length).
-///
-/// # Safety
-/// Both places can be written, unless they are null.
-pub(crate) unsafe fn write(
-    address: &SocketAddress,
-    to: *mut sockaddr,
-    length: *mut socklen_t,
-) -> KResult<()> {
-    if length.is_null() {
-        return Err(Errno::EFAULT.into());
-    }
-    // SAFETY: the caller's promise.
-    let room = unsafe { length.read_unaligned() };
+pub(crate) fn write(address: &SocketAddress, to: &mut Room, length: &Place<socklen_t>) -> KResult<()> {
+    length.store(put(address, to, length.read()?)?)
+}
+
+/// The same; answers how long the address is. Errors: EFAULT, EINVAL (a negative length).
+pub(crate) fn put(address: &SocketAddress, to: &mut Room, room: socklen_t) -> KResult<socklen_t> {
     if room > i32::MAX as socklen_t {
         return Err(Errno::EINVAL.into());
     }
     let bytes = bytes(address);
-    let fits = bytes.len().min(room as usize);
-    // SAFETY: the caller's promise.
-    unsafe { memory::buffer(to.cast(), fits) }?.copy_from_slice(&bytes[..fits]);
-    // SAFETY: as above.
-    unsafe { length.write_unaligned(bytes.len() as socklen_t) };
-    Ok(())
+    to.store(room as usize, &bytes)?;
+    Ok(bytes.len() as socklen_t)
 }
 
 /// What the structure of an address holds.

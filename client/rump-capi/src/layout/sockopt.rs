@@ -2,7 +2,7 @@
 
 use super::sockaddr::{bytes_of, structure};
 use super::{tcp_info, time};
-use libc::{c_int, linger, timeval};
+use libc::{c_int, linger};
 use rump_abi::sockopt::*;
 use rump_abi::{Errno, TcpInfo};
 use rump_kpi::KResult;
@@ -171,7 +171,7 @@ pub(crate) fn to_kernel(level: c_int, name: c_int, value: &[u8]) -> KResult<((i3
         Form::Number => OptionValue::Number(number(value)?),
         Form::Time => {
             // SAFETY: any bytes are a time.
-            let time = time::of_timeval(&unsafe { structure::<timeval>(value) }?).map_err(|_| Errno::EDOM)?;
+            let time = time::length_of_timeval(unsafe { structure(value) }?).map_err(|_| Errno::EDOM)?;
             OptionValue::Time((time > Duration::ZERO).then_some(time))
         }
         Form::Linger => {
@@ -238,7 +238,7 @@ pub(crate) fn to_host(
         }
         OptionValue::Number(number) => (number as c_int).to_ne_bytes().to_vec(),
         OptionValue::Time(limit) => {
-            let time = time::timeval_of(limit.unwrap_or_default());
+            let time = time::timeval_of_length(limit.unwrap_or_default());
             // SAFETY: it was zero.
             unsafe { bytes_of(&time) }.to_vec()
         }

@@ -5,7 +5,7 @@ use crate::layout::{at, file_time, mode};
 use crate::pointer::{Text, Value};
 use libc::{c_int, gid_t, mode_t, timespec, timeval, uid_t};
 use rump_abi::AtFlags;
-use rump_kern::{AT_FDCWD, Fd};
+use rump_kern::AT_FDCWD;
 
 /// -1 leaves an owner as it is.
 fn id(id: u32) -> Option<u32> {
@@ -25,7 +25,7 @@ pub extern "C" fn rump_sys_lchmod(path: Text, mode: mode_t) -> c_int {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_fchmod(fd: c_int, mode: mode_t) -> c_int {
-    call(|process| process.fchmod(Fd(fd as u32), mode::permissions(mode)))
+    call(|process| process.fchmod(super::fd(fd)?, mode::permissions(mode)))
 }
 
 #[unsafe(no_mangle)]
@@ -48,7 +48,7 @@ pub extern "C" fn rump_sys_lchown(path: Text, owner: uid_t, group: gid_t) -> c_i
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_fchown(fd: c_int, owner: uid_t, group: gid_t) -> c_int {
-    call(|process| process.fchown(Fd(fd as u32), id(owner), id(group)))
+    call(|process| process.fchown(super::fd(fd)?, id(owner), id(group)))
 }
 
 #[unsafe(no_mangle)]
@@ -83,7 +83,7 @@ pub extern "C" fn rump_sys_lutimes(path: Text, times: Value<[timeval; 2]>) -> c_
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_futimes(fd: c_int, times: Value<[timeval; 2]>) -> c_int {
-    call(|process| process.futimens(Fd(fd as u32), file_time::of_timevals(&times)?))
+    call(|process| process.futimens(super::fd(fd)?, file_time::of_timevals(&times)?))
 }
 
 #[unsafe(no_mangle)]
@@ -101,7 +101,7 @@ pub extern "C" fn rump_sys_utimensat(
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_futimens(fd: c_int, times: Value<[timespec; 2]>) -> c_int {
-    call(|process| process.futimens(Fd(fd as u32), file_time::of_timespecs(&times)?))
+    call(|process| process.futimens(super::fd(fd)?, file_time::of_timespecs(&times)?))
 }
 
 /// Answers the previous mask, or -1.

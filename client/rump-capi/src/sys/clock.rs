@@ -2,10 +2,11 @@
 
 use super::call;
 use crate::errno;
+use crate::layout::time::{of_timespec, of_timeval, to_timespec, to_timeval};
 use crate::lwp;
 use crate::pointer::{Place, Value};
 use libc::{c_int, c_void, clockid_t, timespec, timeval};
-use rump_abi::{ClockId, Errno, TimeSpec};
+use rump_abi::{ClockId, Errno};
 use rump_kern::{SleepError, SleepTime};
 use rump_kpi::KResult;
 
@@ -21,34 +22,6 @@ const CLOCKS: &[(clockid_t, ClockId)] = &[
 pub(super) fn clock(number: clockid_t) -> KResult<ClockId> {
     let found = CLOCKS.iter().find(|(host, _)| *host == number);
     found.map(|(_, clock)| *clock).ok_or_else(|| Errno::EINVAL.into())
-}
-
-/// A time of the kernel's. Errors: EINVAL (parts that are not of one second).
-pub(super) fn of_timespec(time: timespec) -> KResult<TimeSpec> {
-    let nsec = u32::try_from(time.tv_nsec).ok().filter(|nsec| *nsec < 1_000_000_000).ok_or(Errno::EINVAL)?;
-    Ok(TimeSpec { sec: time.tv_sec as i64, nsec })
-}
-
-/// Errors: EINVAL, as [`of_timespec`].
-pub(super) fn of_timeval(time: timeval) -> KResult<TimeSpec> {
-    let usec = u32::try_from(time.tv_usec).ok().filter(|usec| *usec < 1_000_000).ok_or(Errno::EINVAL)?;
-    Ok(TimeSpec { sec: time.tv_sec as i64, nsec: usec * 1000 })
-}
-
-pub(super) fn to_timespec(time: TimeSpec) -> timespec {
-    // SAFETY: all zeros is a time.
-    let mut value: timespec = unsafe { std::mem::zeroed() };
-    value.tv_sec = time.sec as libc::time_t;
-    value.tv_nsec = time.nsec as _;
-    value
-}
-
-pub(super) fn to_timeval(time: TimeSpec) -> timeval {
-    // SAFETY: all zeros is a time.
-    let mut value: timeval = unsafe { std::mem::zeroed() };
-    value.tv_sec = time.sec as libc::time_t;
-    value.tv_usec = (time.nsec / 1000) as _;
-    value
 }
 
 #[unsafe(no_mangle)]

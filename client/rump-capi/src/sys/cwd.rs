@@ -4,7 +4,6 @@ use super::call;
 use crate::pointer::{Room, Text};
 use libc::{c_int, size_t};
 use rump_abi::Errno;
-use rump_kern::Fd;
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_chdir(path: Text) -> c_int {
@@ -13,7 +12,7 @@ pub extern "C" fn rump_sys_chdir(path: Text) -> c_int {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_fchdir(fd: c_int) -> c_int {
-    call(|process| process.fchdir(Fd(fd as u32)))
+    call(|process| process.fchdir(super::fd(fd)?))
 }
 
 #[unsafe(no_mangle)]
@@ -23,7 +22,7 @@ pub extern "C" fn rump_sys_chroot(path: Text) -> c_int {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_fchroot(fd: c_int) -> c_int {
-    call(|process| process.fchroot(Fd(fd as u32)))
+    call(|process| process.fchroot(super::fd(fd)?))
 }
 
 /// Answers the length with the zero.

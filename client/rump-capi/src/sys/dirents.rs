@@ -5,7 +5,6 @@ use crate::layout::dirent::Records;
 use crate::pointer::Room;
 use libc::{c_int, size_t};
 use rump_abi::Errno;
-use rump_kern::Fd;
 
 /// Answers how many bytes of records there are, none at the end.
 #[unsafe(no_mangle)]
@@ -15,7 +14,7 @@ pub extern "C" fn rump_sys_getdents(fd: c_int, mut buf: Room, size: size_t) -> c
         let size = size.min(c_int::MAX as usize);
         let mut records = Records::new(buf.bytes(size)?);
         let mut is_full = false;
-        process.getdents_while(Fd(fd as u32), &mut |entry| {
+        process.getdents_while(super::fd(fd)?, &mut |entry| {
             is_full = !records.add(&entry);
             !is_full
         })?;

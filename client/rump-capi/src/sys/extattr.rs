@@ -4,7 +4,7 @@ use super::call;
 use crate::pointer::{Room, Source, Text};
 use libc::{c_int, size_t, ssize_t};
 use rump_abi::Errno;
-use rump_kern::{ExtattrNamespace, ExtattrOf, Fd, Process};
+use rump_kern::{ExtattrNamespace, ExtattrOf, Process};
 use rump_kpi::KResult;
 
 /// A namespace by NetBSD's number. Errors: EINVAL.
@@ -26,7 +26,7 @@ impl Of<'_> {
         Ok(match self {
             Self::File(path) => ExtattrOf::File(path.bytes()?),
             Self::Link(path) => ExtattrOf::Link(path.bytes()?),
-            Self::Open(fd) => ExtattrOf::Open(Fd(*fd as u32)),
+            Self::Open(fd) => ExtattrOf::Open(super::fd(*fd)?),
         })
     }
 }

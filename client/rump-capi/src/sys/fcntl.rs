@@ -4,14 +4,14 @@ use super::call;
 use crate::layout::open_flags;
 use libc::c_int;
 use rump_abi::{Errno, OpenFlags};
-use rump_kern::{Fcntl, Fd};
+use rump_kern::Fcntl;
 use rump_kpi::KResult;
 
 /// The fcntl(2) of `variadic.c`, for commands whose argument is a number or none.
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_i_fcntl(fd: c_int, command: c_int, argument: c_int) -> c_int {
     call(|process| {
-        let answer = process.fcntl(Fd(fd as u32), request(command, argument)?)?;
+        let answer = process.fcntl(super::fd(fd)?, request(command, argument)?)?;
         Ok(match command {
             libc::F_GETFL => open_flags::to_host(OpenFlags::from_bits_retain(answer)),
             // FD_CLOEXEC is 1 everywhere.

@@ -1,7 +1,7 @@
 //! Who a process is: users and groups, process groups and sessions, limits.
 
 use super::call;
-use crate::memory;
+use crate::pointer::{Place, Value, Values};
 use libc::{c_int, gid_t, pid_t, rlimit, uid_t};
 use rump_abi::{Errno, Resource, ResourceLimit};
 use rump_kern::{NGROUPS_MAX, Process};
@@ -89,38 +89,26 @@ pub extern "C" fn rump_sys_setregid(real: gid_t, effective: gid_t) -> c_int {
     call(|process| process.setregid(kept(real), kept(effective)))
 }
 
-/// # Safety
-/// There is room for so many, unless it is null.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_getgroups(room: c_int, to: *mut gid_t) -> c_int {
+pub extern "C" fn rump_sys_getgroups(room: c_int, to: Place<gid_t>) -> c_int {
     call(|process| {
         let groups = process.getgroups();
         let room = usize::try_from(room).map_err(|_| Errno::EINVAL)?;
-        if room > 0 {
-            if room < groups.len() {
-                return Err(Errno::EINVAL.into());
-            }
-            for (at, group) in groups.iter().enumerate() {
-                // SAFETY: the caller's promise; a null place is EFAULT at the first.
-                unsafe { memory::store(if at == 0 { to } else { to.add(at) }, *group) }?;
-            }
+        if room == 0 {
+            return Ok(groups.len() as c_int);
         }
-        Ok(groups.len() as c_int)
+        if room < groups.len() {
+            return Err(Errno::EINVAL.into());
+        }
+        Ok(to.store_all(room, groups.iter().copied())? as c_int)
     })
 }
 
-/// # Safety
-/// So many are there, unless it is null.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_setgroups(count: c_int, groups: *const gid_t) -> c_int {
+pub extern "C" fn rump_sys_setgroups(count: c_int, groups: Values<gid_t>) -> c_int {
     call(|process| {
         let count = usize::try_from(count).ok().filter(|count| *count <= NGROUPS_MAX).ok_or(Errno::EINVAL)?;
-        if count > 0 && groups.is_null() {
-            return Err(Errno::EFAULT.into());
-        }
-        // SAFETY: the caller's promise.
-        let groups = if count == 0 { &[] } else { unsafe { std::slice::from_raw_parts(groups, count) } };
-        process.setgroups(groups)
+        process.setgroups(groups.slice(count)?)
     })
 }
 
@@ -175,27 +163,21 @@ fn resource(number: c_int) -> KResult<Resource> {
     found.map(|(_, resource)| *resource).ok_or_else(|| Errno::EINVAL.into())
 }
 
-/// # Safety
-/// The place can be written, unless it is null.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_getrlimit(which: c_int, to: *mut rlimit) -> c_int {
+pub extern "C" fn rump_sys_getrlimit(which: c_int, to: Place<rlimit>) -> c_int {
     call(|process| {
         let ResourceLimit { soft, hard } = process.getrlimit(resource(which)?);
         // What the host can say of no limit is the largest number.
-        let host = |limit: u64| limit.try_into().unwrap_or(libc::RLIM_INFINITY);
-        // SAFETY: the caller's promise.
-        unsafe { memory::store(to, rlimit { rlim_cur: host(soft), rlim_max: host(hard) }) }
+        let host = |limit: u64| limit.min(libc::RLIM_INFINITY as u64) as libc::rlim_t;
+        to.store(rlimit { rlim_cur: host(soft), rlim_max: host(hard) })
     })
 }
 
-/// # Safety
-/// There is a limit, unless it is null.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_setrlimit(which: c_int, limit: *const rlimit) -> c_int {
+pub extern "C" fn rump_sys_setrlimit(which: c_int, limit: Value<rlimit>) -> c_int {
     call(|process| {
         let which = resource(which)?;
-        // SAFETY: the caller's promise.
-        let limit = unsafe { limit.as_ref() }.ok_or(Errno::EFAULT)?;
+        let limit = limit.read()?;
         let ours = |limit| match limit {
             libc::RLIM_INFINITY => ResourceLimit::INFINITY,
             limit => limit as u64,

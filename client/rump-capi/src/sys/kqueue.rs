@@ -3,6 +3,7 @@
 use super::{call, descriptor, fd};
 use crate::errno;
 use crate::layout::time;
+use crate::pointer::{Place, Value, Values};
 use libc::{c_int, size_t, timespec};
 use rump_abi::event::{Event, EventFlags, Filter};
 use rump_abi::{Errno, OpenFlags};
@@ -73,37 +74,28 @@ pub extern "C" fn rump_sys_kqueue1(flags: c_int) -> c_int {
     })
 }
 
-/// # Safety
-/// So many changes are there, and so much room for events, unless they are null.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_kevent(
+pub extern "C" fn rump_sys_kevent(
     queue: c_int,
-    changes: *const Kevent,
+    changes: Values<Kevent>,
     change_count: size_t,
-    events: *mut Kevent,
+    events: Place<Kevent>,
     room: size_t,
-    timeout: *const timespec,
+    timeout: Value<timespec>,
 ) -> c_int {
     call(|process| {
         let queue = fd(queue)?;
         if change_count > MOST {
             return Err(Errno::EINVAL.into());
         }
-        if change_count > 0 && changes.is_null() || room > 0 && events.is_null() {
+        let changes = changes.slice(change_count)?;
+        if room > 0 && events.is_null() {
             return Err(Errno::EFAULT.into());
         }
-        // SAFETY: the caller's promise, here and below.
-        let timeout = unsafe { timeout.as_ref() }.map(time::of_timespec).transpose()?;
-        let changes: &[Kevent] = if change_count == 0 {
-            &[]
-        } else {
-            unsafe { std::slice::from_raw_parts(changes, change_count) }
-        };
+        let timeout = timeout.optional().map(time::length_of_timespec).transpose()?;
         let changes = changes.iter().map(read).collect::<KResult<Vec<_>>>()?;
         let found = process.kevent(queue, &changes, room.min(MOST), timeout)?;
-        for (at, event) in found.iter().enumerate() {
-            unsafe { events.add(at).write_unaligned(written(event)) };
-        }
-        Ok(found.len() as c_int)
+        let stored = events.store_all(found.len(), found.iter().map(written))?;
+        Ok(stored as c_int)
     })
 }

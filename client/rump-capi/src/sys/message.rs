@@ -3,7 +3,8 @@
 use super::{call, fd};
 use crate::layout::{control, sockaddr as layout, time};
 use crate::memory;
-use libc::{c_int, c_uint, c_void, iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t, timespec};
+use crate::pointer::{Place, Places, Room, Source, Value, Values};
+use libc::{c_int, c_uint, iovec, msghdr, size_t, socklen_t, ssize_t, timespec};
 use rump_abi::{AddressFamily, Errno, MessageFlags, SocketAddress};
 use rump_kern::{Fd, Process, Received, SendMessage};
 use rump_kpi::KResult;
@@ -43,45 +44,88 @@ fn to_host(flags: MessageFlags) -> c_int {
     FLAGS.iter().filter(|(_, ours)| flags.contains(*ours)).fold(0, |all, (host, _)| all | host)
 }
 
-/// The parts of a message as C has them. Errors: EMSGSIZE (too many), EFAULT.
-///
-/// # Safety
-/// So many are there, unless they are null.
-unsafe fn vectors<'a>(parts: *const iovec, count: usize) -> KResult<&'a [iovec]> {
-    if count > MOST_PARTS {
-        return Err(Errno::EMSGSIZE.into());
+/// A header of C's. With it comes the promise that what it points to is there for the time of the call.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct Header(msghdr);
+
+impl Header {
+    /// The parts, to send. Errors: EMSGSIZE (too many), EFAULT, EINVAL.
+    fn sources(&self) -> KResult<Vec<&[u8]>> {
+        // SAFETY: the promise of the type.
+        let source = |part: &iovec| unsafe { memory::bytes(part.iov_base.cast(), part.iov_len) };
+        self.vectors()?.iter().map(source).collect()
     }
-    if count == 0 {
-        return Ok(&[]);
+
+    /// The parts, to receive. Errors: as [`Header::sources`].
+    fn rooms(&mut self) -> KResult<Vec<&mut [u8]>> {
+        // SAFETY: the promise of the type; no part lies in another.
+        let room = |part: &iovec| unsafe { memory::buffer(part.iov_base.cast(), part.iov_len) };
+        self.vectors()?.iter().map(room).collect()
     }
-    if parts.is_null() {
-        return Err(Errno::EFAULT.into());
+
+    /// Errors: EMSGSIZE (too many), EFAULT.
+    fn vectors(&self) -> KResult<&[iovec]> {
+        let count = Some(self.0.msg_iovlen as usize).filter(|count| *count <= MOST_PARTS);
+        match count.ok_or(Errno::EMSGSIZE)? {
+            0 => Ok(&[]),
+            _ if self.0.msg_iov.is_null() => Err(Errno::EFAULT.into()),
+            // SAFETY: the promise of the type.
+            count => Ok(unsafe { std::slice::from_raw_parts(self.0.msg_iov, count) }),
+        }
     }
-    // SAFETY: the caller's promise.
-    Ok(unsafe { std::slice::from_raw_parts(parts, count) })
+
+    /// Whom it is for. Errors: EINVAL (a length that none has), EAFNOSUPPORT.
+    fn destination(&self) -> KResult<Option<SocketAddress>> {
+        if self.0.msg_name.is_null() || self.0.msg_namelen == 0 {
+            return Ok(None);
+        }
+        // SAFETY: the promise of the type.
+        let name = unsafe { Source::of(self.0.msg_name.cast()) };
+        layout::read(&name, self.0.msg_namelen).map(Some)
+    }
+
+    /// Errors: EINVAL.
+    fn control(&self) -> KResult<&[u8]> {
+        // SAFETY: the promise of the type.
+        unsafe { memory::bytes(self.0.msg_control.cast(), self.control_room()) }
+    }
+
+    fn control_room(&self) -> usize {
+        if self.0.msg_control.is_null() { 0 } else { self.0.msg_controllen as usize }
+    }
+
+    /// Stores what came beside the bytes. Errors: EFAULT, EINVAL.
+    fn tell(&mut self, process: &Process, socket: Fd, received: Received) -> KResult<()> {
+        // SAFETY: the promise of the type.
+        let mut name = unsafe { Room::of(self.0.msg_name.cast()) };
+        self.0.msg_namelen = match &received.from {
+            Some(from) if !name.is_null() => layout::put(from, &mut name, self.0.msg_namelen)?,
+            _ => 0,
+        };
+        let mut flags = received.flags;
+        // Who has no such data need not be asked of which family he is.
+        let depends = |one: &Control| matches!(one, Control::HopLimit(_) | Control::TrafficClass(_));
+        let family = match received.control.iter().any(depends) {
+            true => process.getsockname(socket)?.family(),
+            false => AddressFamily::Unspecified,
+        };
+        let (bytes, is_cut) = control::written(&received, family, self.control_room());
+        flags.set(MessageFlags::CTRUNC, is_cut || flags.contains(MessageFlags::CTRUNC));
+        // SAFETY: the promise of the type.
+        unsafe { Room::of(self.0.msg_control.cast()) }.store(bytes.len(), &bytes)?;
+        self.0.msg_controllen = bytes.len() as _;
+        self.0.msg_flags = to_host(flags);
+        Ok(())
+    }
 }
 
-/// The parts of a message that is sent. Errors: EMSGSIZE (too many), EFAULT, EINVAL.
-///
-/// # Safety
-/// What they point to is there.
-unsafe fn sources<'a>(parts: *const iovec, count: usize) -> KResult<Vec<&'a [u8]>> {
-    // SAFETY: the caller's promise, here and below.
-    let parts = unsafe { vectors(parts, count) }?;
-    parts.iter().map(|part| unsafe { memory::bytes(part.iov_base.cast(), part.iov_len) }).collect()
+/// What a header says, if the socket is one: that counts first.
+fn of_socket<T>(process: &Process, socket: Fd, said: KResult<T>) -> KResult<T> {
+    said.map_err(|error| process.getsockname(socket).err().unwrap_or(error))
 }
 
-/// The parts of a message that is received. Errors: as [`sources`].
-///
-/// # Safety
-/// What they point to can be written, and no part lies in another.
-unsafe fn places<'a>(parts: *const iovec, count: usize) -> KResult<Vec<&'a mut [u8]>> {
-    // SAFETY: the caller's promise, here and below.
-    let parts = unsafe { vectors(parts, count) }?;
-    parts.iter().map(|part| unsafe { memory::buffer(part.iov_base.cast(), part.iov_len) }).collect()
-}
-
-/// A message of C, taken apart.
+/// A message to send, taken apart.
 struct Message<'a> {
     parts: Vec<&'a [u8]>,
     to: Option<SocketAddress>,
@@ -89,25 +133,10 @@ struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Errors: EFAULT, EMSGSIZE, EINVAL, EAFNOSUPPORT, EBADF (of files that go with it).
-    ///
-    /// # Safety
-    /// As sendmsg(2) has it.
-    unsafe fn read(header: *const msghdr) -> KResult<Self> {
-        if header.is_null() {
-            return Err(Errno::EFAULT.into());
-        }
-        // SAFETY: the caller's promise, here and below.
-        let header = unsafe { header.read_unaligned() };
-        let to = if header.msg_name.is_null() || header.msg_namelen == 0 {
-            None
-        } else {
-            Some(unsafe { layout::read(header.msg_name.cast(), header.msg_namelen) }?)
-        };
-        let parts = unsafe { sources(header.msg_iov, header.msg_iovlen as usize) }?;
-        let control = if header.msg_control.is_null() { 0 } else { header.msg_controllen as usize };
-        let sent = control::read(unsafe { memory::bytes(header.msg_control.cast(), control) }?)?;
-        Ok(Self { parts, to, sent })
+    /// Errors: EINVAL, EAFNOSUPPORT, EMSGSIZE, EFAULT, EBADF (of files that go with it).
+    fn read(header: &'a Header) -> KResult<Self> {
+        let to = header.destination()?;
+        Ok(Self { parts: header.sources()?, to, sent: control::read(header.control()?)? })
     }
 
     fn view(&self) -> SendMessage<'_> {
@@ -120,179 +149,109 @@ impl<'a> Message<'a> {
     }
 }
 
-/// # Safety
-/// As sendto(2) has it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_sendto(
+pub extern "C" fn rump_sys_sendto(
     socket: c_int,
-    bytes: *const c_void,
+    bytes: Source,
     length: size_t,
     flags: c_int,
-    to: *const sockaddr,
+    to: Source,
     to_length: socklen_t,
 ) -> ssize_t {
     call(|process| {
         let socket = fd(socket)?;
-        // SAFETY: the caller's promise, here and below.
-        let bytes = unsafe { memory::bytes(bytes.cast(), length) }?;
-        let flags = to_kernel(flags);
+        let (bytes, flags) = (bytes.bytes(length)?, to_kernel(flags));
         if to.is_null() {
             return process.send(socket, bytes, flags);
         }
-        process.sendto(socket, bytes, flags, &unsafe { layout::read(to, to_length) }?)
+        process.sendto(socket, bytes, flags, &layout::read(&to, to_length)?)
     })
 }
 
-/// # Safety
-/// As send(2) has it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_send(
-    socket: c_int,
-    bytes: *const c_void,
-    length: size_t,
-    flags: c_int,
-) -> ssize_t {
-    // SAFETY: the caller's promise.
-    unsafe { rump_sys_sendto(socket, bytes, length, flags, std::ptr::null(), 0) }
-}
-
-/// # Safety
-/// As sendmsg(2) has it.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_sendmsg(socket: c_int, message: *const msghdr, flags: c_int) -> ssize_t {
+pub extern "C" fn rump_sys_send(socket: c_int, bytes: Source, length: size_t, flags: c_int) -> ssize_t {
     call(|process| {
         let socket = fd(socket)?;
-        // SAFETY: the caller's promise.
-        let message = unsafe { Message::read(message) }?;
+        process.send(socket, bytes.bytes(length)?, to_kernel(flags))
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn rump_sys_sendmsg(socket: c_int, message: Values<Header>, flags: c_int) -> ssize_t {
+    call(|process| {
+        let socket = fd(socket)?;
+        let message = of_socket(process, socket, message.first().and_then(Message::read))?;
         process.sendmsg(socket, &message.view(), to_kernel(flags))
     })
 }
 
-/// # Safety
-/// As recvfrom(2) has it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_recvfrom(
+pub extern "C" fn rump_sys_recvfrom(
     socket: c_int,
-    to: *mut c_void,
+    mut to: Room,
     length: size_t,
     flags: c_int,
-    from: *mut sockaddr,
-    from_length: *mut socklen_t,
+    mut from: Room,
+    from_length: Place<socklen_t>,
 ) -> ssize_t {
     call(|process| {
         let socket = fd(socket)?;
-        // SAFETY: the caller's promise, here and below.
-        let buffer = unsafe { memory::buffer(to.cast(), length) }?;
-        let flags = to_kernel(flags);
+        let (buffer, flags) = (to.bytes(length)?, to_kernel(flags));
         if from.is_null() {
             return process.recv(socket, buffer, flags);
         }
-        if from_length.is_null() {
-            return Err(Errno::EFAULT.into());
-        }
+        let room = from_length.read()?;
         let (count, sender) = process.recvfrom(socket, buffer, flags)?;
-        match sender {
-            Some(sender) => unsafe { layout::write(&sender, from, from_length) }?,
-            None => unsafe { memory::store(from_length, 0) }?,
-        }
+        let told = sender.map_or(Ok(0), |sender| layout::put(&sender, &mut from, room))?;
+        from_length.store(told)?;
         Ok(count)
     })
 }
 
-/// # Safety
-/// As recv(2) has it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_recv(
-    socket: c_int,
-    to: *mut c_void,
-    length: size_t,
-    flags: c_int,
-) -> ssize_t {
-    // SAFETY: the caller's promise.
-    unsafe { rump_sys_recvfrom(socket, to, length, flags, std::ptr::null_mut(), std::ptr::null_mut()) }
-}
-
-/// # Safety
-/// As recvmsg(2) has it.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_recvmsg(socket: c_int, message: *mut msghdr, flags: c_int) -> ssize_t {
+pub extern "C" fn rump_sys_recv(socket: c_int, mut to: Room, length: size_t, flags: c_int) -> ssize_t {
     call(|process| {
         let socket = fd(socket)?;
-        if message.is_null() {
-            return Err(Errno::EFAULT.into());
-        }
-        // SAFETY: the caller's promise, here and below.
-        let header = unsafe { &mut *message };
-        let mut parts = unsafe { places(header.msg_iov, header.msg_iovlen as usize) }?;
-        let rights = control::rights_that_fit(control_room(header));
-        let received = process.recvmsg(socket, &mut parts, rights, to_kernel(flags))?;
-        let length = received.length;
-        unsafe { tell(process, socket, received, header) }?;
-        Ok(length)
+        process.recv(socket, to.bytes(length)?, to_kernel(flags))
     })
 }
 
-fn control_room(header: &msghdr) -> usize {
-    if header.msg_control.is_null() { 0 } else { header.msg_controllen as usize }
-}
-
-/// Fills a header with what came beside the bytes. Errors: EFAULT, EINVAL.
-///
-/// # Safety
-/// What it points to can be written.
-unsafe fn tell(process: &Process, socket: Fd, received: Received, header: &mut msghdr) -> KResult<()> {
-    match &received.from {
-        Some(from) if !header.msg_name.is_null() => {
-            let mut length = header.msg_namelen;
-            // SAFETY: the caller's promise.
-            unsafe { layout::write(from, header.msg_name.cast(), &mut length) }?;
-            header.msg_namelen = length;
-        }
-        _ => header.msg_namelen = 0,
-    }
-    let mut flags = received.flags;
-    let room = control_room(header);
-    // Who has no such data need not be asked of which family he is.
-    let depends = |one: &Control| matches!(one, Control::HopLimit(_) | Control::TrafficClass(_));
-    let family = match received.control.iter().any(depends) {
-        true => process.getsockname(socket)?.family(),
-        false => AddressFamily::Unspecified,
-    };
-    let (bytes, is_cut) = control::written(&received, family, room);
-    flags.set(MessageFlags::CTRUNC, is_cut || flags.contains(MessageFlags::CTRUNC));
-    // SAFETY: the caller's promise.
-    unsafe { memory::buffer(header.msg_control.cast(), bytes.len()) }?.copy_from_slice(&bytes);
-    header.msg_controllen = bytes.len() as _;
-    header.msg_flags = to_host(flags);
-    Ok(())
+#[unsafe(no_mangle)]
+pub extern "C" fn rump_sys_recvmsg(socket: c_int, mut message: Places<Header>, flags: c_int) -> ssize_t {
+    call(|process| {
+        let socket = fd(socket)?;
+        let header = of_socket(process, socket, message.first())?;
+        let rights = control::rights_that_fit(header.control_room());
+        let mut rooms = of_socket(process, socket, header.rooms())?;
+        let received = process.recvmsg(socket, &mut rooms, rights, to_kernel(flags))?;
+        let length = received.length;
+        header.tell(process, socket, received)?;
+        Ok(length)
+    })
 }
 
 /// `struct mmsghdr`, which not all hosts have.
 #[repr(C)]
 pub struct MessageOfMany {
-    header: msghdr,
+    header: Header,
     length: c_uint,
 }
 
-/// # Safety
-/// As sendmmsg(2) has it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_sendmmsg(
+pub extern "C" fn rump_sys_sendmmsg(
     socket: c_int,
-    messages: *mut MessageOfMany,
+    mut messages: Places<MessageOfMany>,
     count: c_uint,
     flags: c_int,
 ) -> c_int {
     call(|process| {
         let socket = fd(socket)?;
-        let count = (count as usize).min(MOST_MESSAGES);
-        // SAFETY: the caller's promise, here and below.
-        let messages = unsafe { many(messages, count) }?;
-        let read = messages.iter().map(|message| unsafe { Message::read(&message.header) });
+        let messages = messages.slice((count as usize).min(MOST_MESSAGES));
+        let messages = of_socket(process, socket, messages)?;
         // One that is wrong is the end of those before it.
-        let (mut all, mut wrong) = (Vec::with_capacity(count), None);
-        for message in read {
-            match message {
+        let (mut all, mut wrong) = (Vec::with_capacity(messages.len()), None);
+        for message in messages.iter() {
+            match Message::read(&message.header) {
                 Ok(message) => all.push(message),
                 Err(error) => {
                     wrong = Some(error);
@@ -301,64 +260,45 @@ pub unsafe extern "C" fn rump_sys_sendmmsg(
             }
         }
         if let (true, Some(error)) = (all.is_empty(), wrong) {
-            return Err(error);
+            return of_socket(process, socket, Err(error));
         }
         let views: Vec<SendMessage<'_>> = all.iter().map(Message::view).collect();
         let sent = process.sendmmsg(socket, &views, to_kernel(flags))?;
-        for (message, view) in messages.iter_mut().zip(&views).take(sent) {
-            message.length = view.parts.iter().map(|part| part.len()).sum::<usize>() as c_uint;
+        let length = |message: &Message<'_>| message.parts.iter().map(|part| part.len()).sum::<usize>();
+        let lengths: Vec<usize> = all.iter().take(sent).map(length).collect();
+        for (message, length) in messages.iter_mut().zip(lengths) {
+            message.length = length as c_uint;
         }
         Ok(sent as c_int)
     })
 }
 
-/// # Safety
-/// So many are there, unless they are null.
-unsafe fn many<'a>(messages: *mut MessageOfMany, count: usize) -> KResult<&'a mut [MessageOfMany]> {
-    if count > 0 && messages.is_null() {
-        return Err(Errno::EFAULT.into());
-    }
-    if count == 0 {
-        return Ok(&mut []);
-    }
-    // SAFETY: the caller's promise.
-    Ok(unsafe { std::slice::from_raw_parts_mut(messages, count) })
-}
-
-/// # Safety
-/// As recvmmsg(2) has it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_recvmmsg(
+pub extern "C" fn rump_sys_recvmmsg(
     socket: c_int,
-    messages: *mut MessageOfMany,
+    mut messages: Places<MessageOfMany>,
     count: c_uint,
     flags: c_int,
-    timeout: *const timespec,
+    timeout: Value<timespec>,
 ) -> c_int {
     call(|process| {
         let socket = fd(socket)?;
-        let count = (count as usize).min(MOST_MESSAGES);
-        // SAFETY: the caller's promise, here and below.
-        let messages = unsafe { many(messages, count) }?;
-        let timeout = match unsafe { timeout.as_ref() } {
-            Some(timeout) => Some(time::of_timespec(timeout)?),
-            None => None,
-        };
-        let mut buffers = messages
-            .iter()
-            .map(|message| unsafe {
-                Gathered::new(message.header.msg_iov, message.header.msg_iovlen as usize)
-            })
-            .collect::<KResult<Vec<_>>>()?;
-        let rights = messages.iter().map(|message| control::rights_that_fit(control_room(&message.header)));
+        let messages = messages.slice((count as usize).min(MOST_MESSAGES));
+        let messages = of_socket(process, socket, messages)?;
+        let timeout = timeout.optional().map(time::length_of_timespec).transpose()?;
+        let rights = messages.iter().map(|message| control::rights_that_fit(message.header.control_room()));
         let rights = rights.min().unwrap_or(0);
+        let buffers = messages.iter_mut().map(|message| Gathered::new(message.header.rooms()?));
+        let mut buffers = of_socket(process, socket, buffers.collect::<KResult<Vec<_>>>())?;
         let mut slices: Vec<&mut [u8]> = buffers.iter_mut().map(Gathered::slice).collect();
         let received = process.recvmmsg(socket, &mut slices, rights, to_kernel(flags), timeout)?;
-        let count = received.len();
-        for ((message, buffer), received) in messages.iter_mut().zip(&mut buffers).zip(received) {
+        for (buffer, received) in buffers.iter_mut().zip(&received) {
             buffer.scatter(received.length);
+        }
+        let count = received.len();
+        for (message, received) in messages.iter_mut().zip(received) {
             message.length = received.length as c_uint;
-            unsafe { tell(process, socket, received, &mut message.header) }?;
+            message.header.tell(process, socket, received)?;
         }
         Ok(count as c_int)
     })
@@ -371,13 +311,8 @@ struct Gathered<'a> {
 }
 
 impl<'a> Gathered<'a> {
-    /// Errors: EMSGSIZE, EFAULT, EINVAL (more bytes than a message may have).
-    ///
-    /// # Safety
-    /// As [`places`].
-    unsafe fn new(parts: *const iovec, count: usize) -> KResult<Self> {
-        // SAFETY: the caller's promise.
-        let parts = unsafe { places(parts, count) }?;
+    /// Errors: EINVAL (more bytes than a message may have).
+    fn new(parts: Vec<&'a mut [u8]>) -> KResult<Self> {
         let mut together = Vec::new();
         if parts.len() > 1 {
             let length = parts.iter().fold(0, |all: usize, part| all.saturating_add(part.len()));

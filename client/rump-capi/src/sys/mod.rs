@@ -1,5 +1,6 @@
 //! System calls, `rump_sys_X` for what X(2) is on the host.
 
+mod aio;
 mod attr;
 mod clock;
 mod cwd;
@@ -9,6 +10,7 @@ mod fcntl;
 mod flags;
 mod handle;
 mod ids;
+mod ioctl;
 mod kqueue;
 mod lock;
 mod message;

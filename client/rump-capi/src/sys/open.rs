@@ -5,7 +5,6 @@ use crate::layout::{at, mode, open_flags};
 use crate::pointer::{Place, Text};
 use libc::{c_int, mode_t};
 use rump_abi::{Errno, OpenFlags};
-use rump_kern::Fd;
 
 /// The open(2) and openat(2) of `variadic.c`.
 #[unsafe(no_mangle)]
@@ -19,17 +18,17 @@ pub extern "C" fn rump_i_openat(dir: c_int, path: Text, flags: c_int, mode: mode
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_close(fd: c_int) -> c_int {
-    call(|process| process.close(Fd(fd as u32)))
+    call(|process| process.close(super::fd(fd)?))
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_dup(fd: c_int) -> c_int {
-    call(|process| Ok(process.dup(Fd(fd as u32))?.0 as c_int))
+    call(|process| Ok(process.dup(super::fd(fd)?)?.0 as c_int))
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_dup2(fd: c_int, to: c_int) -> c_int {
-    call(|process| Ok(process.dup2(Fd(fd as u32), Fd(to as u32))?.0 as c_int))
+    call(|process| Ok(process.dup2(super::fd(fd)?, super::fd(to)?)?.0 as c_int))
 }
 
 /// EINVAL where both are one, as POSIX has it.
@@ -40,7 +39,7 @@ pub extern "C" fn rump_sys_dup3(fd: c_int, to: c_int, flags: c_int) -> c_int {
             return Err(Errno::EINVAL.into());
         }
         let flags = open_flags::from_host(flags)?;
-        Ok(process.dup3(Fd(fd as u32), Fd(to as u32), flags)?.0 as c_int)
+        Ok(process.dup3(super::fd(fd)?, super::fd(to)?, flags)?.0 as c_int)
     })
 }
 

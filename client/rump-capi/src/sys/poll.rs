@@ -2,6 +2,7 @@
 
 use super::{call, descriptor};
 use crate::layout::time;
+use crate::pointer::{Place, Places, Value};
 use libc::{c_int, c_short, c_void, fd_set, nfds_t, pollfd, timespec, timeval};
 use rump_abi::{Errno, PollEvents};
 use rump_kern::{Fd, FdSet, OPEN_MAX_LIMIT, PollFd};
@@ -37,17 +38,11 @@ fn to_host(asked: c_short, events: PollEvents) -> c_short {
     all & (asked | libc::POLLERR | libc::POLLHUP | libc::POLLNVAL)
 }
 
-/// # Safety
-/// So many entries are there, unless they are null.
-unsafe fn wait(fds: *mut pollfd, count: nfds_t, timeout: Option<Duration>) -> c_int {
+fn wait(mut fds: Places<pollfd>, count: nfds_t, timeout: KResult<Option<Duration>>) -> c_int {
     call(|process| {
+        let timeout = timeout?;
         let count = usize::try_from(count).ok().filter(|count| *count <= OPEN_MAX_LIMIT as usize);
-        let count = count.ok_or(Errno::EINVAL)?;
-        if count > 0 && fds.is_null() {
-            return Err(Errno::EFAULT.into());
-        }
-        // SAFETY: the caller's promise.
-        let fds = if count == 0 { &mut [] } else { unsafe { std::slice::from_raw_parts_mut(fds, count) } };
+        let fds = fds.slice(count.ok_or(Errno::EINVAL)?)?;
         let mut entries: Vec<PollFd> = fds
             .iter()
             .map(|entry| PollFd {
@@ -64,103 +59,79 @@ unsafe fn wait(fds: *mut pollfd, count: nfds_t, timeout: Option<Duration>) -> c_
     })
 }
 
-/// # Safety
-/// As poll(2) has it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_poll(fds: *mut pollfd, count: nfds_t, milliseconds: c_int) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { wait(fds, count, u64::try_from(milliseconds).ok().map(Duration::from_millis)) }
+pub extern "C" fn rump_sys_poll(fds: Places<pollfd>, count: nfds_t, milliseconds: c_int) -> c_int {
+    wait(fds, count, Ok(u64::try_from(milliseconds).ok().map(Duration::from_millis)))
+}
+
+fn length(timeout: &Value<timespec>) -> KResult<Option<Duration>> {
+    timeout.optional().map(time::length_of_timespec).transpose()
 }
 
 /// There are no signals to keep away meanwhile.
-///
-/// # Safety
-/// As ppoll(2) has it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_pollts(
-    fds: *mut pollfd,
+pub extern "C" fn rump_sys_pollts(
+    fds: Places<pollfd>,
     count: nfds_t,
-    timeout: *const timespec,
+    timeout: Value<timespec>,
     _mask: *const c_void,
 ) -> c_int {
-    // SAFETY: the caller's promise.
-    match unsafe { timeout.as_ref() }.map(time::of_timespec).transpose() {
-        // SAFETY: the caller's promise.
-        Ok(timeout) => unsafe { wait(fds, count, timeout) },
-        Err(error) => call(|_| Err::<c_int, _>(error)),
-    }
+    wait(fds, count, length(&timeout))
 }
 
 /// The members below `count` of a set. Errors: EINVAL.
-///
-/// # Safety
-/// It is a set, or null.
-unsafe fn members(count: c_int, set: *const fd_set) -> KResult<FdSet> {
+fn members(count: c_int, set: &Place<fd_set>) -> KResult<FdSet> {
     let count =
         usize::try_from(count).ok().filter(|count| *count <= libc::FD_SETSIZE).ok_or(Errno::EINVAL)?;
-    // SAFETY: the caller's promise.
-    let Some(set) = (unsafe { set.as_ref() }) else { return Ok(FdSet::default()) };
+    let Ok(set) = set.read() else { return Ok(FdSet::default()) };
     // SAFETY: numbers below `FD_SETSIZE`.
-    Ok((0..count as u32).map(Fd).filter(|fd| unsafe { libc::FD_ISSET(descriptor(*fd), set) }).collect())
+    Ok((0..count as u32).map(Fd).filter(|fd| unsafe { libc::FD_ISSET(descriptor(*fd), &set) }).collect())
 }
 
-/// # Safety
-/// It is a set, or null.
-unsafe fn replace(set: *mut fd_set, by: &FdSet) {
-    // SAFETY: the caller's promise.
-    let Some(set) = (unsafe { set.as_mut() }) else { return };
-    // SAFETY: a set, and numbers below `FD_SETSIZE`.
+fn to_set(members: &FdSet) -> fd_set {
+    // SAFETY: all zeros is a set; numbers below `FD_SETSIZE`, as those are that were asked for.
     unsafe {
-        libc::FD_ZERO(set);
-        by.iter().for_each(|fd| libc::FD_SET(descriptor(fd), set));
+        let mut set: fd_set = std::mem::zeroed();
+        libc::FD_ZERO(&mut set);
+        members.iter().for_each(|fd| libc::FD_SET(descriptor(fd), &mut set));
+        set
     }
 }
 
-/// # Safety
-/// They are sets, or null.
-unsafe fn choose(count: c_int, sets: [*mut fd_set; 3], timeout: KResult<Option<Duration>>) -> c_int {
+fn choose(count: c_int, sets: [Place<fd_set>; 3], timeout: KResult<Option<Duration>>) -> c_int {
     call(|process| {
         let timeout = timeout?;
-        // SAFETY: the caller's promise, here and below.
-        let [read, write, except] = sets.map(|set| unsafe { members(count, set) });
+        let [read, write, except] = sets.each_ref().map(|set| members(count, set));
         let (mut read, mut write, mut except) = (read?, write?, except?);
         let ready = process.select(&mut read, &mut write, &mut except, timeout)?;
-        for (set, by) in sets.into_iter().zip([&read, &write, &except]) {
-            unsafe { replace(set, by) };
+        for (set, by) in sets.iter().zip([&read, &write, &except]) {
+            set.tell(to_set(by));
         }
         Ok(ready as c_int)
     })
 }
 
-/// # Safety
-/// As select(2) has it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_select(
+pub extern "C" fn rump_sys_select(
     count: c_int,
-    read: *mut fd_set,
-    write: *mut fd_set,
-    except: *mut fd_set,
-    timeout: *mut timeval,
+    read: Place<fd_set>,
+    write: Place<fd_set>,
+    except: Place<fd_set>,
+    timeout: Value<timeval>,
 ) -> c_int {
-    // SAFETY: the caller's promise, here and below.
-    let timeout = unsafe { timeout.as_ref() }.map(time::of_timeval).transpose();
-    unsafe { choose(count, [read, write, except], timeout) }
+    let timeout = timeout.optional().map(time::length_of_timeval).transpose();
+    choose(count, [read, write, except], timeout)
 }
 
 /// There are no signals to keep away meanwhile.
-///
-/// # Safety
-/// As pselect(2) has it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_pselect(
+pub extern "C" fn rump_sys_pselect(
     count: c_int,
-    read: *mut fd_set,
-    write: *mut fd_set,
-    except: *mut fd_set,
-    timeout: *const timespec,
+    read: Place<fd_set>,
+    write: Place<fd_set>,
+    except: Place<fd_set>,
+    timeout: Value<timespec>,
     _mask: *const c_void,
 ) -> c_int {
-    // SAFETY: the caller's promise, here and below.
-    let timeout = unsafe { timeout.as_ref() }.map(time::of_timespec).transpose();
-    unsafe { choose(count, [read, write, except], timeout) }
+    choose(count, [read, write, except], length(&timeout))
 }

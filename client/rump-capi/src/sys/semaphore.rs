@@ -1,8 +1,8 @@
 //! Semaphores of the kernel: `_ksem_*`, of which NetBSD's libc makes sem_open(3) and its like.
 
 use super::call;
-use super::clock::of_timespec;
 use crate::layout::open_flags;
+use crate::layout::time::of_timespec;
 use crate::pointer::{Place, Text, Value};
 use libc::{c_int, c_uint, intptr_t, mode_t, timespec};
 use rump_abi::{Errno, Mode};
@@ -37,7 +37,7 @@ pub extern "C" fn rump_sys__ksem_open(
             return Err(Errno::EFAULT.into());
         }
         let flags = open_flags::from_host(flags)?;
-        let mode = Mode::new(u32::from(mode) & 0o777);
+        let mode = Mode::new(mode as u32 & 0o777);
         to.store(process.ksem_open(name.bytes()?, flags, mode, value)?.0 as intptr_t)
     })
 }

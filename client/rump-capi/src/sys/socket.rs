@@ -2,8 +2,9 @@
 
 use super::{call, descriptor, fd};
 use crate::layout::{sockaddr as layout, sockopt};
-use crate::{errno, memory, missing};
-use libc::{c_int, c_void, sockaddr, socklen_t};
+use crate::pointer::{Place, Room, Source};
+use crate::{errno, missing};
+use libc::{c_int, c_void, socklen_t};
 use rump_abi::{Errno, OpenFlags, Shutdown, SocketType};
 use rump_kpi::KResult;
 
@@ -50,14 +51,12 @@ pub extern "C" fn rump_sys_socket(family: c_int, kind: c_int, protocol: c_int) -
     })
 }
 
-/// # Safety
-/// There is room for two numbers, unless it is null.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_socketpair(
+pub extern "C" fn rump_sys_socketpair(
     family: c_int,
     kind: c_int,
     protocol: c_int,
-    to: *mut c_int,
+    to: Place<[c_int; 2]>,
 ) -> c_int {
     call(|process| {
         if to.is_null() {
@@ -66,30 +65,18 @@ pub unsafe extern "C" fn rump_sys_socketpair(
         let family = layout::family(family)?;
         let (kind, protocol, flags) = kind_of(kind, protocol)?;
         let pair = process.socketpair(family, kind, protocol, flags);
-        let pair = missing::of_socket(process, family, pair)?;
-        // SAFETY: the caller's promise.
-        unsafe { memory::store(to.cast(), pair.map(descriptor)) }
+        to.store(missing::of_socket(process, family, pair)?.map(descriptor))
     })
 }
 
-/// # Safety
-/// As `layout::sockaddr::read` says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_bind(socket: c_int, address: *const sockaddr, length: socklen_t) -> c_int {
-    // SAFETY: the caller's promise.
-    call(|process| process.bind(fd(socket)?, &unsafe { layout::read(address, length) }?))
+pub extern "C" fn rump_sys_bind(socket: c_int, address: Source, length: socklen_t) -> c_int {
+    call(|process| process.bind(fd(socket)?, &layout::read(&address, length)?))
 }
 
-/// # Safety
-/// As `layout::sockaddr::read` says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_connect(
-    socket: c_int,
-    address: *const sockaddr,
-    length: socklen_t,
-) -> c_int {
-    // SAFETY: the caller's promise.
-    call(|process| process.connect(fd(socket)?, &unsafe { layout::read(address, length) }?))
+pub extern "C" fn rump_sys_connect(socket: c_int, address: Source, length: socklen_t) -> c_int {
+    call(|process| process.connect(fd(socket)?, &layout::read(&address, length)?))
 }
 
 #[unsafe(no_mangle)]
@@ -97,33 +84,23 @@ pub extern "C" fn rump_sys_listen(socket: c_int, backlog: c_int) -> c_int {
     call(|process| process.listen(fd(socket)?, u32::try_from(backlog).unwrap_or(0)))
 }
 
-/// # Safety
-/// As `layout::sockaddr::write` says; a null address is not asked for.
+/// A null address is not asked for.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_accept(
-    socket: c_int,
-    address: *mut sockaddr,
-    length: *mut socklen_t,
-) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { rump_sys_accept4(socket, address, length, 0) }
+pub extern "C" fn rump_sys_accept(socket: c_int, address: Room, length: Place<socklen_t>) -> c_int {
+    rump_sys_accept4(socket, address, length, 0)
 }
 
-/// # Safety
-/// As [`rump_sys_accept`].
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_accept4(
+pub extern "C" fn rump_sys_accept4(
     socket: c_int,
-    address: *mut sockaddr,
-    length: *mut socklen_t,
+    mut address: Room,
+    length: Place<socklen_t>,
     flags: c_int,
 ) -> c_int {
     call(|process| {
         let (accepted, from) = process.accept4(fd(socket)?, socket_flags(flags)?)?;
         if !address.is_null() {
-            // SAFETY: the caller's promise.
-            let written = unsafe { layout::write(&from, address, length) };
-            if let Err(error) = written {
+            if let Err(error) = layout::write(&from, &mut address, &length) {
                 // Nobody would know its number.
                 let _ = process.close(accepted);
                 return Err(error);
@@ -134,19 +111,15 @@ pub unsafe extern "C" fn rump_sys_accept4(
 }
 
 /// As `accept4`; there are no signals to keep away meanwhile.
-///
-/// # Safety
-/// As [`rump_sys_accept`].
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_paccept(
+pub extern "C" fn rump_sys_paccept(
     socket: c_int,
-    address: *mut sockaddr,
-    length: *mut socklen_t,
+    address: Room,
+    length: Place<socklen_t>,
     _mask: *const c_void,
     flags: c_int,
 ) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { rump_sys_accept4(socket, address, length, flags) }
+    rump_sys_accept4(socket, address, length, flags)
 }
 
 #[unsafe(no_mangle)]
@@ -162,38 +135,22 @@ pub extern "C" fn rump_sys_shutdown(socket: c_int, how: c_int) -> c_int {
     })
 }
 
-/// # Safety
-/// As `layout::sockaddr::write` says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_getsockname(
-    socket: c_int,
-    to: *mut sockaddr,
-    length: *mut socklen_t,
-) -> c_int {
-    // SAFETY: the caller's promise.
-    call(|process| unsafe { layout::write(&process.getsockname(fd(socket)?)?, to, length) })
+pub extern "C" fn rump_sys_getsockname(socket: c_int, mut to: Room, length: Place<socklen_t>) -> c_int {
+    call(|process| layout::write(&process.getsockname(fd(socket)?)?, &mut to, &length))
 }
 
-/// # Safety
-/// As `layout::sockaddr::write` says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_getpeername(
-    socket: c_int,
-    to: *mut sockaddr,
-    length: *mut socklen_t,
-) -> c_int {
-    // SAFETY: the caller's promise.
-    call(|process| unsafe { layout::write(&process.getpeername(fd(socket)?)?, to, length) })
+pub extern "C" fn rump_sys_getpeername(socket: c_int, mut to: Room, length: Place<socklen_t>) -> c_int {
+    call(|process| layout::write(&process.getpeername(fd(socket)?)?, &mut to, &length))
 }
 
-/// # Safety
-/// So many bytes are there, unless the value is null.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_setsockopt(
+pub extern "C" fn rump_sys_setsockopt(
     socket: c_int,
     level: c_int,
     name: c_int,
-    value: *const c_void,
+    value: Source,
     length: socklen_t,
 ) -> c_int {
     call(|process| {
@@ -201,8 +158,7 @@ pub unsafe extern "C" fn rump_sys_setsockopt(
             return Err(Errno::EINVAL.into());
         }
         let socket = fd(socket)?;
-        // SAFETY: the caller's promise.
-        let bytes = unsafe { memory::bytes(value.cast(), length as usize) }?;
+        let bytes = value.bytes(length as usize)?;
         // Whether it is a socket counts first.
         process.getsockname(socket)?;
         let ((level, name), value) = sockopt::to_kernel(level, name, bytes)?;
@@ -210,34 +166,25 @@ pub unsafe extern "C" fn rump_sys_setsockopt(
     })
 }
 
-/// # Safety
-/// There is a length, and room for so many bytes, unless they are null.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys_getsockopt(
+pub extern "C" fn rump_sys_getsockopt(
     socket: c_int,
     level: c_int,
     name: c_int,
-    to: *mut c_void,
-    length: *mut socklen_t,
+    mut to: Room,
+    length: Place<socklen_t>,
 ) -> c_int {
     call(|process| {
         let socket = fd(socket)?;
         process.getsockname(socket)?;
-        if length.is_null() {
-            return Err(Errno::EFAULT.into());
-        }
-        // SAFETY: the caller's promise.
-        let room = unsafe { length.read_unaligned() };
+        let room = length.read()?;
         if room > i32::MAX as socklen_t {
             return Err(Errno::EINVAL.into());
         }
         let (in_kernel, named) = sockopt::name_in_kernel(level, name)?;
         let value = process.getsockopt(socket, in_kernel, named)?;
         let bytes = sockopt::to_host((level, name), value, errno::number_of)?;
-        let fits = bytes.len().min(room as usize);
-        // SAFETY: the caller's promise.
-        unsafe { memory::buffer(to.cast(), fits) }?.copy_from_slice(&bytes[..fits]);
-        // SAFETY: as above.
-        unsafe { memory::store(length, fits as socklen_t) }
+        to.store(room as usize, &bytes)?;
+        length.store(room.min(bytes.len() as socklen_t))
     })
 }

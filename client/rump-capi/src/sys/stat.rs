@@ -5,7 +5,6 @@ use crate::layout::{at, stat};
 use crate::pointer::{Place, Text};
 use libc::c_int;
 use rump_abi::AtFlags;
-use rump_kern::Fd;
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_stat(path: Text, buf: Place<libc::stat>) -> c_int {
@@ -19,7 +18,7 @@ pub extern "C" fn rump_sys_lstat(path: Text, buf: Place<libc::stat>) -> c_int {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_fstat(fd: c_int, buf: Place<libc::stat>) -> c_int {
-    call(|process| buf.store(stat::to_host(&process.fstat(Fd(fd as u32))?)))
+    call(|process| buf.store(stat::to_host(&process.fstat(super::fd(fd)?)?)))
 }
 
 #[unsafe(no_mangle)]

@@ -5,17 +5,17 @@ use super::rw::offset;
 use crate::{errno, lwp};
 use libc::{c_int, off_t};
 use rump_abi::{AllocateFlags, Errno, SyncFlags};
-use rump_kern::{Advice, Fd};
+use rump_kern::Advice;
 use rump_kpi::KResult;
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_fsync(fd: c_int) -> c_int {
-    call(|process| process.fsync(Fd(fd as u32)))
+    call(|process| process.fsync(super::fd(fd)?))
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_fdatasync(fd: c_int) -> c_int {
-    call(|process| process.fdatasync(Fd(fd as u32)))
+    call(|process| process.fdatasync(super::fd(fd)?))
 }
 
 /// Flags have NetBSD's values.
@@ -23,7 +23,7 @@ pub extern "C" fn rump_sys_fdatasync(fd: c_int) -> c_int {
 pub extern "C" fn rump_sys_fsync_range(fd: c_int, flags: c_int, start: off_t, length: off_t) -> c_int {
     call(|process| {
         let flags = SyncFlags::from_bits(flags as u32).ok_or(Errno::EINVAL)?;
-        process.fsync_range(Fd(fd as u32), flags, offset(start)?, offset(length)?)
+        process.fsync_range(super::fd(fd)?, flags, offset(start)?, offset(length)?)
     })
 }
 
@@ -35,7 +35,7 @@ pub extern "C" fn rump_sys_sync() {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_fdiscard(fd: c_int, start: off_t, length: off_t) -> c_int {
-    call(|process| process.fdiscard(Fd(fd as u32), offset(start)?, offset(length)?))
+    call(|process| process.fdiscard(super::fd(fd)?, offset(start)?, offset(length)?))
 }
 
 /// Answers the error number.
@@ -43,7 +43,7 @@ pub extern "C" fn rump_sys_fdiscard(fd: c_int, start: off_t, length: off_t) -> c
 pub extern "C" fn rump_sys_posix_fallocate(fd: c_int, start: off_t, length: off_t) -> c_int {
     errno::status(lwp::process().and_then(|process| {
         let (start, length) = (offset(start)?, offset(length)?);
-        process.fallocate(Fd(fd as u32), AllocateFlags::empty(), start, length)
+        process.fallocate(super::fd(fd)?, AllocateFlags::empty(), start, length)
     }))
 }
 
@@ -51,7 +51,7 @@ pub extern "C" fn rump_sys_posix_fallocate(fd: c_int, start: off_t, length: off_
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_posix_fadvise(fd: c_int, start: off_t, length: off_t, advice: c_int) -> c_int {
     errno::status(lwp::process().and_then(|process| {
-        process.fadvise(Fd(fd as u32), offset(start)?, offset(length)?, advice_of(advice)?)
+        process.fadvise(super::fd(fd)?, offset(start)?, offset(length)?, advice_of(advice)?)
     }))
 }
 

@@ -3,19 +3,17 @@
 use super::call;
 use crate::errno;
 use crate::lwp;
-use crate::pointer::{Place, Room, Source, Text};
+use crate::pointer::{Place, Room, Source, Text, Values};
 use libc::{c_char, c_int, c_uint, c_void, size_t};
 use rump_abi::Errno;
-use rump_kern::SysctlError;
+use rump_kern::{ModuleInfo, SysctlError};
 
 /// Most numbers of a name.
 const MOST_NUMBERS: usize = 12;
 
-/// # Safety
-/// So many numbers are there, and so many bytes to read and to write, unless they are null.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rump_sys___sysctl(
-    name: *const c_int,
+pub extern "C" fn rump_sys___sysctl(
+    name: Values<c_int>,
     count: c_uint,
     old: Room,
     old_length: Place<size_t>,
@@ -23,12 +21,8 @@ pub unsafe extern "C" fn rump_sys___sysctl(
     new_length: size_t,
 ) -> c_int {
     call(|process| {
-        if name.is_null() {
-            return Err(Errno::EFAULT.into());
-        }
         let count = usize::try_from(count).ok().filter(|count| (1..=MOST_NUMBERS).contains(count));
-        // SAFETY: the caller's promise.
-        let name = unsafe { std::slice::from_raw_parts(name, count.ok_or(Errno::EINVAL)?) };
+        let name = name.slice(count.ok_or(Errno::EINVAL)?)?;
         exchange(process, name, old, &old_length, &new, new_length)
     })
 }
@@ -83,8 +77,8 @@ pub struct Modstat {
 /// What `MODCTL_STAT` is given: room for so many bytes, which become how many there are.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct StatRoom {
-    base: *mut Modstat,
+struct StatRoom {
+    base: Place<Modstat>,
     length: size_t,
 }
 
@@ -99,8 +93,8 @@ pub unsafe extern "C" fn rump_sys_modctl(operation: c_int, argument: *mut c_void
     call(|process| match operation {
         MODCTL_LOAD | MODCTL_UNLOAD => {
             // SAFETY: the caller's promise.
-            let name = unsafe { crate::memory::string(argument.cast()) }?;
-            let name = std::str::from_utf8(name).map_err(|_| Errno::ENOENT)?;
+            let name = unsafe { Text::of(argument.cast()) };
+            let name = std::str::from_utf8(name.bytes()?).map_err(|_| Errno::ENOENT)?;
             let refused = match operation {
                 MODCTL_LOAD => process.modctl_load(name),
                 _ => process.modctl_unload(name),
@@ -109,25 +103,23 @@ pub unsafe extern "C" fn rump_sys_modctl(operation: c_int, argument: *mut c_void
         }
         MODCTL_STAT => {
             // SAFETY: the caller's promise.
-            let room = unsafe { argument.cast::<StatRoom>().as_mut() }.ok_or(Errno::EFAULT)?;
+            let place = unsafe { Place::<StatRoom>::of(argument.cast()) };
+            let mut room = place.read()?;
             let all = process.modctl_stat()?;
             let fits = if room.base.is_null() { 0 } else { room.length / size_of::<Modstat>() };
-            for (at, module) in all.iter().take(fits).enumerate() {
-                let mut name = [0; 64];
-                for (to, byte) in name[..63].iter_mut().zip(module.name.bytes()) {
-                    *to = byte as c_char;
-                }
-                let references = module.references.try_into().unwrap_or(c_uint::MAX);
-                // SAFETY: the caller's promise; it is one of those that fit.
-                unsafe {
-                    room.base.add(at).write(Modstat { name, class: module.class as c_int, references })
-                };
-            }
+            room.base.store_all(fits, all.iter().map(modstat))?;
             room.length = all.len() * size_of::<Modstat>();
-            Ok(())
+            place.store(room)
         }
         _ => Err(Errno::EINVAL.into()),
     })
+}
+
+fn modstat(module: &ModuleInfo) -> Modstat {
+    let mut name = [0; 64];
+    put(&mut name, module.name.as_bytes());
+    let references = module.references.try_into().unwrap_or(c_uint::MAX);
+    Modstat { name, class: module.class as c_int, references }
 }
 
 /// Nothing is traced: ENOSYS, as where NetBSD's kernel was built without it.

@@ -1,8 +1,9 @@
 //! Timers: setitimer(2), timer_create(2).
 
 use super::call;
-use super::clock::{clock, of_timespec, of_timeval, to_timespec, to_timeval};
+use super::clock::clock;
 use crate::layout::signal;
+use crate::layout::time::{of_timespec, of_timeval, to_timespec, to_timeval};
 use crate::pointer::{Place, Value};
 use libc::{c_int, clockid_t, itimerspec, itimerval, sigevent};
 use rump_abi::{Errno, Signal, TimerSpec};

@@ -4,7 +4,6 @@ use super::call;
 use crate::pointer::{Room, Source, Text};
 use libc::{c_int, size_t, ssize_t};
 use rump_abi::{Errno, XattrFlags};
-use rump_kern::Fd;
 use rump_kpi::KResult;
 
 /// A value, or only its length where there is room for nothing. Errors: ERANGE (it does not fit).
@@ -46,7 +45,7 @@ pub extern "C" fn rump_sys_lgetxattr(path: Text, name: Text, mut value: Room, si
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_fgetxattr(fd: c_int, name: Text, mut value: Room, size: size_t) -> ssize_t {
-    call(|process| give(&process.fgetxattr(Fd(fd as u32), name.bytes()?)?, &mut value, size))
+    call(|process| give(&process.fgetxattr(super::fd(fd)?, name.bytes()?)?, &mut value, size))
 }
 
 #[unsafe(no_mangle)]
@@ -61,7 +60,7 @@ pub extern "C" fn rump_sys_llistxattr(path: Text, mut list: Room, size: size_t) 
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_flistxattr(fd: c_int, mut list: Room, size: size_t) -> ssize_t {
-    call(|process| give_names(&process.flistxattr(Fd(fd as u32))?, &mut list, size))
+    call(|process| give_names(&process.flistxattr(super::fd(fd)?)?, &mut list, size))
 }
 
 #[unsafe(no_mangle)]
@@ -94,7 +93,7 @@ pub extern "C" fn rump_sys_fsetxattr(
     size: size_t,
     bits: c_int,
 ) -> c_int {
-    call(|process| process.fsetxattr(Fd(fd as u32), name.bytes()?, value.bytes(size)?, flags(bits)?))
+    call(|process| process.fsetxattr(super::fd(fd)?, name.bytes()?, value.bytes(size)?, flags(bits)?))
 }
 
 #[unsafe(no_mangle)]
@@ -109,5 +108,5 @@ pub extern "C" fn rump_sys_lremovexattr(path: Text, name: Text) -> c_int {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_fremovexattr(fd: c_int, name: Text) -> c_int {
-    call(|process| process.fremovexattr(Fd(fd as u32), name.bytes()?))
+    call(|process| process.fremovexattr(super::fd(fd)?, name.bytes()?))
 }

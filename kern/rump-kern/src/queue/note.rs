@@ -90,7 +90,8 @@ impl Note {
             About::File { file, .. } => look_at_file(&*file.upgrade()?, event),
             About::Timer { next, period } => {
                 let past = now.checked_sub(*next)?;
-                let times = 1 + past.as_nanos() / period.as_nanos();
+                let is_once = event.flags.contains(EventFlags::ONESHOT);
+                let times = if is_once { 1 } else { 1 + past.as_nanos() / period.as_nanos() };
                 Some(Event { data: i64::try_from(times).unwrap_or(i64::MAX), ..event })
             }
             About::User { is_triggered } => is_triggered.then_some(Event { data: 0, ..event }),
