@@ -10,8 +10,8 @@ extern "C" {
 
 /**
  * Stores entries of an open directory from where it is at: records of the host's struct dirent, one behind the other,
- * each d_reclen bytes long. lseek goes to the d_off of a record, behind it, or back to 0. A directory that was removed has
- * none.
+ * each d_reclen bytes long. lseek goes to the d_off of a record, behind it, or back to 0. A directory that was removed
+ * has none.
  *
  * @returns how many bytes there are, 0 at the end; -1 and errno
  * @errors EFAULT (null), EBADF (not open, or not for reading), ENOTDIR, EINVAL (too little room for the next one),
