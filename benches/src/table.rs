@@ -213,5 +213,8 @@ fn median(mut times: Vec<Duration>) -> Duration {
 
 fn shown(time: Duration) -> String {
     let seconds = time.as_secs_f64();
+    if seconds < 1e-6 {
+        return format!("{} ns", time.as_nanos());
+    }
     if seconds < 1e-3 { format!("{:.1} us", seconds * 1e6) } else { format!("{:.2} ms", seconds * 1e3) }
 }

@@ -42,7 +42,7 @@ fn check_root(package: &Package, pure: bool, findings: &mut Vec<String>) -> Resu
         }
         let source = read(&path)?;
         let has = |attribute: &str| source.lines().any(|line| line.trim() == attribute);
-        // A component for C is one macro, which names a function for C.
+        // A component for C names functions for C, by a macro or its own.
         let may_be_unsafe = MAY_BE_UNSAFE.contains(&package.name.as_str()) || package.layer == "component";
         if !may_be_unsafe && !has("#![forbid(unsafe_code)]") {
             findings.push(format!("{}: no #![forbid(unsafe_code)] in src/{name}", package.name));

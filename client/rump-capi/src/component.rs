@@ -40,7 +40,7 @@ pub(crate) fn is_attached(name: &str) -> bool {
 }
 
 /// The attached libraries, while which no other can come.
-pub(crate) fn attached() -> MutexGuard<'static, Vec<&'static Library>> {
+pub fn attached() -> MutexGuard<'static, Vec<&'static Library>> {
     table()
 }
 

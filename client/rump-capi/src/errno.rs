@@ -90,7 +90,7 @@ pub(crate) fn answer<T: Answer>(result: KResult<T>) -> T::C {
 }
 
 /// Answers a call that gives the number itself: 0 for none.
-pub(crate) fn status(result: KResult<()>) -> c_int {
+pub fn status(result: KResult<()>) -> c_int {
     result.map_or_else(|error: KError| number(error.errno), |()| 0)
 }
 

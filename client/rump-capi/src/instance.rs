@@ -2,11 +2,11 @@
 
 use crate::component::{self, Library};
 use crate::host::Host;
-use crate::{boot, lwp, netconfig};
+use crate::netconfig::Configuration;
+use crate::{boot, lwp};
 use rump_abi::Errno;
 use rump_kern::{Kernel, Process};
 use rump_kpi::{Component, KError, KResult};
-use rump_netconfig::Netconfig;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub struct Instance {
     /// Process 1, whose calls those of threads are that are nobody else.
     pub(crate) init: Process,
     pub(crate) lwps: lwp::Table,
-    pub(crate) network: Netconfig,
+    network: OnceLock<Box<dyn Configuration>>,
 }
 
 /// The kernel of `rump_init`.
@@ -47,8 +47,8 @@ impl Instance {
             .boot()
             .inspect_err(|error| host.services.write_line(&format!("rump: no kernel: {error}")))?;
         let init = kernel.init();
-        let network = netconfig::of(&kernel, &host);
-        let instance = Arc::new(Self { kernel, host, init, lwps: Default::default(), network });
+        let instance =
+            Arc::new(Self { kernel, host, init, lwps: Default::default(), network: OnceLock::new() });
         instance.host.carry(&instance);
         all().push(instance.clone());
         Ok(instance)
@@ -95,9 +95,24 @@ impl Instance {
     /// Does what threads of the kernel do, where it has none; answers how long there is nothing to do.
     pub(crate) fn poll(&self) -> Option<Duration> {
         self.kernel.write_behind();
-        self.network.poll();
+        self.network.get().into_iter().for_each(|network| network.poll());
         let due = [self.kernel.poll_network(), self.kernel.poll_timers()].into_iter().flatten().min()?;
         Some(due.saturating_sub(self.host.services.monotonic()))
+    }
+
+    /// The kernel.
+    pub fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
+    /// What carries it.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The configuration of its networks, which is made if there is none yet.
+    pub fn configuration(&self, make: impl FnOnce() -> Box<dyn Configuration>) -> &dyn Configuration {
+        &**self.network.get_or_init(make)
     }
 
     /// Whether there is any.

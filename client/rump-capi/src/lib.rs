@@ -33,5 +33,4 @@ mod missing;
 pub mod netconfig;
 mod pointer;
 mod rump;
-mod shmif;
 mod sys;

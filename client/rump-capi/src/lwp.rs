@@ -164,7 +164,7 @@ pub(crate) fn process() -> KResult<Process> {
 }
 
 /// The kernel that a call of this thread is made to. Errors: ENXIO (there is none).
-pub(crate) fn instance() -> KResult<Arc<Instance>> {
+pub fn instance() -> KResult<Arc<Instance>> {
     match chosen() {
         Some(instance) => Ok(instance),
         None => Instance::classic().cloned(),

@@ -9,7 +9,7 @@ use std::ffi::CStr;
 ///
 /// # Safety
 /// It is null, or ends with a zero, and stays as it is for the time of the call.
-pub(crate) unsafe fn string<'a>(text: *const c_char) -> KResult<&'a [u8]> {
+pub unsafe fn string<'a>(text: *const c_char) -> KResult<&'a [u8]> {
     if text.is_null() {
         return Err(Errno::EFAULT.into());
     }
@@ -57,7 +57,7 @@ fn check(start: *const u8, length: usize) -> KResult<()> {
 ///
 /// # Safety
 /// The place is null, or one that can be written.
-pub(crate) unsafe fn store<T>(place: *mut T, value: T) -> KResult<()> {
+pub unsafe fn store<T>(place: *mut T, value: T) -> KResult<()> {
     if place.is_null() {
         return Err(Errno::EFAULT.into());
     }

@@ -9,7 +9,7 @@ mod samples;
 
 use crate::Outcome;
 use crate::build;
-use crate::options::Options;
+use crate::options::{Options, Profile};
 use crate::toolchain::Toolchain;
 use programs::{Linkage, Programs};
 use samples::{SAMPLES, Sample};
@@ -54,6 +54,9 @@ fn prove_kernels(programs: &Programs, report: &mut Report) {
     );
     let images = || SAMPLES.iter().try_for_each(|sample| mount(programs, sample));
     report.count("VFS test with actual file system", "done", images());
+    if programs.options.profile == Profile::Release {
+        report.count("A static program with a file system is small", "done", programs.measure("size"));
+    }
     // Each has kernels, buses and addresses of its own, and waits for a second.
     let tests: Vec<_> = std::thread::scope(|scope| {
         let spawn = |test: &'static network::Test| (test, scope.spawn(move || network::run(programs, test)));

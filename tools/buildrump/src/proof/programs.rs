@@ -51,6 +51,12 @@ pub const ALL: &[Program] = &[
         linkages: BOTH,
     },
     Program {
+        name: "size",
+        source: include_str!("../../proof/fstest_img.c"),
+        libraries: &["rumpfs_ext2fs", "rump"],
+        linkages: &[Linkage::Static],
+    },
+    Program {
         name: "nettest",
         source: include_str!("../../proof/nettest.c"),
         libraries: &["rumpnet_shmif", "rumpnet_config", "rumpnet_netinet6", "rumpnet_netinet", "rump"],
@@ -63,6 +69,9 @@ pub const ALL: &[Program] = &[
         linkages: &[Linkage::Shared],
     },
 ];
+
+/// What a static program with one file system may have, in bytes.
+const LARGEST_STATIC: u64 = 4 << 20;
 
 const HEADER: &str = include_str!("../../proof/proof.h");
 
@@ -134,6 +143,20 @@ impl<'a> Programs<'a> {
         }
         file::unless_done(&path.with_extension("made"), &inputs, || output(&mut compile).map(drop))?;
         Ok(Run { path, libraries })
+    }
+
+    /// Builds a program that is in one piece. Errors: it is larger than is promised, without what only debuggers read.
+    pub fn measure(&self, name: &str) -> Outcome {
+        let path = self.run(name, Linkage::Static)?.path;
+        let stripped = path.with_extension("stripped");
+        let mut strip = self.toolchain.utility("objcopy");
+        output(strip.arg("--strip-all").arg(&path).arg(&stripped))?;
+        let length = std::fs::metadata(&stripped).map_err(|error| error.to_string())?.len();
+        if length < LARGEST_STATIC {
+            Ok(())
+        } else {
+            Err(format!("{length} bytes, not below {LARGEST_STATIC}"))
+        }
     }
 
     fn compile(&self, program: &Program, linkage: Linkage) -> Command {
