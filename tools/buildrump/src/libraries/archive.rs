@@ -14,7 +14,8 @@ use std::fs;
 use std::path::Path;
 
 /// What the names of objects begin with that only components need.
-const OF_COMPONENTS: &[&str] = &["rumpfs_", "rumpnet_", "rumpdev_", "rump_dosfs", "rump_netconfig", "librump"];
+const OF_COMPONENTS: &[&str] =
+    &["rumpfs_", "rumpnet_", "rumpdev_", "rump_dosfs", "rump_netconfig", "librump"];
 /// The root is one, so that it belongs to the kernel.
 const ROOT: &str = "rumpfs_tmpfs";
 /// What names of the interface begin with.
