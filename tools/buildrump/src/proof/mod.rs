@@ -35,8 +35,8 @@ pub fn prove(options: &Options, toolchain: &Toolchain) -> Outcome<bool> {
         prove_kernels(&programs, &mut report);
         prove_command(options, &programs, &mut report);
     } else {
-        // Without hypercalls nothing boots; that all is there and fits together can be seen.
-        report.count("linking without hypercalls", "Done", programs.build("init"));
+        let host = programs.each("host", |run| run.output(&[]).map(drop));
+        report.count("bootstrap test on a host of callbacks", "Done", host);
     }
     Ok(report.finish())
 }

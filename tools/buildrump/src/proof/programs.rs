@@ -57,6 +57,12 @@ pub const ALL: &[Program] = &[
         linkages: &[Linkage::Static],
     },
     Program {
+        name: "host",
+        source: include_str!("../../../../examples/c/host.c"),
+        libraries: &["rump"],
+        linkages: BOTH,
+    },
+    Program {
         name: "nettest",
         source: include_str!("../../proof/nettest.c"),
         libraries: &["rumpnet_shmif", "rumpnet_config", "rumpnet_netinet6", "rumpnet_netinet", "rump"],
