@@ -58,6 +58,8 @@ pub(crate) struct Shared {
     /// Of what no file system numbers.
     next_number: AtomicU64,
     pub(crate) cpus: u32,
+    /// In bytes, if there is one.
+    pub(crate) memory_limit: Option<u64>,
     halted: AtomicBool,
 }
 
@@ -387,6 +389,7 @@ impl Builder {
             processes: Processes::default(),
             next_number: AtomicU64::new(1),
             cpus: parameters.cpus,
+            memory_limit: parameters.memory_limit,
             halted: AtomicBool::new(false),
         });
         let init = Process::first(shared.clone())?;

