@@ -38,6 +38,23 @@ impl TcpState {
         Self::FinWait2,
         Self::TimeWait,
     ];
+
+    /// Linux's number (`enum` of `netinet/tcp.h`).
+    pub fn linux_number(self) -> u8 {
+        match self {
+            Self::Established => 1,
+            Self::SynSent => 2,
+            Self::SynReceived => 3,
+            Self::FinWait1 => 4,
+            Self::FinWait2 => 5,
+            Self::TimeWait => 6,
+            Self::Closed => 7,
+            Self::CloseWait => 8,
+            Self::LastAck => 9,
+            Self::Listen => 10,
+            Self::Closing => 11,
+        }
+    }
 }
 
 /// What a sender does about losses, with Linux's numbers (`enum tcp_ca_state`).

@@ -2,7 +2,7 @@
 
 use crate::script::Expression;
 use rump_kpi::sockopt::*;
-use rump_kpi::{Errno, MessageFlags, TcpInfo, TcpState};
+use rump_kpi::{Errno, MessageFlags, TcpInfo};
 use std::collections::BTreeMap;
 
 /// Flags of open files, as Linux has them; only their names matter.
@@ -108,7 +108,7 @@ pub fn info_of(info: &TcpInfo) -> BTreeMap<&'static str, i64> {
     let threshold = if info.snd_ssthresh_bytes >= 0x7fff_ffff { 0x7fff_ffff } else { info.snd_ssthresh() };
     let long = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     BTreeMap::from([
-        ("tcpi_state", state_of(info.state)),
+        ("tcpi_state", info.state.linux_number().into()),
         ("tcpi_ca_state", info.ca_state as i64),
         ("tcpi_retransmits", info.retransmits.into()),
         ("tcpi_probes", info.probes.into()),
@@ -152,23 +152,6 @@ pub fn info_of(info: &TcpInfo) -> BTreeMap<&'static str, i64> {
         ("tcpi_bytes_sent", long(info.bytes_sent)),
         ("tcpi_bytes_retrans", long(info.bytes_retrans)),
     ])
-}
-
-/// Linux's number of a state.
-fn state_of(state: TcpState) -> i64 {
-    match state {
-        TcpState::Established => 1,
-        TcpState::SynSent => 2,
-        TcpState::SynReceived => 3,
-        TcpState::FinWait1 => 4,
-        TcpState::FinWait2 => 5,
-        TcpState::TimeWait => 6,
-        TcpState::Closed => 7,
-        TcpState::CloseWait => 8,
-        TcpState::LastAck => 9,
-        TcpState::Listen => 10,
-        TcpState::Closing => 11,
-    }
 }
 
 /// The number of a constant of assertions.

@@ -1,33 +1,16 @@
 //! `struct tcp_info` of Linux, field by field at its place, as far as the kernel knows it.
 
-use rump_abi::{TcpInfo, TcpState};
+use rump_abi::TcpInfo;
 
 /// Up to the field `snd_wnd`, and what stands behind it.
 const BYTES: usize = 240;
-
-/// The number that Linux has for a state (`enum` of `netinet/tcp.h`).
-fn state(state: TcpState) -> u8 {
-    match state {
-        TcpState::Established => 1,
-        TcpState::SynSent => 2,
-        TcpState::SynReceived => 3,
-        TcpState::FinWait1 => 4,
-        TcpState::FinWait2 => 5,
-        TcpState::TimeWait => 6,
-        TcpState::Closed => 7,
-        TcpState::CloseWait => 8,
-        TcpState::LastAck => 9,
-        TcpState::Listen => 10,
-        TcpState::Closing => 11,
-    }
-}
 
 /// The structure.
 pub(crate) fn bytes(info: &TcpInfo) -> Vec<u8> {
     let mut bytes = vec![0; BYTES];
     let scales = info.snd_wscale & 0xf | info.rcv_wscale << 4;
     let scales = if cfg!(target_endian = "big") { scales.rotate_left(4) } else { scales };
-    let head = [state(info.state), info.ca_state as u8, info.retransmits, info.probes, info.backoff];
+    let head = [info.state.linux_number(), info.ca_state as u8, info.retransmits, info.probes, info.backoff];
     bytes[..5].copy_from_slice(&head);
     bytes[5..7].copy_from_slice(&[info.options.bits(), scales]);
     let millis = |micros: u32| micros / 1000;
