@@ -6,19 +6,19 @@
 
 extern crate alloc;
 
+mod failure_rate;
 mod host;
 mod memory;
 mod middleware;
 mod recorder;
 mod slice;
-mod unreliable;
 
+pub use failure_rate::FailureRate;
 pub use host::HostDevice;
 pub use memory::MemDevice;
 pub use middleware::{Faulty, ReadOnly, Traced};
 pub use recorder::{Event, Recorder};
 pub use slice::Slice;
-pub use unreliable::{FailureRate, Unreliable};
 
 use alloc::format;
 use rump_kpi::{Errno, KError, KResult};

@@ -1,5 +1,6 @@
 //! Layers that tests put between a file system and its device.
 
+use crate::FailureRate;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 use rump_kpi::{BlockDevice, Errno, KError, KResult};
@@ -99,23 +100,37 @@ impl BlockDevice for Traced {
     }
 }
 
-/// Fails one operation, or all from one on, with EIO.
+/// Which operations fail, by their numbers.
+enum Fails {
+    Between(u64, u64),
+    AtRate(FailureRate),
+}
+
+/// Fails one operation, all from one on, or some, with EIO.
 pub struct Faulty {
     device: Arc<dyn BlockDevice>,
     count: AtomicU64,
-    first: u64,
-    last: u64,
+    fails: Fails,
 }
 
 impl Faulty {
     /// Fails the `n`-th operation (from 0) alone.
     pub fn once(device: Arc<dyn BlockDevice>, n: u64) -> Arc<Self> {
-        Arc::new(Self { device, count: AtomicU64::new(0), first: n, last: n })
+        Self::new(device, Fails::Between(n, n))
     }
 
     /// Fails the `n`-th operation (from 0) and all that follow.
     pub fn from_then_on(device: Arc<dyn BlockDevice>, n: u64) -> Arc<Self> {
-        Arc::new(Self { device, count: AtomicU64::new(0), first: n, last: u64::MAX })
+        Self::new(device, Fails::Between(n, u64::MAX))
+    }
+
+    /// Fails as many as the rate says; the seed and its number say whether one does.
+    pub fn at_rate(device: Arc<dyn BlockDevice>, rate: FailureRate) -> Arc<Self> {
+        Self::new(device, Fails::AtRate(rate))
+    }
+
+    fn new(device: Arc<dyn BlockDevice>, fails: Fails) -> Arc<Self> {
+        Arc::new(Self { device, count: AtomicU64::new(0), fails })
     }
 
     /// Operations so far.
@@ -125,10 +140,15 @@ impl Faulty {
 
     fn step(&self) -> KResult<()> {
         let n = self.count.fetch_add(1, Ordering::Relaxed);
-        if (self.first..=self.last).contains(&n) {
-            return Err(KError::new(Errno::EIO, "injected fault"));
+        match self.fails {
+            Fails::Between(first, last) if (first..=last).contains(&n) => {
+                Err(KError::new(Errno::EIO, "injected fault"))
+            }
+            Fails::AtRate(rate) if rate.fails(n) => {
+                Err(KError::new(Errno::EIO, "injected fault (RUMP_BLKFAIL)"))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

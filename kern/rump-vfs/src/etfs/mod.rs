@@ -21,7 +21,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use device::{DeviceNode, HostRange};
 use folder::{HostNode, Tree};
 use hashbrown::HashMap;
-use rump_dev::{FailureRate, Unreliable};
+use rump_dev::{FailureRate, Faulty};
 use rump_hyper::{Access, BlockIo, HostError, Hypervisor, Lock, names_beneath};
 use rump_kpi::sync::RwLock;
 use rump_kpi::{
@@ -194,7 +194,7 @@ impl Etfs {
         })?;
         let device: Arc<dyn BlockDevice> = Arc::new(HostRange { io, start, size });
         let device = match self.failures {
-            Some(rate) => Unreliable::new(device, rate),
+            Some(rate) => Faulty::at_rate(device, rate),
             None => device,
         };
         Ok(self.device(key, device, file_type, mode))

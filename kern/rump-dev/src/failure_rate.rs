@@ -1,11 +1,9 @@
-//! A device that fails now and then, as a parameter of the kernel says (`RUMP_BLKFAIL`, `RUMP_BLKFAIL_SEED`).
+//! How often devices fail, as a parameter of the kernel says (`RUMP_BLKFAIL`, `RUMP_BLKFAIL_SEED`).
 
 use alloc::format;
 use alloc::string::String;
-use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU64, Ordering};
 use rump_hyper::Hypervisor;
-use rump_kpi::{BlockDevice, Errno, KError, KResult};
+use rump_kpi::{Errno, KError, KResult};
 use rump_random::Random;
 
 /// Of how many operations the rate says how many fail.
@@ -44,66 +42,24 @@ impl FailureRate {
         ));
         Ok(Some(Self { of_ten_thousand, seed }))
     }
-}
 
-/// Fails operations with EIO. Whether one does follows from the seed and its number.
-pub struct Unreliable {
-    device: Arc<dyn BlockDevice>,
-    rate: FailureRate,
-    count: AtomicU64,
-}
-
-impl Unreliable {
-    /// Wraps `device`.
-    #[allow(clippy::new_ret_no_self)]
-    pub fn new(device: Arc<dyn BlockDevice>, rate: FailureRate) -> Arc<dyn BlockDevice> {
-        Arc::new(Self { device, rate, count: AtomicU64::new(0) })
-    }
-
-    fn step(&self) -> KResult<()> {
-        let number = self.count.fetch_add(1, Ordering::Relaxed);
-        let draw = Random::new(self.rate.seed ^ number.wrapping_mul(0xd134_2543_de82_ef95)).number() % OF;
-        if draw < self.rate.of_ten_thousand {
-            return Err(KError::new(Errno::EIO, "injected fault (RUMP_BLKFAIL)"));
-        }
-        Ok(())
-    }
-}
-
-impl BlockDevice for Unreliable {
-    fn size_bytes(&self) -> u64 {
-        self.device.size_bytes()
-    }
-
-    fn is_read_only(&self) -> bool {
-        self.device.is_read_only()
-    }
-
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> KResult<()> {
-        self.step()?;
-        self.device.read_at(offset, buf)
-    }
-
-    fn write_at(&self, offset: u64, buf: &[u8]) -> KResult<()> {
-        self.step()?;
-        self.device.write_at(offset, buf)
-    }
-
-    fn flush(&self) -> KResult<()> {
-        self.step()?;
-        self.device.flush()
+    /// Whether the operation of a device with this number, from 0, fails.
+    pub(crate) fn fails(self, number: u64) -> bool {
+        let seed = self.seed ^ number.wrapping_mul(0xd134_2543_de82_ef95);
+        Random::new(seed).number() % OF < self.of_ten_thousand
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MemDevice;
+    use crate::{Faulty, MemDevice};
     use alloc::vec::Vec;
+    use rump_kpi::BlockDevice;
 
     fn failures(rate: u64, seed: u64) -> Vec<usize> {
         let rate = FailureRate { of_ten_thousand: rate, seed };
-        let device = Unreliable::new(MemDevice::new(alloc::vec![0; 8]), rate);
+        let device = Faulty::at_rate(MemDevice::new(alloc::vec![0; 8]), rate);
         (0..20_000).filter(|_| device.read_at(0, &mut [0; 8]).is_err()).collect()
     }
 
