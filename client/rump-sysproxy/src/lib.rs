@@ -5,6 +5,8 @@
 //! | [`frame`] | headers of messages, and their bounds |
 //! | [`url`] | where a server is |
 //! | [`memory`] | memory of a client, by its addresses |
+//! | [`transport`] | streams, and messages on them |
+//! | [`server`] | a kernel that answers clients |
 //! | [`calls`] | system calls by their numbers, with structures as NetBSD has them on amd64 |
 //!
 //! Numbers, flags, errnos and structures are NetBSD's, as those of the kernel are; a client translates them to what its
@@ -14,4 +16,6 @@
 pub mod calls;
 pub mod frame;
 pub mod memory;
+pub mod server;
+pub mod transport;
 pub mod url;

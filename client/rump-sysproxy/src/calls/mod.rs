@@ -40,6 +40,9 @@ pub fn may_wait(process: &Process, number: u32, args: Args<'_>) -> bool {
     true
 }
 
+/// The number of the call that halts the kernel.
+pub const REBOOT: u32 = 208;
+
 /// Makes a call for a process. Errors: ENOSYS (no call has the number), those of the call.
 pub fn call(
     process: &Process,

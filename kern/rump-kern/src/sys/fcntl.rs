@@ -56,6 +56,18 @@ impl Process {
         }
     }
 
+    /// Closes those that are not to be there in a program that is executed (`FD_CLOEXEC`).
+    pub fn close_on_exec(&self) {
+        let Some(last) = self.max_fd() else { return };
+        for fd in (0..=last.0).map(Fd) {
+            // Few numbers are in use, and another thread may be closing those.
+            let closes = self.descriptors().read().find(fd).is_ok_and(|descriptor| descriptor.cloexec);
+            if closes {
+                let _ = self.close(fd);
+            }
+        }
+    }
+
     /// The largest descriptor that is open (`F_MAXFD`).
     pub fn max_fd(&self) -> Option<Fd> {
         self.descriptors().read().last()

@@ -1,0 +1,340 @@
+//! A client, as the server has it: a stream, a process, and threads that make its calls.
+//!
+//! Locks: `reader` belongs to the thread that leads; then `writer`; then the leaves `crew`, `questions` and `name`.
+
+use super::Shared;
+use super::crew::{Crew, Full, Job, Message};
+use super::memory::{Questions, RemoteMemory};
+use crate::calls::{self, Args};
+use crate::frame::{Class, Handshake, Header, Kind, Refusal};
+use crate::transport::{Peer, Reader, Stream, Writer};
+use parking_lot::Mutex;
+use rump_abi::{Errno, Signal, SignalSet};
+use rump_kern::Process;
+use rump_kpi::{KError, KResult};
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// How long somebody may take to say who it is.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Most bytes of a client's name, its end included.
+const NAME_MAX: usize = 4096;
+
+/// What the thread has that leads.
+pub(super) type Leading = Reader;
+
+/// A client.
+pub(super) struct Connection {
+    number: u64,
+    shared: Arc<Shared>,
+    stream: Stream,
+    peer: Option<Peer>,
+    reader: Mutex<Reader>,
+    writer: Mutex<Writer>,
+    process: OnceLock<Process>,
+    name: Mutex<String>,
+    crew: Crew,
+    pub(super) questions: Questions,
+    is_closed: AtomicBool,
+}
+
+/// Nothing more comes of this client: it has gone, or says what no client says.
+struct Over;
+
+impl Connection {
+    pub(super) fn new(number: u64, shared: Arc<Shared>, stream: Stream, peer: Option<Peer>) -> Arc<Self> {
+        Arc::new(Self {
+            number,
+            shared,
+            peer,
+            reader: Mutex::new(Reader::new(stream.clone())),
+            writer: Mutex::new(Writer::new(stream.clone())),
+            stream,
+            process: OnceLock::new(),
+            name: Mutex::default(),
+            crew: Crew::default(),
+            questions: Questions::default(),
+            is_closed: AtomicBool::new(false),
+        })
+    }
+
+    /// The number of its process, if it has said who it is.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.process.get().map(Process::pid)
+    }
+
+    /// The name of its program.
+    pub(super) fn name(&self) -> String {
+        self.name.lock().clone()
+    }
+
+    /// Begins to serve. Errors: no thread can be had, or the client has gone.
+    pub(super) fn start(self: &Arc<Self>) -> io::Result<()> {
+        self.stream.set_read_timeout(Some(HANDSHAKE))?;
+        self.writer.lock().banner(&self.shared.banner)?;
+        self.spawn()
+    }
+
+    fn spawn(self: &Arc<Self>) -> io::Result<()> {
+        let connection = self.clone();
+        self.crew.enter();
+        let spawned = std::thread::Builder::new().name("rump client".into()).spawn(move || connection.work());
+        spawned.map(drop).inspect_err(|_| {
+            self.crew.leave();
+        })
+    }
+
+    fn work(self: Arc<Self>) {
+        loop {
+            let done = match self.crew.next() {
+                Job::Lead => self.lead(),
+                Job::Call(message) => self.make(&message, None),
+                Job::Raise(signals) => self.tell(signals),
+                Job::Leave => break,
+            };
+            if done.is_err() {
+                self.close();
+            }
+        }
+        if self.crew.leave() {
+            self.shared.forget(self.number);
+        }
+    }
+
+    /// Reads what comes, until there is something to do that may have to wait.
+    fn lead(self: &Arc<Self>) -> Result<(), Over> {
+        let mut reader = self.reader.lock();
+        loop {
+            let message = self.read(&mut reader)?;
+            let Some(message) = self.take(message)? else { continue };
+            if !self.may_wait(&message) {
+                self.make(&message, Some(&mut reader))?;
+                continue;
+            }
+            if self.is_another_there().is_err() {
+                self.crew.finish();
+                self.refuse(&message.0, Refusal::TryAgain)?;
+                continue;
+            }
+            drop(reader);
+            self.crew.stop_leading();
+            return self.make(&message, None);
+        }
+    }
+
+    /// Reads a message for another thread, while this one waits for an answer; false: there are no more.
+    pub(super) fn read_for_another(self: &Arc<Self>, leading: &mut Leading) -> bool {
+        let mut read = || {
+            let message = self.read(leading)?;
+            let Some(message) = self.take(message)? else { return Ok(()) };
+            if self.is_another_there().is_err() {
+                self.crew.finish();
+                return self.refuse(&message.0, Refusal::TryAgain);
+            }
+            self.crew.hand_over(message);
+            Ok(())
+        };
+        let result: Result<(), Over> = read();
+        if result.is_err() {
+            self.close();
+        }
+        result.is_ok()
+    }
+
+    /// Sees to it that there is a thread that has nothing to do.
+    fn is_another_there(self: &Arc<Self>) -> io::Result<()> {
+        if self.crew.has_idle() { Ok(()) } else { self.spawn() }
+    }
+
+    fn read(&self, reader: &mut Reader) -> Result<Message, Over> {
+        reader.message().ok().flatten().ok_or(Over)
+    }
+
+    /// Takes a message; a call for which there is room is left to do.
+    fn take(&self, message: Message) -> Result<Option<Message>, Over> {
+        let (header, body) = &message;
+        match (header.class, header.kind) {
+            (Class::Response | Class::Error, _) => {
+                if !self.questions.answer(message) {
+                    return Err(Over);
+                }
+            }
+            (Class::Request, Kind::Handshake) => match Handshake::from_code(header.code) {
+                Some(Handshake::Guest) => self.guest(header, body)?,
+                Some(Handshake::Fork) => self.child(header, body)?,
+                Some(Handshake::Auth) => self.refuse(header, Refusal::Auth)?,
+                Some(Handshake::Exec) => return self.with_room(message),
+                None => return Err(Over),
+            },
+            (Class::Request, Kind::Prefork) => self.prefork(header)?,
+            (Class::Request, Kind::Syscall) => return self.with_room(message),
+            (Class::Request, _) => return Err(Over),
+        }
+        Ok(None)
+    }
+
+    fn with_room(&self, message: Message) -> Result<Option<Message>, Over> {
+        let refusal = match self.crew.begin(self.shared.limits.calls) {
+            Ok(()) => return Ok(Some(message)),
+            Err(Full::Calls) => Refusal::TryAgain,
+            Err(Full::Exec) => Refusal::InExec,
+        };
+        self.refuse(&message.0, refusal)?;
+        Ok(None)
+    }
+
+    fn may_wait(&self, (header, body): &Message) -> bool {
+        match (self.process.get(), Args::new(body)) {
+            (Some(process), Ok(args)) if header.kind == Kind::Syscall => {
+                calls::may_wait(process, header.code, args)
+            }
+            // Executing waits for other calls.
+            _ => header.kind == Kind::Handshake,
+        }
+    }
+
+    /// Does what there was room for, and answers.
+    fn make(self: &Arc<Self>, message: &Message, leading: Option<&mut Leading>) -> Result<(), Over> {
+        let (header, body) = message;
+        if header.kind == Kind::Handshake {
+            self.crew.finish();
+            return self.exec(header, body);
+        }
+        let Some(process) = self.process.get() else {
+            self.crew.finish();
+            return self.refuse(header, Refusal::Auth);
+        };
+        let is_halt = header.code == calls::REBOOT && process.credentials().is_root();
+        let answer = if is_halt {
+            self.shared.halt_kernel().map(|()| [0, 0])
+        } else {
+            let memory = &mut RemoteMemory { connection: self, leading };
+            Args::new(body).and_then(|args| calls::call(process, header.code, args, memory))
+        };
+        self.crew.finish();
+        let mut bytes = [0; 24];
+        match &answer {
+            Ok([first, second]) => {
+                bytes[8..16].copy_from_slice(&first.to_ne_bytes());
+                bytes[16..].copy_from_slice(&second.to_ne_bytes());
+            }
+            Err(error) => bytes[..4].copy_from_slice(&i32::from(error.errno as u16).to_ne_bytes()),
+        }
+        let sent = self.send(&header.answer(bytes.len()), &bytes, &[]);
+        if is_halt {
+            self.shared.send_away();
+        }
+        sent.map_err(|_| Over)
+    }
+
+    /// Somebody says its name.
+    fn guest(&self, header: &Header, body: &[u8]) -> Result<(), Over> {
+        let name = name_of(body).ok_or(Over)?;
+        let made = self.shared.process_for(self.peer).and_then(|process| self.become_process(process));
+        if made.is_ok() {
+            *self.name.lock() = name;
+        }
+        self.answer_errno(header, made)
+    }
+
+    /// A child comes with its cookie, or its parent says that there will be none.
+    fn child(&self, header: &Header, body: &[u8]) -> Result<(), Over> {
+        let (cookie, rest) = body.split_first_chunk().ok_or(Over)?;
+        let is_cancelled = rest != [0; 4];
+        match self.shared.forks.take(cookie) {
+            None => self.refuse(header, Refusal::InvalidPrefork),
+            Some(process) if is_cancelled => {
+                process.exit();
+                self.answer_errno(header, Ok(()))
+            }
+            Some(process) => self.answer_errno(header, self.become_process(process)),
+        }
+    }
+
+    /// Errors: EEXIST (it said who it is before).
+    fn become_process(&self, process: Process) -> KResult<()> {
+        if let Err(process) = self.process.set(process) {
+            process.exit();
+            return Err(KError::new(Errno::EEXIST, "the client said before who it is"));
+        }
+        if self.is_closed.load(Ordering::SeqCst) {
+            self.process.get().into_iter().for_each(Process::exit);
+        }
+        // The client may have gone, which reading tells.
+        let _ = self.stream.set_read_timeout(None);
+        Ok(())
+    }
+
+    fn prefork(&self, header: &Header) -> Result<(), Over> {
+        let Some(process) = self.process.get() else { return self.refuse(header, Refusal::Auth) };
+        match self.shared.forks.announce(self.number, process, self.shared.limits.forks) {
+            Ok(Some(cookie)) => self.send(&header.answer(cookie.len()), &cookie, &[]).map_err(|_| Over),
+            Ok(None) => self.refuse(header, Refusal::TryAgain),
+            Err(_) => self.refuse(header, Refusal::ForkFailed),
+        }
+    }
+
+    /// The client's program is another from now on. Calls that the former one made end, and are answered.
+    fn exec(&self, header: &Header, body: &[u8]) -> Result<(), Over> {
+        let name = name_of(body).ok_or(Over)?;
+        let Some(process) = self.process.get() else { return self.refuse(header, Refusal::Auth) };
+        if !self.crew.begin_exec(|| process.interrupt()) {
+            return self.refuse(header, Refusal::InExec);
+        }
+        process.close_on_exec();
+        *self.name.lock() = name;
+        self.crew.finish_exec();
+        self.answer_errno(header, Ok(()))
+    }
+
+    fn answer_errno(&self, header: &Header, result: KResult<()>) -> Result<(), Over> {
+        let number = result.map_or_else(|error| error.errno as i32, |()| 0);
+        let bytes = number.to_ne_bytes();
+        self.send(&header.answer(bytes.len()), &bytes, &[]).map_err(|_| Over)
+    }
+
+    fn refuse(&self, header: &Header, why: Refusal) -> Result<(), Over> {
+        self.send(&header.refusal(why), &[], &[]).map_err(|_| Over)
+    }
+
+    /// Errors: EIO (the client has gone).
+    pub(super) fn send(&self, header: &Header, front: &[u8], rest: &[u8]) -> KResult<()> {
+        let sent = self.writer.lock().message(header, front, rest);
+        sent.map_err(|_| KError::new(Errno::EIO, "the client has gone"))
+    }
+
+    fn tell(&self, signals: SignalSet) -> Result<(), Over> {
+        signals.iter().try_for_each(|signal| {
+            let header = Header::request(Kind::Raise, 0, signal.number(), 0);
+            self.send(&header, &[], &[]).map_err(|_| Over)
+        })
+    }
+
+    /// Tells the client of a signal, at once but not by this thread: the client may not listen.
+    pub(super) fn raise(self: &Arc<Self>, signal: Signal) {
+        // Without a thread, one that ends a call tells it.
+        let _ = self.is_another_there();
+        self.crew.raise(signal);
+    }
+
+    /// Ends the client: its process, its calls, its stream.
+    pub(super) fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
+        self.crew.end();
+        self.questions.end();
+        self.stream.shut_down();
+        self.process.get().into_iter().for_each(Process::exit);
+        self.shared.forks.orphan(self.number);
+    }
+}
+
+/// A name in the body of a handshake, up to its end; none: it is longer than any.
+fn name_of(body: &[u8]) -> Option<String> {
+    if body.len() > NAME_MAX {
+        return None;
+    }
+    let end = body.iter().position(|byte| *byte == 0).unwrap_or(body.len());
+    Some(String::from_utf8_lossy(&body[..end]).into_owned())
+}

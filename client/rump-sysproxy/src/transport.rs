@@ -1,0 +1,318 @@
+//! Streams: how messages travel, and how one listens for them.
+
+use crate::frame::{BANNER_MAX, HEADER, Header, Malformed};
+use crate::url::Url;
+use rustix::event::{PollFd, PollFlags};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A stream, of which several may have a part.
+#[derive(Clone)]
+pub struct Stream(Arc<Socket>);
+
+enum Socket {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+impl Stream {
+    /// Errors: the server is not there, or does not let us in.
+    pub fn connect(url: &Url) -> io::Result<Self> {
+        Ok(match url {
+            Url::Unix(path) => UnixStream::connect(path)?.into(),
+            Url::Tcp(address) => TcpStream::connect(address).and_then(without_delay)?.into(),
+        })
+    }
+
+    /// The user at the other end, where the host knows.
+    pub(crate) fn peer(&self) -> io::Result<Option<Peer>> {
+        match &*self.0 {
+            Socket::Unix(stream) => peer_of(stream).map(Some),
+            Socket::Tcp(_) => Ok(None),
+        }
+    }
+
+    /// How long reading may take; none: as long as it takes.
+    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        match &*self.0 {
+            Socket::Unix(stream) => stream.set_read_timeout(timeout),
+            Socket::Tcp(stream) => stream.set_read_timeout(timeout),
+        }
+    }
+
+    /// Ends it for all who have a part.
+    pub fn shut_down(&self) {
+        // The other end may have done so.
+        let _ = match &*self.0 {
+            Socket::Unix(stream) => stream.shutdown(Shutdown::Both),
+            Socket::Tcp(stream) => stream.shutdown(Shutdown::Both),
+        };
+    }
+}
+
+fn without_delay(stream: TcpStream) -> io::Result<TcpStream> {
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+impl From<UnixStream> for Stream {
+    fn from(stream: UnixStream) -> Self {
+        Self(Arc::new(Socket::Unix(stream)))
+    }
+}
+
+impl From<TcpStream> for Stream {
+    fn from(stream: TcpStream) -> Self {
+        Self(Arc::new(Socket::Tcp(stream)))
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match &*self.0 {
+            Socket::Unix(stream) => (&mut &*stream).read(into),
+            Socket::Tcp(stream) => (&mut &*stream).read(into),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &*self.0 {
+            Socket::Unix(stream) => (&mut &*stream).write(bytes),
+            Socket::Tcp(stream) => (&mut &*stream).write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A user of the host at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Peer {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn peer_of(stream: &UnixStream) -> io::Result<Peer> {
+    let peer = rustix::net::sockopt::socket_peercred(stream)?;
+    Ok(Peer { uid: peer.uid.as_raw(), gid: peer.gid.as_raw() })
+}
+
+/// Nobody but the user of the server gets through the mode of the socket.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn peer_of(_: &UnixStream) -> io::Result<Peer> {
+    Ok(Peer { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw() })
+}
+
+/// Messages that come.
+pub struct Reader {
+    stream: Stream,
+    /// What came and was not asked for yet is from `start` to `end`.
+    buffer: Box<[u8; PIECE]>,
+    start: usize,
+    end: usize,
+}
+
+/// Bytes that are asked of the host at once.
+const PIECE: usize = 16 << 10;
+
+impl Reader {
+    /// Of a stream.
+    pub fn new(stream: Stream) -> Self {
+        Self { stream, buffer: Box::new([0; PIECE]), start: 0, end: 0 }
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Takes what there is; false: there is no more.
+    fn fill(&mut self) -> io::Result<bool> {
+        self.buffer.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
+        loop {
+            match self.stream.read(&mut self.buffer[self.end..]) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => {
+                    let read = read?;
+                    self.end += read;
+                    return Ok(read > 0);
+                }
+            }
+        }
+    }
+
+    /// The line with which a server begins. Errors: InvalidData (it is none), UnexpectedEof.
+    pub fn banner(&mut self) -> io::Result<String> {
+        loop {
+            let end = self.rest().iter().take(BANNER_MAX).position(|byte| *byte == b'\n');
+            if let Some(end) = end {
+                let line = String::from_utf8_lossy(&self.rest()[..end]).into_owned();
+                self.start += end + 1;
+                return Ok(line);
+            }
+            if self.rest().len() >= BANNER_MAX {
+                return Err(io::Error::new(
+                    ErrorKind::InvalidData,
+                    "the server does not begin with a banner",
+                ));
+            }
+            if !self.fill()? {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+
+    /// The next message; none: the other end has gone. Errors: InvalidData (what no message is), UnexpectedEof.
+    pub fn message(&mut self) -> io::Result<Option<(Header, Vec<u8>)>> {
+        while self.rest().len() < HEADER {
+            if !self.fill()? {
+                return if self.rest().is_empty() { Ok(None) } else { Err(ErrorKind::UnexpectedEof.into()) };
+            }
+        }
+        let bytes = std::array::from_fn(|index| self.buffer[self.start + index]);
+        let header = Header::parse(&bytes).map_err(|Malformed(what)| {
+            io::Error::new(ErrorKind::InvalidData, format!("a message of no {what}"))
+        })?;
+        self.start += HEADER;
+        let here = header.body.min(self.rest().len());
+        let mut body = self.rest()[..here].to_vec();
+        self.start += here;
+        body.resize(header.body, 0);
+        self.stream.read_exact(&mut body[here..])?;
+        Ok(Some((header, body)))
+    }
+}
+
+/// Messages that go.
+pub struct Writer {
+    stream: Stream,
+    buffer: Vec<u8>,
+}
+
+impl Writer {
+    /// Of a stream.
+    pub fn new(stream: Stream) -> Self {
+        Self { stream, buffer: Vec::new() }
+    }
+
+    /// With what a server begins, its newline included. Errors: those of the host.
+    pub fn banner(&mut self, line: &str) -> io::Result<()> {
+        self.stream.write_all(line.as_bytes())
+    }
+
+    /// A message whose body is in two parts; its header says how long they are together. Errors: those of the host.
+    pub fn message(&mut self, header: &Header, front: &[u8], rest: &[u8]) -> io::Result<()> {
+        debug_assert_eq!(header.body, front.len() + rest.len());
+        self.buffer.clear();
+        self.buffer.extend_from_slice(&header.emit());
+        self.buffer.extend_from_slice(front);
+        if rest.len() <= PIECE {
+            self.buffer.extend_from_slice(rest);
+            return self.stream.write_all(&self.buffer);
+        }
+        self.stream.write_all(&self.buffer)?;
+        self.stream.write_all(rest)
+    }
+}
+
+/// Where clients come in. Dropping it takes the name of its socket away.
+pub(crate) enum Listener {
+    Unix(UnixListener, Name),
+    Tcp(TcpListener),
+}
+
+/// A name in the file system, gone with this.
+pub(crate) struct Name(std::path::PathBuf);
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        // Somebody may have taken it away.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl Listener {
+    /// Only the user of the server gets to a socket in the file system; one that nobody listens at any more is replaced.
+    /// Errors: AddrInUse, those of the host; PermissionDenied (others than this machine would get in).
+    pub(crate) fn bind(url: &Url) -> io::Result<Self> {
+        match url {
+            Url::Unix(path) => {
+                let listener = bind_unix(path)?;
+                listener.set_nonblocking(true)?;
+                Ok(Self::Unix(listener, Name(path.clone())))
+            }
+            Url::Tcp(address) if !address.ip().is_loopback() => Err(io::Error::new(
+                ErrorKind::PermissionDenied,
+                "other machines could come in, and nothing would ask who they are; listen at 127.0.0.1, ::1 or unix://",
+            )),
+            Url::Tcp(address) => {
+                let listener = TcpListener::bind(address)?;
+                listener.set_nonblocking(true)?;
+                Ok(Self::Tcp(listener))
+            }
+        }
+    }
+
+    /// Where it is: with the port, if the host chose it.
+    pub(crate) fn url(&self) -> io::Result<Url> {
+        Ok(match self {
+            Self::Unix(_, Name(path)) => Url::Unix(path.clone()),
+            Self::Tcp(listener) => Url::Tcp(listener.local_addr()?),
+        })
+    }
+
+    /// Waits until somebody comes, or something happens to `bell`.
+    pub(crate) fn wait(&self, bell: &UnixStream) -> io::Result<()> {
+        let socket = match self {
+            Self::Unix(listener, _) => listener.as_fd(),
+            Self::Tcp(listener) => listener.as_fd(),
+        };
+        let mut fds = [PollFd::new(&socket, PollFlags::IN), PollFd::new(bell, PollFlags::IN)];
+        loop {
+            match rustix::event::poll(&mut fds, None) {
+                Err(rustix::io::Errno::INTR) => {}
+                polled => return Ok(polled.map(drop)?),
+            }
+        }
+    }
+
+    /// Errors: WouldBlock (who came has gone again).
+    pub(crate) fn accept(&self) -> io::Result<Stream> {
+        Ok(match self {
+            Self::Unix(listener, _) => listener.accept()?.0.into(),
+            Self::Tcp(listener) => listener.accept().and_then(|(stream, _)| without_delay(stream))?.into(),
+        })
+    }
+}
+
+/// Nobody connects before the mode is right: the socket does not listen yet.
+fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+    let address = SocketAddrUnix::new(path)?;
+    let socket =
+        rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    if rustix::net::bind(&socket, &address) == Err(rustix::io::Errno::ADDRINUSE) {
+        let is_socket = path.symlink_metadata()?.file_type().is_socket();
+        let is_left =
+            || UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused);
+        if !is_socket || !is_left() {
+            return Err(ErrorKind::AddrInUse.into());
+        }
+        std::fs::remove_file(path)?;
+        rustix::net::bind(&socket, &address)?;
+    }
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    rustix::net::listen(&socket, 128)?;
+    Ok(socket.into())
+}

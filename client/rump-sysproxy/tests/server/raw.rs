@@ -1,0 +1,88 @@
+//! A client that says what it is told to say.
+
+use rump_sysproxy::frame::{Class, Handshake, Header, Kind};
+use rump_sysproxy::transport::{Reader, Stream, Writer};
+use rump_sysproxy::url::Url;
+use std::io;
+use std::os::unix::net::UnixStream;
+
+/// The number of getpid.
+pub const GETPID: u32 = 20;
+
+pub struct Raw {
+    pub stream: Stream,
+    pub reader: Reader,
+    pub writer: Writer,
+    pub banner: String,
+    requests: u64,
+}
+
+impl Raw {
+    pub fn of(stream: Stream) -> Self {
+        let mut reader = Reader::new(stream.clone());
+        let banner = reader.banner().unwrap();
+        Self { reader, writer: Writer::new(stream.clone()), stream, banner, requests: 0 }
+    }
+
+    pub fn connect(url: &Url) -> Self {
+        Self::of(Stream::connect(url).unwrap())
+    }
+
+    /// One that has said its name.
+    pub fn guest(url: &Url) -> Self {
+        let mut raw = Self::connect(url);
+        assert_eq!(raw.handshake(Handshake::Guest, b"guest\0").unwrap(), Ok(0));
+        raw
+    }
+
+    /// Asks, and answers what comes next.
+    pub fn ask(&mut self, kind: Kind, code: u32, body: &[u8]) -> io::Result<(Header, Vec<u8>)> {
+        self.requests += 1;
+        let header = Header::request(kind, self.requests, code, body.len());
+        self.writer.message(&header, body, &[])?;
+        let answer = self.reader.message()?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        assert_eq!((answer.0.request, answer.0.kind), (self.requests, kind));
+        Ok(answer)
+    }
+
+    /// The errno, or the code of the refusal.
+    pub fn handshake(&mut self, kind: Handshake, body: &[u8]) -> io::Result<Result<i32, u32>> {
+        let (header, body) = self.ask(Kind::Handshake, kind as u32, body)?;
+        if header.class == Class::Error {
+            return Ok(Err(header.code));
+        }
+        Ok(Ok(i32::from_ne_bytes(body.try_into().unwrap())))
+    }
+
+    /// The errno and the first register.
+    pub fn call(&mut self, number: u32, args: &[u64]) -> io::Result<(i32, i64)> {
+        let body: Vec<u8> = args.iter().flat_map(|arg| arg.to_ne_bytes()).collect();
+        let (header, body) = self.ask(Kind::Syscall, number, &body)?;
+        assert_eq!((header.class, body.len()), (Class::Response, 24));
+        Ok((i32::from_ne_bytes(body[..4].try_into().unwrap()), i64::from_ne_bytes(body[8..16].try_into().unwrap())))
+    }
+
+    pub fn pid(&mut self) -> u32 {
+        let (errno, pid) = self.call(GETPID, &[]).unwrap();
+        assert_eq!(errno, 0);
+        pid as u32
+    }
+
+    /// Whether the server ends the connection within ten seconds, whatever it says before.
+    pub fn is_sent_away(mut self) -> bool {
+        self.stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+        loop {
+            match self.reader.message() {
+                Ok(Some(_)) => {}
+                Ok(None) => return true,
+                Err(error) => return error.kind() == io::ErrorKind::ConnectionReset,
+            }
+        }
+    }
+}
+
+pub fn pair(server: &rump_sysproxy::server::Server) -> UnixStream {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    server.serve(theirs).unwrap();
+    ours
+}
