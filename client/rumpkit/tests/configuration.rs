@@ -85,13 +85,17 @@ fn hosts_on_a_bus_are_what_their_files_say() {
     assert_eq!(rejected.kind(), std::io::ErrorKind::HostUnreachable);
 }
 
-/// Whether a datagram gets from one kernel to an address of another within a time.
-fn reaches(from: &Kernel, to: &Kernel, address: &str, within: Duration) -> bool {
+/// Whether one of some datagrams, two in a second, gets from one kernel to an address of another.
+///
+/// One alone may be lost: who stands still for a second with the lock of a bus loses it.
+fn reaches(from: &Kernel, to: &Kernel, address: &str, datagrams: u32) -> bool {
     let listening = UdpSocket::bind(&to.process(), (ip(address), 7)).unwrap();
-    listening.set_read_timeout(Some(within)).unwrap();
+    listening.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     let sending = UdpSocket::bind(&from.process(), "0.0.0.0:0").unwrap();
-    sending.send_to(b"hello", (ip(address), 7)).unwrap();
-    listening.recv_from(&mut [0; 16]).is_ok()
+    (0..datagrams).any(|_| {
+        sending.send_to(b"hello", (ip(address), 7)).unwrap();
+        listening.recv_from(&mut [0; 16]).is_ok()
+    })
 }
 
 #[test]
@@ -127,13 +131,12 @@ fn a_switch_with_a_trunk_is_what_its_file_says_in_whatever_order() {
         let mut text = interfaces.clone();
         text.rotate_left(turned);
         let (switch, applied) = host(text.join("\n"));
-        // A machine may stand still for a while; what does not arrive is waited for in vain.
-        let (patient, brief) = (Duration::from_secs(10), Duration::from_millis(500));
+        let patient = 20;
         assert!(reaches(&a, &b, "10.0.0.2", patient), "{turned}");
         assert!(reaches(&b, &a, "10.0.0.1", patient), "{turned}");
         assert!(reaches(&a, &switch, "10.0.0.9", patient), "{turned}");
         assert!(reaches(&switch, &b, "10.0.0.2", patient), "{turned}");
-        assert!(!reaches(&a, &other, "10.0.0.3", brief), "{turned}");
+        assert!(!reaches(&a, &other, "10.0.0.3", 1), "{turned}");
         let bridge = Bridge::find(&switch, "bridge0").unwrap();
         let settings = bridge.settings().unwrap();
         assert_eq!((settings.ageing_time, settings.priority), (Duration::from_millis(7500), 4096));

@@ -115,7 +115,7 @@ fn servers_are_reached_over_tcp_from_this_machine_alone() {
 }
 
 #[test]
-fn whoever_breaks_the_protocol_is_sent_away_alone() {
+fn whoever_breaks_the_protocol_ends_alone() {
     let running = running();
     let mut good = Raw::guest(&running.url);
     let pid = good.pid();
@@ -152,7 +152,7 @@ fn whoever_breaks_the_protocol_is_sent_away_alone() {
         if what.starts_with("half") {
             stream.shutdown(std::net::Shutdown::Write).unwrap();
         }
-        assert!(raw.is_sent_away(), "{what}");
+        assert!(raw.ends(), "{what}");
         assert_eq!(good.pid(), pid, "{what}");
     }
     soon("nothing is left of them", || running.server.clients().len() == 1);
@@ -242,7 +242,7 @@ fn whoever_halts_the_kernel_is_answered() {
     assert_eq!(raw.call(rump_sysproxy::calls::REBOOT, &[0, 0]).unwrap(), (0, 0));
     assert!(!running.folder.0.join("sock").exists());
     assert!(running.kernel.check_running().is_err());
-    assert!(bystander.is_sent_away() && raw.is_sent_away());
+    assert!(bystander.ends() && raw.ends());
     running.server.wait();
 }
 

@@ -69,7 +69,7 @@ impl Raw {
     }
 
     /// Whether the server ends the connection within ten seconds, whatever it says before.
-    pub fn is_sent_away(mut self) -> bool {
+    pub fn ends(mut self) -> bool {
         self.stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
         loop {
             match self.reader.message() {
