@@ -6,7 +6,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -29,6 +29,21 @@ impl Stream {
             Url::Unix(path) => UnixStream::connect(path)?.into(),
             Url::Tcp(address) => TcpStream::connect(address).and_then(without_delay)?.into(),
         })
+    }
+
+    /// One that came with a program. Errors: NotConnected, and those of the host (it is no stream).
+    pub fn from_fd(fd: OwnedFd) -> io::Result<Self> {
+        rustix::net::getpeername(&fd)?;
+        let is_local = rustix::net::sockopt::socket_domain(&fd)? == AddressFamily::UNIX;
+        Ok(if is_local { UnixStream::from(fd).into() } else { TcpStream::from(fd).into() })
+    }
+
+    /// Its descriptor.
+    pub fn fd(&self) -> RawFd {
+        match &*self.0 {
+            Socket::Unix(stream) => stream.as_raw_fd(),
+            Socket::Tcp(stream) => stream.as_raw_fd(),
+        }
     }
 
     /// The user at the other end, where the host knows.

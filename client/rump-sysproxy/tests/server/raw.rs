@@ -59,7 +59,10 @@ impl Raw {
         let body: Vec<u8> = args.iter().flat_map(|arg| arg.to_ne_bytes()).collect();
         let (header, body) = self.ask(Kind::Syscall, number, &body)?;
         assert_eq!((header.class, body.len()), (Class::Response, 24));
-        Ok((i32::from_ne_bytes(body[..4].try_into().unwrap()), i64::from_ne_bytes(body[8..16].try_into().unwrap())))
+        Ok((
+            i32::from_ne_bytes(body[..4].try_into().unwrap()),
+            i64::from_ne_bytes(body[8..16].try_into().unwrap()),
+        ))
     }
 
     pub fn pid(&mut self) -> u32 {

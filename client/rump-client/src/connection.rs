@@ -1,0 +1,376 @@
+//! A process at a server, and how threads share the stream to it.
+//!
+//! Whoever waits for an answer while nobody reads does so for all, until its own is there. Locks: `link`; then `state`, `lent`
+//! and the writer, of which none is taken with another. The reader belongs to who has the role.
+
+use crate::Retry;
+use crate::memory::{Lent, Region};
+use parking_lot::{Condvar, Mutex, RwLock};
+use rump_abi::{Errno, Signal};
+use rump_kpi::{KError, KResult};
+use rump_sysproxy::frame::{Class, Handshake, Header, Kind, Refusal};
+use rump_sysproxy::transport::{Reader, Stream, Writer};
+use rump_sysproxy::url::Url;
+use std::collections::HashMap;
+use std::os::fd::{OwnedFd, RawFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// By what the server knows the child of a process.
+pub type Cookie = [u8; 16];
+
+/// With what the banner of a server begins that we understand.
+const BANNER: &str = "RUMPSP-0.";
+
+/// Between two looks for a server that has gone.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What becomes of signals that the kernel raises for the process.
+type Raise = dyn Fn(Signal) + Send + Sync;
+
+/// A process of a kernel that is elsewhere.
+pub struct Connection {
+    link: RwLock<Arc<Link>>,
+    url: Url,
+    name: String,
+    retry: Mutex<Retry>,
+    raise: Arc<Raise>,
+}
+
+/// A stream to a server.
+struct Link {
+    stream: Stream,
+    reader: Mutex<Reader>,
+    writer: Mutex<Writer>,
+    state: Mutex<State>,
+    changed: Condvar,
+    lent: Mutex<Lent>,
+    last: AtomicU64,
+    raise: Arc<Raise>,
+}
+
+#[derive(Default)]
+struct State {
+    has_reader: bool,
+    is_over: bool,
+    answers: HashMap<u64, (Header, Vec<u8>)>,
+}
+
+/// Why there is no answer.
+enum Fault {
+    /// The server had gone before it was asked.
+    Unasked,
+    /// It went while it was asked.
+    Lost,
+    /// It does not want to.
+    Refused(Refusal),
+}
+
+impl From<Fault> for KError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Unasked | Fault::Lost => KError::new(Errno::ENOTCONN, "the server has gone"),
+            Fault::Refused(why) => KError::new(why.errno().unwrap_or(Errno::EINVAL), "the server refuses"),
+        }
+    }
+}
+
+impl Connection {
+    /// A fresh process, of a program of a name. `raise` is called, by whichever thread reads, with signals that the kernel
+    /// raises. Errors: ECONNREFUSED (there is no server, or it does not let us in), EPROTONOSUPPORT (it is no server of system
+    /// calls), those of the server.
+    pub fn new(url: Url, name: &str, raise: impl Fn(Signal) + Send + Sync + 'static) -> KResult<Self> {
+        let raise: Arc<Raise> = Arc::new(raise);
+        let link = Link::connect(&url, raise.clone())?;
+        link.guest(name)?;
+        Ok(Self::at(link, url, name, raise))
+    }
+
+    /// The child of a process, in whose program this is called, after [`Connection::prefork`] in the parent. Errors: as
+    /// [`Connection::new`], ESRCH (the server knows nothing of it).
+    pub fn child(
+        url: Url,
+        name: &str,
+        cookie: &Cookie,
+        raise: impl Fn(Signal) + Send + Sync + 'static,
+    ) -> KResult<Self> {
+        let raise: Arc<Raise> = Arc::new(raise);
+        let link = Link::connect(&url, raise.clone())?;
+        link.handshake(Handshake::Fork, &fork_body(cookie, false))?;
+        Ok(Self::at(link, url, name, raise))
+    }
+
+    /// The process whose stream a program got that was executed. Errors: ENOTCONN (the server has gone), EBADF (it is no
+    /// stream), those of the server.
+    pub fn executed(
+        url: Url,
+        name: &str,
+        fd: OwnedFd,
+        raise: impl Fn(Signal) + Send + Sync + 'static,
+    ) -> KResult<Self> {
+        let raise: Arc<Raise> = Arc::new(raise);
+        let stream = Stream::from_fd(fd).map_err(|_| Errno::EBADF)?;
+        let reader = Reader::new(stream.clone());
+        let link = Link::at(stream, reader, raise.clone());
+        link.handshake(Handshake::Exec, &with_end(name))?;
+        Ok(Self::at(link, url, name, raise))
+    }
+
+    fn at(link: Link, url: Url, name: &str, raise: Arc<Raise>) -> Self {
+        Self { link: RwLock::new(Arc::new(link)), url, name: name.into(), retry: Mutex::default(), raise }
+    }
+
+    /// What becomes of it when the server goes.
+    pub fn set_retry(&self, retry: Retry) {
+        *self.retry.lock() = retry;
+    }
+
+    /// Where its server is.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The descriptor of its stream, for who forks or executes.
+    pub fn fd(&self) -> RawFd {
+        self.link.read().stream.fd()
+    }
+
+    /// Makes a call; `regions` are what its arguments name. Errors: ENOTCONN (the server has gone, and [`Retry`] did not
+    /// help), EAGAIN (too many calls are in flight), those of the call.
+    pub fn call(&self, number: u32, args: &[u64], regions: &[Region<'_>]) -> KResult<[i64; 2]> {
+        let body: Vec<u8> = args.iter().flat_map(|arg| arg.to_ne_bytes()).collect();
+        let answer = loop {
+            let link = self.link.read().clone();
+            match link.ask(Kind::Syscall, number, &body, regions) {
+                Err(Fault::Unasked) => self.reconnect(&link)?,
+                answer => break answer?,
+            }
+        };
+        let (errno, rest) = answer.split_first_chunk().ok_or_else(malformed)?;
+        check(i32::from_ne_bytes(*errno))?;
+        let value = |at: usize| {
+            let bytes = rest.get(at..at + 8).and_then(|bytes| bytes.first_chunk());
+            bytes.map(|bytes| i64::from_ne_bytes(*bytes)).ok_or_else(malformed)
+        };
+        Ok([value(4)?, value(12)?])
+    }
+
+    /// Announces a child. Errors: ENOTCONN, EAGAIN (too many are announced), EIO.
+    pub fn prefork(&self) -> KResult<Cookie> {
+        let link = self.link.read().clone();
+        let answer = link.ask(Kind::Prefork, 0, &[], &[])?;
+        answer.try_into().map_err(|_| malformed())
+    }
+
+    /// There will be no child after all. Errors: ENOTCONN, ESRCH.
+    pub fn cancel_fork(&self, cookie: &Cookie) -> KResult<()> {
+        self.link.read().clone().handshake(Handshake::Fork, &fork_body(cookie, true))
+    }
+
+    /// Finds the server again. Errors: ENOTCONN.
+    fn reconnect(&self, lost: &Arc<Link>) -> KResult<()> {
+        let retry = *self.retry.lock();
+        let until = match retry {
+            Retry::Never => return Err(Fault::Unasked.into()),
+            Retry::Die => std::process::exit(1),
+            Retry::Forever => None,
+            Retry::Once => Some(Instant::now()),
+            Retry::For(time) => Some(Instant::now() + time),
+        };
+        let mut link = self.link.write();
+        // Another thread may have found it.
+        while Arc::ptr_eq(&link, lost) {
+            let found = Link::connect(&self.url, self.raise.clone());
+            match found.and_then(|found| found.guest(&self.name).map(|()| found)) {
+                Ok(found) => *link = Arc::new(found),
+                Err(_) if until.is_some_and(|until| Instant::now() >= until) => {
+                    return Err(Fault::Unasked.into());
+                }
+                Err(_) => std::thread::sleep(PAUSE),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.link.get_mut().stream.shut_down();
+    }
+}
+
+fn malformed() -> KError {
+    KError::new(Errno::EIO, "the server's answer makes no sense")
+}
+
+/// Errors: the one that the number is.
+fn check(errno: i32) -> KResult<()> {
+    if errno == 0 {
+        return Ok(());
+    }
+    let known = Errno::ALL.iter().find(|known| **known as i32 == errno);
+    Err(known.copied().map_or_else(malformed, KError::from))
+}
+
+fn with_end(name: &str) -> Vec<u8> {
+    name.bytes().filter(|byte| *byte != 0).chain([0]).collect()
+}
+
+fn fork_body(cookie: &Cookie, is_cancelled: bool) -> Vec<u8> {
+    [&cookie[..], &i32::from(is_cancelled).to_ne_bytes()].concat()
+}
+
+impl Link {
+    fn connect(url: &Url, raise: Arc<Raise>) -> KResult<Self> {
+        let refused = |_| KError::new(Errno::ECONNREFUSED, format!("there is no server at {url}"));
+        let stream = Stream::connect(url).map_err(refused)?;
+        let mut reader = Reader::new(stream.clone());
+        let banner = reader.banner().map_err(refused)?;
+        if !banner.starts_with(BANNER) {
+            return Err(KError::new(
+                Errno::EPROTONOSUPPORT,
+                format!("what is at {url} is no server of system calls"),
+            ));
+        }
+        Ok(Self::at(stream, reader, raise))
+    }
+
+    fn at(stream: Stream, reader: Reader, raise: Arc<Raise>) -> Self {
+        Self {
+            reader: Mutex::new(reader),
+            writer: Mutex::new(Writer::new(stream.clone())),
+            stream,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            lent: Mutex::default(),
+            last: AtomicU64::new(0),
+            raise,
+        }
+    }
+
+    fn guest(&self, name: &str) -> KResult<()> {
+        self.handshake(Handshake::Guest, &with_end(name))
+    }
+
+    fn handshake(&self, kind: Handshake, body: &[u8]) -> KResult<()> {
+        let answer = self.ask(Kind::Handshake, kind as u32, body, &[])?;
+        check(i32::from_ne_bytes(*answer.first_chunk().ok_or_else(malformed)?))
+    }
+
+    /// Asks, and waits for the answer. The regions are lent meanwhile.
+    fn ask(&self, kind: Kind, code: u32, body: &[u8], regions: &[Region<'_>]) -> Result<Vec<u8>, Fault> {
+        if self.state.lock().is_over {
+            return Err(Fault::Unasked);
+        }
+        let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let is_lending = !regions.is_empty();
+        if is_lending {
+            // SAFETY: they are taken back below, before this function answers; nothing on the way panics.
+            unsafe { self.lent.lock().lend(number, regions) };
+        }
+        let sent = self.writer.lock().message(&Header::request(kind, number, code, body.len()), body, &[]);
+        let answer = if sent.is_ok() { self.wait(number) } else { None };
+        if is_lending {
+            self.lent.lock().take_back(number);
+        }
+        if sent.is_err() {
+            self.end();
+            return Err(Fault::Unasked);
+        }
+        let (header, body) = answer.ok_or(Fault::Lost)?;
+        if header.class == Class::Error {
+            Err(Fault::Refused(Refusal::from_code(header.code)))
+        } else {
+            Ok(body)
+        }
+    }
+
+    /// None: the server has gone.
+    fn wait(&self, number: u64) -> Option<(Header, Vec<u8>)> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(answer) = state.answers.remove(&number) {
+                return Some(answer);
+            }
+            if state.is_over {
+                return None;
+            }
+            if state.has_reader {
+                self.changed.wait(&mut state);
+                continue;
+            }
+            state.has_reader = true;
+            drop(state);
+            let answer = self.read_until(number);
+            state = self.state.lock();
+            state.has_reader = false;
+            self.changed.notify_all();
+            if answer.is_some() {
+                return answer;
+            }
+        }
+    }
+
+    /// Reads for all, until the answer to `number` comes.
+    fn read_until(&self, number: u64) -> Option<(Header, Vec<u8>)> {
+        let mut reader = self.reader.lock();
+        loop {
+            let Some((header, body)) = reader.message().ok().flatten() else {
+                self.end();
+                return None;
+            };
+            match header.class {
+                Class::Request => {
+                    if self.serve(&header, &body).is_none() {
+                        self.end();
+                        return None;
+                    }
+                }
+                _ if header.request == number => return Some((header, body)),
+                _ => {
+                    self.state.lock().answers.insert(header.request, (header, body));
+                    self.changed.notify_all();
+                }
+            }
+        }
+    }
+
+    /// Does what the server asks for. None: it has gone, or asks for what no server asks for.
+    fn serve(&self, header: &Header, body: &[u8]) -> Option<()> {
+        let word = |at: usize| Some(u64::from_ne_bytes(*body.get(at..)?.first_chunk()?));
+        let answer = match header.kind {
+            Kind::CopyIn => {
+                let (length, address) = (usize::try_from(word(0)?).ok()?, word(8)?);
+                self.lent.lock().copyin(address, length)
+            }
+            Kind::CopyInStr => {
+                let (length, address) = (usize::try_from(word(0)?).ok()?, word(8)?);
+                self.lent.lock().copyinstr(address, length)
+            }
+            Kind::CopyOut | Kind::CopyOutStr => {
+                self.lent.lock().copyout(word(8)?, body.get(16..)?);
+                return Some(());
+            }
+            Kind::Raise => {
+                if let Some(signal) = Signal::from_number(header.code) {
+                    (self.raise)(signal);
+                }
+                return Some(());
+            }
+            // Nothing is mapped for a server.
+            Kind::AnonMmap => None,
+            Kind::Handshake | Kind::Syscall | Kind::Prefork => return None,
+        };
+        let (header, bytes) = match &answer {
+            Some(bytes) => (header.answer(bytes.len()), &bytes[..]),
+            None => (header.refusal(Refusal::Malformed), &[][..]),
+        };
+        self.writer.lock().message(&header, bytes, &[]).ok()
+    }
+
+    fn end(&self) {
+        self.state.lock().is_over = true;
+        self.changed.notify_all();
+    }
+}

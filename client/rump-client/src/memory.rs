@@ -1,0 +1,117 @@
+//! Memory that a call lends to the server.
+
+use std::marker::PhantomData;
+
+/// A part of the program's memory that a call lends.
+pub struct Region<'a> {
+    start: *mut u8,
+    length: usize,
+    is_writable: bool,
+    lent: PhantomData<&'a mut [u8]>,
+}
+
+impl<'a> Region<'a> {
+    /// Memory that the server may read.
+    pub fn read(bytes: &'a [u8]) -> Self {
+        Self { start: bytes.as_ptr().cast_mut(), length: bytes.len(), is_writable: false, lent: PhantomData }
+    }
+
+    /// Memory that the server may read and change.
+    pub fn write(bytes: &'a mut [u8]) -> Self {
+        Self { start: bytes.as_mut_ptr(), length: bytes.len(), is_writable: true, lent: PhantomData }
+    }
+
+    /// The number by which the call names it.
+    pub fn address(&self) -> u64 {
+        self.start.addr() as u64
+    }
+
+    /// What is at an address of it, and from there to its end, if the address is in it.
+    fn from(&self, address: u64) -> Option<(*mut u8, usize)> {
+        let offset = usize::try_from(address.checked_sub(self.address())?).ok()?;
+        let left = self.length.checked_sub(offset).filter(|left| *left > 0)?;
+        // SAFETY: the offset is below the length.
+        Some((unsafe { self.start.add(offset) }, left))
+    }
+}
+
+// SAFETY: a region is a borrow of bytes, which may be sent and shared.
+unsafe impl Send for Region<'_> {}
+
+/// What calls of a connection lend now, by the number of the call.
+#[derive(Default)]
+pub(crate) struct Lent(Vec<(u64, Vec<Region<'static>>)>);
+
+impl Lent {
+    /// A call lends. The caller takes it back, by [`Lent::take_back`], before the borrows of the regions end.
+    ///
+    /// # Safety
+    /// The promise of the sentence before.
+    pub(crate) unsafe fn lend(&mut self, call: u64, regions: &[Region<'_>]) {
+        let of_call = |region: &Region<'_>| Region { lent: PhantomData, ..*region };
+        self.0.push((call, regions.iter().map(of_call).collect()));
+    }
+
+    pub(crate) fn take_back(&mut self, call: u64) {
+        self.0.retain(|(of, _)| *of != call);
+    }
+
+    fn regions(&self) -> impl Iterator<Item = &Region<'static>> {
+        self.0.iter().flat_map(|(_, regions)| regions)
+    }
+
+    /// So many bytes at an address. None: not all of them are lent.
+    pub(crate) fn copyin(&self, address: u64, length: usize) -> Option<Vec<u8>> {
+        let found = self.regions().filter_map(|region| region.from(address));
+        let (start, _) = found.filter(|(_, left)| *left >= length).max_by_key(|(_, left)| *left)?;
+        // SAFETY: so many bytes are lent from there, and nobody changes them but through `self`.
+        Some(unsafe { std::slice::from_raw_parts(start, length) }.to_vec())
+    }
+
+    /// A string at an address with its end, or what there is of it within `most` bytes. None: nothing is lent there.
+    pub(crate) fn copyinstr(&self, address: u64, most: usize) -> Option<Vec<u8>> {
+        let found = self.regions().filter_map(|region| region.from(address));
+        let (start, left) = found.max_by_key(|(_, left)| *left)?;
+        // SAFETY: so many bytes are lent from there, and nobody changes them but through `self`.
+        let bytes = unsafe { std::slice::from_raw_parts(start, left.min(most)) };
+        let end = bytes.iter().position(|byte| *byte == 0).map_or(bytes.len(), |end| end + 1);
+        Some(bytes[..end].to_vec())
+    }
+
+    /// Puts bytes to an address, if all of their places are lent for changing.
+    pub(crate) fn copyout(&mut self, address: u64, bytes: &[u8]) {
+        let writable = self.regions().filter(|region| region.is_writable);
+        let found = writable.filter_map(|region| region.from(address)).find(|(_, left)| *left >= bytes.len());
+        let Some((start, _)) = found else { return };
+        // SAFETY: so many bytes are lent for changing from there, and nobody looks at them but through `self`; what comes
+        // from a message is elsewhere.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), start, bytes.len()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lent_is_seen_and_changed_and_nothing_else() {
+        let (seen, mut changed) = (*b"name\0rest", *b"........");
+        let (at_seen, at_changed) = (seen.as_ptr().addr() as u64, changed.as_ptr().addr() as u64);
+        let mut lent = Lent::default();
+        // SAFETY: it is taken back below.
+        unsafe { lent.lend(1, &[Region::read(&seen), Region::write(&mut changed)]) };
+        assert_eq!(lent.copyin(at_seen + 5, 4).as_deref(), Some(&b"rest"[..]));
+        assert_eq!(lent.copyin(at_seen + 5, 5), None);
+        assert_eq!(lent.copyin(at_seen, usize::MAX), None);
+        assert_eq!(lent.copyinstr(at_seen, 100).as_deref(), Some(&b"name\0"[..]));
+        assert_eq!(lent.copyinstr(at_seen, 2).as_deref(), Some(&b"na"[..]));
+        assert_eq!(lent.copyinstr(at_seen + 9, 2), None);
+        lent.copyout(at_seen, b"xx");
+        lent.copyout(at_changed + 6, b"xx");
+        lent.copyout(at_changed + 7, b"yy");
+        lent.copyout(u64::MAX, b"zz");
+        lent.take_back(1);
+        assert_eq!(lent.copyin(at_seen, 1), None);
+        assert_eq!((&seen, &changed), (b"name\0rest", b"......xx"));
+    }
+}
