@@ -1,6 +1,7 @@
 //! Control data of messages: `struct cmsghdr`, and behind each what it says, at multiples of eight.
 
 use super::Layout;
+pub use crate::sockopt::{IP_RECVDSTADDR, IP_RECVPKTINFO, IP_RECVTTL, IPV6_TCLASS};
 use alloc::vec::Vec;
 
 /// Descriptors.
@@ -9,20 +10,12 @@ pub const SCM_RIGHTS: i32 = 0x01;
 pub const SCM_TIMESTAMP: i32 = 0x08;
 /// Who sent it.
 pub const SCM_CREDS: i32 = 0x10;
-/// IPv4: the address that it was sent to.
-pub const IP_RECVDSTADDR: i32 = 7;
-/// IPv4: how many more routers might have passed it on.
-pub const IP_RECVTTL: i32 = 23;
 /// IPv4: as which address, and by which interface, it is sent.
 pub const IP_PKTINFO: i32 = 25;
-/// IPv4: the address that it was sent to, and the interface.
-pub const IP_RECVPKTINFO: i32 = 26;
 /// IPv6: an address, and an interface.
 pub const IPV6_PKTINFO: i32 = 46;
 /// IPv6: how many more routers may pass it on.
 pub const IPV6_HOPLIMIT: i32 = 47;
-/// IPv6: DSCP and ECN.
-pub const IPV6_TCLASS: i32 = 61;
 
 /// Where what a header says begins, behind it.
 pub const DATA: usize = 16;
@@ -56,8 +49,8 @@ layout! {
         interface: u32 = 16,
     }
 
-    /// `struct sockcred`, without groups.
-    struct Sockcred[28] {
+    /// `struct sockcred`, without other groups.
+    struct Sockcred[24] {
         /// The process.
         pid: i32 = 0,
         /// The real user.
@@ -68,10 +61,8 @@ layout! {
         gid: u32 = 12,
         /// The effective group.
         egid: u32 = 16,
-        /// How many other groups it has.
+        /// How many other groups follow.
         ngroups: i32 = 20,
-        /// The first of them.
-        group: u32 = 24,
     }
 }
 
