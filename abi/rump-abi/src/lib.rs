@@ -1,7 +1,7 @@
 //! Errnos, modes, flags and structures shared by every layer.
 //!
 //! Numbers here are the kernel's own (NetBSD's). The clients translate them at their border: a client in
-//! the same process to the host's, the remote protocol to NetBSD's amd64 layout.
+//! the same process to the host's, the remote protocol to NetBSD's amd64 layout ([`netbsd`]).
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -13,6 +13,7 @@ pub mod event;
 mod flags;
 mod limit;
 mod mode;
+pub mod netbsd;
 mod signal;
 mod socket;
 pub mod sockopt;

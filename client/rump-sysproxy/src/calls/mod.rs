@@ -2,11 +2,55 @@
 //!
 //! Arguments are in slots of 64 bits, whatever their type; a narrower one is in the low bits of its slot. An offset has a slot
 //! of padding before it where NetBSD's prototypes say so.
+//!
+//! | module | calls |
+//! |---|---|
+//! | [`table`] | which number is which call |
+//! | [`call`] | arguments, and what they point to |
+//! | [`area`] | parts of memory that are read into or written from, piece by piece |
+//! | [`waiting`] | which calls may have to wait |
+//! | the others | a group of calls each |
+//!
+//! No length that a client says is believed: what one call keeps in memory is a piece ([`area::PIECE`]) and some lists, each of
+//! which has a bound where it is read.
+
+mod area;
+mod attr;
+mod call;
+mod clock;
+mod control;
+mod dirents;
+mod extattr;
+mod fcntl;
+mod handle;
+mod ids;
+mod ioctl;
+mod kqueue;
+mod limit;
+mod message;
+mod mount;
+mod names;
+mod open;
+mod poll;
+mod rw;
+mod semaphore;
+mod socket;
+mod sockopt;
+mod stat;
+mod statvfs;
+mod sysctl;
+mod table;
+mod timer;
+mod waiting;
+mod xattr;
 
 use crate::memory::ClientMemory;
 use rump_abi::Errno;
 use rump_kern::Process;
 use rump_kpi::KResult;
+
+pub use table::SERVED;
+pub use waiting::may_wait;
 
 /// Most arguments of a call, `syscall` and its padding included.
 const SLOTS_MAX: usize = 10;
@@ -34,15 +78,6 @@ impl<'a> Args<'a> {
 /// What the registers have after a call.
 pub type Values = [i64; 2];
 
-/// Whether a call may have to wait for somebody else: for what comes from a network, a lock, a time.
-pub fn may_wait(process: &Process, number: u32, args: Args<'_>) -> bool {
-    let _ = (process, number, args);
-    true
-}
-
-/// The number of the call that halts the kernel.
-pub const REBOOT: u32 = 208;
-
 /// Makes a call for a process. Errors: ENOSYS (no call has the number), those of the call.
 pub fn call(
     process: &Process,
@@ -50,10 +85,6 @@ pub fn call(
     args: Args<'_>,
     memory: &mut dyn ClientMemory,
 ) -> KResult<Values> {
-    let _ = (args, memory);
-    match number {
-        // getpid
-        20 => Ok([process.pid().into(), 0]),
-        _ => Err(Errno::ENOSYS.into()),
-    }
+    let function = table::find(number).ok_or(Errno::ENOSYS)?;
+    function(&mut call::Call { process, args, memory })
 }

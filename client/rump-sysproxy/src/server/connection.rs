@@ -9,6 +9,7 @@ use crate::calls::{self, Args};
 use crate::frame::{Class, Handshake, Header, Kind, Refusal};
 use crate::transport::{Peer, Reader, Stream, Writer};
 use parking_lot::Mutex;
+use rump_abi::netbsd::numbers;
 use rump_abi::{Errno, Signal, SignalSet};
 use rump_kern::Process;
 use rump_kpi::{KError, KResult};
@@ -206,7 +207,7 @@ impl Connection {
             self.crew.finish();
             return self.refuse(header, Refusal::Auth);
         };
-        let is_halt = header.code == calls::REBOOT && process.credentials().is_root();
+        let is_halt = header.code == numbers::REBOOT && process.credentials().is_root();
         let answer = if is_halt {
             self.shared.halt_kernel().map(|()| [0, 0])
         } else {

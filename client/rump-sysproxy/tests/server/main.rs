@@ -239,7 +239,7 @@ fn whoever_halts_the_kernel_is_answered() {
     let running = running();
     let mut raw = Raw::guest(&running.url);
     let bystander = Raw::guest(&running.url);
-    assert_eq!(raw.call(rump_sysproxy::calls::REBOOT, &[0, 0]).unwrap(), (0, 0));
+    assert_eq!(raw.call(rump_abi::netbsd::numbers::REBOOT, &[0, 0]).unwrap(), (0, 0));
     assert!(!running.folder.0.join("sock").exists());
     assert!(running.kernel.check_running().is_err());
     assert!(bystander.ends() && raw.ends());

@@ -1,0 +1,38 @@
+//! `rump_halt`: halts the server of `RUMP_SERVER`.
+
+use clap::Parser;
+use rump_client::Connection;
+use rump_sysproxy::url::Url;
+use std::process::ExitCode;
+
+/// The number of reboot(2) at NetBSD.
+const REBOOT: u32 = 208;
+/// `RB_HALT`.
+const HALT: u64 = 8;
+
+/// Halts a rump kernel: what it knows is on its disks when this ends.
+#[derive(Parser)]
+#[command(name = "rump_halt", version)]
+struct Options {
+    /// Where the server is: unix://PATH, tcp://ADDRESS:PORT or tcp6://[ADDRESS]:PORT
+    #[arg(env = "RUMP_SERVER", hide_env_values = true, value_name = "URL")]
+    url: String,
+}
+
+fn main() -> ExitCode {
+    match halt(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("rump_halt: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn halt(options: &Options) -> Result<(), String> {
+    let cwd = std::env::current_dir().map_err(|error| error.to_string())?;
+    let url = Url::parse(&options.url, &cwd).map_err(|error| error.to_string())?;
+    let connection = Connection::new(url, "rump_halt", |_| ()).map_err(|error| error.to_string())?;
+    connection.call(REBOOT, &[HALT, 0], &[]).map_err(|error| format!("{}: {error}", options.url))?;
+    Ok(())
+}
