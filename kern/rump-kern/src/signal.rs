@@ -86,14 +86,20 @@ impl Arrivals {
         self.0.lock().count
     }
 
-    fn add(&self, signal: Signal, handling: Handling) {
+    /// One comes: its number. Calls that begin later do not hear of it.
+    fn begin(&self) -> u64 {
         let mut came = self.0.lock();
         came.count += 1;
-        let count = came.count;
+        came.count
+    }
+
+    /// It was handled.
+    fn add(&self, number: u64, signal: Signal, handling: Handling) {
+        let mut came = self.0.lock();
         let last = came.last.entry(signal).or_default();
-        last[0] = count;
+        last[0] = last[0].max(number);
         if handling == Handling::Interrupts {
-            last[1] = count;
+            last[1] = last[1].max(number);
         }
     }
 
@@ -167,9 +173,10 @@ impl Process {
 
     /// Raises a signal that is the process's.
     pub(crate) fn post(&self, signal: Signal) -> Posted {
+        let number = self.arrivals().begin();
         let (posted, handling) = self.deliver(signal);
         if handling != Handling::Ignored {
-            self.arrivals().add(signal, handling);
+            self.arrivals().add(number, signal, handling);
             self.sleepers().wake();
         }
         posted
