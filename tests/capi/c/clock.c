@@ -180,7 +180,7 @@ many_semaphores(void)
 {
 	static char long_name[300];
 	static intptr_t made[8200];
-	intptr_t named, most, other;
+	intptr_t named, most = 0, other;
 	struct timespec step = { 0, 1000000 };
 	unsigned int value;
 	pthread_t thread;

@@ -254,7 +254,7 @@ kernel_more(void)
 	struct flock lock;
 	struct aiocb request, *list[1] = { &request };
 	struct lwp *other;
-	intptr_t semaphore;
+	intptr_t semaphore = 0;
 	int queue = rump_sys_kqueue(), ends[2], fd;
 	sigset_t set;
 	char byte;
