@@ -1,11 +1,9 @@
 /*
  * Signals that a kernel keeps, where RUMP_SIGMODEL_RECORD is what becomes of them (rump_boot_setsigmodel); with the other models
- * there are none. Sets, structures and numbers are the host's.
+ * there are none. Sets (sigset_t), structures (siginfo_t) and numbers are the host's.
  */
 #ifndef RUMP_SYS_SIGNAL_H
 #define RUMP_SYS_SIGNAL_H
-
-#include <signal.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -19,7 +17,7 @@ struct timespec;
  * @returns 0; -1 and errno
  * @errors EFAULT (null)
  */
-int rump_sys_sigpending(sigset_t *set);
+int rump_sys_sigpending(void *set);
 
 /**
  * Takes a signal of a set, or waits for one, for a time at most, or for ever if that is null. Of a signal that was raised several
@@ -28,7 +26,7 @@ int rump_sys_sigpending(sigset_t *set);
  * @returns the number of the signal; -1 and errno
  * @errors EFAULT (null), EINVAL (no time), EINTR (a signal was raised that is not in the set), EAGAIN (the time is over)
  */
-int rump_sys_sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *timeout);
+int rump_sys_sigtimedwait(const void *set, void *info, const struct timespec *timeout);
 
 #ifdef __cplusplus
 }
