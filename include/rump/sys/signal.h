@@ -1,6 +1,6 @@
 /*
- * Signals that a kernel keeps, where RUMP_SIGMODEL_RECORD is what becomes of them (rump_boot_setsigmodel); with the other models
- * there are none. Sets (sigset_t), structures (siginfo_t) and numbers are the host's.
+ * Signals that a kernel keeps. It does where RUMP_SIGMODEL_RECORD is what becomes of them (rump_boot_setsigmodel); with the other
+ * models there are none. Sets (sigset_t), structures (siginfo_t) and numbers are the host's.
  */
 #ifndef RUMP_SYS_SIGNAL_H
 #define RUMP_SYS_SIGNAL_H
