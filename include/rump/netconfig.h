@@ -48,7 +48,7 @@ int rump_pub_netconfig_ifsetlinkstr(const char *ifname, const char *link);
  *
  * @returns 0, or an error number
  * @errors ENXIO (no kernel, or no such interface), EFAULT (null), EINVAL (no bridge, or the interface is none of Ethernet),
- * EBUSY (it is a member of another), EEXIST (it is a member), ENOENT (it is none)
+ * EBUSY (of bradd, a member of another), EEXIST (of bradd, a member), ENOENT (of brdel, no member)
  */
 int rump_pub_netconfig_bradd(const char *bridge, const char *ifname);
 int rump_pub_netconfig_brdel(const char *bridge, const char *ifname);

@@ -64,7 +64,10 @@ enum rump_sigmodel {
 /**
  * Says what becomes of signals in kernels that boot later: RUMP_SIGMODEL_RAISE, as it is at the beginning, raises the host's
  * signal of the same name in this process; RUMP_SIGMODEL_PANIC aborts it, RUMP_SIGMODEL_IGNORE drops the signal, and
- * RUMP_SIGMODEL_RECORD keeps it for its process.
+ * RUMP_SIGMODEL_RECORD keeps it for its process, which takes it with rump_sys_sigtimedwait.
+ *
+ * Calls that wait in the process answer EINTR when a signal is raised that is kept, or that has a handler at the host; with
+ * SA_RESTART only those that such a handler ends there. SIGPIPE and SIGXFSZ are the calling thread's, and end no call of another.
  */
 void rump_boot_setsigmodel(enum rump_sigmodel model);
 

@@ -19,6 +19,7 @@
 #include <rump/sys/open.h>
 #include <rump/sys/poll.h>
 #include <rump/sys/rw.h>
+#include <rump/sys/signal.h>
 #include <rump/sys/socket.h>
 #include <rump/sys/stat.h>
 #include <rump/sys/statvfs.h>

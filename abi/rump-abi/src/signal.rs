@@ -1,6 +1,7 @@
 //! Signals (signal(7)), with NetBSD's numbers.
 
 use core::fmt;
+use core::ops::{BitAnd, Not};
 
 /// Signals end before this number (`NSIG`).
 const END: u8 = 64;
@@ -119,6 +120,22 @@ impl SignalSet {
     /// Its signals in order.
     pub fn iter(self) -> impl Iterator<Item = Signal> {
         (1..END).map(Signal).filter(move |&signal| self.contains(signal))
+    }
+}
+
+impl BitAnd for SignalSet {
+    type Output = Self;
+
+    fn bitand(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+impl Not for SignalSet {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        Self::from_bits(!self.0)
     }
 }
 

@@ -24,9 +24,9 @@ struct timeval;
  * Changes the permissions of a file; lchmod those of a symbolic link itself, and fchmodat with AT_SYMLINK_NOFOLLOW.
  *
  * @returns 0; -1 and errno
- * @errors EINVAL (other flags), EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES,
- * ELOOP, EROFS, EPERM (somebody else's, or flags of the file), EINVAL (a sticky bit of what is no directory, but for
- * the superuser)
+ * @errors EINVAL (of flags that are not known), EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT,
+ * ENOTDIR, EACCES, ELOOP, EROFS, EPERM (somebody else's, or flags of the file), EINVAL (a sticky bit of what is no
+ * directory, but for the superuser)
  */
 int rump_sys_chmod(const char *path, mode_t mode);
 int rump_sys_lchmod(const char *path, mode_t mode);
@@ -46,8 +46,8 @@ int rump_sys_fchmod(int fd, mode_t mode);
  * fchownat with AT_SYMLINK_NOFOLLOW.
  *
  * @returns 0; -1 and errno
- * @errors EINVAL (other flags), EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES,
- * ELOOP, EROFS, EPERM (flags of the file, somebody else's, or to somebody else), EIO
+ * @errors EINVAL (of flags that are not known), EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT,
+ * ENOTDIR, EACCES, ELOOP, EROFS, EPERM (flags of the file, somebody else's, or to somebody else), EIO
  */
 int rump_sys_chown(const char *path, uid_t owner, gid_t group);
 int rump_sys_lchown(const char *path, uid_t owner, gid_t group);

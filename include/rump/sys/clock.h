@@ -43,7 +43,7 @@ int rump_sys_clock_settime(clockid_t clock, const struct timespec *time);
  * Tells the time since 1970, and sets it, in microseconds. A null time is neither told nor set. There are no time zones.
  *
  * @returns 0; -1 and errno
- * @errors EINVAL (no time), EPERM (setting it, but for the superuser)
+ * @errors EINVAL (of settimeofday, no time), EPERM (of settimeofday, not the superuser)
  */
 int rump_sys_gettimeofday(struct timeval *time, void *zone);
 int rump_sys_settimeofday(const struct timeval *time, const void *zone);

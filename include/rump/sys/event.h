@@ -91,7 +91,7 @@ struct rump_kevent {
  * Makes a queue of events. kqueue1 takes O_CLOEXEC and O_NONBLOCK.
  *
  * @returns a descriptor; -1 and errno
- * @errors EINVAL (other flags), EMFILE
+ * @errors EINVAL (of flags that are not known), EMFILE
  */
 int rump_sys_kqueue(void);
 int rump_sys_kqueue1(int flags);

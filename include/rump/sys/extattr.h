@@ -20,10 +20,10 @@ extern "C" {
  * is about a symbolic link itself.
  *
  * @returns how many bytes there are; -1 and errno
- * @errors EFAULT (null), EINVAL (no such namespace), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EBADF (of fd),
- * EOPNOTSUPP (no file of a file system), EINVAL (an empty name), ENAMETOOLONG (a name of more than 255 bytes with
- * its prefix), EPERM (of the system, not the superuser), EACCES, ENODATA (no such attribute; ENOATTR where the host
- * has it), EOPNOTSUPP (the file system has none), EIO
+ * @errors EFAULT (null), EINVAL (no such namespace), ENAMETOOLONG and ENOENT and ENOTDIR and EACCES and ELOOP (of
+ * path), EBADF (of fd), EOPNOTSUPP (of fd, which is no file of a file system), EINVAL (an empty name), ENAMETOOLONG (a
+ * name of more than 255 bytes with its prefix), EPERM (of the system, not the superuser), EACCES, ENODATA (no such
+ * attribute; ENOATTR where the host has it), EOPNOTSUPP (the file system has none), EIO
  */
 ssize_t rump_sys_extattr_get_file(const char *path, int space, const char *name, void *data, size_t size);
 ssize_t rump_sys_extattr_get_link(const char *path, int space, const char *name, void *data, size_t size);
@@ -33,11 +33,11 @@ ssize_t rump_sys_extattr_get_fd(int fd, int space, const char *name, void *data,
  * Sets an attribute.
  *
  * @returns how many bytes it has; -1 and errno
- * @errors EFAULT (null), EINVAL (no such namespace), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EBADF (of fd),
- * EOPNOTSUPP (no file of a file system), EINVAL (an empty name), ENAMETOOLONG (a name of more than 255 bytes with
- * its prefix), EPERM (of the system, not the superuser), E2BIG (more than 65536 bytes), EROFS, EPERM (flags of the
- * file; of users, of what is neither a file nor a directory; a sticky directory), EACCES, EOPNOTSUPP (the file
- * system has none), ENOSPC, EIO
+ * @errors EFAULT (null), EINVAL (no such namespace), ENAMETOOLONG and ENOENT and ENOTDIR and EACCES and ELOOP (of
+ * path), EBADF (of fd), EOPNOTSUPP (of fd, which is no file of a file system), EINVAL (an empty name), ENAMETOOLONG (a
+ * name of more than 255 bytes with its prefix), EPERM (of the system, not the superuser), E2BIG (more than 65536
+ * bytes), EROFS, EPERM (flags of the file; of users, of what is neither a file nor a directory; a sticky directory),
+ * EACCES, EOPNOTSUPP (the file system has none), ENOSPC, EIO
  */
 int rump_sys_extattr_set_file(const char *path, int space, const char *name, const void *data, size_t size);
 int rump_sys_extattr_set_link(const char *path, int space, const char *name, const void *data, size_t size);
@@ -47,10 +47,11 @@ int rump_sys_extattr_set_fd(int fd, int space, const char *name, const void *dat
  * Removes an attribute.
  *
  * @returns 0; -1 and errno
- * @errors EFAULT (null), EINVAL (no such namespace), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EBADF (of fd),
- * EOPNOTSUPP (no file of a file system), EINVAL (an empty name), ENAMETOOLONG (a name of more than 255 bytes with
- * its prefix), EPERM (of the system, not the superuser), EROFS, EPERM (flags of the file; of users, of what is
- * neither a file nor a directory; a sticky directory), EACCES, EOPNOTSUPP (the file system has none), ENODATA, EIO
+ * @errors EFAULT (null), EINVAL (no such namespace), ENAMETOOLONG and ENOENT and ENOTDIR and EACCES and ELOOP (of
+ * path), EBADF (of fd), EOPNOTSUPP (of fd, which is no file of a file system), EINVAL (an empty name), ENAMETOOLONG (a
+ * name of more than 255 bytes with its prefix), EPERM (of the system, not the superuser), EROFS, EPERM (flags of the
+ * file; of users, of what is neither a file nor a directory; a sticky directory), EACCES, EOPNOTSUPP (the file system
+ * has none), ENODATA, EIO
  */
 int rump_sys_extattr_delete_file(const char *path, int space, const char *name);
 int rump_sys_extattr_delete_link(const char *path, int space, const char *name);
@@ -61,9 +62,9 @@ int rump_sys_extattr_delete_fd(int fd, int space, const char *name);
  * is null, it only says how long that is.
  *
  * @returns how many bytes there are; -1 and errno
- * @errors EFAULT (null), EINVAL (no such namespace), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES, ELOOP, EBADF (of fd),
- * EOPNOTSUPP (no file of a file system), EPERM (of the system, not the superuser), EACCES (of users, not allowed to
- * read), EOPNOTSUPP (the file system has none), EIO
+ * @errors EFAULT (of path, null), EINVAL (no such namespace), ENAMETOOLONG and ENOENT and ENOTDIR and EACCES and ELOOP
+ * (of path), EBADF (of fd), EOPNOTSUPP (of fd, which is no file of a file system), EPERM (of the system, not the
+ * superuser), EACCES (of users, not allowed to read), EIO
  */
 ssize_t rump_sys_extattr_list_file(const char *path, int space, void *data, size_t size);
 ssize_t rump_sys_extattr_list_link(const char *path, int space, void *data, size_t size);

@@ -81,7 +81,7 @@ int rump_sys_setgroups(int count, const gid_t *groups);
  * Tells the process group of the process, or of that with a number; zero is the process itself.
  *
  * @returns the number of the group; -1 and errno
- * @errors ESRCH (no such process)
+ * @errors ESRCH (of pid, which no process has)
  */
 pid_t rump_sys_getpgrp(void);
 pid_t rump_sys_getpgid(pid_t pid);

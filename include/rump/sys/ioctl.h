@@ -133,10 +133,11 @@ struct rump_bpf_hdr {
  * SIOCSIFHWADDR for the superuser; of routes of IPv4, SIOCADDRT and SIOCDELRT for him. Of devices: those of this header.
  *
  * @returns 0; -1 and errno
- * @errors EBADF, ENOTTY (none that such a file has), EFAULT (null), EPERM (a change, but for the superuser), ENODEV (no such
- * interface, or a route to neither an interface nor a router), EAFNOSUPPORT (no protocols with interfaces are linked, or a route of
- * another family), EADDRNOTAVAIL (the interface has no address, or cannot have this), EINVAL (a value that it cannot have), EEXIST
- * (the route is there), ESRCH (it is not), ENETUNREACH (its router is on no link), those of devices: ENXIO, ENOMEM, EBUSY
+ * @errors EBADF, ENOTTY (none that such a file has), EFAULT (null), EPERM (a change, but for the superuser), ENODEV (no
+ * such interface, or a route to neither an interface nor a router), EAFNOSUPPORT (no protocols with interfaces are
+ * linked, or a route of another family), EADDRNOTAVAIL (the interface has no address, or cannot have this), EINVAL (a
+ * value that it cannot have), EEXIST (the route is there), ESRCH (it is not), ENETUNREACH (its router is on no link),
+ * those of devices: ENXIO, ENOMEM
  */
 int rump_sys_ioctl(int fd, unsigned long request, ...);
 

@@ -59,7 +59,8 @@ int rump_sys__ksem_post(intptr_t semaphore);
  * Counts down, once it is not zero: wait waits for that, trywait does not, timedwait until the clock of real time says so.
  *
  * @returns 0; -1 and errno
- * @errors EFAULT (null), EINVAL (no time), EINVAL (no such semaphore), EAGAIN (trywait), EINTR, ETIMEDOUT
+ * @errors EFAULT (of until, null), EINVAL (of until, no time), EINVAL (no such semaphore), EAGAIN (of trywait), EINTR
+ * (of wait), EINTR and ETIMEDOUT (of timedwait)
  */
 int rump_sys__ksem_wait(intptr_t semaphore);
 int rump_sys__ksem_trywait(intptr_t semaphore);

@@ -13,9 +13,9 @@ extern "C" {
  * directories, and follows a link with AT_SYMLINK_FOLLOW.
  *
  * @returns 0; -1 and errno
- * @errors EINVAL (other flags), EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES,
- * ELOOP (of both paths), EEXIST, EXDEV, EPERM (a directory, or flags of the file), EROFS, EPERM (an immutable
- * directory), EACCES, EPERM (the file system has no links), EMLINK, ENOSPC, EIO
+ * @errors EINVAL (of flags that are not known), EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT,
+ * ENOTDIR, EACCES, ELOOP (of both paths), EEXIST, EXDEV, EPERM (a directory, or flags of the file), EROFS, EPERM (an
+ * immutable directory), EACCES, EPERM (the file system has no links), EMLINK, ENOSPC, EIO
  */
 int rump_sys_link(const char *old_path, const char *new_path);
 int rump_sys_linkat(int old_dir, const char *old_path, int new_dir, const char *new_path, int flags);
@@ -58,9 +58,9 @@ int rump_sys_renameat(int old_dir, const char *old_path, int new_dir, const char
  * AT_REMOVEDIR, as rmdir does.
  *
  * @returns 0; -1 and errno
- * @errors EINVAL (other flags), EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES,
- * ELOOP, EPERM (a directory), EROFS, EPERM (an immutable directory), EACCES, EPERM (flags of the file, a directory
- * that is only appended to, or a sticky one), EIO
+ * @errors EINVAL (of flags that are not known), EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT,
+ * ENOTDIR, EACCES, ELOOP, EPERM (a directory), EROFS, EPERM (an immutable directory), EACCES, EPERM (flags of the file,
+ * a directory that is only appended to, or a sticky one), EIO
  */
 int rump_sys_unlink(const char *path);
 int rump_sys_unlinkat(int dir, const char *path, int flags);

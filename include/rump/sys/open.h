@@ -58,7 +58,7 @@ int rump_sys_dup3(int fd, int to, int flags);
  * Makes a pipe: what is written to ends[1] is read from ends[0]. pipe2 takes O_NONBLOCK and O_CLOEXEC.
  *
  * @returns 0; -1 and errno
- * @errors EINVAL (other flags), EFAULT (null), EMFILE
+ * @errors EINVAL (of flags that are not known), EFAULT (null), EMFILE
  */
 int rump_sys_pipe(int ends[2]);
 int rump_sys_pipe2(int ends[2], int flags);

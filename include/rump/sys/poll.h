@@ -15,7 +15,8 @@ struct timeval;
 
 /**
  * Waits until something that is asked for is so, for so many milliseconds at most; for ever, if they are negative. pollts takes
- * a time, where null is for ever; its mask means nothing: no signal interrupts.
+ * a time, where null is for ever, and a mask (sigset_t) of signals that do not end the waiting; signals that the kernel keeps and
+ * that are not in it do at once.
  *
  * @returns at how many descriptors something is so; -1 and errno
  * @errors EINVAL (more entries than descriptors there can be, or no time), EFAULT (null), EINTR
@@ -25,8 +26,8 @@ int rump_sys_pollts(struct pollfd *fds, nfds_t count, const struct timespec *tim
 
 /**
  * Waits until a descriptor of the first set can be read from, one of the second written to, or one of the third has urgent
- * data. The sets keep those of which it is so. The time is left as it was; null is for ever. The mask of pselect means
- * nothing: no signal interrupts.
+ * data. The sets keep those of which it is so. The time is left as it was; null is for ever. The mask of pselect is as
+ * that of rump_sys_pollts.
  *
  * @returns how many that are; -1 and errno
  * @errors EINVAL (no time, or a count beyond FD_SETSIZE), EBADF (one is not open), EINTR

@@ -58,7 +58,8 @@ int rump_sys_listen(int socket, int backlog);
 
 /**
  * Takes a connection that came. The address of the other side is stored as far as it fits, unless it is null. accept4 takes
- * SOCK_NONBLOCK and SOCK_CLOEXEC for the new descriptor, and so does paccept, whose mask means nothing: no signal interrupts.
+ * SOCK_NONBLOCK and SOCK_CLOEXEC for the new descriptor, and so does paccept, whose mask (sigset_t) is as that of
+ * rump_sys_pollts.
  *
  * @returns a descriptor; -1 and errno
  * @errors EBADF, EINVAL (other flags), ENOTSOCK, EMFILE, EOPNOTSUPP, EINVAL (it does not listen), EAGAIN (it does not block),
@@ -96,8 +97,8 @@ int rump_sys_getpeername(int socket, struct sockaddr *address, socklen_t *length
  * Changes an option, by the host's level, number and structure. docs/status.md lists those that there are.
  *
  * @returns 0; -1 and errno
- * @errors EBADF, EINVAL (a negative length), EFAULT (null), ENOTSOCK, ENOPROTOOPT (none that is known, or that can be changed),
- * EINVAL (the value is too short, or none), EDOM (no time), EPERM
+ * @errors EBADF, EINVAL (a negative length), EFAULT (null), ENOTSOCK, ENOPROTOOPT (none that is known, or that can be
+ * changed), EINVAL (the value is too short, or none), EDOM (no time), ENOBUFS (too many groups)
  */
 int rump_sys_setsockopt(int socket, int level, int name, const void *value, socklen_t length);
 
@@ -113,8 +114,9 @@ int rump_sys_getsockopt(int socket, int level, int name, void *value, socklen_t 
  * Sends bytes. On a stream it blocks until all are sent.
  *
  * @returns how many bytes were sent; -1 and errno
- * @errors EBADF, EFAULT (null), EINVAL (a length that no address has), EAFNOSUPPORT, ENOTSOCK, EOPNOTSUPP, EPIPE, ENOTCONN,
- * EDESTADDRREQ, EISCONN, EMSGSIZE, ECONNRESET, ECONNREFUSED, ENETUNREACH, ENOBUFS, EAGAIN (it does not block), EINTR
+ * @errors EBADF, EFAULT (null), EINVAL (of to, a length that no address has), EAFNOSUPPORT (of to), ENOTSOCK,
+ * EOPNOTSUPP, EPIPE, ENOTCONN, EDESTADDRREQ, EISCONN (of to), EMSGSIZE, ECONNRESET, ECONNREFUSED, ENETUNREACH, EAGAIN
+ * (it does not block), EINTR
  */
 ssize_t rump_sys_send(int socket, const void *bytes, size_t length, int flags);
 ssize_t rump_sys_sendto(int socket, const void *bytes, size_t length, int flags, const struct sockaddr *to, socklen_t to_length);

@@ -15,8 +15,8 @@ struct stat;
  * hosts have the time of birth, it is the time of change for file systems that have it not.
  *
  * @returns 0; -1 and errno
- * @errors EINVAL (other flags), EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES,
- * ELOOP, EIO
+ * @errors EINVAL (of flags that are not known), EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT,
+ * ENOTDIR, EACCES, ELOOP, EIO
  */
 int rump_sys_stat(const char *path, struct stat *buf);
 int rump_sys_lstat(const char *path, struct stat *buf);
@@ -35,8 +35,8 @@ int rump_sys_fstat(int fd, struct stat *buf);
  * AT_EACCESS and AT_SYMLINK_NOFOLLOW.
  *
  * @returns 0; -1 and errno
- * @errors EINVAL (other flags), EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT, ENOTDIR, EACCES,
- * ELOOP, EROFS, EPERM (an immutable file), EACCES
+ * @errors EINVAL (of flags that are not known), EFAULT (null), EBADF and ENOTDIR (of dir), ENAMETOOLONG, ENOENT,
+ * ENOTDIR, EACCES, ELOOP, EROFS, EPERM (an immutable file), EACCES
  */
 int rump_sys_access(const char *path, int mode);
 int rump_sys_faccessat(int dir, const char *path, int mode, int flags);

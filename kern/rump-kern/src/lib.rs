@@ -49,7 +49,7 @@ pub use pipe::PIPE_BUF;
 pub use process::{ForkDescriptors, Process};
 pub use rump_vfs::{Credentials, EtfsKind, MountInfo, Unmount};
 pub use semaphore::SEM_VALUE_MAX;
-pub use signal::{RaiseSignal, SignalModel};
+pub use signal::{Handling, RaiseSignal, SignalModel};
 pub use sys::aio::{AIO_LISTIO_MAX, AioCancel, AioOperation, AioRequest, AioStatus, ListMode};
 pub use sys::allocate::Advice;
 pub use sys::clock::{SleepError, SleepTime};

@@ -6,7 +6,7 @@ use crate::kernel::Shared;
 use crate::locks::{FileKey, Owner};
 use crate::processes::Beginning;
 use crate::semaphore::OpenSemaphores;
-use crate::signal::Pending;
+use crate::signal::{Arrivals, Pending};
 use crate::sys::ids::Ids;
 use crate::sys::limits::Limits;
 use crate::{Credentials, Fd};
@@ -59,6 +59,7 @@ struct Inner {
     /// How often they were interrupted.
     interruptions: AtomicU64,
     pending: Pending,
+    arrivals: Arrivals,
     semaphores: OpenSemaphores,
     jobs: Jobs,
 }
@@ -160,6 +161,7 @@ impl Process {
             sleepers,
             interruptions: AtomicU64::new(0),
             pending: Pending::default(),
+            arrivals: Arrivals::default(),
             semaphores,
             jobs: Jobs::default(),
         });
@@ -355,6 +357,10 @@ impl Process {
 
     pub(crate) fn pending(&self) -> &Pending {
         &self.inner.pending
+    }
+
+    pub(crate) fn arrivals(&self) -> &Arrivals {
+        &self.inner.arrivals
     }
 
     pub(crate) fn interruptions(&self) -> u64 {

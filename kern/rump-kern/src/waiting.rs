@@ -13,7 +13,7 @@ use alloc::task::Wake;
 use alloc::vec::Vec;
 use core::task::Waker;
 use core::time::Duration;
-use rump_abi::Errno;
+use rump_abi::{Errno, SignalSet};
 use rump_hyper::Event;
 use rump_kpi::{KResult, Registration, WaitQueue};
 
@@ -38,6 +38,13 @@ pub(crate) struct Sleeper<'a> {
     /// By the monotonic clock.
     deadline: Option<Duration>,
     interruptions: u64,
+    /// How many signals had come when it began.
+    signals: u64,
+    /// Those that do not end it.
+    masked: SignalSet,
+    /// Those that end it if they were noted before.
+    pending: SignalSet,
+    is_restarted: bool,
 }
 
 impl<'a> Sleeper<'a> {
@@ -48,9 +55,39 @@ impl<'a> Sleeper<'a> {
         let waker = Waker::from(Arc::new(EventWaker(event.clone())));
         let deadline = timeout.map(|timeout| host.monotonic().saturating_add(timeout));
         let interruptions = process.interruptions();
-        let mut sleeper = Self { process, event, waker, registrations: Vec::new(), deadline, interruptions };
+        let mut sleeper = Self {
+            process,
+            event,
+            waker,
+            registrations: Vec::new(),
+            deadline,
+            interruptions,
+            signals: process.arrivals().count(),
+            masked: SignalSet::default(),
+            pending: SignalSet::default(),
+            is_restarted: false,
+        };
         sleeper.watch(process.sleepers());
         sleeper
+    }
+
+    /// It is one that goes on after a handler of `SA_RESTART`.
+    pub(crate) fn restarted(mut self) -> Self {
+        self.is_restarted = true;
+        self
+    }
+
+    /// Signals of `set` do not end it.
+    pub(crate) fn mask(&mut self, set: SignalSet) {
+        self.masked = set;
+    }
+
+    /// Signals of `set` do not end it, but others do if they were noted before it began: the mask of `pselect`.
+    pub(crate) fn swap_mask(&mut self, set: Option<SignalSet>) {
+        if let Some(set) = set {
+            self.masked = set;
+            self.pending = !set;
+        }
     }
 
     /// It is woken by `queue` from now on.
@@ -69,12 +106,23 @@ impl<'a> Sleeper<'a> {
         if self.process.interruptions() == self.interruptions { Ok(()) } else { Err(Errno::EINTR.into()) }
     }
 
-    /// Sleeps until it is woken, or until `earlier`, or its deadline; answers whether that is still to come.
-    pub(crate) fn sleep(&self, earlier: Option<Duration>) -> bool {
+    /// Errors: EINTR (a signal came that ends it).
+    pub(crate) fn check_signals(&self) -> KResult<()> {
+        let has_come = self.process.arrivals().has_come(self.signals, self.masked, self.is_restarted);
+        if has_come || !(self.process.pending_signals() & self.pending).is_empty() {
+            return Err(Errno::EINTR.into());
+        }
+        Ok(())
+    }
+
+    /// Sleeps until it is woken, or until `earlier`, or its deadline; answers whether that is still to come. Errors: EINTR (a
+    /// signal came that ends it).
+    pub(crate) fn sleep(&self, earlier: Option<Duration>) -> KResult<bool> {
+        self.check_signals()?;
         let until = [self.deadline, earlier].into_iter().flatten().min();
         let now = || self.process.shared().host.monotonic();
         self.event.wait(until.map(|until| until.saturating_sub(now())));
-        self.deadline.is_none_or(|deadline| now() < deadline)
+        Ok(self.deadline.is_none_or(|deadline| now() < deadline))
     }
 }
 
@@ -113,6 +161,18 @@ impl Process {
         fd: Fd,
         file: &Arc<OpenFile>,
         timeout: Option<Duration>,
+        attempt: impl FnMut() -> KResult<T>,
+    ) -> KResult<T> {
+        self.blocking_masked(fd, file, timeout, None, attempt)
+    }
+
+    /// As [`Process::blocking`], with a mask of signals meanwhile.
+    pub(crate) fn blocking_masked<T>(
+        &self,
+        fd: Fd,
+        file: &Arc<OpenFile>,
+        timeout: Option<Duration>,
+        mask: Option<SignalSet>,
         mut attempt: impl FnMut() -> KResult<T>,
     ) -> KResult<T> {
         let would_block =
@@ -123,7 +183,12 @@ impl Process {
             return answer;
         }
         let Some(waiters) = file.object.waiters() else { return answer };
+        // As Linux has it, one that waits for a time is not restarted.
         let mut sleeper = Sleeper::new(self, timeout);
+        if timeout.is_none() {
+            sleeper = sleeper.restarted();
+        }
+        sleeper.swap_mask(mask);
         sleeper.watch(waiters);
         loop {
             self.check_still(fd, file)?;
@@ -136,7 +201,7 @@ impl Process {
                     return answer;
                 }
             }
-            if !sleeper.sleep(None) {
+            if !sleeper.sleep(None)? {
                 return attempt();
             }
         }
@@ -155,7 +220,7 @@ impl Process {
         }
         let mut sleeper = Sleeper::new(self, Some(time));
         sleeper.watch(socket.socket.waiters());
-        while is_unfinished() && sleeper.check().is_ok() && sleeper.sleep(None) {}
+        while is_unfinished() && sleeper.check().is_ok() && sleeper.sleep(None).unwrap_or(false) {}
     }
 
     /// Errors: EBADF (another file, or none), EIO (revoked).

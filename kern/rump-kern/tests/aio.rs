@@ -27,7 +27,10 @@ fn rig(threads: &str) -> Rig {
     host.set_param("RUMP_THREADS", threads);
     let raised = Raised::default();
     let noted = raised.clone();
-    let raise = move |_, signal| noted.lock().unwrap().push(signal);
+    let raise = move |_, signal| {
+        noted.lock().unwrap().push(signal);
+        Handling::Ignored
+    };
     let builder = Kernel::builder(host.clone()).component(rumpfs_tmpfs::component());
     let builder = builder.component(rumpnet_local::component());
     let kernel = builder.signals(SignalModel::Raise(Arc::new(raise))).boot().unwrap();

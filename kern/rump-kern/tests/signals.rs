@@ -4,11 +4,13 @@ mod common;
 
 use common::*;
 use rump_abi::{
-    AddressFamily, Errno::*, MessageFlags, OpenFlags, Resource, ResourceLimit, Signal, SignalSet, SocketType,
+    AddressFamily, Errno::*, MessageFlags, OpenFlags, PollEvents, Resource, ResourceLimit, Signal, SignalSet,
+    SocketType,
 };
 use rump_host_sim::SimHost;
-use rump_kern::{Fd, Kernel, Process, SendMessage, SignalModel};
+use rump_kern::{Fd, FdSet, Handling, Kernel, PollFd, Process, SendMessage, SignalModel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 type Raised = Arc<Mutex<Vec<(u32, Signal)>>>;
 
@@ -22,7 +24,13 @@ fn boot(model: SignalModel) -> (Arc<SimHost>, Process) {
 fn raising() -> (Raised, SignalModel) {
     let raised = Raised::default();
     let noted = raised.clone();
-    (raised, SignalModel::Raise(Arc::new(move |pid, signal| noted.lock().unwrap().push((pid, signal)))))
+    (
+        raised,
+        SignalModel::Raise(Arc::new(move |pid, signal| {
+            noted.lock().unwrap().push((pid, signal));
+            Handling::Interrupts
+        })),
+    )
 }
 
 fn broken_pipe(p: &Process, flags: OpenFlags) -> Fd {
@@ -148,4 +156,99 @@ fn a_file_that_would_exceed_its_limit_raises_a_signal() {
     fails(p.pwrite(fd, b"x", 10), EFBIG);
     fails(p.ftruncate(fd, 11), EFBIG);
     assert_eq!(raised.lock().unwrap().drain(..).as_slice(), [(p.pid(), Signal::SIGXFSZ); 3]);
+}
+
+/// What a call answers that blocks while `raise` is done again and again.
+fn while_raising<T: Send + 'static>(
+    p: &Process,
+    signal: Signal,
+    call: impl FnOnce(&Process) -> T + Send + 'static,
+) -> T {
+    let caller = p.clone();
+    let thread = std::thread::spawn(move || call(&caller));
+    while !thread.is_finished() {
+        p.raise(signal).unwrap();
+        std::thread::yield_now();
+    }
+    thread.join().unwrap()
+}
+
+#[test]
+fn a_signal_ends_waiting_unless_it_is_masked() {
+    let (_, model) = raising();
+    let (_, p) = boot(model);
+    let [r, _w] = p.pipe().unwrap();
+    let poll = move |p: &Process, mask| p.ppoll(&mut [PollFd::new(r, PollEvents::IN)], None, mask);
+    let usr1 = Some(SignalSet::from(Signal::SIGUSR1));
+    fails(while_raising(&p, Signal::SIGUSR1, move |p| poll(p, None)), EINTR);
+    fails(while_raising(&p, Signal::SIGUSR2, move |p| poll(p, usr1)), EINTR);
+    fails(while_raising(&p, Signal::SIGUSR1, move |p| p.read(r, &mut [0])), EINTR);
+    // The masked one does not: it is the other that does.
+    let caller = p.clone();
+    let thread = std::thread::spawn(move || poll(&caller, usr1));
+    for _ in 0..1000 {
+        p.raise(Signal::SIGUSR1).unwrap();
+    }
+    assert!(!thread.is_finished());
+    while !thread.is_finished() {
+        p.raise(Signal::SIGUSR2).unwrap();
+        std::thread::yield_now();
+    }
+    fails(thread.join().unwrap(), EINTR);
+}
+
+#[test]
+fn what_nobody_handles_ends_no_call_and_a_restarting_handler_few() {
+    for (handling, ends_poll, ends_read) in
+        [(Handling::Ignored, false, false), (Handling::Restarts, true, false)]
+    {
+        let (_, p) = boot(SignalModel::Raise(Arc::new(move |_, _| handling)));
+        let [r, w] = p.pipe().unwrap();
+        let caller = p.clone();
+        let reader = std::thread::spawn(move || caller.read(r, &mut [0]));
+        let caller = p.clone();
+        let waiter = std::thread::spawn(move || caller.poll(&mut [PollFd::new(r, PollEvents::IN)], None));
+        while ends_poll && !waiter.is_finished() {
+            p.raise(Signal::SIGUSR1).unwrap();
+            std::thread::yield_now();
+        }
+        for _ in 0..1000 {
+            p.raise(Signal::SIGUSR1).unwrap();
+        }
+        assert_eq!((waiter.is_finished(), reader.is_finished()), (ends_poll, ends_read));
+        p.write(w, b"xy").unwrap();
+        assert_eq!(reader.join().unwrap().unwrap(), 1);
+        let polled = waiter.join().unwrap();
+        assert_eq!(polled.map_err(|error| error.errno), if ends_poll { Err(EINTR) } else { Ok(1) });
+    }
+}
+
+#[test]
+fn what_was_recorded_ends_waiting_with_a_mask_at_once() {
+    let (_, p) = boot(SignalModel::Record);
+    p.raise(Signal::SIGUSR1).unwrap();
+    let none = Some(SignalSet::default());
+    fails(p.ppoll(&mut [], Some(Duration::ZERO), none), EINTR);
+    fails(
+        p.pselect([&mut FdSet::default(), &mut FdSet::default(), &mut FdSet::default()], None, none),
+        EINTR,
+    );
+    assert_eq!(p.ppoll(&mut [], Some(Duration::ZERO), Some(Signal::SIGUSR1.into())).unwrap(), 0);
+    assert_eq!(p.poll(&mut [], Some(Duration::ZERO)).unwrap(), 0);
+    // What is ready is answered first.
+    let [_r, w] = p.pipe().unwrap();
+    assert_eq!(p.ppoll(&mut [PollFd::new(w, PollEvents::OUT)], None, none).unwrap(), 1);
+}
+
+#[test]
+fn a_recorded_signal_is_waited_for() {
+    let (_, p) = boot(SignalModel::Record);
+    let usr1 = SignalSet::from(Signal::SIGUSR1);
+    fails(p.wait_for_signal(usr1, Some(Duration::ZERO)), EAGAIN);
+    let found = while_raising(&p, Signal::SIGUSR1, move |p| p.wait_for_signal(usr1, None));
+    assert_eq!(found.unwrap(), Signal::SIGUSR1);
+    fails(
+        while_raising(&p, Signal::SIGUSR2, move |p| p.wait_for_signal(Signal::SIGTERM.into(), None)),
+        EINTR,
+    );
 }

@@ -6,7 +6,7 @@ use common::*;
 use rump_abi::{ClockId, Errno::*, Signal, TimeSpec, TimerSpec};
 use rump_host_sim::SimHost;
 use rump_hyper::Clock;
-use rump_kern::{Arm, IntervalTimer, Kernel, Notify, Process, SignalModel, TimerId};
+use rump_kern::{Arm, Handling, IntervalTimer, Kernel, Notify, Process, SignalModel, TimerId};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,10 @@ fn rig(threads: &str) -> Rig {
     host.set_param("RUMP_THREADS", threads);
     let raised: Arc<Mutex<Vec<_>>> = Arc::default();
     let noted = raised.clone();
-    let raise = move |pid, signal| noted.lock().unwrap().push((pid, signal));
+    let raise = move |pid, signal| {
+        noted.lock().unwrap().push((pid, signal));
+        Handling::Ignored
+    };
     let builder = Kernel::builder(host.clone()).component(rumpfs_tmpfs::component());
     let kernel = builder.signals(SignalModel::Raise(Arc::new(raise))).boot().unwrap();
     Rig { host, p: kernel.process(), kernel, raised }

@@ -11,7 +11,7 @@ use rump_kpi::{Errno, KError, KResult, MessageFlags, SocketAddress};
 
 impl LocalSocket {
     /// Errors: EOPNOTSUPP (out-of-band, or an address without a connection of a stream), EPERM (credentials of somebody
-    /// else), the error that waits, EISCONN (an address of a stream), EPIPE, ENOTCONN, those of [`LocalSocket::find`],
+    /// else), EPIPE (of a stream), the error that waits, EISCONN (an address of a stream), EPIPE, ENOTCONN, those of [`LocalSocket::find`],
     /// EMSGSIZE, ECONNREFUSED (the other is gone), EAGAIN.
     pub(crate) fn send_message(&self, message: &mut Outgoing<'_>) -> KResult<usize> {
         if message.flags.contains(MessageFlags::OOB) {
@@ -19,6 +19,10 @@ impl LocalSocket {
         }
         let sender = sender_of(message)?;
         let target = self.target(message)?;
+        // As Linux has it, an end counts before the error, but for sequences of packets.
+        if !self.end.has_borders() && target.inbox.lock().is_refused {
+            return Err(Errno::EPIPE.into());
+        }
         self.take_error()?;
         if self.end.has_finished() {
             return Err(Errno::EPIPE.into());

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <rump/netconfig.h>
 #include <rump/rump.h>
 #include <rump/rump_syscalls.h>
 #include <rump/rumpfs.h>
@@ -56,6 +57,9 @@ main(void)
 	}
 	FAILS(rump_sys_socket(AF_INET, SOCK_STREAM, 0), EAFNOSUPPORT);
 	CHECK(strstr(said(), "-lrumpnet_netinet") != NULL);
+	RETURNS(rump_pub_netconfig_ifcreate("lo1"), EAFNOSUPPORT);
+	RETURNS(rump_pub_shmif_create(NULL, NULL), EINVAL);
+	CHECK(strstr(said(), "librumpnet_shmif") != NULL);
 	/* No library has these. */
 	FAILS(rump_sys_mount("ffs", "/", 0, &args, sizeof args), ENODEV);
 	CHECK(strcmp(said(), "") == 0);

@@ -206,6 +206,10 @@ errors(int file)
 	FAILS(rump_sys_aio_return(&many[3]), EINVAL);
 	block(&many[512], ends[0], text, 1, 0);
 	FAILS(rump_sys_aio_read(&many[512]), EAGAIN);
+	many[512].aio_fildes = file;
+	FAILS(rump_sys_aio_write(&many[512]), EAGAIN);
+	FAILS(rump_sys_aio_fsync(O_SYNC, &many[512]), EAGAIN);
+	many[512].aio_fildes = ends[0];
 	many[512].aio_lio_opcode = LIO_READ;
 	list[0] = &many[512];
 	FAILS(rump_sys_lio_listio(LIO_WAIT, list, 1, NULL), EAGAIN);

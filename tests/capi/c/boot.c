@@ -7,6 +7,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,8 +34,15 @@ static void
 daemons(void)
 {
 	const int wanted[] = { 0, 7, -1 };
+	struct rlimit all, few;
 	size_t i;
 
+	CHECK(getrlimit(RLIMIT_NOFILE, &all) == 0);
+	few = all;
+	few.rlim_cur = 3;
+	CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+	RETURNS(rump_daemonize_begin(), EMFILE);
+	CHECK(setrlimit(RLIMIT_NOFILE, &all) == 0);
 	RETURNS(rump_daemonize_done(0), EINVAL);
 	for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
 		int status = -1;

@@ -19,8 +19,9 @@ check_(int holds, const char *what, const char *file, int line)
 	return holds;
 }
 
+/* `name` is the error number as the source names it: what is read there is what was checked. */
 static inline void
-answers_(long got, long wanted, int number, const char *what, const char *file, int line)
+answers_(long got, long wanted, int number, const char *what, const char *name, const char *file, int line)
 {
 	int error = errno;
 
@@ -32,9 +33,9 @@ answers_(long got, long wanted, int number, const char *what, const char *file, 
 	if (got == -1)
 		printf(" (%s)", strerror(error));
 	if (number != 0)
-		printf(", not -1 (%s)\n", strerror(number));
+		printf(", not -1 (%s)\n", name);
 	else
-		printf(", not %ld\n", wanted);
+		printf(", not %ld (%s)\n", wanted, name);
 }
 
 /* The end of main: says how many there were; the exit status. */
@@ -47,9 +48,12 @@ checked(void)
 
 /* Something holds. */
 #define CHECK(c) ((void)check_((c) != 0, #c, __FILE__, __LINE__))
-/* A call answers a number. */
-#define RETURNS(call, wanted) answers_((long)(call), (long)(wanted), 0, #call, __FILE__, __LINE__)
+/* A call answers a number, which may be an error number. */
+#define RETURNS(call, wanted) answers_((long)(call), (long)(wanted), 0, #call, #wanted, __FILE__, __LINE__)
 /* A call answers -1 and sets errno. */
-#define FAILS(call, number) answers_((long)(call), -1, (number), #call, __FILE__, __LINE__)
+#define FAILS(call, number) answers_((long)(call), -1, (number), #call, #number, __FILE__, __LINE__)
+/* A call answers NULL and sets errno. */
+#define FAILS_NULL(call, number) \
+	answers_((call) == NULL ? -1 : 0, -1, (number), #call, #number, __FILE__, __LINE__)
 
 #endif

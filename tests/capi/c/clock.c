@@ -4,6 +4,7 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/time.h>
@@ -164,6 +165,86 @@ semaphores(void)
 	RETURNS(rump_sys__ksem_close(named), 0);
 }
 
+static intptr_t waited;
+
+static void *
+wait_once(void *unused)
+{
+	RETURNS(rump_sys__ksem_wait(waited), 0);
+	return unused;
+}
+
+/* Those of others, and more than there can be. */
+static void
+many_semaphores(void)
+{
+	static char long_name[300];
+	static intptr_t made[8200];
+	intptr_t named, most = 0, other;
+	struct timespec step = { 0, 1000000 };
+	unsigned int value;
+	pthread_t thread;
+	int count, rounds;
+
+	memset(long_name, 'n', sizeof(long_name) - 1);
+	long_name[0] = '/';
+	FAILS(rump_sys__ksem_open(long_name, O_CREAT, 0600, 0, &named), ENAMETOOLONG);
+	FAILS(rump_sys__ksem_unlink(long_name), ENAMETOOLONG);
+	FAILS(rump_sys__ksem_unlink(NULL), EFAULT);
+	FAILS(rump_sys__ksem_unlink("a/b"), EINVAL);
+	FAILS(rump_sys__ksem_getvalue(-1, &value), EINVAL);
+	FAILS(rump_sys__ksem_trywait(-1), EINVAL);
+	RETURNS(rump_sys__ksem_init(0x7fffffff, &most), 0);
+	FAILS(rump_sys__ksem_post(most), EOVERFLOW);
+	RETURNS(rump_sys__ksem_destroy(most), 0);
+
+	RETURNS(rump_sys__ksem_open("/mine", O_CREAT, 0600, 0, &named), 0);
+	RETURNS(rump_sys_seteuid(1), 0);
+	FAILS(rump_sys__ksem_open("/mine", 0, 0, 0, &other), EACCES);
+	FAILS(rump_sys__ksem_unlink("/mine"), EACCES);
+	RETURNS(rump_sys_seteuid(0), 0);
+	RETURNS(rump_sys__ksem_unlink("/mine"), 0);
+	RETURNS(rump_sys__ksem_close(named), 0);
+	other = RUMP_KSEM_SHARED;
+	RETURNS(rump_sys__ksem_init(0, &other), 0);
+	RETURNS(rump_sys_seteuid(1), 0);
+	FAILS(rump_sys__ksem_destroy(other), EPERM);
+	RETURNS(rump_sys_seteuid(0), 0);
+	RETURNS(rump_sys__ksem_destroy(other), 0);
+
+	RETURNS(rump_sys__ksem_init(0, &waited), 0);
+	RETURNS(pthread_create(&thread, NULL, wait_once, NULL), 0);
+	/* Until it waits there is nobody, and then the semaphore stays. */
+	for (rounds = 0; rounds < 10000; rounds++) {
+		(void)nanosleep(&step, NULL);
+		if (rump_sys__ksem_getvalue(waited, &value) == 0 && rounds >= 100)
+			break;
+	}
+	FAILS(rump_sys__ksem_destroy(waited), EBUSY);
+	RETURNS(rump_sys__ksem_post(waited), 0);
+	RETURNS(pthread_join(thread, NULL), 0);
+	RETURNS(rump_sys__ksem_destroy(waited), 0);
+
+	for (count = 0; count < 8200; count++) {
+		made[count] = RUMP_KSEM_SHARED;
+		if (rump_sys__ksem_init(0, &made[count]) != 0)
+			break;
+	}
+	CHECK(count > 1024 && count < 8200);
+	made[count] = RUMP_KSEM_SHARED;
+	FAILS(rump_sys__ksem_init(0, &made[count]), ENOSPC);
+	FAILS(rump_sys__ksem_open("/new", O_CREAT, 0600, 0, &named), ENOSPC);
+	while (count-- > 0)
+		RETURNS(rump_sys__ksem_destroy(made[count]), 0);
+	for (count = 0; count < 1100; count++)
+		if (rump_sys__ksem_init(0, &made[count]) != 0)
+			break;
+	FAILS(rump_sys__ksem_init(0, &made[count]), EMFILE);
+	FAILS(rump_sys__ksem_open("/new", O_CREAT, 0600, 0, &named), EMFILE);
+	while (count-- > 0)
+		RETURNS(rump_sys__ksem_destroy(made[count]), 0);
+}
+
 int
 main(void)
 {
@@ -176,5 +257,6 @@ main(void)
 	clocks();
 	timers();
 	semaphores();
+	many_semaphores();
 	return checked();
 }

@@ -77,6 +77,7 @@ errors(void)
 	RETURNS(rump_pub_etfs_register("/other", file, RUMP_ETFS_BLK), EBUSY);
 	RETURNS(rump_pub_etfs_remove(NULL), EFAULT);
 	RETURNS(rump_pub_etfs_remove("/nothing"), ENOENT);
+	RETURNS(rump_pub_etfs_remove("/\377"), EINVAL);
 	RETURNS(rump_pub_etfs_remove("/key"), 0);
 }
 

@@ -14,6 +14,24 @@
 
 #include "check.h"
 
+/* More than a queue notes. */
+static void
+too_many(void)
+{
+	static struct kevent changes[1024];
+	int queue = rump_sys_kqueue(), round, at;
+
+	CHECK(queue >= 0);
+	for (round = 0; round < 64; round++) {
+		for (at = 0; at < 1024; at++)
+			EV_SET(&changes[at], round * 1024 + at, EVFILT_USER, EV_ADD, 0, 0, 0);
+		RETURNS(rump_sys_kevent(queue, changes, 1024, NULL, 0, NULL), 0);
+	}
+	EV_SET(&changes[0], 64 * 1024, EVFILT_USER, EV_ADD, 0, 0, 0);
+	FAILS(rump_sys_kevent(queue, changes, 1, NULL, 0, NULL), ENOMEM);
+	RETURNS(rump_sys_close(queue), 0);
+}
+
 int
 main(void)
 {
@@ -96,5 +114,6 @@ main(void)
 	FAILS(rump_sys_kevent(900, NULL, 0, events, 4, &none), EBADF);
 	RETURNS(rump_sys_close(pair[0]), 0);
 	RETURNS(rump_sys_close(queue), 0);
+	too_many();
 	return checked();
 }

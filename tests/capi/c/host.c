@@ -146,8 +146,7 @@ refused(void)
 	host.block_close = NULL;
 	RETURNS(rump_host_set(&host), EINVAL);
 	host.version = 0;
-	CHECK(rump_kernel_create(&host) == NULL);
-	RETURNS(errno, EINVAL);
+	FAILS_NULL(rump_kernel_create(&host), EINVAL);
 }
 
 /* All of it with the one thread that there is. */
@@ -332,8 +331,7 @@ with_threads(void)
 	char byte;
 
 	host.thread_start = thread_start;
-	CHECK(rump_kernel_create(&host) == NULL);
-	RETURNS(errno, EINVAL);
+	FAILS_NULL(rump_kernel_create(&host), EINVAL);
 	host.monotonic = real_monotonic;
 	host.event_create = event_create;
 	host.event_set = event_set;

@@ -330,6 +330,7 @@ int
 main(void)
 {
 	RETURNS(rump_init(), 0);
+	FAILS(rump_sys_ioctl(-1, FIONREAD, NULL), EBADF);
 	files(&kernel);
 	files(&host);
 	loopback(&kernel);

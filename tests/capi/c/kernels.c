@@ -75,8 +75,7 @@ main(void)
 	CHECK(rump_kernel_switch(classic) == other);
 
 	errno = 0;
-	CHECK(rump_kernel_switch((struct rump_kernel *)&pid) == NULL);
-	RETURNS(errno, EINVAL);
+	FAILS_NULL(rump_kernel_switch((struct rump_kernel *)&pid), EINVAL);
 	CHECK(rump_kernel_current() == classic);
 	RETURNS(rump_kernel_destroy(classic), EBUSY);
 	RETURNS(rump_kernel_destroy((struct rump_kernel *)&pid), EINVAL);

@@ -76,6 +76,9 @@ msdos(void)
 	FAILS(rump_sys_getfh("/mnt/file", handle, &size), EOPNOTSUPP);
 	fd = rump_sys_open("/mnt/file", O_RDWR);
 	FAILS(rump_sys_fdiscard(fd, 0, 1), ENOTSUP);
+	/* What is longer is zeros on the disk, too. */
+	FAILS(rump_sys_ftruncate(fd, 100000000), ENOSPC);
+	FAILS(rump_sys_truncate("/mnt/file", 100000000), ENOSPC);
 	RETURNS(rump_sys_close(fd), 0);
 	RETURNS(rump_sys_unmount("/mnt", 0), 0);
 	/* Before version 2 there is one mask. */

@@ -39,6 +39,27 @@ errors(void)
 	RETURNS(rump_pub_netconfig_bradd("bridge0", "lo0"), ENXIO);
 	RETURNS(rump_pub_netconfig_dhcp_ipv4_oneshot("lo0"), EINVAL);
 	RETURNS(rump_pub_netconfig_auto_ipv6("nothing0"), ENXIO);
+	RETURNS(rump_pub_netconfig_auto_ipv6(NULL), EFAULT);
+	RETURNS(rump_pub_netconfig_ifdestroy(NULL), EFAULT);
+	RETURNS(rump_pub_netconfig_ifup(NULL), EFAULT);
+	RETURNS(rump_pub_netconfig_ifdown(NULL), EFAULT);
+	RETURNS(rump_pub_netconfig_bradd(NULL, "lo0"), EFAULT);
+	RETURNS(rump_pub_netconfig_brdel("bridge0", NULL), EFAULT);
+	RETURNS(rump_pub_netconfig_dhcp_ipv4_oneshot(NULL), EFAULT);
+	RETURNS(rump_pub_netconfig_dhcp_ipv4_oneshot("nothing0"), ENXIO);
+	RETURNS(rump_pub_netconfig_ipv4_gw(NULL), EFAULT);
+	RETURNS(rump_pub_netconfig_ipv6_gw(NULL), EFAULT);
+	RETURNS(rump_pub_netconfig_ipv6_gw("10.0.0.1"), EINVAL);
+	RETURNS(rump_pub_netconfig_ipv4_ifaddr(NULL, "10.0.0.1", "255.0.0.0"), EFAULT);
+	RETURNS(rump_pub_netconfig_ipv4_ifaddr("nothing0", "10.0.0.1", "255.0.0.0"), ENXIO);
+	RETURNS(rump_pub_netconfig_ipv4_ifaddr("lo0", "224.0.0.1", "255.0.0.0"), EADDRNOTAVAIL);
+	RETURNS(rump_pub_netconfig_ipv4_ifaddr_cidr("lo0", NULL, 8), EFAULT);
+	RETURNS(rump_pub_netconfig_ipv4_ifaddr_cidr("nothing0", "10.0.0.1", 8), ENXIO);
+	RETURNS(rump_pub_netconfig_ipv6_ifaddr("lo0", NULL, 64), EFAULT);
+	RETURNS(rump_pub_netconfig_ipv6_ifaddr("nothing0", "fd00::1", 64), ENXIO);
+	RETURNS(rump_pub_netconfig_ipv6_ifaddr("lo0", "ff02::1", 64), EADDRNOTAVAIL);
+	RETURNS(rump_pub_netconfig_brdel("lo0", "lo0"), EINVAL);
+	RETURNS(rump_pub_netconfig_brdel("nothing0", "lo0"), ENXIO);
 }
 
 static void
@@ -48,11 +69,16 @@ kinds(void)
 	RETURNS(rump_pub_netconfig_ipv4_ifaddr_cidr("lo1", "10.7.0.1", 24), 0);
 	RETURNS(rump_pub_netconfig_ipv4_ifaddr_cidr("lo1", "10.7.0.1", 24), EEXIST);
 	RETURNS(rump_pub_netconfig_ipv4_ifaddr("lo1", "10.8.0.1", "255.255.0.0"), 0);
+	RETURNS(rump_pub_netconfig_ipv4_ifaddr("lo1", "10.8.0.1", "255.255.0.0"), EEXIST);
 	RETURNS(rump_pub_netconfig_ipv6_ifaddr("lo1", "fd07::1", 64), 0);
+	RETURNS(rump_pub_netconfig_ipv6_ifaddr("lo1", "fd07::1", 64), EEXIST);
+	RETURNS(rump_pub_netconfig_ipv6_gw("fd07::2"), 0);
+	RETURNS(rump_pub_netconfig_ipv6_gw("fd07::2"), EEXIST);
 	RETURNS(rump_pub_netconfig_ifup("lo1"), 0);
 	RETURNS(rump_pub_netconfig_ifdestroy("lo1"), 0);
 	RETURNS(rump_pub_netconfig_ifcreate("bridge0"), 0);
 	RETURNS(rump_pub_netconfig_ifcreate("vlan0"), 0);
+	RETURNS(rump_pub_netconfig_ifsetlinkstr("vlan0", "\377"), EINVAL);
 	RETURNS(rump_pub_netconfig_ifdestroy("vlan0"), 0);
 	RETURNS(rump_pub_netconfig_brdel("bridge0", "lo0"), ENOENT);
 }
@@ -88,6 +114,9 @@ buses(const char *bus)
 	RETURNS(unit, 1);
 	RETURNS(rump_pub_netconfig_bradd("bridge0", "shmif1"), 0);
 	RETURNS(rump_pub_netconfig_bradd("bridge0", "shmif1"), EEXIST);
+	RETURNS(rump_pub_netconfig_ifcreate("bridge1"), 0);
+	RETURNS(rump_pub_netconfig_bradd("bridge1", "shmif1"), EBUSY);
+	RETURNS(rump_pub_netconfig_ifdestroy("bridge1"), 0);
 	RETURNS(rump_pub_netconfig_brdel("bridge0", "shmif1"), 0);
 	RETURNS(rump_pub_netconfig_ifdestroy("shmif1"), 0);
 	RETURNS(rump_pub_shmif_create("/nowhere/at/all", &unit), ENOENT);
@@ -121,6 +150,9 @@ main(void)
 	char path[] = "/tmp/rump-netconfig-XXXXXX";
 
 	RETURNS(rump_pub_netconfig_ifcreate("lo1"), ENXIO);
+	RETURNS(rump_pub_netconfig_ipv4_gw("10.0.0.1"), ENXIO);
+	RETURNS(rump_pub_netconfig_ipv6_gw("fd00::1"), ENXIO);
+	RETURNS(rump_pub_shmif_create(NULL, NULL), ENXIO);
 	CHECK(mkstemp(path) >= 0);
 	RETURNS(rump_init(), 0);
 	errors();

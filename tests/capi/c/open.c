@@ -51,6 +51,7 @@ GROUP(opening)(void)
 	FAILS(SYS(openat)(AT_FDCWD, "file", O_WRONLY | O_RDWR), EINVAL);
 #ifdef O_PATH
 	FAILS(SYS(open)("file", O_PATH), EOPNOTSUPP);
+	FAILS(SYS(openat)(AT_FDCWD, "file", O_PATH), EOPNOTSUPP);
 	FAILS(SYS(open)("dir", O_TMPFILE | O_RDWR, 0644), EOPNOTSUPP);
 #endif
 #endif

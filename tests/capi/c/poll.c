@@ -180,6 +180,8 @@ write_later(void *unused)
 static void
 threads(void)
 {
+	struct timespec wrong = { 0, 1000000000 };
+	fd_set set;
 	struct pollfd fd = { 0, POLLIN, 0 };
 	pthread_t writer;
 
@@ -193,7 +195,14 @@ threads(void)
 	RETURNS(rump_sys_close(threaded[1]), 0);
 	FAILS(rump_sys_poll(&fd, (nfds_t)-1, 0), EINVAL);
 	FAILS(rump_sys_poll(NULL, 1, 0), EFAULT);
+	FAILS(rump_sys_pollts(NULL, 1, NULL, NULL), EFAULT);
+	FAILS(rump_sys_pollts(&fd, 1, &wrong, NULL), EINVAL);
 	FAILS(rump_sys_select(FD_SETSIZE + 1, NULL, NULL, NULL, NULL), EINVAL);
+	FAILS(rump_sys_pselect(0, NULL, NULL, NULL, &wrong, NULL), EINVAL);
+	FD_ZERO(&set);
+	FD_SET(threaded[0], &set);
+	FAILS(rump_sys_select(threaded[0] + 1, &set, NULL, NULL, NULL), EBADF);
+	FAILS(rump_sys_pselect(threaded[0] + 1, &set, NULL, NULL, NULL, NULL), EBADF);
 }
 
 int

@@ -14,10 +14,11 @@ main(void)
 	struct utsname names;
 	struct rump_modstat modules[64];
 	struct rump_modstat_room room = { modules, sizeof(modules) };
-	static const int hostname[] = { 1, 10 }, ostype[] = { 1, 1 }, nothing[] = { 1, 4711 };
-	char text[64];
+	static const int hostname[] = { 1, 10 }, ostype[] = { 1, 1 }, nothing[] = { 1, 4711 }, below[] = { 1, 1, 1 };
+	char text[64], long_name[4000];
 	size_t length = sizeof(text);
 
+	memset(long_name, 'n', sizeof(long_name));
 	RETURNS(rump_init(), 0);
 	RETURNS(rump_sys_sysctlbyname("kern.hostname", NULL, NULL, "here", 4), 0);
 	RETURNS(rump_sys___sysctl(hostname, 2, text, &length, NULL, 0), 0);
@@ -38,6 +39,11 @@ main(void)
 	FAILS(rump_sys_sysctlbyname(NULL, NULL, NULL, NULL, 0), EFAULT);
 	FAILS(rump_sys_sysctlbyname("kern.nothing", NULL, &length, NULL, 0), ENOENT);
 	FAILS(rump_sys_sysctlbyname("kern.ostype.x", NULL, &length, NULL, 0), ENOTDIR);
+	FAILS(rump_sys___sysctl(below, 3, NULL, &length, NULL, 0), ENOTDIR);
+	FAILS(rump_sys_sysctlbyname("kern", NULL, &length, NULL, 0), EISDIR);
+	length = 2;
+	FAILS(rump_sys_sysctlbyname("kern.hostname", text, &length, NULL, 0), ENOMEM);
+	FAILS(rump_sys_sysctlbyname("kern.hostname", NULL, NULL, long_name, sizeof(long_name)), EINVAL);
 	RETURNS(rump_sys_uname(&names), 0);
 	CHECK(strcmp(names.nodename, "here") == 0 && names.sysname[0] != 0 && names.release[0] != 0);
 	FAILS(rump_sys_uname(NULL), EFAULT);
@@ -47,6 +53,8 @@ main(void)
 	CHECK(room.length % sizeof(struct rump_modstat) == 0);
 	FAILS(rump_sys_modctl(RUMP_MODCTL_LOAD, (void *)(size_t)"nothing"), ENOENT);
 	FAILS(rump_sys_modctl(RUMP_MODCTL_UNLOAD, (void *)(size_t)"nothing"), ENOENT);
+	FAILS(rump_sys_modctl(RUMP_MODCTL_LOAD, (void *)modules[0].name), EEXIST);
+	FAILS(rump_sys_modctl(RUMP_MODCTL_UNLOAD, (void *)modules[0].name), EBUSY);
 	FAILS(rump_sys_ktrace("/x", 0, 0, 0), ENOSYS);
 	RETURNS(rump_sys_seteuid(1), 0);
 	FAILS(rump_sys_sysctlbyname("kern.hostname", NULL, NULL, "there", 5), EPERM);

@@ -180,7 +180,7 @@ GROUP(names)(int closed)
 #if IN_KERNEL
 /* What hosts lack, or do otherwise. */
 static void
-kernel_more(int file, int mine, const char *handle, size_t size)
+kernel_more(int file, int mine, int secret, const char *handle, size_t size)
 {
 	struct statvfs vfs;
 	struct stat st;
@@ -188,6 +188,7 @@ kernel_more(int file, int mine, const char *handle, size_t size)
 
 	/* The host's users may. */
 	FAILS(rump_sys_chmod("mine", 01600), EINVAL);
+	FAILS(rump_sys_lchmod("mine", 01600), EINVAL);
 	FAILS(rump_sys_lchmod("file", 0666), EPERM);
 	SHUT_OUT(rump_sys_lchmod(path, 0));
 	FAILS(rump_sys_chflags("file", RUMP_UF_IMMUTABLE), EPERM);
@@ -225,6 +226,13 @@ kernel_more(int file, int mine, const char *handle, size_t size)
 	FAILS(rump_sys_removexattr("mine", "trusted.a"), EPERM);
 	FAILS(rump_sys_getxattr("secret", "user.a", buf, sizeof buf), EACCES);
 	FAILS(rump_sys_lgetxattr("secret", "user.a", buf, sizeof buf), EACCES);
+	/* Even of what is open for reading. */
+	FAILS(rump_sys_fgetxattr(secret, "user.a", buf, sizeof buf), EACCES);
+	FAILS(rump_sys_extattr_get_fd(secret, RUMP_EXTATTR_NAMESPACE_USER, "a", buf, 1), EACCES);
+	FAILS(rump_sys_extattr_list_fd(secret, RUMP_EXTATTR_NAMESPACE_USER, buf, sizeof buf), EACCES);
+	FAILS(rump_sys_extattr_set_fd(file, RUMP_EXTATTR_NAMESPACE_USER, "a", "x", 1), EACCES);
+	FAILS(rump_sys_extattr_delete_fd(file, RUMP_EXTATTR_NAMESPACE_USER, "a"), EACCES);
+	FAILS(rump_sys_extattr_get_fd(mine, RUMP_EXTATTR_NAMESPACE_SYSTEM, "a", buf, 1), EPERM);
 	FAILS(rump_sys_getxattr("file", "trusted.a", buf, sizeof buf), ENODATA);
 	RETURNS(rump_sys_listxattr("file", buf, sizeof buf), 0);
 	RETURNS(rump_sys_fsetxattr(mine, "user.a", "x", 1, 0), 0);
@@ -287,11 +295,13 @@ GROUP(run)(void)
 	{
 		char handle[64];
 		size_t size = sizeof handle;
+		int secret;
 
 		RETURNS(rump_sys_seteuid(0), 0);
+		secret = rump_sys_open("secret", O_RDWR);
 		RETURNS(rump_sys_getfh("mine", handle, &size), 0);
 		RETURNS(rump_sys_seteuid(1000), 0);
-		kernel_more(file, mine, handle, size);
+		kernel_more(file, mine, secret, handle, size);
 	}
 #endif
 	RETURNS(SYS(seteuid)(0), 0);

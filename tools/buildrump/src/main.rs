@@ -6,10 +6,8 @@
 
 mod build;
 mod components;
-mod file;
 mod install;
 mod libraries;
-mod manual;
 mod options;
 mod pkgconfig;
 mod proof;
@@ -17,12 +15,10 @@ mod run;
 mod toolchain;
 mod tools;
 
+use buildrump::{Outcome, file, manual};
 use options::{Command, Options, Parsed};
 use std::process::ExitCode;
 use toolchain::Toolchain;
-
-/// What a command answers: nothing, or what went wrong.
-type Outcome<T = ()> = Result<T, String>;
 
 /// Exit status of a wrong command line.
 const USAGE_ERROR: u8 = 2;

@@ -1,7 +1,8 @@
 //! Signals, and how a process hears of what is done (`struct sigevent`).
 
-use libc::{c_int, sigevent};
-use rump_abi::{Errno, Signal};
+use crate::pointer::Value;
+use libc::{c_int, sigevent, sigset_t};
+use rump_abi::{Errno, Signal, SignalSet};
 use rump_kern::Notify;
 use rump_kpi::KResult;
 
@@ -47,6 +48,31 @@ pub(crate) fn to_host(signal: Signal) -> Option<c_int> {
 pub(crate) fn of_host(number: c_int) -> KResult<Signal> {
     let found = SIGNALS.iter().find(|(host, _)| *host == number);
     found.map(|(_, signal)| *signal).ok_or_else(|| Errno::EINVAL.into())
+}
+
+/// The signals of a set of the host's that the kernel has.
+pub(crate) fn set_of_host(set: &sigset_t) -> SignalSet {
+    // SAFETY: numbers of the host's, which are in range.
+    let members = SIGNALS.iter().filter(|(host, _)| unsafe { libc::sigismember(set, *host) == 1 });
+    members.map(|(_, signal)| *signal).collect()
+}
+
+/// A set of the host's.
+pub(crate) fn set_to_host(set: SignalSet) -> sigset_t {
+    // SAFETY: all zeros is a set, which is emptied; numbers of the host's, which are in range.
+    unsafe {
+        let mut all: sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut all);
+        set.iter().filter_map(to_host).for_each(|number| {
+            libc::sigaddset(&mut all, number);
+        });
+        all
+    }
+}
+
+/// What a call masks meanwhile; nothing, if it is null.
+pub(crate) fn mask(mask: &Value<sigset_t>) -> Option<SignalSet> {
+    mask.optional().map(|mask| set_of_host(&mask))
 }
 
 /// How a process hears of something. Errors: EINVAL (by a thread, or a signal that there is not).

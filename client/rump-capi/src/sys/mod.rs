@@ -20,6 +20,7 @@ mod open;
 mod poll;
 mod rw;
 mod semaphore;
+mod signal;
 mod socket;
 mod stat;
 mod statvfs;

@@ -1,10 +1,10 @@
-//! poll(2), select(2), pselect(2).
+//! poll(2), select(2), and pollts(2) and pselect(2), which mask signals.
 
 use super::{call, descriptor};
-use crate::layout::time;
+use crate::layout::{signal, time};
 use crate::pointer::{Place, Places, Value};
-use libc::{c_int, c_short, c_void, fd_set, nfds_t, pollfd, timespec, timeval};
-use rump_abi::{Errno, PollEvents};
+use libc::{c_int, c_short, fd_set, nfds_t, pollfd, sigset_t, timespec, timeval};
+use rump_abi::{Errno, PollEvents, SignalSet};
 use rump_kern::{Fd, FdSet, OPEN_MAX_LIMIT, PollFd};
 use rump_kpi::KResult;
 use std::time::Duration;
@@ -38,7 +38,12 @@ fn to_host(asked: c_short, events: PollEvents) -> c_short {
     all & (asked | libc::POLLERR | libc::POLLHUP | libc::POLLNVAL)
 }
 
-fn wait(mut fds: Places<pollfd>, count: nfds_t, timeout: KResult<Option<Duration>>) -> c_int {
+fn wait(
+    mut fds: Places<pollfd>,
+    count: nfds_t,
+    timeout: KResult<Option<Duration>>,
+    mask: Option<SignalSet>,
+) -> c_int {
     call(|process| {
         let timeout = timeout?;
         let count = usize::try_from(count).ok().filter(|count| *count <= OPEN_MAX_LIMIT as usize);
@@ -51,7 +56,7 @@ fn wait(mut fds: Places<pollfd>, count: nfds_t, timeout: KResult<Option<Duration
                 revents: PollEvents::empty(),
             })
             .collect();
-        let ready = process.poll(&mut entries, timeout)?;
+        let ready = process.ppoll(&mut entries, timeout, mask)?;
         for (entry, found) in fds.iter_mut().zip(&entries) {
             entry.revents = to_host(entry.events, found.revents);
         }
@@ -61,22 +66,21 @@ fn wait(mut fds: Places<pollfd>, count: nfds_t, timeout: KResult<Option<Duration
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_poll(fds: Places<pollfd>, count: nfds_t, milliseconds: c_int) -> c_int {
-    wait(fds, count, Ok(u64::try_from(milliseconds).ok().map(Duration::from_millis)))
+    wait(fds, count, Ok(u64::try_from(milliseconds).ok().map(Duration::from_millis)), None)
 }
 
 fn length(timeout: &Value<timespec>) -> KResult<Option<Duration>> {
     timeout.optional().map(time::length_of_timespec).transpose()
 }
 
-/// There are no signals to keep away meanwhile.
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_pollts(
     fds: Places<pollfd>,
     count: nfds_t,
     timeout: Value<timespec>,
-    _mask: *const c_void,
+    mask: Value<sigset_t>,
 ) -> c_int {
-    wait(fds, count, length(&timeout))
+    wait(fds, count, length(&timeout), signal::mask(&mask))
 }
 
 /// The members below `count` of a set. Errors: EINVAL.
@@ -98,12 +102,17 @@ fn to_set(members: &FdSet) -> fd_set {
     }
 }
 
-fn choose(count: c_int, sets: [Place<fd_set>; 3], timeout: KResult<Option<Duration>>) -> c_int {
+fn choose(
+    count: c_int,
+    sets: [Place<fd_set>; 3],
+    timeout: KResult<Option<Duration>>,
+    mask: Option<SignalSet>,
+) -> c_int {
     call(|process| {
         let timeout = timeout?;
         let [read, write, except] = sets.each_ref().map(|set| members(count, set));
         let (mut read, mut write, mut except) = (read?, write?, except?);
-        let ready = process.select(&mut read, &mut write, &mut except, timeout)?;
+        let ready = process.pselect([&mut read, &mut write, &mut except], timeout, mask)?;
         for (set, by) in sets.iter().zip([&read, &write, &except]) {
             set.tell(to_set(by));
         }
@@ -120,10 +129,9 @@ pub extern "C" fn rump_sys_select(
     timeout: Value<timeval>,
 ) -> c_int {
     let timeout = timeout.optional().map(time::length_of_timeval).transpose();
-    choose(count, [read, write, except], timeout)
+    choose(count, [read, write, except], timeout, None)
 }
 
-/// There are no signals to keep away meanwhile.
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_pselect(
     count: c_int,
@@ -131,7 +139,7 @@ pub extern "C" fn rump_sys_pselect(
     write: Place<fd_set>,
     except: Place<fd_set>,
     timeout: Value<timespec>,
-    _mask: *const c_void,
+    mask: Value<sigset_t>,
 ) -> c_int {
-    choose(count, [read, write, except], length(&timeout))
+    choose(count, [read, write, except], length(&timeout), signal::mask(&mask))
 }

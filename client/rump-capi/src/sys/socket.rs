@@ -1,11 +1,11 @@
 //! socket(2) and what names and connects sockets.
 
 use super::{call, descriptor, fd};
-use crate::layout::{sockaddr as layout, sockopt};
-use crate::pointer::{Place, Room, Source};
+use crate::layout::{signal, sockaddr as layout, sockopt};
+use crate::pointer::{Place, Room, Source, Value};
 use crate::{errno, missing};
-use libc::{c_int, c_void, socklen_t};
-use rump_abi::{Errno, OpenFlags, Shutdown, SocketType};
+use libc::{c_int, sigset_t, socklen_t};
+use rump_abi::{Errno, OpenFlags, Shutdown, SignalSet, SocketType};
 use rump_kpi::KResult;
 
 /// What the second argument of `socket` says besides the type.
@@ -93,12 +93,33 @@ pub extern "C" fn rump_sys_accept(socket: c_int, address: Room, length: Place<so
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_accept4(
     socket: c_int,
-    mut address: Room,
+    address: Room,
     length: Place<socklen_t>,
     flags: c_int,
 ) -> c_int {
+    take(socket, address, length, None, flags)
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn rump_sys_paccept(
+    socket: c_int,
+    address: Room,
+    length: Place<socklen_t>,
+    mask: Value<sigset_t>,
+    flags: c_int,
+) -> c_int {
+    take(socket, address, length, signal::mask(&mask), flags)
+}
+
+fn take(
+    socket: c_int,
+    mut address: Room,
+    length: Place<socklen_t>,
+    mask: Option<SignalSet>,
+    flags: c_int,
+) -> c_int {
     call(|process| {
-        let (accepted, from) = process.accept4(fd(socket)?, socket_flags(flags)?)?;
+        let (accepted, from) = process.paccept(fd(socket)?, socket_flags(flags)?, mask)?;
         if !address.is_null() {
             if let Err(error) = layout::write(&from, &mut address, &length) {
                 // Nobody would know its number.
@@ -108,18 +129,6 @@ pub extern "C" fn rump_sys_accept4(
         }
         Ok(descriptor(accepted))
     })
-}
-
-/// As `accept4`; there are no signals to keep away meanwhile.
-#[unsafe(no_mangle)]
-pub extern "C" fn rump_sys_paccept(
-    socket: c_int,
-    address: Room,
-    length: Place<socklen_t>,
-    _mask: *const c_void,
-    flags: c_int,
-) -> c_int {
-    rump_sys_accept4(socket, address, length, flags)
 }
 
 #[unsafe(no_mangle)]

@@ -127,7 +127,7 @@ impl Process {
             if due.is_some_and(|due| due <= clock.monotonic()) {
                 return Ok(None);
             }
-            sleeper.sleep(due);
+            sleeper.sleep(due)?;
         }
     }
 }

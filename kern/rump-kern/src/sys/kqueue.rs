@@ -52,7 +52,7 @@ impl Process {
             if !events.is_empty() {
                 return Ok(events);
             }
-            if !sleeper.sleep(queue.deadline()) {
+            if !sleeper.sleep(queue.deadline())? {
                 return Ok(queue.collect(self, max));
             }
         }

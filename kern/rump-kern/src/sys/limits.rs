@@ -101,7 +101,7 @@ impl Process {
     /// Checks that a file may get as long as `end`. Errors: EFBIG, those of the driver.
     pub(crate) fn check_size_limit(&self, vnode: &Vnode, end: u64) -> KResult<()> {
         if end > self.size_limit(vnode) && end > vnode.node()?.attr()?.size {
-            self.post(Signal::SIGXFSZ);
+            self.post_to_caller(Signal::SIGXFSZ);
             return Err(Errno::EFBIG.into());
         }
         Ok(())

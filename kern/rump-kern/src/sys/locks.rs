@@ -163,7 +163,7 @@ impl Process {
         if let Owner::File(_) = wanted.owner {
             locks.unlock(key, wanted.owner, Range::ALL)?;
         }
-        let mut sleeper = Sleeper::new(self, None);
+        let mut sleeper = Sleeper::new(self, None).restarted();
         sleeper.watch(&waiters);
         loop {
             if let Some(fd) = fd {
@@ -181,7 +181,7 @@ impl Process {
                 Owner::Process { pid, .. } => Some(locks.begin_waiting(pid, key, wanted)?),
                 Owner::File(_) => None,
             };
-            sleeper.sleep(None);
+            sleeper.sleep(None)?;
         }
     }
 }

@@ -53,11 +53,11 @@ impl Process {
         }
         let end = PipeEnd::new(pipe.clone(), access, self.new_identity(), Some(vnode));
         if !nonblocking && !end.is_answered() {
-            let mut sleeper = Sleeper::new(self, None);
+            let mut sleeper = Sleeper::new(self, None).restarted();
             sleeper.watch(pipe.waiters());
             while !end.is_answered() {
                 sleeper.check()?;
-                sleeper.sleep(None);
+                sleeper.sleep(None)?;
             }
         }
         Ok(end)

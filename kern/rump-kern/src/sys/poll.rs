@@ -1,11 +1,11 @@
-//! Waiting for several descriptors: poll(2), select(2). Signals interrupt no call, so `ppoll` and `pselect` are the same
-//! calls, and timeouts are in nanoseconds.
+//! Waiting for several descriptors: poll(2), select(2), and with a mask of signals meanwhile `ppoll` and `pselect`. All timeouts
+//! are in nanoseconds.
 
 use crate::waiting::Sleeper;
 use crate::{Fd, Process};
 use alloc::vec::Vec;
 use core::time::Duration;
-use rump_abi::{Errno, PollEvents};
+use rump_abi::{Errno, PollEvents, SignalSet};
 use rump_kpi::KResult;
 
 /// What is reported whether it was asked for or not.
@@ -76,7 +76,17 @@ impl Process {
     /// Waits until something that is asked for is so, for `timeout` at most, or for ever; answers at how many
     /// descriptors. Errors: ENXIO (halted), EINTR.
     pub fn poll(&self, fds: &mut [PollFd], timeout: Option<Duration>) -> KResult<usize> {
-        self.wait_for_any(fds, ALWAYS, timeout)
+        self.ppoll(fds, timeout, None)
+    }
+
+    /// As [`Process::poll`]. With a mask, its signals do not end the waiting, and others do that were noted before.
+    pub fn ppoll(
+        &self,
+        fds: &mut [PollFd],
+        timeout: Option<Duration>,
+        mask: Option<SignalSet>,
+    ) -> KResult<usize> {
+        self.wait_for_any(fds, ALWAYS, timeout, mask)
     }
 
     fn wait_for_any(
@@ -84,13 +94,15 @@ impl Process {
         fds: &mut [PollFd],
         always: PollEvents,
         timeout: Option<Duration>,
+        mask: Option<SignalSet>,
     ) -> KResult<usize> {
         self.shared().check_running()?;
         let count = self.look(fds, always, None).0;
-        if count != 0 || timeout == Some(Duration::ZERO) {
+        if count != 0 || timeout == Some(Duration::ZERO) && mask.is_none() {
             return Ok(count);
         }
         let mut sleeper = Sleeper::new(self, timeout);
+        sleeper.swap_mask(mask);
         loop {
             sleeper.check()?;
             // What a descriptor means may have changed.
@@ -99,7 +111,7 @@ impl Process {
             if count != 0 {
                 return Ok(count);
             }
-            if !sleeper.sleep(earliest) {
+            if !sleeper.sleep(earliest)? {
                 return Ok(self.look(fds, always, None).0);
             }
         }
@@ -143,21 +155,32 @@ impl Process {
         except: &mut FdSet,
         timeout: Option<Duration>,
     ) -> KResult<usize> {
+        self.pselect([read, write, except], timeout, None)
+    }
+
+    /// As [`Process::select`], with the sets in its order. With a mask, its signals do not end the waiting, and others do that
+    /// were noted before.
+    pub fn pselect(
+        &self,
+        sets: [&mut FdSet; 3],
+        timeout: Option<Duration>,
+        mask: Option<SignalSet>,
+    ) -> KResult<usize> {
         let readable = PollEvents::IN | PollEvents::HUP | PollEvents::ERR;
         let writable = PollEvents::OUT | PollEvents::ERR;
         let mut fds = Vec::new();
-        for (set, events) in [(&*read, readable), (&*write, writable), (&*except, PollEvents::PRI)] {
+        for (set, events) in sets.iter().zip([readable, writable, PollEvents::PRI]) {
             for fd in set.iter() {
                 self.descriptors().read().find(fd)?;
                 fds.push(PollFd::new(fd, events));
             }
         }
-        self.wait_for_any(&mut fds, PollEvents::NVAL, timeout)?;
+        self.wait_for_any(&mut fds, PollEvents::NVAL, timeout, mask)?;
         if fds.iter().any(|entry| entry.revents.contains(PollEvents::NVAL)) {
             return Err(Errno::EBADF.into());
         }
         let (mut count, mut entries) = (0, fds.iter());
-        for set in [read, write, except] {
+        for set in sets {
             let members: Vec<Fd> = set.iter().collect();
             for (fd, entry) in members.into_iter().zip(&mut entries) {
                 if entry.revents.intersects(entry.events) {

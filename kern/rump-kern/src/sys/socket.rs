@@ -4,7 +4,7 @@ use crate::descriptors::{Object, SocketFile};
 use crate::{Fd, Process};
 use alloc::sync::Arc;
 use rump_abi::{
-    AccessMode, AddressFamily, DevNumber, Errno, FileType, Mode, OpenFlags, PollEvents, Shutdown,
+    AccessMode, AddressFamily, DevNumber, Errno, FileType, Mode, OpenFlags, PollEvents, Shutdown, SignalSet,
     SocketAddress, SocketType, sockopt,
 };
 use rump_kpi::socket::{Name, OptionValue, Socket};
@@ -117,6 +117,11 @@ impl Process {
     /// Errors: EBADF, ENOTSOCK, EMFILE, those of the family: EOPNOTSUPP, EINVAL (it does not listen), ECONNABORTED;
     /// EAGAIN (non-blocking, or `SO_RCVTIMEO`), ENXIO (halted), EINTR, EBADF (closed meanwhile).
     pub fn accept4(&self, fd: Fd, flags: OpenFlags) -> KResult<(Fd, SocketAddress)> {
+        self.paccept(fd, flags, None)
+    }
+
+    /// As [`Process::accept4`]. With a mask, its signals do not end the waiting, and others do that were noted before.
+    pub fn paccept(&self, fd: Fd, flags: OpenFlags, mask: Option<SignalSet>) -> KResult<(Fd, SocketAddress)> {
         let file = self.file(fd)?;
         let listener = file.socket()?;
         self.descriptors().read().check_room()?;
@@ -124,7 +129,7 @@ impl Process {
         let (socket, from) = if file.is_nonblocking() {
             accept()?
         } else {
-            self.blocking(fd, &file, listener.receive_timeout.value(), accept)?
+            self.blocking_masked(fd, &file, listener.receive_timeout.value(), mask, accept)?
         };
         let fd = self.enter_file(self.socket_object(socket), AccessMode::ReadWrite, flags)?;
         Ok((fd, from))

@@ -1,5 +1,6 @@
 //! How functions fail: the list behind `@errors` as a list of mdoc.
 
+use super::header::Function;
 use super::markup;
 use crate::Outcome;
 use std::collections::BTreeSet;
@@ -110,6 +111,34 @@ pub fn list(text: &str, functions: &BTreeSet<String>) -> Outcome<String> {
     Ok(out)
 }
 
+/// The error numbers that `@errors` names for one function of a group, those of sentences left out. A note that begins with `of`
+/// and the name of a parameter, or the end of a function's name, is about those functions of the group that it fits.
+///
+/// Errors: as [`list`].
+pub fn numbers(text: &str, function: &Function, group: &[Function]) -> Outcome<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    for entry in entries(text) {
+        let (names, note) = names(&entry)?;
+        let note = note.unwrap_or_default();
+        let about = note.strip_prefix("of ").and_then(|about| about.split([' ', ',', ';']).next());
+        let is_of_some = |about: &&str| group.iter().any(|other| fits(about, other));
+        if about.filter(is_of_some).is_none_or(|about| fits(about, function)) {
+            found.extend(names.into_iter().map(str::to_string));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a function has that parameter, or that name.
+fn fits(about: &str, function: &Function) -> bool {
+    let ends_so = |name: &str| {
+        name.strip_suffix(about).is_some_and(|rest| rest.is_empty() || rest.ends_with(['_', '*', ' ']))
+    };
+    let parameters =
+        function.parameters.iter().map(|parameter| parameter.split('[').next().unwrap_or_default());
+    ends_so(&function.name) || parameters.into_iter().any(ends_so)
+}
+
 /// What commas and semicolons outside of parentheses separate.
 fn entries(text: &str) -> Vec<String> {
     let (mut entries, mut depth) = (vec![String::new()], 0_u32);
@@ -172,6 +201,25 @@ mod tests {
                         .It Bq Er EIO\nReading or writing failed.\n.El\n.Pp\nThose of it.\n\
                         .Bl -tag -width Er\n.It Bq Er EPERM\nOperation not permitted (a, b).\n.El\n";
         assert_eq!(list, expected);
+    }
+
+    #[test]
+    fn notes_of_a_parameter_or_a_function_are_about_those_alone() {
+        let function = |name: &str, parameters: &[&str]| Function {
+            result: "int".to_string(),
+            name: name.to_string(),
+            parameters: parameters.iter().map(|parameter| parameter.to_string()).collect(),
+        };
+        let group = [
+            function("rump_sys_link", &["const char *path"]),
+            function("rump_sys_linkat", &["int old_dir", "const char *path"]),
+        ];
+        let text =
+            "EIO, EBADF and ENOTDIR (of dir, or closed), EPERM (of path), EINTR (of linkat), EROFS (of it)";
+        let numbers =
+            |function| numbers(text, function, &group).unwrap().into_iter().collect::<Vec<_>>().join(" ");
+        assert_eq!(numbers(&group[0]), "EIO EPERM EROFS");
+        assert_eq!(numbers(&group[1]), "EBADF EINTR EIO ENOTDIR EPERM EROFS");
     }
 
     #[test]

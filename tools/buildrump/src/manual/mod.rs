@@ -9,8 +9,8 @@ mod page;
 
 use crate::Outcome;
 use crate::file;
-use header::Header;
-use std::collections::BTreeMap;
+use header::{Header, Item};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,16 +24,26 @@ pub fn install(source: &Path, man: &Path) -> Outcome {
     file::copy_tree(&source.join("share/man/man7"), &man.join("man7"))
 }
 
-/// The names and texts of section 3.
-fn pages(include: &Path) -> Outcome<BTreeMap<String, String>> {
-    let mut headers = Vec::new();
-    for folder in ["rump", "rump/sys"] {
-        for path in headers_in(&include.join(folder))? {
-            let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-            let name = format!("{folder}/{}", path.file_name().unwrap_or_default().to_string_lossy());
-            headers.push(Header::parse(&name, &text)?);
+/// How each function of the headers in `include` fails, as its comment says ([`errors::numbers`]).
+///
+/// Errors: as [`install`].
+pub fn documented_errors(include: &Path) -> Outcome<BTreeMap<String, BTreeSet<String>>> {
+    let mut documented = BTreeMap::new();
+    for header in headers(include)? {
+        for item in &header.items {
+            let Item::Functions { comment, functions, .. } = item else { continue };
+            for function in functions {
+                let numbers = errors::numbers(&comment.errors, function, functions)?;
+                documented.insert(function.name.clone(), numbers);
+            }
         }
     }
+    Ok(documented)
+}
+
+/// The names and texts of section 3.
+fn pages(include: &Path) -> Outcome<BTreeMap<String, String>> {
+    let headers = headers(include)?;
     let functions = headers.iter().flat_map(Header::functions).map(str::to_string).collect();
     let mut pages = BTreeMap::new();
     for header in &headers {
@@ -48,6 +58,18 @@ fn pages(include: &Path) -> Outcome<BTreeMap<String, String>> {
         }
     }
     Ok(pages)
+}
+
+fn headers(include: &Path) -> Outcome<Vec<Header>> {
+    let mut headers = Vec::new();
+    for folder in ["rump", "rump/sys"] {
+        for path in headers_in(&include.join(folder))? {
+            let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            let name = format!("{folder}/{}", path.file_name().unwrap_or_default().to_string_lossy());
+            headers.push(Header::parse(&name, &text)?);
+        }
+    }
+    Ok(headers)
 }
 
 fn headers_in(folder: &Path) -> Outcome<Vec<PathBuf>> {
