@@ -5,7 +5,10 @@
  * They may be called by any thread that calls the kernel, and by those that thread_start began, at the same time.
  *
  * Without thread_start the kernel has no threads: a call that waits does what is due meanwhile, and a program that waits for
- * nothing calls rump_host_poll now and then. */
+ * nothing calls rump_host_poll now and then.
+ *
+ * A kernel that was destroyed lets go of the host when no thread is at it any more: files and ends are closed, events destroyed,
+ * and threads end, soon after that. Until all of them have, callbacks are called, and what `arg` points to stays. */
 #ifndef RUMP_RUMP_HOST_H
 #define RUMP_RUMP_HOST_H
 
@@ -45,8 +48,11 @@ struct rump_host {
 	void (*block_close)(void *arg, void *file);
 
 	/* Ends of networks by their names: frames of Ethernet. Opening one tells our address on it, and the most bytes of IP in
-	 * a frame. Receiving waits for `timeout` nanoseconds, for ever if it is negative, or until packet_wake; EAGAIN then, and
-	 * ENETDOWN if the end is gone. Sending does not wait: EAGAIN if there is no room. Receiving needs thread_start. */
+	 * a frame, 68 to 65535. Receiving waits for `timeout` nanoseconds, or for ever if it is negative: EAGAIN when they are over.
+	 * packet_wake ends the waiting that is, or the next one if none is. One thread receives at a time. A frame that is said to
+	 * be longer than `size` is dropped. Sending does not wait: EAGAIN if there is no room, and the frame is lost. ENETDOWN says
+	 * that the end is gone. What else sending answers is the frame's alone; what else receiving answers ends it: the console
+	 * says so, and the interface hears nothing any more. Without thread_start, frames come when the kernel is driven. */
 	int (*packet_open)(void *arg, const char *name, uint8_t address[6], uint32_t *mtu, void **end);
 	int (*packet_receive)(void *arg, void *end, void *buf, size_t size, size_t *length, int64_t timeout);
 	int (*packet_send)(void *arg, void *end, const void *frame, size_t length);
@@ -56,11 +62,12 @@ struct rump_host {
 	/* Lets nanoseconds pass. */
 	void (*sleep)(void *arg, uint64_t nanoseconds);
 
-	/* Runs body(of_body) on a thread of its own. */
+	/* Runs body(of_body) once, on a thread of its own; if it answers an error, never. */
 	int (*thread_start)(void *arg, const char *name, void (*body)(void *of_body), void *of_body);
 
 	/* Flags that one thread waits for, for `timeout` nanoseconds or, if it is negative, for ever. Waiting clears the flag,
-	 * and answers whether it was set. They belong to threads: all are there, or none is. */
+	 * and answers whether it was set. They belong to threads: all are there, or none is. event_create
+	 * cannot fail. */
 	void *(*event_create)(void *arg);
 	void (*event_set)(void *arg, void *event);
 	int (*event_wait)(void *arg, void *event, int64_t timeout);

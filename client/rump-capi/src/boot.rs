@@ -3,7 +3,7 @@
 use crate::errno;
 use crate::etfs::{self, RumpEtfsType};
 use crate::instance::Instance;
-use crate::layout::signal;
+use crate::layout::{layout, signal};
 use libc::{c_char, c_int};
 use rump_abi::Errno;
 use rump_kern::{BootMessages, Handling, Kernel, SignalModel};
@@ -98,6 +98,18 @@ pub struct RumpBootEtfs {
     _eb_next: *mut RumpBootEtfs,
     eb_status: c_int,
 }
+
+layout!(
+    RumpBootEtfs,
+    56,
+    eb_key = 0,
+    eb_hostpath = 8,
+    eb_type = 16,
+    eb_begin = 24,
+    eb_size = 32,
+    _eb_next = 40,
+    eb_status = 48
+);
 
 /// What is to be registered, which the client keeps until the kernel has booted.
 struct Registrations(Vec<*mut RumpBootEtfs>);

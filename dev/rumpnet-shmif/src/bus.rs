@@ -10,6 +10,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
 use rump_hyper::{Hypervisor, SharedMemory};
 use rump_kpi::device::{DeviceInfo, Medium, NetworkDevice, Offloads, Receiver};
 use rump_kpi::packet::Packet;
@@ -166,6 +167,11 @@ impl NetworkDevice for Bus {
         }
         *running = Some(new);
         Ok(())
+    }
+
+    fn poll(&self) -> Option<Duration> {
+        Self::poll(self);
+        None
     }
 
     fn stop(&self) {

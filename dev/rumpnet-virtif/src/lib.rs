@@ -3,10 +3,12 @@
 //! What a stack knows of a packet goes to the other side in the header of virtio-net and comes from there (`header`). The
 //! device does what the host does not: it cuts, and makes checksums. What came together is handed on as it is.
 //!
-//! A thread of its own receives, from [`NetworkDevice::start`] to [`NetworkDevice::stop`] or until the device is dropped.
+//! A thread of its own receives, from [`NetworkDevice::start`] to [`NetworkDevice::stop`] or until the device is dropped. On
+//! hosts without threads of kernels (`RUMP_THREADS` is 0) [`NetworkDevice::poll`] does.
 //!
 //! # Locks
-//! `thread` alone; it is held neither while a packet is sent nor while one is handed on.
+//! `running`, which is held neither while a packet is sent nor while one is handed on; `Running::polled`, which is held while
+//! `poll` hands packets on: what takes them does not stop the device.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -19,6 +21,7 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::time::Duration;
 use rump_hyper::packet::{self as host, Outgoing, PacketIo, Received};
 use rump_hyper::{Event, HostError, Hypervisor};
 use rump_kpi::device::{DeviceInfo, Duplex, Media, Medium, NetworkDevice, Offloads, Receiver};
@@ -27,11 +30,14 @@ use rump_kpi::port;
 use rump_kpi::sync::Mutex;
 use rump_kpi::{Errno, KError, KResult};
 
+/// The parameter that says, with 0, that kernels have no threads of their own.
+const THREADS: &str = "RUMP_THREADS";
+
 /// See the module.
 pub struct VirtIf {
     host: Arc<dyn Hypervisor>,
     end: Arc<End>,
-    thread: Mutex<Option<Arc<Running>>>,
+    running: Mutex<Option<Arc<Running>>>,
 }
 
 /// What the device and its thread share.
@@ -42,10 +48,22 @@ struct End {
     counters: Counters,
 }
 
-/// A thread that receives.
+/// Who receives, until the end.
 struct Running {
     is_ending: AtomicBool,
-    has_ended: Arc<dyn Event>,
+    /// Of the thread, if there is one.
+    has_ended: Option<Arc<dyn Event>>,
+    /// What `poll` does it with; none if there is a thread.
+    polled: Mutex<Option<Intake>>,
+}
+
+/// What is received, and who is given it.
+struct Intake {
+    end: Arc<End>,
+    receiver: Arc<dyn Receiver>,
+    carrier_changes: u64,
+    /// Empty, but while they are handed on.
+    frames: Vec<Received>,
 }
 
 #[derive(Default)]
@@ -85,7 +103,7 @@ impl VirtIf {
         };
         let device = DeviceInfo { medium, mtu: info.mtu, offloads: offloads(info.offloads) };
         let end = End { io, info: device, name: info.name, counters: Counters::default() };
-        Arc::new(Self { host, end: Arc::new(end), thread: Mutex::new(None) })
+        Arc::new(Self { host, end: Arc::new(end), running: Mutex::new(None) })
     }
 
     /// What went through.
@@ -97,9 +115,34 @@ impl VirtIf {
         Statistics { received, malformed, sent, refused, overrun }
     }
 
-    /// Tells the thread to end; answers it if there is one.
+    fn has_threads(&self) -> bool {
+        self.host.find(THREADS).is_none_or(|value| value.trim() != "0")
+    }
+
+    /// Begins the thread. Errors: EAGAIN.
+    fn spawn(&self, mut intake: Intake) -> KResult<Arc<Running>> {
+        let has_ended = self.host.event();
+        let running = Arc::new(Running {
+            is_ending: AtomicBool::new(false),
+            has_ended: Some(has_ended.clone()),
+            polled: Mutex::new(None),
+        });
+        let (of_thread, console) = (running.clone(), self.host.clone());
+        let body = move || {
+            if let Err(error) = intake.take_all(&of_thread.is_ending) {
+                intake.end.tell(&*console, &error);
+            }
+            // The receiver is let go of first, so that stopping means that nothing of it is used.
+            drop(intake);
+            has_ended.set();
+        };
+        self.host.spawn(&format!("virtif {}", self.end.name), Box::new(body)).map_err(of_host)?;
+        Ok(running)
+    }
+
+    /// Tells who receives to end.
     fn end(&self) -> Option<Arc<Running>> {
-        let running = self.thread.lock().take()?;
+        let running = self.running.lock().take()?;
         running.is_ending.store(true, Ordering::Release);
         self.end.io.wake();
         Some(running)
@@ -134,30 +177,36 @@ impl NetworkDevice for VirtIf {
 
     /// Errors: EBUSY (it was started already), EAGAIN (no thread).
     fn start(&self, receiver: Arc<dyn Receiver>) -> KResult<()> {
-        let mut thread = self.thread.lock();
-        if thread.is_some() {
+        let mut running = self.running.lock();
+        if running.is_some() {
             return Err(Errno::EBUSY.into());
         }
-        let running = Arc::new(Running { is_ending: AtomicBool::new(false), has_ended: self.host.event() });
-        let (end, of_thread, console) = (self.end.clone(), running.clone(), self.host.clone());
-        let body = move || {
-            if let Err(error) = end.receive_all(&*receiver, &of_thread.is_ending) {
-                console.write_line(&format!("network device {}: {error}", end.name));
-            }
-            // The receiver is let go of first, so that stopping means that nothing of it is used.
-            drop(receiver);
-            of_thread.has_ended.set();
-        };
-        self.host.spawn(&format!("virtif {}", self.end.name), Box::new(body)).map_err(of_host)?;
-        *thread = Some(running);
+        let (end, frames) = (self.end.clone(), Vec::new());
+        let intake = Intake { end, receiver, carrier_changes: 0, frames };
+        *running = Some(if self.has_threads() { self.spawn(intake)? } else { Running::polled(intake) });
         Ok(())
     }
 
     /// Not to be called by what the device hands packets to.
     fn stop(&self) {
-        if let Some(running) = self.end() {
-            running.has_ended.wait(None);
+        let Some(running) = self.end() else { return };
+        // Whoever polls has ended once this is had.
+        drop(running.polled.lock().take());
+        if let Some(has_ended) = &running.has_ended {
+            has_ended.wait(None);
         }
+    }
+
+    /// Takes what has come, a batch at most, where no thread does.
+    fn poll(&self) -> Option<Duration> {
+        let running = self.running.lock().clone()?;
+        let mut polled = running.polled.lock();
+        let intake = polled.as_mut()?;
+        if let Err(error) = intake.take(Some(Duration::ZERO), &running.is_ending) {
+            intake.end.tell(&*self.host, &error);
+            *polled = None;
+        }
+        None
     }
 
     fn has_carrier(&self) -> bool {
@@ -182,32 +231,52 @@ fn count(counter: &AtomicU64, by: usize) {
     counter.fetch_add(by as u64, Ordering::Relaxed);
 }
 
+impl Running {
+    fn polled(intake: Intake) -> Arc<Self> {
+        let polled = Mutex::new(Some(intake));
+        Arc::new(Self { is_ending: AtomicBool::new(false), has_ended: None, polled })
+    }
+}
+
+impl Intake {
+    /// Receives until told to end. Errors: those of the end.
+    fn take_all(&mut self, is_ending: &AtomicBool) -> Result<(), HostError> {
+        while !is_ending.load(Ordering::Acquire) {
+            self.take(None, is_ending)?;
+        }
+        Ok(())
+    }
+
+    /// Hands on what comes, unless it is to end. Errors: those of the end.
+    fn take(&mut self, timeout: Option<Duration>, is_ending: &AtomicBool) -> Result<(), HostError> {
+        let received = self.end.io.receive(&mut self.frames, timeout);
+        if is_ending.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let before = core::mem::replace(&mut self.carrier_changes, self.end.io.carrier_changes());
+        if self.carrier_changes != before {
+            self.receiver.changed();
+        }
+        received?;
+        count(&self.end.counters.received, self.frames.len());
+        let mut packets = Vec::with_capacity(self.frames.len());
+        self.frames.drain(..).for_each(|frame| self.end.take_in(frame, &mut packets));
+        if !packets.is_empty() {
+            self.receiver.receive(packets);
+        }
+        Ok(())
+    }
+}
+
 impl End {
+    /// Says on the console why nothing is received any more.
+    fn tell(&self, host: &dyn Hypervisor, error: &HostError) {
+        host.write_line(&format!("network device {}: {error}", self.name));
+    }
+
     /// Bytes before IP.
     fn link_bytes(&self, packet: &mut Packet) -> usize {
         if matches!(self.info.medium, Medium::Ethernet { .. }) { port::link_bytes(packet) } else { 0 }
-    }
-
-    /// Receives until told to end. Errors: ENETDOWN.
-    fn receive_all(&self, receiver: &dyn Receiver, is_ending: &AtomicBool) -> Result<(), HostError> {
-        let (mut frames, mut changes) = (Vec::new(), 0);
-        loop {
-            let received = self.io.receive(&mut frames, None);
-            if is_ending.load(Ordering::Acquire) {
-                return Ok(());
-            }
-            let before = core::mem::replace(&mut changes, self.io.carrier_changes());
-            if changes != before {
-                receiver.changed();
-            }
-            received?;
-            count(&self.counters.received, frames.len());
-            let mut packets = Vec::with_capacity(frames.len());
-            frames.drain(..).for_each(|frame| self.take_in(frame, &mut packets));
-            if !packets.is_empty() {
-                receiver.receive(packets);
-            }
-        }
     }
 
     /// Makes a packet of a frame. What the other side left together stays so.

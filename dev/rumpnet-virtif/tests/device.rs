@@ -239,6 +239,34 @@ fn nothing_comes_once_it_is_stopped_and_it_may_start_again() {
 }
 
 #[test]
+fn without_threads_what_came_is_received_when_it_is_polled() {
+    let host = SimHost::new(1);
+    host.set_param("RUMP_THREADS", "0");
+    let [ours, peer] = host.wire(1500, Takes::empty());
+    let device = VirtIf::new(host.clone(), ours);
+    let inbox = Arc::new(Inbox::default());
+    device.poll();
+    device.start(inbox.clone()).unwrap();
+    assert_eq!(device.start(inbox.clone()).unwrap_err().errno, rump_kpi::Errno::EBUSY);
+    let send = || {
+        let sent = peer.send(&[Outgoing { header: [0; HEADER_BYTES], parts: vec![&[7; 60]] }]).unwrap();
+        assert_eq!(sent.taken, 1);
+    };
+    send();
+    assert_eq!(inbox.0.lock().len(), 0);
+    device.poll();
+    assert_eq!(inbox.0.lock().len(), 1);
+    device.poll();
+    assert_eq!(inbox.0.lock().len(), 1);
+    device.stop();
+    assert_eq!(Arc::strong_count(&inbox), 1);
+    send();
+    device.poll();
+    assert_eq!(inbox.0.lock().len(), 1);
+    assert_eq!(device.statistics().received, 1);
+}
+
+#[test]
 fn a_device_that_is_dropped_lets_go_of_its_end_and_its_receiver() {
     let Rig { device, inbox, .. } = rig(Takes::empty());
     drop(device);

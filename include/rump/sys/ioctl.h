@@ -130,13 +130,14 @@ struct rump_bpf_hdr {
  * Does a request, with an argument of the kind that it wants. Of all files: FIONREAD (how much can be read), FIONBIO, FIOCLEX,
  * FIONCLEX. Of sockets and pipes: FIONSPACE (how much can be written). Of sockets: SIOCATMARK, and of those of IP, TIOCOUTQ (how much was not received yet). Of interfaces, at any socket, by struct ifreq: SIOCGIFCONF, SIOCGIFNAME, SIOCGIFINDEX, SIOCGIFFLAGS, SIOCGIFADDR,
  * SIOCGIFNETMASK, SIOCGIFBRDADDR, SIOCGIFMTU, SIOCGIFHWADDR, and SIOCSIFFLAGS (IFF_UP), SIOCSIFADDR, SIOCSIFNETMASK, SIOCSIFMTU,
- * SIOCSIFHWADDR for the superuser; of routes of IPv4, SIOCADDRT and SIOCDELRT for him. Of devices: those of this header.
+ * SIOCSIFHWADDR for the superuser; those of addresses are of IPv4, and at sockets of IPv6 there are, by struct in6_ifreq, SIOCSIFADDR
+ * and SIOCDIFADDR, which add one and take it away; of routes of IPv4, SIOCADDRT and SIOCDELRT for him. Of devices: those of this header.
  *
  * @returns 0; -1 and errno
  * @errors EBADF, ENOTTY (none that such a file has), EFAULT (null), EPERM (a change, but for the superuser), ENODEV (no
  * such interface, or a route to neither an interface nor a router), EAFNOSUPPORT (no protocols with interfaces are
  * linked, or a route of another family), EADDRNOTAVAIL (the interface has no address, or cannot have this), EINVAL (a
- * value that it cannot have), EEXIST (the route is there), ESRCH (it is not), ENETUNREACH (its router is on no link),
+ * value that it cannot have), EEXIST (the address of IPv6, or the route, is there), ESRCH (it is not), ENETUNREACH (its router is on no link),
  * those of devices: ENXIO, ENOMEM
  */
 int rump_sys_ioctl(int fd, unsigned long request, ...);

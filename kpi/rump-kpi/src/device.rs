@@ -99,8 +99,8 @@ pub trait NetworkDevice: Send + Sync {
         None
     }
 
-    /// Does what is due; answers when to be called again, by the monotonic clock. Only devices of an
-    /// [`InterfaceKind`](crate::link::InterfaceKind) are asked; who has something due earlier than it said says so by
+    /// Does what is due; answers when to be called again, by the monotonic clock. The kernel asks devices of an
+    /// [`InterfaceKind`](crate::link::InterfaceKind), others are asked by whoever attached them; who has something due earlier than it said says so by
     /// [`NetEnvironment::poll_soon`](crate::socket::NetEnvironment::poll_soon).
     fn poll(&self) -> Option<Duration> {
         None

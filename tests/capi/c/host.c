@@ -5,6 +5,7 @@
 #include <rump/rump_syscalls.h>
 
 #include "check.h"
+#include "threads.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -16,9 +17,10 @@
 #define DISK_BYTES 8192
 
 struct machine {
+	struct threads threads;
 	unsigned char disk[DISK_BYTES];
 	uint64_t now;
-	int lines, files, events, threads, fails;
+	int lines, files, fails;
 };
 
 static void
@@ -201,112 +203,6 @@ without_threads(void)
 	RETURNS(machine.files, 0);
 }
 
-struct event {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	int is_set;
-};
-
-static uint64_t
-real_monotonic(void *arg)
-{
-	struct timespec now;
-
-	(void)arg;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static void *
-event_create(void *arg)
-{
-	struct event *event = (struct event *)calloc(1, sizeof(*event));
-
-	__atomic_add_fetch(&((struct machine *)arg)->events, 1, __ATOMIC_SEQ_CST);
-	pthread_mutex_init(&event->lock, NULL);
-	pthread_cond_init(&event->changed, NULL);
-	return event;
-}
-
-static void
-event_set(void *arg, void *which)
-{
-	struct event *event = (struct event *)which;
-
-	(void)arg;
-	pthread_mutex_lock(&event->lock);
-	event->is_set = 1;
-	pthread_cond_signal(&event->changed);
-	pthread_mutex_unlock(&event->lock);
-}
-
-static int
-event_wait(void *arg, void *which, int64_t timeout)
-{
-	struct event *event = (struct event *)which;
-	struct timespec until;
-	int was_set, error = 0;
-
-	(void)arg;
-	clock_gettime(CLOCK_REALTIME, &until);
-	if (timeout > 1000000000000)
-		timeout = 1000000000000;
-	until.tv_sec += timeout / 1000000000;
-	until.tv_nsec += timeout % 1000000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
-	pthread_mutex_lock(&event->lock);
-	while (!event->is_set && error == 0)
-		error = timeout < 0 ? pthread_cond_wait(&event->changed, &event->lock)
-		                    : pthread_cond_timedwait(&event->changed, &event->lock, &until);
-	was_set = event->is_set;
-	event->is_set = 0;
-	pthread_mutex_unlock(&event->lock);
-	return was_set;
-}
-
-static void
-event_destroy(void *arg, void *which)
-{
-	struct event *event = (struct event *)which;
-
-	__atomic_sub_fetch(&((struct machine *)arg)->events, 1, __ATOMIC_SEQ_CST);
-	pthread_mutex_destroy(&event->lock);
-	pthread_cond_destroy(&event->changed);
-	free(event);
-}
-
-struct start {
-	void (*body)(void *);
-	void *of_body;
-};
-
-static void *
-run(void *argument)
-{
-	struct start start = *(struct start *)argument;
-
-	free(argument);
-	start.body(start.of_body);
-	return NULL;
-}
-
-static int
-thread_start(void *arg, const char *name, void (*body)(void *), void *of_body)
-{
-	struct start *start = (struct start *)malloc(sizeof(*start));
-	pthread_t thread;
-
-	__atomic_add_fetch(&((struct machine *)arg)->threads, *name != 0, __ATOMIC_SEQ_CST);
-	start->body = body;
-	start->of_body = of_body;
-	if (pthread_create(&thread, NULL, run, start) != 0)
-		return EAGAIN;
-	return pthread_detach(thread);
-}
-
 static struct rump_kernel *threaded;
 static int ends[2];
 
@@ -332,11 +228,7 @@ with_threads(void)
 
 	host.thread_start = thread_start;
 	FAILS_NULL(rump_kernel_create(&host), EINVAL);
-	host.monotonic = real_monotonic;
-	host.event_create = event_create;
-	host.event_set = event_set;
-	host.event_wait = event_wait;
-	host.event_destroy = event_destroy;
+	with_threads_of_posix(&host);
 	threaded = rump_kernel_create(&host);
 	CHECK(threaded != NULL);
 	CHECK(rump_kernel_switch(threaded) != NULL);
@@ -345,7 +237,7 @@ with_threads(void)
 	RETURNS(rump_sys_read(ends[0], &byte, 1), 1);
 	RETURNS(byte, 'x');
 	RETURNS(pthread_join(thread, NULL), 0);
-	CHECK(machine.events > 0);
+	CHECK(count_of(&machine.threads.events) > 0);
 	CHECK(rump_kernel_switch(NULL) == threaded);
 	RETURNS(rump_kernel_destroy(threaded), 0);
 }

@@ -9,9 +9,12 @@
 #include <net/if_arp.h>
 #include <net/route.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rump/rump.h>
@@ -32,11 +35,14 @@ struct side {
 	ssize_t (*read)(int, void *, size_t);
 	int (*close)(int);
 	int (*pipe)(int[2]);
+	int (*bind)(int, const struct sockaddr *, socklen_t);
+	int (*seteuid)(uid_t);
 };
 static const struct side kernel = {
 	rump_sys_ioctl, rump_sys_socketpair, rump_sys_socket, rump_sys_fcntl, rump_sys_write, rump_sys_read, rump_sys_close, rump_sys_pipe,
+	rump_sys_bind, rump_sys_seteuid,
 };
-static const struct side host = { ioctl, socketpair, socket, fcntl, write, read, close, pipe };
+static const struct side host = { ioctl, socketpair, socket, fcntl, write, read, close, pipe, bind, seteuid };
 
 static void
 files(const struct side *side)
@@ -278,6 +284,128 @@ interfaces(void)
 	RETURNS(rump_sys_close(s), 0);
 }
 
+/* struct in6_ifreq of <linux/ipv6.h>, which goes not with <netinet/in.h>. */
+struct request6 {
+	struct in6_addr address;
+	uint32_t bits;
+	int interface;
+};
+
+static struct request6
+asked(const char *text, uint32_t bits, int interface)
+{
+	struct request6 made;
+
+	CHECK(inet_pton(AF_INET6, text, &made.address) == 1);
+	made.bits = bits;
+	made.interface = interface;
+	return made;
+}
+
+/* Whether a socket can be bound to an address, or why not. */
+static int
+bound(const struct side *side, const struct request6 *to)
+{
+	struct sockaddr_in6 address;
+	int s = side->socket(AF_INET6, SOCK_DGRAM, 0), error;
+
+	memset(&address, 0, sizeof(address));
+	address.sin6_family = AF_INET6;
+	address.sin6_addr = to->address;
+	error = side->bind(s, (struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : errno;
+	RETURNS(side->close(s), 0);
+	return error;
+}
+
+/* Whether it can be soon: the host takes a new address for its own a little later. */
+static int
+is_bound_soon(const struct side *side, const struct request6 *to)
+{
+	struct timespec tick = { 0, 10000000 };
+	int tries;
+
+	for (tries = 0; tries < 1000; tries++) {
+		if (bound(side, to) == 0)
+			return 1;
+		nanosleep(&tick, NULL);
+	}
+	return 0;
+}
+
+/* Addresses of IPv6 of the loopback interface. */
+static void
+addresses6(const struct side *side)
+{
+	struct ifreq named;
+	struct request6 request;
+	int s = side->socket(AF_INET6, SOCK_DGRAM, 0), lo;
+
+	name(&named, side == &kernel ? "lo0" : "lo");
+	RETURNS(side->ioctl(s, SIOCGIFINDEX, &named), 0);
+	lo = named.ifr_ifindex;
+	named.ifr_flags = IFF_UP;
+	RETURNS(side->ioctl(s, SIOCSIFFLAGS, &named), 0);
+
+	request = asked("fd07::1", 64, lo);
+	RETURNS(bound(side, &request), EADDRNOTAVAIL);
+	RETURNS(side->ioctl(s, SIOCSIFADDR, &request), 0);
+	CHECK(is_bound_soon(side, &request));
+	FAILS(side->ioctl(s, SIOCSIFADDR, &request), EEXIST);
+	/* It is one more, not another. */
+	request = asked("fd07::2", 128, lo);
+	RETURNS(side->ioctl(s, SIOCSIFADDR, &request), 0);
+	CHECK(is_bound_soon(side, &request));
+	request = asked("fd07::1", 64, lo);
+	CHECK(is_bound_soon(side, &request));
+	request = asked("fd07::1", 63, lo);
+	FAILS(side->ioctl(s, SIOCDIFADDR, &request), EADDRNOTAVAIL);
+	request = asked("fd07::1", 64, lo);
+	RETURNS(side->ioctl(s, SIOCDIFADDR, &request), 0);
+	RETURNS(bound(side, &request), EADDRNOTAVAIL);
+	FAILS(side->ioctl(s, SIOCDIFADDR, &request), EADDRNOTAVAIL);
+	request = asked("fd07::2", 128, lo);
+	CHECK(is_bound_soon(side, &request));
+	RETURNS(side->ioctl(s, SIOCDIFADDR, &request), 0);
+
+	request = asked("fd07::1", 129, lo);
+	FAILS(side->ioctl(s, SIOCSIFADDR, &request), EINVAL);
+	FAILS(side->ioctl(s, SIOCDIFADDR, &request), EINVAL);
+	request = asked("fd07::1", 0xffffffff, lo);
+	FAILS(side->ioctl(s, SIOCSIFADDR, &request), EINVAL);
+	request = asked("fd07::1", 64, 4711);
+	FAILS(side->ioctl(s, SIOCSIFADDR, &request), ENODEV);
+	FAILS(side->ioctl(s, SIOCDIFADDR, &request), ENODEV);
+	request = asked("fd07::1", 64, -1);
+	FAILS(side->ioctl(s, SIOCSIFADDR, &request), ENODEV);
+	request = asked("ff02::1", 64, lo);
+	FAILS(side->ioctl(s, SIOCSIFADDR, &request), EADDRNOTAVAIL);
+	request = asked("::", 64, lo);
+	FAILS(side->ioctl(s, SIOCSIFADDR, &request), EADDRNOTAVAIL);
+	FAILS(side->ioctl(s, SIOCSIFADDR, NULL), EFAULT);
+	/* The family has no others. */
+	FAILS(side->ioctl(s, SIOCGIFADDR, &named), ENOTTY);
+	FAILS(side->ioctl(s, SIOCGIFNETMASK, &named), ENOTTY);
+	FAILS(side->ioctl(s, SIOCSIFNETMASK, &named), ENOTTY);
+	FAILS(side->ioctl(s, SIOCGIFBRDADDR, &named), ENOTTY);
+	RETURNS(side->ioctl(s, SIOCGIFFLAGS, &named), 0);
+	request = asked("fd07::1", 64, lo);
+	RETURNS(side->seteuid(1), 0);
+	FAILS(side->ioctl(s, SIOCSIFADDR, &request), EPERM);
+	FAILS(side->ioctl(s, SIOCDIFADDR, &request), EPERM);
+	RETURNS(side->seteuid(0), 0);
+	RETURNS(side->close(s), 0);
+}
+
+/* At the host, in a namespace of our own. */
+static void
+addresses6_of_host(void)
+{
+	if (geteuid() == 0 && unshare(CLONE_NEWNET) == 0)
+		addresses6(&host);
+	else
+		printf("no root or no namespaces: addresses of IPv6 are not set at the host\n");
+}
+
 /* Sends more than the other side takes: the rest waits. */
 static void
 unsent(void)
@@ -338,5 +466,7 @@ main(void)
 	interfaces();
 	amounts();
 	unsent();
+	addresses6(&kernel);
+	addresses6_of_host();
 	return checked();
 }

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <rump/rump.h>
+#include <rump/rump_host.h>
 #include <rump/rump_syscalls.h>
 #include <rump/rumpfs.h>
 
@@ -65,6 +66,40 @@ AT(struct rump_boot_etfs, eb_begin, 24);
 AT(struct rump_boot_etfs, eb_size, 32);
 AT(struct rump_boot_etfs, _eb_next, 40);
 AT(struct rump_boot_etfs, eb_status, 48);
+
+AT(struct rump_modstat, class_, 64);
+AT(struct rump_modstat, references, 68);
+AT(struct rump_modstat_room, length, 8);
+
+HOLDS(sizeof(struct rump_bpf_program) == 16);
+AT(struct rump_bpf_program, bf_insns, 8);
+HOLDS(sizeof(struct rump_bpf_dltlist) == 16);
+AT(struct rump_bpf_dltlist, bfl_list, 8);
+
+HOLDS(sizeof(struct rump_host) == 184);
+AT(struct rump_host, version, 4);
+AT(struct rump_host, arg, 8);
+AT(struct rump_host, console, 16);
+AT(struct rump_host, realtime, 24);
+AT(struct rump_host, monotonic, 32);
+AT(struct rump_host, random, 40);
+AT(struct rump_host, parameter, 48);
+AT(struct rump_host, block_open, 56);
+AT(struct rump_host, block_read, 64);
+AT(struct rump_host, block_write, 72);
+AT(struct rump_host, block_flush, 80);
+AT(struct rump_host, block_close, 88);
+AT(struct rump_host, packet_open, 96);
+AT(struct rump_host, packet_receive, 104);
+AT(struct rump_host, packet_send, 112);
+AT(struct rump_host, packet_wake, 120);
+AT(struct rump_host, packet_close, 128);
+AT(struct rump_host, sleep, 136);
+AT(struct rump_host, thread_start, 144);
+AT(struct rump_host, event_create, 152);
+AT(struct rump_host, event_set, 160);
+AT(struct rump_host, event_wait, 168);
+AT(struct rump_host, event_destroy, 176);
 #endif
 
 int

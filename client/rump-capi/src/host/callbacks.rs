@@ -1,5 +1,6 @@
 //! The table of `rump_host.h`, as C has it.
 
+use crate::layout::layout;
 use libc::{c_char, c_int, c_void, size_t};
 use rump_abi::Errno;
 use rump_kpi::{KError, KResult};
@@ -45,6 +46,35 @@ pub struct RumpHost {
     pub(super) event_wait: Option<unsafe extern "C" fn(Arg, *mut c_void, i64) -> c_int>,
     pub(super) event_destroy: Option<unsafe extern "C" fn(Arg, *mut c_void)>,
 }
+
+layout!(
+    RumpHost,
+    184,
+    size = 0,
+    version = 4,
+    arg = 8,
+    console = 16,
+    realtime = 24,
+    monotonic = 32,
+    random = 40,
+    parameter = 48,
+    block_open = 56,
+    block_read = 64,
+    block_write = 72,
+    block_flush = 80,
+    block_close = 88,
+    packet_open = 96,
+    packet_receive = 104,
+    packet_send = 112,
+    packet_wake = 120,
+    packet_close = 128,
+    sleep = 136,
+    thread_start = 144,
+    event_create = 152,
+    event_set = 160,
+    event_wait = 168,
+    event_destroy = 176
+);
 
 /// What belongs to the host alone.
 #[repr(transparent)]

@@ -17,6 +17,8 @@ const ETHERNET_BYTES: usize = 14;
 const TAG_BYTES: usize = 4;
 /// Frames that are taken at a time.
 const MOST_FRAMES: usize = 64;
+/// In the first byte of an address: it is a group's.
+const GROUP: u8 = 1;
 /// Bytes of IP in a frame, as IPv4 needs them at least and as its length says at most.
 const MTU: std::ops::RangeInclusive<u32> = 68..=65_535;
 
@@ -28,7 +30,8 @@ struct End {
     mtu: u32,
 }
 
-/// Errors: ENOSYS (the host has none), those of the host, EINVAL (its largest packet is none).
+/// Errors: ENOSYS (the host has none), those of the host, EINVAL (its largest packet is none, or its address is nobody's or a
+/// group's).
 pub(super) fn open(host: &Arc<CallbackHost>, name: &str) -> HostResult<Arc<dyn PacketIo>> {
     let table = host.table;
     let open = table.packet_open.ok_or(Missing("ends of networks"))?;
@@ -39,7 +42,7 @@ pub(super) fn open(host: &Arc<CallbackHost>, name: &str) -> HostResult<Arc<dyn P
         unsafe { open(table.arg.0, c_name.as_ptr(), address.as_mut_ptr(), &raw mut mtu, &raw mut end) };
     check(answer, || name.into())?;
     let end = End { table, end: Pointer(end), name: name.into(), address, mtu };
-    if !MTU.contains(&mtu) {
+    if !MTU.contains(&mtu) || address == [0; 6] || address[0] & GROUP != 0 {
         return Err(Errno::EINVAL.into());
     }
     Ok(Arc::new(end))
@@ -67,12 +70,17 @@ impl PacketIo for End {
                 let place = frame.as_mut_ptr().cast();
                 receive(self.table.arg.0, self.end.0, place, frame.len(), &raw mut length, patience)
             };
-            if answer == libc::EAGAIN {
-                return Ok(());
+            match check(answer, || self.name.clone()) {
+                Err(error) if error.errno == Errno::EAGAIN => return Ok(()),
+                // What came is handed on first; the host says it again.
+                Err(_) if !frames.is_empty() => return Ok(()),
+                result => result?,
             }
-            check(answer, || self.name.clone())?;
-            frame.truncate(length);
-            frames.push(Received { header: [0; HEADER_BYTES], bytes: Bytes::from(frame) });
+            // One that is said to be longer than there was room for is none.
+            if length <= frame.len() {
+                frame.truncate(length);
+                frames.push(Received { header: [0; HEADER_BYTES], bytes: Bytes::from(frame) });
+            }
             // Those that are there come with it.
             patience = 0;
         }

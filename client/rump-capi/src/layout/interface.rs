@@ -19,6 +19,8 @@ pub(crate) struct InterfaceRequest {
     value: [u8; VALUE],
 }
 
+same_layout!(InterfaceRequest, libc::ifreq, name = ifr_name, value = ifr_ifru);
+
 impl InterfaceRequest {
     /// One of an interface with an address.
     pub(crate) fn of_address(name: &str, address: Ipv4Addr) -> Self {
@@ -97,6 +99,8 @@ pub(crate) struct Configuration {
     requests: Place<InterfaceRequest>,
 }
 
+same_layout!(Configuration, libc::ifconf, length = ifc_len, requests = ifc_ifcu);
+
 impl Configuration {
     /// Fills the room; without any, only tells how much it would take. Errors: EFAULT.
     pub(crate) fn fill(&mut self, requests: &[InterfaceRequest]) -> KResult<()> {
@@ -129,6 +133,17 @@ pub(crate) struct RouteEntry {
     _window: c_ulong,
     _round_trip: c_ushort,
 }
+
+same_layout!(
+    RouteEntry,
+    libc::rtentry,
+    destination = rt_dst,
+    gateway = rt_gateway,
+    mask = rt_genmask,
+    flags = rt_flags,
+    metric = rt_metric,
+    device = rt_dev
+);
 
 impl RouteEntry {
     /// `RTF_` flags.

@@ -49,6 +49,31 @@ struct TmpfsArgs {
     ta_root_mode: mode_t,
 }
 
+layout!(UfsArgs, 8, fspec = 0);
+layout!(
+    MsdosfsArgs,
+    40,
+    disk = 0,
+    uid = 8,
+    gid = 12,
+    mask = 16,
+    flags = 20,
+    version = 24,
+    dirmask = 28,
+    gmtoff = 32
+);
+layout!(IsoArgs, 16, disk = 0, flags = 8);
+layout!(
+    TmpfsArgs,
+    40,
+    ta_version = 0,
+    ta_nodes_max = 8,
+    ta_size_max = 16,
+    ta_root_uid = 24,
+    ta_root_gid = 28,
+    ta_root_mode = 32
+);
+
 /// The only version of `struct tmpfs_args`.
 const TMPFS_ARGS_VERSION: c_int = 1;
 /// The structure has a version.

@@ -63,3 +63,28 @@ pub(crate) fn bytes(info: &TcpInfo) -> Vec<u8> {
     }
     bytes
 }
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::bytes;
+    use crate::layout::sockaddr::structure;
+    use rump_abi::TcpInfo;
+
+    #[test]
+    fn fields_are_where_libc_has_them() {
+        let info =
+            TcpInfo { rto: 2, snd_mss: 3, pmtu: 4, rtt: 5, advmss: 6, rcv_space: 7, ..TcpInfo::default() };
+        // SAFETY: any bytes are one.
+        let read: libc::tcp_info = unsafe { structure(&bytes(&info)) }.unwrap();
+        let read = [
+            read.tcpi_rto,
+            read.tcpi_snd_mss,
+            read.tcpi_pmtu,
+            read.tcpi_rtt,
+            read.tcpi_advmss,
+            read.tcpi_rcv_space,
+        ];
+        assert_eq!(read, [2, 3, 4, 5, 6, 7]);
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::{call, descriptor, fd};
 use crate::errno;
-use crate::layout::time;
+use crate::layout::{layout, time};
 use crate::pointer::{Place, Value, Values};
 use libc::{c_int, size_t, timespec};
 use rump_abi::event::{Event, EventFlags, Filter};
@@ -24,6 +24,8 @@ pub struct Kevent {
     data: i64,
     udata: isize,
 }
+
+layout!(Kevent, 40, ident = 0, filter = 8, flags = 12, fflags = 16, data = 24, udata = 32);
 
 const FILTERS: [Filter; 4] = [Filter::Read, Filter::Write, Filter::Timer, Filter::User];
 

@@ -1,6 +1,8 @@
 //! send(2) and recv(2) and their like.
 
 use super::{call, fd};
+#[cfg(target_os = "linux")]
+use crate::layout::same_layout;
 use crate::layout::{control, sockaddr as layout, time};
 use crate::memory;
 use crate::pointer::{Place, Places, Room, Source, Value, Values};
@@ -236,6 +238,9 @@ pub struct MessageOfMany {
     header: Header,
     length: c_uint,
 }
+
+#[cfg(target_os = "linux")]
+same_layout!(MessageOfMany, libc::mmsghdr, header = msg_hdr, length = msg_len);
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_sendmmsg(

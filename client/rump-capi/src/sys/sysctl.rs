@@ -2,6 +2,7 @@
 
 use super::call;
 use crate::errno;
+use crate::layout::layout;
 use crate::lwp;
 use crate::pointer::{Place, Room, Source, Text, Values};
 use libc::{c_char, c_int, c_uint, c_void, size_t};
@@ -81,6 +82,9 @@ struct StatRoom {
     base: Place<Modstat>,
     length: size_t,
 }
+
+layout!(Modstat, 72, name = 0, class = 64, references = 68);
+layout!(StatRoom, 16, base = 0, length = 8);
 
 const MODCTL_LOAD: c_int = 0;
 const MODCTL_UNLOAD: c_int = 1;

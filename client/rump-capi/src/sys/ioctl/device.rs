@@ -1,6 +1,7 @@
 //! Requests of devices, such as bpf(4) and tap(4), by NetBSD's numbers and with its structures, which are those that a host of 64
 //! bits makes of the same members. The number tells how long the argument is, and in which direction it goes.
 
+use crate::layout::layout;
 use crate::pointer::{Place, Room, Source};
 use libc::{IFNAMSIZ, c_int, c_ulong};
 use rump_abi::Errno;
@@ -34,6 +35,8 @@ struct List<P> {
     count: u32,
     items: P,
 }
+
+layout!(List<Source>, 16, count = 0, items = 8);
 
 /// Errors: ENOTTY (none that such a file has), EFAULT, EINVAL, those of the device.
 pub(super) fn request(process: &Process, file: Fd, number: c_ulong, argument: &mut Room) -> KResult<()> {

@@ -1,4 +1,5 @@
-//! Requests of interfaces (netdevice(7)), which any socket takes. They speak of IPv4 alone, and of an interface's first address.
+//! Requests of interfaces (netdevice(7)), which any socket takes. Addresses are those of IPv4,
+//! and an interface's first; those of IPv6 are in `address6`.
 
 use crate::layout::interface::{Configuration, InterfaceRequest, mask, prefix_length};
 use crate::lwp;

@@ -1,5 +1,7 @@
-//! ioctl(2): of files and sockets here, of interfaces and routes in `interface` and `route`, of devices in `device`.
+//! ioctl(2): of files and sockets here, of interfaces and routes in `interface`, `address6` and `route`, of devices in `device`.
 
+#[cfg(target_os = "linux")]
+mod address6;
 mod device;
 #[cfg(target_os = "linux")]
 mod interface;
@@ -51,8 +53,7 @@ pub extern "C" fn rump_i_ioctl(number: c_int, request: c_ulong, mut argument: Ro
             }
             #[cfg(target_os = "linux")]
             libc::SIOCGIFNAME..=libc::SIOCGIFTXQLEN => {
-                check_socket(process, file)?;
-                interface::request(process, request, &argument)
+                of_interface(process, check_socket(process, file)?, request, &argument)
             }
             _ => device::request(process, file, request, &mut argument),
         }
@@ -78,7 +79,19 @@ fn unsent(process: &Process, socket: Fd) -> KResult<usize> {
     Ok(usize::try_from(all).unwrap_or(0).saturating_sub(free))
 }
 
-/// Errors: ENOTTY (no socket).
-fn check_socket(process: &Process, file: Fd) -> KResult<()> {
-    process.getsockname(file).map(drop).map_err(|_| Errno::ENOTTY.into())
+/// The family of a socket. Errors: ENOTTY (no socket).
+fn check_socket(process: &Process, file: Fd) -> KResult<AddressFamily> {
+    process.getsockname(file).map(|name| name.family()).map_err(|_| Errno::ENOTTY.into())
+}
+
+/// A request of an interface; those of addresses are a family's own. Errors: those of the request, ENOTTY (the family has it not).
+#[cfg(target_os = "linux")]
+fn of_interface(process: &Process, family: AddressFamily, request: c_ulong, argument: &Room) -> KResult<()> {
+    match (family, request) {
+        (AddressFamily::Inet6, libc::SIOCSIFADDR | libc::SIOCDIFADDR) => {
+            address6::request(process, request, argument)
+        }
+        (AddressFamily::Inet6, libc::SIOCGIFADDR..=libc::SIOCSIFNETMASK) => Err(Errno::ENOTTY.into()),
+        _ => interface::request(process, request, argument),
+    }
 }

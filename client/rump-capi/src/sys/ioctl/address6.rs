@@ -1,0 +1,39 @@
+//! Addresses of IPv6: `SIOCSIFADDR` and `SIOCDIFADDR` at a socket of that family, with `struct in6_ifreq`, as ipv6(7) has them.
+//! One is added to those that the interface has.
+
+use super::interface::{check_superuser, with_network};
+use crate::pointer::Room;
+use libc::{c_ulong, in6_ifreq};
+use rump_abi::Errno;
+use rump_kern::Process;
+use rump_kpi::KResult;
+use rump_kpi::device::Network;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Bits of an address.
+const BITS: u8 = 128;
+
+/// Errors: EPERM, EFAULT, EINVAL (a prefix that is longer than an address), ENODEV, EEXIST, EADDRNOTAVAIL (nobody can have it;
+/// of one that is to go, the interface has none of it and this prefix).
+pub(super) fn request(process: &Process, number: c_ulong, argument: &Room) -> KResult<()> {
+    check_superuser(process)?;
+    let asked = argument.place::<in6_ifreq>().read()?;
+    let length =
+        u8::try_from(asked.ifr6_prefixlen).ok().filter(|length| *length <= BITS).ok_or(Errno::EINVAL)?;
+    let address = IpAddr::V6(Ipv6Addr::from(asked.ifr6_addr.s6_addr));
+    let id = u32::try_from(asked.ifr6_ifindex).map_err(|_| Errno::ENODEV)?;
+    with_network(|network| match number {
+        libc::SIOCSIFADDR => network.add_address(id, address, length),
+        _ => remove(network, id, (address, length)),
+    })
+}
+
+/// Errors: ENODEV, EADDRNOTAVAIL.
+fn remove(network: &dyn Network, id: u32, meant: (IpAddr, u8)) -> KResult<()> {
+    let interfaces = network.interfaces();
+    let interface = interfaces.iter().find(|info| info.number == id).ok_or(Errno::ENODEV)?;
+    if !interface.addresses.contains(&meant) {
+        return Err(Errno::EADDRNOTAVAIL.into());
+    }
+    network.remove_address(id, meant.0)
+}
