@@ -38,7 +38,6 @@ options of test, ci and msrv:
 
 options of races:
   --rounds N   how often each program runs (3)
-  --rust       the tests in Rust with the most threads as well
   --no-skips   fail where the compiler, which comes from Debian's packages, or clang is missing
 
 options of fuzz:

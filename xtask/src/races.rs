@@ -27,10 +27,6 @@ const COMPONENTS: &[&str] = &[
     "rumpvfs",
 ];
 
-/// Whose crates have the threads, with the target of their tests.
-const TESTS: &[(&str, &str)] =
-    &[("rumpnet-local", "many"), ("rump-kern", "concurrency"), ("rump-kern", "locks"), ("rumpkit", "behind")];
-
 /// What a source says that begins threads, or lets the library begin some.
 const THREADS: &[&str] = &["<pthread.h>", "\"crew.h\"", "<aio.h>"];
 
@@ -44,8 +40,6 @@ const PATIENCE: &str = "120";
 /// How to look for races.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The tests in Rust as well, which takes minutes to build.
-    pub rust: bool,
     /// What lacks a tool fails instead of being skipped.
     pub no_skips: bool,
     /// How often each program runs.
@@ -53,13 +47,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// Parses `--rust`, `--no-skips` and `--rounds N`.
+    /// Parses `--no-skips` and `--rounds N`.
     pub fn parse(arguments: &[String]) -> Result<Self, String> {
-        let mut options = Self { rust: false, no_skips: false, rounds: 3 };
+        let mut options = Self { no_skips: false, rounds: 3 };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
             match word.as_str() {
-                "--rust" => options.rust = true,
                 "--no-skips" => options.no_skips = true,
                 "--rounds" => {
                     let value = words.next().ok_or("--rounds wants a value")?;
@@ -93,9 +86,6 @@ pub fn run(options: Options) -> Result<(), String> {
             }
         }
         println!("   {}: no race in {} runs", name(source), options.rounds);
-    }
-    if options.rust {
-        TESTS.iter().try_for_each(|(package, target)| bench.test(package, target))?;
     }
     Ok(())
 }
@@ -222,12 +212,6 @@ impl Bench {
         }
         Ok(())
     }
-
-    /// Runs tests in Rust.
-    fn test(&self, package: &str, target: &str) -> Result<(), String> {
-        let title = format!("races: {target} of {package}");
-        self.cargo(&title, "std,panic_unwind,test", &["test", "--package", package, "--test", target])
-    }
 }
 
 /// Programs in C in a folder, by name.
@@ -281,11 +265,8 @@ mod tests {
     fn options_are_read() {
         let parse =
             |line: &str| Options::parse(&line.split_whitespace().map(str::to_string).collect::<Vec<_>>());
-        assert_eq!(parse(""), Ok(Options { rust: false, no_skips: false, rounds: 3 }));
-        assert_eq!(
-            parse("--rust --no-skips --rounds 9"),
-            Ok(Options { rust: true, no_skips: true, rounds: 9 })
-        );
+        assert_eq!(parse(""), Ok(Options { no_skips: false, rounds: 3 }));
+        assert_eq!(parse("--no-skips --rounds 9"), Ok(Options { no_skips: true, rounds: 9 }));
         assert!(["--rounds", "--rounds x", "--fast"].iter().all(|line| parse(line).is_err()));
     }
 
