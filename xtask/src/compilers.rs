@@ -1,11 +1,12 @@
 //! Builds with less than the usual compiler: with the oldest that is promised, and without std.
 
 use crate::Options;
+use crate::debian::{self, Compiler};
 use crate::purity;
 use crate::run::step;
 use crate::workspace::{self, Package};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// The compiler that the manifests promise.
@@ -37,19 +38,27 @@ pub fn check_oldest(options: Options) -> Result<(), String> {
         return step("minimum compiler", "rustup", &arguments, &[]);
     }
     let prefix = root.join("target/msrv");
-    let (cargo, rustc) = (prefix.join("usr/bin/cargo"), prefix.join("usr/bin/rustc"));
-    if !cargo.exists() || !rustc.exists() {
-        match unpack(&prefix) {
-            Err(lacking) if !options.no_skips => {
-                println!("== minimum compiler: not checked: {lacking}");
-                return Ok(());
+    let packages = || {
+        let is_compiler = |name: &str| name.contains("-web");
+        Ok(PACKAGES
+            .iter()
+            .map(|name| debian::Package::new(name, is_compiler(name).then_some(OLDEST)))
+            .collect())
+    };
+    let compiler = match Compiler::at(&prefix, packages) {
+        Err(lacking) => {
+            let lacking =
+                format!("Rust {OLDEST} is not installed (rustup, or Debian's rustc-web): {lacking}");
+            if options.no_skips {
+                return Err(lacking);
             }
-            outcome => outcome?,
+            println!("== minimum compiler: not checked: {lacking}");
+            return Ok(());
         }
-    }
-    let [cargo, rustc] = [cargo, rustc].map(|path| path.to_string_lossy().into_owned());
-    let libraries = libraries(&prefix)?;
-    let variables = [("LD_LIBRARY_PATH", libraries.as_str()), ("RUSTC", &rustc)];
+        Ok(compiler) => compiler,
+    };
+    let [cargo, rustc] = ["cargo", "rustc"].map(|name| compiler.program(name));
+    let variables = [("LD_LIBRARY_PATH", compiler.libraries()), ("RUSTC", &rustc)];
     step("minimum compiler", &rustc, &["--version"], &variables)?;
     step("minimum compiler", &cargo, &check, &variables)
 }
@@ -65,53 +74,6 @@ fn installed_toolchain() -> Option<String> {
 
 fn is_oldest(toolchain: &str) -> bool {
     toolchain.strip_prefix(OLDEST).is_some_and(|rest| rest.starts_with(['.', '-']) || rest.is_empty())
-}
-
-/// Downloads Debian's packages and unpacks them below `prefix`.
-fn unpack(prefix: &Path) -> Result<(), String> {
-    let lacking =
-        |what: String| format!("Rust {OLDEST} is not installed (rustup, or Debian's rustc-web): {what}");
-    let folder = prefix.join("packages");
-    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut wanted = Vec::new();
-    for package in PACKAGES {
-        let offered = Command::new("apt-cache").args(["madison", package]).output();
-        let offered = offered.map_err(|error| lacking(format!("apt-cache: {error}")))?;
-        let text = String::from_utf8_lossy(&offered.stdout).into_owned();
-        let version = version_of(package, &text).ok_or_else(|| lacking(format!("no package {package}")))?;
-        wanted.push(format!("{package}={version}"));
-    }
-    let download =
-        Command::new("apt-get").args(["download", "-q"]).args(&wanted).current_dir(&folder).status();
-    if !download.map_err(|error| lacking(format!("apt-get: {error}")))?.success() {
-        return Err(lacking(format!("apt-get download {} failed", wanted.join(" "))));
-    }
-    let packages = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    for package in packages.flatten().map(|entry| entry.path()) {
-        let [from, to] = [&package, prefix].map(|path| path.to_string_lossy().into_owned());
-        step("minimum compiler", "dpkg", &["-x", &from, &to], &[])?;
-    }
-    fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))
-}
-
-/// The version to take of those that `apt-cache madison` lists: of the compiler's packages, the oldest promised.
-fn version_of(package: &str, listing: &str) -> Option<String> {
-    let mut versions = listing.lines().filter_map(|line| line.split('|').nth(1)).map(str::trim);
-    let is_compiler = package.contains("-web");
-    versions.find(|version| !is_compiler || version.starts_with(OLDEST)).map(str::to_string)
-}
-
-/// The folder of shared libraries below `prefix`.
-fn libraries(prefix: &Path) -> Result<String, String> {
-    let folder = prefix.join("usr/lib");
-    let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let found: Vec<PathBuf> = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.to_string_lossy().ends_with("-linux-gnu"))
-        .collect();
-    let found: Vec<_> = found.iter().map(|path| path.to_string_lossy()).collect();
-    Ok(found.join(":"))
 }
 
 /// Checks every crate that must do without std, and all that it depends on, against core and alloc alone.
@@ -169,13 +131,5 @@ mod tests {
     fn the_oldest_compiler_is_told_from_others() {
         assert!(is_oldest("1.85.1-x86_64-unknown-linux-gnu") && is_oldest("1.85-x86_64-unknown-linux-gnu"));
         assert!(!is_oldest("1.850.0") && !is_oldest("stable-x86_64-unknown-linux-gnu"));
-    }
-
-    #[test]
-    fn of_several_versions_the_oldest_compiler_is_taken() {
-        let listing = " cargo-web | 1.96.0+dfsg1-1 | http://x\n cargo-web | 1.85.0+dfsg3-1 | http://y\n";
-        assert_eq!(version_of("cargo-web", listing).as_deref(), Some("1.85.0+dfsg3-1"));
-        assert_eq!(version_of("libllvm19", " libllvm19 | 1:19.1 | z\n").as_deref(), Some("1:19.1"));
-        assert_eq!(version_of("cargo-web", " cargo-web | 1.96.0 | x\n"), None);
     }
 }

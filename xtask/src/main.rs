@@ -1,15 +1,17 @@
-//! The project's own checks: `cargo xtask layers | test | fuzz | torture | msrv | no-std | ci`.
+//! The project's own checks: `cargo xtask layers | test | fuzz | races | torture | msrv | no-std | ci`.
 //!
 //! `layers` holds the table of ARCHITECTURE.md against every manifest; `test` runs every test and
-//! says at its end what was skipped and why; `fuzz` runs the guided fuzzing; `ci` is everything a change has to
+//! says at its end what was skipped and why; `fuzz` runs the guided fuzzing; `races` looks for data races; `ci` is everything a change has to
 //! pass but the slow ones, which `.ci/run` adds.
 #![forbid(unsafe_code)]
 
 mod compilers;
+mod debian;
 mod fuzz;
 mod layers;
 mod planted;
 mod purity;
+mod races;
 mod run;
 mod torture;
 mod workspace;
@@ -24,6 +26,7 @@ commands:
   test      build the rump command, run every test, list what was skipped
   ci        fmt, clippy (of fuzz and benches as well), layers, tests and documentation
   fuzz      guided fuzzing of every parser of outside data, from seeds that are made first
+  races     programs in C with threads, and the library, under ThreadSanitizer; planted races have to be found
   torture   the tests of power cuts, random operations and threads in their long form; --planted: find the defects of
             crash safety that are planted in a copy of the sources
   msrv      check everything with the oldest compiler that is promised
@@ -32,6 +35,10 @@ commands:
 options of test, ci and msrv:
   --no-skips   what lacks a tool or a privilege fails instead of being skipped
   --quick      smaller trees in the tests that compare with the kernel
+
+options of races:
+  --rounds N   how often each program runs (3)
+  --no-skips   fail where the compiler, which comes from Debian's packages, or clang is missing
 
 options of fuzz:
   --seconds N    for each target (60)
@@ -85,6 +92,7 @@ fn dispatch(arguments: &[String]) -> Result<(), String> {
         "ci" => ci(Options::parse(rest)?),
         "msrv" => compilers::check_oldest(Options::parse(rest)?),
         "no-std" if rest.is_empty() => compilers::check_without_std(&workspace::load(&workspace::root())?),
+        "races" => races::run(races::Options::parse(rest)?),
         "torture" => torture::run(rest),
         "fuzz" => fuzz::run(&fuzz::Options::parse(rest)?),
         "help" | "--help" | "-h" => {

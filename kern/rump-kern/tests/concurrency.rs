@@ -388,6 +388,26 @@ fn mounts_come_and_go_under_those_who_walk() {
 }
 
 #[test]
+fn calls_that_a_halt_catches_on_their_way_say_that_the_kernel_was_halted() {
+    let _watchdog = Watchdog::over("halt");
+    for _ in 0..200 {
+        let p = process();
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                let p = p.fork();
+                scope.spawn(move || {
+                    let turn =
+                        || open(&p, "/f", OpenFlags::CREAT | OpenFlags::RDWR).and_then(|fd| p.close(fd));
+                    let error = std::iter::repeat_with(turn).find_map(Result::err);
+                    assert_eq!(error.map(|error| error.errno), Some(ENXIO));
+                });
+            }
+            p.reboot().unwrap();
+        });
+    }
+}
+
+#[test]
 fn attributes_changed_by_many_are_those_of_one() {
     let p = process();
     put(&p, "/f", b"");

@@ -123,6 +123,8 @@ pub struct Mount {
     /// Held by whoever locks more than one directory.
     pub(crate) tree: Mutex<()>,
     dead: AtomicBool,
+    /// It is taken down with the kernel.
+    halted: AtomicBool,
 }
 
 impl Mount {
@@ -148,6 +150,7 @@ impl Mount {
             names: NameCache::default(),
             tree: Mutex::new(()),
             dead: AtomicBool::new(false),
+            halted: AtomicBool::new(false),
         })
     }
 
@@ -193,6 +196,19 @@ impl Mount {
 
     pub(crate) fn is_dead(&self) -> bool {
         self.dead.load(Ordering::Acquire)
+    }
+
+    /// It goes down because the kernel does, which those hear who are on their way in it.
+    pub(crate) fn halt(&self) {
+        self.halted.store(true, Ordering::Release);
+    }
+
+    /// What whoever uses a file of a dead mount is told: ENXIO (the kernel was halted), EIO.
+    pub(crate) fn end(&self) -> KError {
+        match self.halted.load(Ordering::Acquire) {
+            true => KError::new(Errno::ENXIO, "the kernel was halted"),
+            false => Errno::EIO.into(),
+        }
     }
 
     /// The directory it is mounted over; none for the root of the kernel.

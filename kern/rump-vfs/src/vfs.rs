@@ -223,6 +223,7 @@ impl Vfs {
         let _alone = self.change.lock();
         let mut result = Ok(());
         for mount in self.mounts().iter().rev() {
+            mount.halt();
             let synced = sync_mount(mount);
             result = result.and(synced).and(self.take_down(mount, Unmount::Force));
         }

@@ -83,10 +83,10 @@ impl Vnode {
         self.etfs_path.as_deref()
     }
 
-    /// The driver's node. Errors: EIO (its mount was taken away by force).
+    /// The driver's node. Errors: ENXIO (the kernel was halted), EIO (its mount was taken away by force).
     pub fn node(&self) -> KResult<&dyn Node> {
         if self.mount.is_dead() {
-            return Err(Errno::EIO.into());
+            return Err(self.mount.end());
         }
         Ok(&*self.node)
     }

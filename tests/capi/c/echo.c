@@ -1,4 +1,4 @@
-/* Threads: a server that echoes on a stream, one thread for each connection, and clients at once. For helgrind, too. */
+/* Threads: a server that echoes on a stream, one thread for each connection, and clients at once. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
