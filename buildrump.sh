@@ -22,4 +22,6 @@ if [ "${minor:-$oldest}" -lt "$oldest" ]; then
 fi
 command -v cc >/dev/null 2>&1 ||
     say "cc is not installed, and Rust links programs with it unless told otherwise; on Debian: apt-get install gcc libc6-dev"
+[ -n "${CARGO_TARGET_DIR:-}" ] || { mkdir -p "$top/target" && [ -w "$top/target" ]; } 2>/dev/null ||
+    say "$top/target cannot be written to, where the builder itself goes; CARGO_TARGET_DIR names another folder"
 exec cargo run --quiet --manifest-path "$top/Cargo.toml" --package buildrump -- "$@"

@@ -121,7 +121,7 @@ impl Toolchain {
         let mut packages: Vec<_> = missing.iter().map(|tool| tool.package.as_str()).collect();
         packages.dedup();
         Err(format!(
-            "{} not found, and the build needs it; on Debian: apt-get install {} (-H skips this check)",
+            "{} not found or not working, and the build needs it; on Debian: apt-get install {} (-H skips this check)",
             names.join(", "),
             packages.join(" ")
         ))
