@@ -1,10 +1,12 @@
-//! The project's own checks: `cargo xtask layers | test | fuzz | races | torture | msrv | no-std | ci`.
+//! The project's own checks: `cargo xtask layers | test | fuzz | races | torture | msrv | no-std | builder | ci`.
 //!
 //! `layers` holds the table of ARCHITECTURE.md against every manifest; `test` runs every test and
-//! says at its end what was skipped and why; `fuzz` runs the guided fuzzing; `races` looks for data races; `ci` is everything a change has to
+//! says at its end what was skipped and why; `fuzz` runs the guided fuzzing; `races` looks for data races;
+//! `builder` runs the builder in all its ways; `ci` is everything a change has to
 //! pass but the slow ones, which `.ci/run` adds.
 #![forbid(unsafe_code)]
 
+mod builder;
 mod compilers;
 mod debian;
 mod fuzz;
@@ -31,6 +33,7 @@ commands:
             crash safety that are planted in a copy of the sources
   msrv      check everything with the oldest compiler that is promised
   no-std    check what must do without std against core and alloc alone
+  builder   the builder with every compiler, profile and host, without a network, and how long each takes
 
 options of test, ci and msrv:
   --no-skips   what lacks a tool or a privilege fails instead of being skipped
@@ -91,6 +94,7 @@ fn dispatch(arguments: &[String]) -> Result<(), String> {
         "test" => run::tests(Options::parse(rest)?),
         "ci" => ci(Options::parse(rest)?),
         "msrv" => compilers::check_oldest(Options::parse(rest)?),
+        "builder" if rest.is_empty() => builder::run(),
         "no-std" if rest.is_empty() => compilers::check_without_std(&workspace::load(&workspace::root())?),
         "races" => races::run(races::Options::parse(rest)?),
         "torture" => torture::run(rest),

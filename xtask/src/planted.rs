@@ -140,7 +140,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), String> {
         if fs::read(to).is_ok_and(|present| present == contents) {
             return Ok(());
         }
-        return fs::write(to, contents).map_err(told);
+        return fs::copy(from, to).map(drop).map_err(told);
     }
     fs::create_dir_all(to).map_err(told)?;
     let entries: Vec<PathBuf> =

@@ -40,6 +40,9 @@ pub fn build(options: &Options, toolchain: &Toolchain) -> Outcome {
         command.env(format!("AR_{variable}"), toolchain.utility("ar").get_program());
         // Programs that the build runs are for this machine.
         command.env_remove("CC");
+    } else {
+        // As rumpmake says it, too: what was compiled for one that is named otherwise is compiled again.
+        command.env("CC", toolchain.cc.join(" "));
     }
     if let Some(jobs) = options.jobs {
         command.args(["--jobs", &jobs.to_string()]);

@@ -2,6 +2,7 @@
 
 use crate::Outcome;
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
@@ -76,6 +77,15 @@ pub fn state(path: &Path) -> String {
     let since =
         metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
     format!("{} {} {}\n", path.display(), metadata.len(), since.as_nanos())
+}
+
+/// Tells one content of a file from another, with its name.
+pub fn content(path: &Path) -> Outcome<String> {
+    let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Ok(format!("{name} {} {:016x}", bytes.len(), hasher.finish()))
 }
 
 /// Tells one builder from another.

@@ -37,8 +37,11 @@ pub fn install(options: &Options, toolchain: &Toolchain) -> Outcome {
 }
 
 fn install_libraries(options: &Options, toolchain: &Toolchain) -> Outcome {
-    let to = options.destination.join("lib");
-    copy_libraries(&libraries::folder(options, toolchain), &to)?;
+    let (from, to) = (libraries::folder(options, toolchain), options.destination.join("lib"));
+    if !from.is_dir() {
+        return Err(format!("{}: nothing was built there; fullbuild builds and installs", from.display()));
+    }
+    copy_libraries(&from, &to)?;
     for (name, text) in pkgconfig::files(&components::chosen(options)?) {
         file::write(&to.join("pkgconfig").join(name), &text)?;
     }

@@ -6,6 +6,7 @@
 
 mod build;
 mod components;
+mod folders;
 mod install;
 mod libraries;
 mod options;
@@ -32,10 +33,14 @@ fn main() -> ExitCode {
         }
         Ok(Parsed::Run(options, commands)) => (options, commands),
         Err(message) => {
-            eprintln!("buildrump.sh: {message}\n\n{}", options::USAGE);
+            eprintln!("buildrump.sh: {message} (-h tells what there is)");
             return ExitCode::from(USAGE_ERROR);
         }
     };
+    if let Err(message) = folders::check(&options, &commands) {
+        eprintln!("buildrump.sh: {message}");
+        return ExitCode::FAILURE;
+    }
     for command in commands {
         match run(command, &options) {
             Ok(true) => {}

@@ -207,6 +207,7 @@ pub fn parse(arguments: &[String]) -> Result<Parsed, String> {
                     options.components = Some(value(&mut rest)?.split(',').map(component).collect());
                 }
                 "parts" => options.parts = parts(&value(&mut rest)?)?,
+                "help" => return Ok(Parsed::Help),
                 _ => return Err(format!("unknown option --{name}")),
             }
             continue;
@@ -308,7 +309,10 @@ fn jobs(value: &str) -> Result<u32, String> {
 
 fn command(name: &str) -> Result<Command, String> {
     let found = COMMANDS.iter().find(|(known, _)| *known == name);
-    found.map(|(_, command)| *command).ok_or_else(|| format!("unknown command {name}"))
+    found.map(|(_, command)| *command).ok_or_else(|| {
+        let known: Vec<_> = COMMANDS.iter().map(|(known, _)| *known).collect();
+        format!("unknown command {name}; there are: {}", known.join(" "))
+    })
 }
 
 fn defaults() -> Options {
@@ -367,9 +371,11 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_named() {
         assert_eq!(parsed("-Z"), Err("unknown option -Z".to_string()));
-        assert_eq!(parsed("explode"), Err("unknown command explode".to_string()));
+        let unknown = parsed("explode").unwrap_err();
+        assert!(unknown.contains("explode") && unknown.contains("fullbuild"), "{unknown}");
         assert_eq!(parsed("-d"), Err("option -d needs a value".to_string()));
         assert!(parsed("-j 0").is_err());
         assert_eq!(parsed("-h -Z"), Ok(Parsed::Help));
+        assert_eq!(parsed("--help"), Ok(Parsed::Help));
     }
 }

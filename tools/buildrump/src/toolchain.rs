@@ -4,7 +4,10 @@
 //! is the part before the last dash, and which has an `ar`, `ld`, `nm` and `objcopy` of the same target.
 
 use crate::Outcome;
+use crate::file;
 use crate::options::{Checks, Options};
+use crate::run::output;
+use std::fs;
 use std::process::Command;
 
 /// Targets as compilers for C name them, and as the one for Rust does, where they differ in more than the vendor.
@@ -111,13 +114,14 @@ impl Toolchain {
         let missing: Vec<_> =
             self.tools().into_iter().filter(|tool| tool.needed && tool.version().is_none()).collect();
         if missing.is_empty() {
-            return self.check_target();
+            self.check_target()?;
+            return self.check_link(options);
         }
         let names: Vec<_> = missing.iter().map(|tool| tool.program.as_str()).collect();
         let mut packages: Vec<_> = missing.iter().map(|tool| tool.package.as_str()).collect();
         packages.dedup();
         Err(format!(
-            "{} not found, and the build needs it; on Debian: apt-get install {} (-H skips this check)",
+            "{} not found or not working, and the build needs it; on Debian: apt-get install {} (-H skips this check)",
             names.join(", "),
             packages.join(" ")
         ))
@@ -128,7 +132,7 @@ impl Toolchain {
         if let Some(target) = &self.cross {
             return Ok(target.clone());
         }
-        let text = crate::run::output(Command::new("rustc").arg("-vV"))?;
+        let text = output(Command::new("rustc").arg("-vV"))?;
         let host = text.lines().find_map(|line| line.strip_prefix("host: "));
         host.map(str::to_string).ok_or_else(|| "rustc does not say what it builds for".to_string())
     }
@@ -136,14 +140,30 @@ impl Toolchain {
     /// Errors: the library of Rust for another machine is not there.
     fn check_target(&self) -> Outcome {
         let Some(target) = &self.cross else { return Ok(()) };
-        let output = Command::new("rustc").args(["--print", "target-libdir", "--target", target]).output();
-        let folder = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string());
+        let folder = output(Command::new("rustc").args(["--print", "target-libdir", "--target", target]));
         match folder {
-            Ok(folder) if std::path::Path::new(&folder).is_dir() => Ok(()),
+            Ok(folder) if std::path::Path::new(folder.trim()).is_dir() => Ok(()),
             _ => Err(format!("Rust has no library for {target} here; rustup target add {target}")),
         }
     }
+
+    /// Errors: a program that prints cannot be made, as without headers of the host's library; with the compiler's words.
+    fn check_link(&self, options: &Options) -> Outcome {
+        let folder = std::env::temp_dir().join(format!("buildrump-{}", std::process::id()));
+        file::write(&folder.join("trial.c"), TRIAL)?;
+        let mut compile = self.compiler(options);
+        compile.current_dir(&folder).args(["trial.c", "-o", "trial"]);
+        let linked = output(compile.args(options.flags("LDFLAGS")));
+        let _ = fs::remove_dir_all(&folder);
+        linked.map(drop).map_err(|error| {
+            let library = self.cross.as_ref().map_or("libc6-dev", |_| "the libc6-dev of its target");
+            format!("{error}\na program for C cannot be built; on Debian: apt-get install {library} (-H skips this check)")
+        })
+    }
 }
+
+/// What every host's library has.
+const TRIAL: &str = "#include <stdio.h>\nint main(void) { return puts(\"\") < 0; }\n";
 
 impl Tool {
     /// The first line of what it says it is.

@@ -49,7 +49,7 @@ impl Object {
 
 /// Makes it; answers the names of the interface.
 pub fn make(shop: &Workshop, compiled: &Path) -> Outcome<Vec<String>> {
-    let work = shop.folder.with_extension("work");
+    let work = shop.work.join("objects");
     let _ = fs::remove_dir_all(&work);
     file::make_folder(&work)?;
     let mut plain = shop.toolchain.utility("objcopy");
@@ -74,32 +74,46 @@ pub fn make(shop: &Workshop, compiled: &Path) -> Outcome<Vec<String>> {
         roots.iter().filter_map(|name| Some(format!("{name} {}\n", renamed(name)?))).collect();
     let globals: Vec<String> = roots.iter().map(|name| renamed(name).unwrap_or(name.to_string())).collect();
     file::write(&work.join("renames"), &renames)?;
-    file::write(&work.join("globals"), &(globals.join("\n") + "\n"))?;
     let mut rename = shop.toolchain.utility("objcopy");
     succeed(rename.current_dir(&work).args(["--redefine-syms=renames", "plain.a", "renamed.a"]))?;
-
     succeed(shop.toolchain.utility("ar").current_dir(&work).args(["x", "renamed.a"]))?;
+
+    let kernel = shop.work.join(KERNEL);
+    let contents = of_kernel.iter().map(|object| file::content(&work.join(&object.name)));
+    let inputs = globals.iter().cloned().chain(contents.collect::<Outcome<Vec<_>>>()?);
+    let inputs: String = inputs.map(|line| line + "\n").collect();
+    file::unless_done(&kernel.with_extension("made"), &inputs, || {
+        join(shop, &work, &of_kernel, &globals, &kernel)
+    })?;
+
+    let mut archive = shop.toolchain.utility("ar");
+    archive.current_dir(&work).args(["rcs", "librump.a"]).arg(&kernel);
+    succeed(archive.args(of_components.iter().map(|object| &object.name)))?;
+    let library = shop.folder.join("librump.a");
+    fs::rename(work.join("librump.a"), &library)
+        .map_err(|error| format!("{}: {error}", library.display()))?;
+    let _ = fs::remove_dir_all(&work);
+    let all = objects.iter().flat_map(|object| &object.defines);
+    Ok(all.filter(|name| name.starts_with(INTERFACE) && !name.starts_with(INTERNAL)).cloned().collect())
+}
+
+/// Makes one object of those of the kernel, which are in `work`.
+fn join(shop: &Workshop, work: &Path, objects: &[&Object], globals: &[String], kernel: &Path) -> Outcome {
+    file::write(&work.join("globals"), &(globals.join("\n") + "\n"))?;
     let undefined = globals.iter().map(|name| format!("--undefined={name}"));
-    let names = of_kernel.iter().map(|object| object.name.clone());
+    let names = objects.iter().map(|object| object.name.clone());
     let arguments: Vec<String> = undefined.chain(names).collect();
     file::write(&work.join("arguments"), &arguments.join("\n"))?;
     let mut link = shop.toolchain.utility("ld");
-    succeed(link.current_dir(&work).args(["-r", "--gc-sections", "-o", "joined.o", "@arguments"]))?;
+    succeed(link.current_dir(work).args(["-r", "--gc-sections", "-o", "joined.o", "@arguments"]))?;
     // What was thrown away leaves the names that it needed, for which a linker would bring much of the host's library.
-    let undefined = output(shop.toolchain.utility("nm").current_dir(&work).args(["-u", "joined.o"]))?;
+    let undefined = output(shop.toolchain.utility("nm").current_dir(work).args(["-u", "joined.o"]))?;
     let undefined: String =
         undefined.lines().filter_map(|line| Some(format!("{}\n", line.split_whitespace().last()?))).collect();
     file::write(&work.join("undefined"), &undefined)?;
     let mut hide = shop.toolchain.utility("objcopy");
-    hide.current_dir(&work).args(["--keep-global-symbols=globals", "--strip-unneeded-symbols=undefined"]);
-    succeed(hide.args(["joined.o", KERNEL]))?;
-
-    let mut archive = shop.toolchain.utility("ar");
-    archive.current_dir(&work).arg("rcs").arg(shop.folder.join("librump.a")).arg(KERNEL);
-    succeed(archive.args(of_components.iter().map(|object| &object.name)))?;
-    let _ = fs::remove_dir_all(&work);
-    let all = objects.iter().flat_map(|object| &object.defines);
-    Ok(all.filter(|name| name.starts_with(INTERFACE) && !name.starts_with(INTERNAL)).cloned().collect())
+    hide.current_dir(work).args(["--keep-global-symbols=globals", "--strip-unneeded-symbols=undefined"]);
+    succeed(hide.arg("joined.o").arg(kernel))
 }
 
 /// Another library's may have the same name.

@@ -22,7 +22,7 @@ const ORIGINS: &str = "$ORIGIN:$ORIGIN/../..";
 
 /// Makes those of all components, several at a time.
 pub fn make_all(shop: &Workshop, components: &[Component]) -> Outcome {
-    let source = shop.folder.with_extension("attach.c");
+    let source = shop.work.join("attach.c");
     file::write(&source, CONSTRUCTOR)?;
     let next = AtomicUsize::new(0);
     let failure = Mutex::new(None);

@@ -40,10 +40,11 @@ impl Sample {
     /// Unpacks it into a folder, unless it is there.
     pub fn unpack(&self, options: &Options, work: &Path) -> Outcome<PathBuf> {
         let image = work.join(self.name);
-        if !image.exists() {
-            file::make_folder(work)?;
-            unpack(&options.source.join("share/samples").join(format!("{}.img.gz", self.name)), &image)?;
-        }
+        let packed = options.source.join("share/samples").join(format!("{}.img.gz", self.name));
+        file::make_folder(work)?;
+        file::unless_done(&image.with_extension("unpacked"), &file::state(&packed), || {
+            unpack(&packed, &image)
+        })?;
         Ok(image)
     }
 }
