@@ -34,8 +34,8 @@ use core::str::FromStr;
 use core::time::Duration;
 use rump_domain_name::parse_text;
 
-const FIRST_LINE: &str = "rump-lease 1";
-const LAST_LINE: &str = "end";
+const FIRST_LINE: &[u8] = b"rump-lease 1";
+const LAST_LINE: &[u8] = b"\nend\n";
 
 /// What two clocks say at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,23 +111,16 @@ impl Kept {
         if bytes.len() > Self::MOST_BYTES {
             return Err(Unusable::TooLong);
         }
-        let mut lines = bytes.split(|byte| *byte == b'\n').enumerate();
-        if lines.next().is_none_or(|(_, first)| first != FIRST_LINE.as_bytes()) {
+        if bytes.split(|byte| *byte == b'\n').next() != Some(FIRST_LINE) {
             return Err(Unusable::Line(1));
         }
+        let whole = bytes.strip_suffix(LAST_LINE).ok_or(Unusable::Incomplete)?;
         let mut draft = Draft::default();
-        for (at, line) in lines.by_ref() {
-            if line == LAST_LINE.as_bytes() {
-                // What is behind the last line is nothing.
-                return match lines.map(|(_, rest)| rest).collect::<Vec<_>>()[..] {
-                    [[]] => draft.finish(),
-                    _ => Err(Unusable::Line(at + 2)),
-                };
-            }
+        for (at, line) in whole.split(|byte| *byte == b'\n').enumerate().skip(1) {
             let text = core::str::from_utf8(line).ok().and_then(|line| line.split_once(' '));
             text.and_then(|(word, value)| draft.take(word, value)).ok_or(Unusable::Line(at + 1))?;
         }
-        Err(Unusable::Incomplete)
+        draft.finish()
     }
 
     /// The lease, by the clock of the client. Errors: it is not of this interface or this client, begins later, has ended.
@@ -167,7 +160,7 @@ fn moved(lease: Lease, translate: impl Fn(Duration) -> Duration) -> Lease {
 impl fmt::Display for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { hardware: [a, b, c, d, e, g], identifier, lease } = self;
-        writeln!(f, "{FIRST_LINE}\nhardware {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")?;
+        writeln!(f, "rump-lease 1\nhardware {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")?;
         f.write_str("client ")?;
         identifier.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
         writeln!(
@@ -196,7 +189,7 @@ impl fmt::Display for Kept {
         told.search.iter().try_for_each(|domain| line(f, "search", Some(domain)))?;
         line(f, "mtu", told.mtu)?;
         line(f, "host-name", told.host_name.as_ref())?;
-        writeln!(f, "{LAST_LINE}")
+        writeln!(f, "end")
     }
 }
 
