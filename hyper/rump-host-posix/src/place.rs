@@ -68,9 +68,12 @@ impl Place {
     pub fn bind(&self, socket: &OwnedFd, kind: SocketType) -> io::Result<Bound> {
         match self {
             Self::Unix(path, address) => {
-                if bind(socket, address) == Err(Host::ADDRINUSE) {
-                    self.remove_if_dead(path, kind)?;
-                    bind(socket, address)?;
+                match bind(socket, address) {
+                    Err(Host::ADDRINUSE) => {
+                        self.remove_if_dead(path, kind)?;
+                        bind(socket, address)?;
+                    }
+                    bound => bound?,
                 }
                 Ok(Bound(Some(path.clone())))
             }

@@ -80,6 +80,8 @@ fn texts_say_where_the_two_sides_are() {
     ] {
         assert_eq!(Options::parse(text.as_bytes()).unwrap_err().errno, Errno::EINVAL, "{text}");
     }
+    let nowhere = Ends::Unix("/nowhere/at/all".into(), "/a".into());
+    assert_eq!(open(&Options::new(nowhere)).err().unwrap().errno, Errno::ENOENT);
     let options = Options { mtu: 67, ..Options::new(unix) };
     assert_eq!(open(&options).err().unwrap().errno, Errno::EINVAL);
 }
