@@ -4,7 +4,7 @@
 
 use core::time::Duration;
 use libfuzzer_sys::fuzz_target;
-use rumpnet_dhcp::{Action, Client, ClientIdentifier, Config, Kind, Message, code};
+use rumpnet_dhcp::{Action, Client, ClientIdentifier, Clocks, Config, Kept, Kind, Lease, Message, code};
 
 const HARDWARE: [u8; 6] = [2, 0, 0, 0, 0, 7];
 /// Actions of one input, when a client would be busy for ever.
@@ -79,6 +79,13 @@ impl World {
         self.client.receive(self.now, &reply.emit());
     }
 
+    /// Whatever a server said of a lease comes back from a file.
+    fn keep(&self, lease: &Lease) {
+        let clocks = Clocks { monotonic: self.now, wall: self.now };
+        let kept = Kept::new(HARDWARE, ClientIdentifier::host(1, HARDWARE), lease, clocks);
+        assert_eq!(Kept::parse(kept.to_string().as_bytes()), Ok(kept));
+    }
+
     fn act(&mut self) {
         for action in self.client.take_actions() {
             self.actions += 1;
@@ -94,8 +101,9 @@ impl World {
                     assert!(first != 0 && first != 127 && first < 224);
                     assert!(lease.renews <= lease.rebinds && lease.rebinds <= lease.ends);
                     assert!(lease.information.routes.len() <= 64 && lease.prefix_length() <= 32);
+                    self.keep(&lease);
                 }
-                Action::Withdraw(_) | Action::Inform(_) | Action::Tell(_) => {}
+                Action::Withdraw(_) | Action::Forget | Action::Inform(_) | Action::Tell(_) => {}
             }
         }
     }

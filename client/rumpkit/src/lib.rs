@@ -23,7 +23,7 @@ pub use rump_abi::{
     AddressFamily, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType, TcpState, event, sockopt,
 };
 pub use rump_dev as dev;
-pub use rump_host_posix::{PosixHost, packet, stream, tun};
+pub use rump_host_posix::{PosixHost, dgram, packet, stream, tun};
 pub use rump_hyper as hyper;
 pub use rump_kern::*;
 pub use rump_kpi as kpi;

@@ -8,6 +8,7 @@
 
 mod carrier;
 mod claim;
+pub mod dgram;
 mod errno;
 mod event;
 mod file;
@@ -17,6 +18,7 @@ mod lock;
 mod mapping;
 mod memory;
 pub mod packet;
+mod place;
 mod selfpipe;
 mod socket;
 mod spin;

@@ -8,9 +8,9 @@ use core::net::Ipv4Addr;
 use rump_domain_name::{Compression, parse_list, parse_text};
 
 /// Routes, servers and domains that are taken; a server that tells of more has something else in mind.
-const MOST_ROUTES: usize = 64;
-const MOST_SERVERS: usize = 8;
-const MOST_DOMAINS: usize = 16;
+pub(crate) const MOST_ROUTES: usize = 64;
+pub(crate) const MOST_SERVERS: usize = 8;
+pub(crate) const MOST_DOMAINS: usize = 16;
 /// What a host has to be able to receive (RFC 2132, section 5.1, has 68; a link of IPv4 carries more).
 const LEAST_MTU: u16 = 576;
 
@@ -23,6 +23,18 @@ pub struct Route {
     pub length: u8,
     /// Through whom; `None`: the destination is on the link itself.
     pub router: Option<Ipv4Addr>,
+}
+
+impl Route {
+    /// One of which the router may be that of nobody: the destination is on the link. Bits that do not count become zero.
+    /// `None`: no such route can be.
+    pub(crate) fn new(destination: Ipv4Addr, length: u8, router: Ipv4Addr) -> Option<Self> {
+        let mask = u32::MAX.checked_shl(32_u32.checked_sub(length.into())?).unwrap_or(0);
+        let destination = Ipv4Addr::from_bits(destination.to_bits() & mask);
+        let on_link = router.is_unspecified();
+        let can_be = (on_link || is_of_host(router)) && !destination.is_multicast();
+        can_be.then_some(Self { destination, length, router: (!on_link).then_some(router) })
+    }
 }
 
 /// See the module.
@@ -58,14 +70,12 @@ impl Information {
         let domain = domain.split(|byte| *byte == b' ').next().and_then(parse_text);
         Self {
             prefix_length: options.address(code::SUBNET_MASK).and_then(prefix_length),
-            broadcast: options
-                .address(code::BROADCAST)
-                .filter(|all| !all.is_multicast() && !all.is_unspecified()),
+            broadcast: options.address(code::BROADCAST).filter(is_broadcast),
             routes: routes(options),
             name_servers: unicast(options, code::NAME_SERVERS).take(MOST_SERVERS).collect(),
             domain,
             search,
-            mtu: options.number(code::MTU).filter(|mtu| *mtu >= LEAST_MTU),
+            mtu: options.number(code::MTU).filter(is_mtu),
             host_name: options.text(code::HOST_NAME).and_then(parse_text),
         }
     }
@@ -81,6 +91,16 @@ fn prefix_length(mask: Ipv4Addr) -> Option<u8> {
     let bits = mask.to_bits();
     let length = bits.leading_ones();
     (bits.count_ones() == length && length > 0).then_some(length as u8)
+}
+
+/// Whether a link of IPv4 may have this MTU.
+pub(crate) fn is_mtu(mtu: &u16) -> bool {
+    *mtu >= LEAST_MTU
+}
+
+/// Whether an address may be that of all.
+pub(crate) fn is_broadcast(all: &Ipv4Addr) -> bool {
+    !all.is_multicast() && !all.is_unspecified()
 }
 
 /// Whether a host may have an address.
@@ -119,13 +139,9 @@ fn classless_routes(mut bytes: &[u8]) -> Option<Vec<Route>> {
         bytes = after;
         let mut octets = [0; 4];
         octets[..significant.len()].copy_from_slice(significant);
-        let mask = u32::MAX.checked_shl(32 - u32::from(*length)).unwrap_or(0);
-        let destination = Ipv4Addr::from_bits(u32::from_be_bytes(octets) & mask);
         let router = Ipv4Addr::from(<[u8; 4]>::try_from(router).ok()?);
-        let on_link = router.is_unspecified();
-        if routes.len() < MOST_ROUTES && (on_link || is_of_host(router)) && !destination.is_multicast() {
-            routes.push(Route { destination, length: *length, router: (!on_link).then_some(router) });
-        }
+        let room = MOST_ROUTES - routes.len();
+        routes.extend(Route::new(octets.into(), *length, router).into_iter().take(room));
     }
     (!routes.is_empty()).then_some(routes)
 }

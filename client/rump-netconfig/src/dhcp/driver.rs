@@ -4,6 +4,7 @@
 //! of servers to renewals come to the client of this interface and to no other.
 
 use super::apply::Applied;
+use super::file::LeaseFile;
 use super::{Check, METRIC, Options};
 use crate::Interface;
 use crate::hyper::Hypervisor;
@@ -36,6 +37,7 @@ const MOST_BYTES: usize = 4096;
 /// See the module.
 pub(super) struct Driver {
     client: Client,
+    file: Option<LeaseFile>,
     host: Arc<dyn Hypervisor>,
     process: Process,
     domain: Arc<dyn Domain>,
@@ -113,6 +115,7 @@ impl Driver {
         options: Options,
         waker: Waker,
     ) -> io::Result<Self> {
+        let options = Options { lease: None, ..options };
         Self::make(kernel, interface, options, waker, |network, config, seed| {
             let addresses = network.addresses(interface.number())?;
             let first = addresses.iter().find_map(|own| match own.address {
@@ -139,7 +142,10 @@ impl Driver {
         };
         let identifier = options.identifier.clone();
         let identifier = identifier.unwrap_or_else(|| ClientIdentifier::host(number, hardware));
+        let file =
+            options.lease.clone().map(|path| LeaseFile::new(path, info.name, hardware, identifier.clone()));
         let mut config = Config::new(hardware, identifier);
+        config.kept = file.as_ref().and_then(|file| file.read(&**kernel.host()));
         config.host_name.clone_from(&options.host_name);
         config.remembered = options.remembered;
         let mut seed = [0; 8];
@@ -150,6 +156,7 @@ impl Driver {
         let changes = network(&*domain)?.changes().register(&waker);
         Ok(Self {
             client,
+            file,
             host: kernel.host().clone(),
             process,
             domain,
@@ -289,6 +296,7 @@ impl Driver {
             Action::Claim(lease) => self.claim(lease),
             Action::Apply(lease) => self.apply(lease),
             Action::Withdraw(lease) => self.withdraw(&lease),
+            Action::Forget => self.keep(LeaseFile::remove),
             Action::Inform(information) => {
                 self.told_names(&information);
                 self.information = Some(information);
@@ -336,6 +344,13 @@ impl Driver {
             self.leased = Socket::bind(&self.process, lease.address, &self.waker).ok();
         }
         self.told_names(&lease.information);
+        self.keep(|file, host| file.write(&lease, host));
+    }
+
+    fn keep(&self, change: impl FnOnce(&LeaseFile, &dyn Hypervisor)) {
+        if let Some(file) = &self.file {
+            change(file, &*self.host);
+        }
     }
 
     fn withdraw(&mut self, lease: &Lease) {

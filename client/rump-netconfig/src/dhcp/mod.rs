@@ -18,10 +18,12 @@
 //!
 //! It gets an address, asks others whether they have it (RFC 5227), and gives it to the interface with what else the
 //! server tells: routes, the MTU, name servers, which are in [`/etc/resolv.conf`](super::resolv_conf) of the kernel. It
-//! renews the lease in the background, and takes all of it away when the lease ends, or when the client is dropped.
+//! renews the lease in the background, and takes all of it away when the lease ends, or when the client is dropped. A lease
+//! can be [kept](Options::lease) for the next start.
 
 mod apply;
 mod driver;
+mod file;
 
 use super::Interface;
 use super::task::{EventWaker, Task};
@@ -30,6 +32,7 @@ use driver::Driver;
 use std::fmt;
 use std::io;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -64,6 +67,10 @@ pub struct Options {
     pub identifier: Option<ClientIdentifier>,
     /// An address that it had before, and asks for first.
     pub remembered: Option<Ipv4Addr>,
+    /// A file of the host that keeps the lease for the next start, which asks for it again, and uses it for its rest where
+    /// no server answers. What is of no use in it is ignored, and the console is told why. Who asks for information alone
+    /// has none.
+    pub lease: Option<PathBuf>,
     /// Whether an address is asked for on the link.
     pub check: Check,
     /// Metric of the routes, if it is to be another than 200 and the number of the interface.
@@ -74,8 +81,8 @@ pub struct Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host_name, identifier, remembered, check, metric, observer } = self;
-        let known = (host_name, identifier, remembered, check, metric);
+        let Self { host_name, identifier, remembered, lease, check, metric, observer } = self;
+        let known = (host_name, identifier, remembered, lease, check, metric);
         write!(f, "Options {known:?} observed: {}", observer.is_some())
     }
 }

@@ -8,7 +8,7 @@ use crate::hyper::{Console, HostResult, Hypervisor};
 use crate::pcap::{Begin, Replay, ReplayArgs};
 use crate::shmif::{Bus, Format, Options};
 use crate::virtif::VirtIf;
-use crate::{Errno, KError, KResult, packet, stream, tun};
+use crate::{Errno, KError, KResult, dgram, packet, stream, tun};
 use std::fmt;
 use std::io;
 use std::str::FromStr;
@@ -96,6 +96,14 @@ static KINDS: &[LinkKind] = &[
             let opened = stream::Options::parse(place)
                 .and_then(|options| stream::open(Arc::new(Lines(host.clone())), &options));
             end(host, opened)
+        },
+    },
+    LinkKind {
+        word: "dgram",
+        argument: "unix:LOCAL,REMOTE",
+        about: "a virtual machine or another kernel, by datagrams of the host; udp:HOST:PORT,HOST:PORT as well",
+        open: |host, places| {
+            end(host, dgram::Options::parse(places).and_then(|options| dgram::open(&options)))
         },
     },
     LinkKind {
@@ -234,6 +242,7 @@ mod tests {
             "tun:tun1",
             "packet:eth0",
             "stream:unix:/a",
+            "dgram:unix:/a,/b",
             "pcap:a,times",
         ] {
             assert_eq!(text.parse::<Link>().unwrap().to_string(), text);
@@ -255,6 +264,8 @@ mod tests {
         let host: Host = crate::PosixHost::new();
         for (text, expected) in [
             ("stream:x", "is no stream"),
+            ("dgram:unix:/a", "is no pair of sockets"),
+            ("dgram:unix:/nowhere/at/all,/b", "/nowhere/at/all"),
             ("stream:unix:/nowhere/at/all", "/nowhere/at/all"),
             ("packet:a/b", "a/b"),
             ("pcap:/nowhere.pcap", "/nowhere.pcap"),

@@ -1,5 +1,6 @@
 //! The client of DHCP in a kernel, in simulated time: what becomes of addresses, routes, the MTU and `/etc/resolv.conf`.
 
+mod kept;
 mod rig;
 
 use rig::{Server, World, attach, ip, resolv_conf, seconds};

@@ -7,8 +7,9 @@
 //! not block.
 
 use super::framing::{Backlog, Deframer, Framed, MOST_BYTES, Misframed};
-use super::socket::{Listener, Place};
+use super::socket::Listener;
 use super::{LEAST_MTU, MOST_MTU, is_mtu};
+use crate::place::Place;
 use crate::selfpipe::SelfPipe;
 use crate::{errno, random_address};
 use rump_abi::Errno;
@@ -18,7 +19,7 @@ use rustix::buffer::spare_capacity;
 use rustix::event::PollFlags;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno as Host;
-use rustix::net::{SendAncillaryBuffer, SendFlags, Shutdown, sendmsg, shutdown, sockopt};
+use rustix::net::{SendAncillaryBuffer, SendFlags, Shutdown, SocketType, sendmsg, shutdown, sockopt};
 use std::io::IoSlice;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -214,7 +215,7 @@ impl End {
         }
         let (socket, limit) = match attempts.current.take() {
             Some(current) => current,
-            None => match places[attempts.next % places.len()].begin() {
+            None => match places[attempts.next % places.len()].begin(SocketType::STREAM) {
                 Ok(socket) => (socket, now + PATIENCE),
                 Err(why) => return self.failed(attempts, places, longest_pause, why),
             },

@@ -12,6 +12,7 @@ mod framing;
 mod socket;
 
 use crate::errno;
+use crate::place::{self, Place};
 use end::{End, Source};
 use rump_abi::Errno;
 use rump_hyper::packet::PacketIo;
@@ -132,8 +133,8 @@ pub fn open(console: Arc<dyn Console>, options: &Options) -> HostResult<Arc<dyn 
     let name = options.address.to_string();
     let failed = |why| errno::named(&format!("stream {name}"), why);
     let places = match &options.address {
-        Address::Unix(path) => vec![socket::Place::unix(path).map_err(failed)?],
-        Address::Tcp(place) => place.to_socket_addrs().map_err(failed)?.map(socket::Place::Inet).collect(),
+        Address::Unix(path) => vec![Place::unix(path).map_err(failed)?],
+        Address::Tcp(place) => place.to_socket_addrs().map_err(failed)?.map(Place::Inet).collect(),
     };
     let source = match options.role {
         Role::Connect => Source::Given(socket::connect(&places).map_err(failed)?),
@@ -152,7 +153,7 @@ pub fn over(
     mtu: u32,
 ) -> HostResult<Arc<dyn PacketIo>> {
     let socket = socket.into();
-    socket::prepare(&socket).map_err(|why| errno::named(&format!("stream {name}"), why.into()))?;
+    place::prepare(&socket).map_err(|why| errno::named(&format!("stream {name}"), why.into()))?;
     Ok(Arc::new(End::new(console, name.into(), Source::Given(socket), mtu, None)?))
 }
 

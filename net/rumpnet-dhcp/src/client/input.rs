@@ -70,10 +70,7 @@ impl Client {
         self.tell(Told::Heard(Kind::Ack, lease.server, lease.address));
         match state {
             State::Renewing { .. } | State::Rebinding { .. } => self.bind(lease),
-            _ => {
-                self.actions.push(Action::Claim(lease.clone()));
-                State::Claiming { lease }
-            }
+            _ => self.claim(lease),
         }
     }
 
@@ -96,6 +93,7 @@ impl Client {
         if let State::Renewing { lease, .. } | State::Rebinding { lease, .. } = state {
             self.actions.push(Action::Withdraw(lease));
         }
+        self.actions.push(Action::Forget);
         self.wanted = None;
         // The first time at once; a server that offers and refuses is not asked without end.
         let wait = match self.refusals {
@@ -111,7 +109,7 @@ impl Client {
 fn asked(state: &State) -> Option<(&Exchange, Ipv4Addr, Option<Ipv4Addr>)> {
     match state {
         State::Requesting { exchange, offer } => Some((exchange, offer.address, Some(offer.server))),
-        State::Rebooting { exchange, address } => Some((exchange, *address, None)),
+        State::Rebooting { exchange, address, .. } => Some((exchange, *address, None)),
         State::Renewing { exchange, lease } => Some((exchange, lease.address, Some(lease.server))),
         State::Rebinding { exchange, lease } => Some((exchange, lease.address, None)),
         _ => None,

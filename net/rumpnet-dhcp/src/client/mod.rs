@@ -47,6 +47,9 @@ pub struct Config {
     pub host_name: Option<String>,
     /// An address that it had before, and asks for again.
     pub remembered: Option<Ipv4Addr>,
+    /// A lease that it had before, which it asks for again; it is used for its rest where nobody answers. An address that is
+    /// remembered besides counts more.
+    pub kept: Option<Lease>,
     /// The longest message that it takes.
     pub most_bytes: u16,
 }
@@ -54,7 +57,7 @@ pub struct Config {
 impl Config {
     /// That of an interface, with nothing special.
     pub fn new(hardware: [u8; 6], identifier: ClientIdentifier) -> Self {
-        Self { hardware, identifier, host_name: None, remembered: None, most_bytes: 1500 }
+        Self { hardware, identifier, host_name: None, remembered: None, kept: None, most_bytes: 1500 }
     }
 }
 
@@ -92,6 +95,8 @@ pub enum Told {
     Conflict(Ipv4Addr),
     /// A lease ended.
     Expired(Ipv4Addr),
+    /// Nobody answered; the lease of this address that was kept is used for its rest.
+    Resumed(Ipv4Addr),
 }
 
 /// What is to be done, in order.
@@ -112,6 +117,8 @@ pub enum Action {
     Apply(Lease),
     /// Take all of it away.
     Withdraw(Lease),
+    /// A lease that was kept for the next start is none any more.
+    Forget,
     /// The answer to [`Client::inform`].
     Inform(crate::Information),
     /// Something for a log.
@@ -124,7 +131,7 @@ enum State {
     Waiting { until: Duration },
     Selecting { exchange: Exchange, offers: Vec<Lease>, decides: Option<Duration> },
     Requesting { exchange: Exchange, offer: Lease },
-    Rebooting { exchange: Exchange, address: Ipv4Addr },
+    Rebooting { exchange: Exchange, address: Ipv4Addr, kept: Option<Lease> },
     Claiming { lease: Lease },
     Bound { lease: Lease },
     Renewing { exchange: Exchange, lease: Lease },
@@ -146,10 +153,11 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that begins with the next [`poll`](Self::poll): with the remembered address, if there is one. `seed` is
+    /// A client that begins with the next [`poll`](Self::poll): with the remembered address or the kept lease, if there is one. `seed` is
     /// unpredictable.
     pub fn new(config: Config, seed: u64) -> Self {
-        let wanted = config.remembered.filter(|address| crate::information::is_of_host(*address));
+        let wanted = config.remembered.or(config.kept.as_ref().map(|lease| lease.address));
+        let wanted = wanted.filter(|address| crate::information::is_of_host(*address));
         let state = State::Waiting { until: Duration::ZERO };
         Self { config, random: Random::new(seed), state, actions: Vec::new(), wanted, refusals: 0 }
     }
@@ -234,12 +242,15 @@ impl Client {
                 self.request(now, &mut exchange, &offer);
                 State::Requesting { exchange, offer }
             }
-            State::Rebooting { exchange, .. } if exchange.is_over(now, MOST_REBOOTS) => {
-                self.discover_anew(now)
+            State::Rebooting { exchange, kept, .. } if exchange.is_over(now, MOST_REBOOTS) => {
+                match kept.filter(|lease| !is_past(lease.ends)) {
+                    Some(lease) => self.resume(lease),
+                    None => self.discover_anew(now),
+                }
             }
-            State::Rebooting { mut exchange, address } if exchange.due <= now => {
+            State::Rebooting { mut exchange, address, kept } if exchange.due <= now => {
                 self.verify(now, &mut exchange, address);
-                State::Rebooting { exchange, address }
+                State::Rebooting { exchange, address, kept }
             }
             State::Informing { mut exchange, address } if exchange.due <= now => {
                 self.ask(now, &mut exchange, address);
@@ -276,12 +287,23 @@ impl Client {
     }
 
     fn begin(&mut self, now: Duration) -> State {
-        let Some(address) = self.config.remembered.take().and(self.wanted) else {
-            return self.discover_anew(now);
-        };
+        let (remembered, kept) = (self.config.remembered.take(), self.config.kept.take());
+        let had_one = remembered.is_some() || kept.is_some();
+        let Some(address) = self.wanted.filter(|_| had_one) else { return self.discover_anew(now) };
         let mut exchange = Exchange::new(now, &mut self.random);
         self.verify(now, &mut exchange, address);
-        State::Rebooting { exchange, address }
+        State::Rebooting { exchange, address, kept: kept.filter(|lease| lease.address == address) }
+    }
+
+    /// Nobody says whether a lease is still right: it may be used as long as it lasts (section 3.2 (4)).
+    fn resume(&mut self, lease: Lease) -> State {
+        self.tell(Told::Resumed(lease.address));
+        self.claim(lease)
+    }
+
+    fn claim(&mut self, lease: Lease) -> State {
+        self.actions.push(Action::Claim(lease.clone()));
+        State::Claiming { lease }
     }
 
     fn discover_anew(&mut self, now: Duration) -> State {
@@ -306,7 +328,7 @@ impl Client {
     fn expire(&mut self, now: Duration, lease: Lease) -> State {
         self.tell(Told::Expired(lease.address));
         self.wanted = Some(lease.address);
-        self.actions.push(Action::Withdraw(lease));
+        self.actions.extend([Action::Forget, Action::Withdraw(lease)]);
         self.discover_anew(now)
     }
 
@@ -352,7 +374,7 @@ impl Client {
             | State::Rebinding { lease, .. } => {
                 self.tell(Told::Conflict(lease.address));
                 self.decline(&lease);
-                self.actions.push(Action::Withdraw(lease));
+                self.actions.extend([Action::Forget, Action::Withdraw(lease)]);
                 self.wanted = None;
                 State::Waiting { until: now + DECLINE_WAIT }
             }
@@ -365,7 +387,7 @@ impl Client {
         match core::mem::replace(&mut self.state, State::Stopped) {
             State::Bound { lease } | State::Renewing { lease, .. } | State::Rebinding { lease, .. } => {
                 self.give_back(&lease);
-                self.actions.push(Action::Withdraw(lease));
+                self.actions.extend([Action::Forget, Action::Withdraw(lease)]);
             }
             State::Claiming { lease } => self.actions.push(Action::Withdraw(lease)),
             _ => {}

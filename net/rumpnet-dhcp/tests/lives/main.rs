@@ -1,6 +1,7 @@
 //! Whole lives of leases, in virtual time.
 
 mod hostile;
+mod restarts;
 mod rig;
 
 use core::net::Ipv4Addr;

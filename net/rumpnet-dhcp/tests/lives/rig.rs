@@ -2,7 +2,9 @@
 
 use core::net::Ipv4Addr;
 use core::time::Duration;
-use rumpnet_dhcp::{Action, Client, ClientIdentifier, Config, Kind, Message, Phase, Told, code};
+use rumpnet_dhcp::{
+    Action, Client, ClientIdentifier, Clocks, Config, Kept, Kind, Message, Phase, Told, Unusable, code,
+};
 
 pub const HARDWARE: [u8; 6] = [2, 0, 0, 0, 0, 7];
 /// A message takes so long.
@@ -101,6 +103,10 @@ pub struct World {
     pub applied: Vec<(Duration, Ipv4Addr)>,
     pub withdrawn: Vec<(Duration, Ipv4Addr)>,
     pub informed: Vec<rumpnet_dhcp::Information>,
+    /// The text that is kept for the next start.
+    pub kept: Option<String>,
+    /// From the clock of the client to that on the wall.
+    to_wall: Duration,
 }
 
 pub fn config() -> Config {
@@ -127,7 +133,27 @@ impl World {
             applied: Vec::new(),
             withdrawn: Vec::new(),
             informed: Vec::new(),
+            kept: None,
+            to_wall: seconds(1_700_000_000),
         }
+    }
+
+    fn clocks(&self) -> Clocks {
+        Clocks { monotonic: self.now, wall: self.now + self.to_wall }
+    }
+
+    /// The client is gone without a word, and comes again after a while with a clock that begins anew and with what was
+    /// kept. Errors: that is of no use.
+    pub fn restart(&mut self, after: Duration) -> Result<(), Unusable> {
+        let wall = self.clocks().wall + after;
+        (self.now, self.to_wall) = (seconds(2), wall - seconds(2));
+        let mut config = config();
+        let read =
+            |text: &String| Kept::parse(text.as_bytes())?.lease(HARDWARE, &config.identifier, self.clocks());
+        let read = self.kept.as_ref().map(read).transpose();
+        config.kept = read.clone().unwrap_or_default();
+        self.client = Client::new(config, 2);
+        read.map(drop)
     }
 
     fn is_lost(&mut self) -> bool {
@@ -176,7 +202,12 @@ impl World {
                         self.client.conflicted(self.now)
                     }
                     Action::Claim(_) => self.client.claimed(),
-                    Action::Apply(lease) => self.applied.push((self.now, lease.address)),
+                    Action::Apply(lease) => {
+                        let identifier = config().identifier;
+                        self.kept = Some(Kept::new(HARDWARE, identifier, &lease, self.clocks()).to_string());
+                        self.applied.push((self.now, lease.address));
+                    }
+                    Action::Forget => self.kept = None,
                     Action::Withdraw(lease) => self.withdrawn.push((self.now, lease.address)),
                     Action::Inform(information) => self.informed.push(information),
                     Action::Tell(told) => self.told.push((self.now, told)),

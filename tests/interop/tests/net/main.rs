@@ -7,6 +7,7 @@
 mod bridged;
 mod captured;
 mod commands;
+mod datagrams;
 mod joined;
 mod leases;
 mod many;
@@ -58,6 +59,7 @@ const TESTS: &[Test] = &[
     ("a_lease_is_renewed_and_given_back", leases::renewed),
     ("an_address_that_linux_has_is_declined", leases::declined),
     ("a_refusal_and_another_server", leases::refused),
+    ("a_lease_in_a_file_is_had_again", leases::kept),
     ("name_servers_of_routers_and_leases_are_in_one_file", leases::advertised),
     ("hosts_of_linux_meet_over_our_bridge", bridged::hosts),
     ("in_a_ring_with_linux_as_the_root_we_block_a_port", bridged::ring_of_linux),
@@ -65,6 +67,7 @@ const TESTS: &[Test] = &[
     ("tags_of_virtual_networks_are_what_tshark_reads", tagged::plain),
     ("tags_go_with_all_offloads", tagged::offloaded),
     ("two_kernels_are_joined_by_a_stream", joined::kernels),
+    ("two_kernels_are_joined_by_datagrams", datagrams::kernels),
     ("a_stream_is_connected_again", joined::reconnected),
     ("a_stream_is_as_others_understand_it", joined::foreign),
     ("passt_is_the_way_out_and_in", joined::through_passt),
@@ -99,8 +102,9 @@ fn main() {
     for &(name, test) in OF_MACHINES {
         suite.add(name, lacking.or_else(interop::uml::lacking), move || within(test));
     }
-    let qemu = lacking.or_else(|| lacks(&[qemu::PROGRAM]));
-    suite.add("qemu_is_at_the_other_side_of_streams", qemu, || within(qemu::hub));
+    let without_qemu = lacking.or_else(|| lacks(&[qemu::PROGRAM]));
+    suite.add("qemu_is_at_the_other_side_of_streams", without_qemu, || within(qemu::hub));
+    suite.add("qemu_is_at_the_other_side_of_datagrams", without_qemu, || within(qemu::hub_of_datagrams));
     suite.run()
 }
 

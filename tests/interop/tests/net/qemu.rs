@@ -1,5 +1,7 @@
-//! QEMU at the other side of streams of frames: without a guest it is a hub, whose ports are sockets, and a tap of Linux's.
+//! QEMU at the other side of streams of frames, and of datagrams: without a guest it is a hub, whose ports are sockets, and a
+//! tap of Linux's.
 
+use crate::datagrams;
 use crate::joined::{converse, open_as_another};
 use crate::namespace::Namespace;
 use crate::station::{Lines, Station, exchange};
@@ -24,17 +26,11 @@ const READY: Duration = Duration::from_secs(1);
 struct Hub(Child);
 
 impl Hub {
-    /// With a port that waits at `waits`, one that connects to `connects`, where somebody has to be already, one that
-    /// waits at [`TCP_PORT`], and one that is the tap.
-    fn new(linux: &Namespace, waits: &str, connects: &str) -> Check<Self> {
-        let ports = [
-            format!("stream,server=on,addr.type=unix,addr.path={waits}"),
-            format!("stream,server=off,addr.type=unix,addr.path={connects}"),
-            format!("stream,server=on,addr.type=inet,addr.host=127.0.0.1,addr.port={TCP_PORT}"),
-            "tap,ifname=tap0,script=no,downscript=no".into(),
-        ];
+    /// With these ports, and one that is the tap.
+    fn new(linux: &Namespace, ports: &[String]) -> Check<Self> {
+        let tap = "tap,ifname=tap0,script=no,downscript=no".into();
         let mut words: Vec<String> = ["-M", "none", "-nodefaults", "-display", "none"].map(Into::into).into();
-        for (number, port) in ports.iter().enumerate() {
+        for (number, port) in ports.iter().chain([&tap]).enumerate() {
             words.extend(["-netdev".into(), format!("{port},id=port{number}")]);
             words.extend(["-netdev".into(), format!("hubport,hubid=0,id=hub{number},netdev=port{number}")]);
         }
@@ -49,12 +45,24 @@ impl Drop for Hub {
     }
 }
 
-pub fn hub() -> Check {
+/// A namespace with a tap, which is down.
+fn linux_at_a_tap() -> Check<Namespace> {
     let linux = Namespace::new()?;
     linux.ip("tuntap add dev tap0 mode tap")?;
     linux.ip("addr add 10.0.0.9/24 dev tap0")?;
+    Ok(linux)
+}
+
+pub fn hub() -> Check {
+    let linux = linux_at_a_tap()?;
     let scratch = Scratch::new("net-qemu")?;
     let [waits, connects] = ["waits", "connects"].map(|name| scratch.path(name).display().to_string());
+    // One waits, one connects to where somebody has to be already, and one waits for TCP.
+    let ports = [
+        format!("stream,server=on,addr.type=unix,addr.path={waits}"),
+        format!("stream,server=off,addr.type=unix,addr.path={connects}"),
+        format!("stream,server=on,addr.type=inet,addr.host=127.0.0.1,addr.port={TCP_PORT}"),
+    ];
     let lines = Arc::new(Lines::default());
     let server = open_as_another(&lines, &format!("listen:unix:{connects}"))?;
     let server = Station::new(server, &["10.0.0.1/24", "fd00::1/64"])?;
@@ -65,7 +73,7 @@ pub fn hub() -> Check {
         let stations = [&server, &client];
         stations.iter().try_for_each(|station| context(station.interface.down(), "down"))?;
         linux.ip("link set tap0 down")?;
-        let hub = Hub::new(&linux, &waits, &connects)?;
+        let hub = Hub::new(&linux, &ports)?;
         let third = by_tcp(&linux, &lines)?;
         stations.iter().try_for_each(|station| station.wait_for_carrier(true))?;
         thread::sleep(READY);
@@ -84,6 +92,44 @@ pub fn hub() -> Check {
         }
         drop((hub, third));
         stations.iter().try_for_each(|station| station.wait_for_carrier(false))?;
+    }
+    Ok(())
+}
+
+pub fn hub_of_datagrams() -> Check {
+    let linux = linux_at_a_tap()?;
+    let scratch = Scratch::new("net-qemu-datagrams")?;
+    let [ours, theirs] = ["ours", "theirs"].map(|name| scratch.path(name).display().to_string());
+    let ports = [
+        format!("dgram,local.type=unix,local.path={theirs},remote.type=unix,remote.path={ours}"),
+        "dgram,local.type=inet,local.host=127.0.0.1,local.port=4001,remote.type=inet,remote.host=127.0.0.1,remote.port=4002".into(),
+    ];
+    let by_unix = datagrams::open(&format!("unix:{ours},{theirs}"))?;
+    let by_unix = Station::new(by_unix, &["10.0.0.1/24", "fd00::1/64"])?;
+    let by_udp = linux.enter(|| datagrams::open("udp:127.0.0.1:4002,127.0.0.1:4001"))?;
+    let by_udp = Station::new(by_udp, &["10.0.0.2/24", "fd00::2/64"])?;
+    // QEMU ends, and another one comes.
+    for round in ["at first", "again"] {
+        let stations = [&by_unix, &by_udp];
+        stations.iter().try_for_each(|station| context(station.interface.down(), "down"))?;
+        linux.ip("link set tap0 down")?;
+        let _hub = Hub::new(&linux, &ports)?;
+        let begin = Instant::now();
+        while !scratch.path("theirs").exists() {
+            if begin.elapsed() > PATIENCE {
+                return Err("QEMU makes no socket".into());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        thread::sleep(READY);
+        linux.ip("link set tap0 up")?;
+        stations.iter().try_for_each(|station| context(station.interface.up(), "up"))?;
+        converse(&by_unix, &by_udp).map_err(|why| format!("{round}: {why}"))?;
+        for (address, station) in [("10.0.0.1", &by_unix), ("10.0.0.2", &by_udp)] {
+            with_linux(&linux, station, address).map_err(|why| format!("{round}, {address}: {why}"))?;
+        }
+        // One that was killed leaves its socket; the next one makes it anew.
+        context(std::fs::remove_file(&theirs), "the socket of QEMU")?;
     }
     Ok(())
 }

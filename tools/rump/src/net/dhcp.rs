@@ -8,14 +8,15 @@ use super::seconds;
 use super::signals::Signals;
 use crate::output::Output;
 use crate::session::{Failure, Session, warn};
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::net::Interface;
-use rumpkit::net::config::Dhcp;
+use rumpkit::net::config::{Dhcp, Hardware};
 use rumpkit::net::dhcp::{Check, Client, Lease, Options, Route, Told};
 use rumpkit::{AddressFamily, Kernel};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -31,6 +32,7 @@ const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 #[command(after_help = "Examples:
   rump net dhcp --if tap:tap0 --once
   rump net dhcp --if shmif:/tmp/bus --release --json
+  rump net dhcp --if tap:tap0 --mac 02:00:00:00:00:07 --lease tap0.lease
 Without --once it goes on and renews the lease, until a signal ends it.
 Exit status: 0 there was a lease, 1 there was none in time, 2 an error.")]
 pub struct Args {
@@ -48,6 +50,13 @@ struct How {
     /// Ask for this address first
     #[arg(long, value_name = "ADDRESS")]
     request: Option<Ipv4Addr>,
+    /// A file that keeps the lease for the next start, which asks for it again; it is of use to the same hardware address
+    /// alone, so that links that have another one each time need --mac. Without servers the lease is used for its rest
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    lease: Option<PathBuf>,
+    /// The hardware address of the interface, if it is to be another than its link has
+    #[arg(long, value_name = "ADDRESS")]
+    mac: Option<Hardware>,
     /// What the host wants to be called
     #[arg(long, value_name = "NAME")]
     hostname: Option<String>,
@@ -77,9 +86,12 @@ enum Event {
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
     let (mut config, how) = (args.link.config()?, &args.how);
-    let mut name = String::new();
+    let (mut name, mut lease) = (String::new(), how.lease.clone());
     for interface in config.interfaces.iter_mut().filter(|interface| interface.link.is_some()) {
         (interface.dhcp, interface.up) = (Dhcp::Off, true);
+        // The client is ours, not that of the configuration.
+        lease = lease.or(interface.lease.take());
+        interface.mac = how.mac.map(|Hardware(address)| address).or(interface.mac);
         name.clone_from(&interface.name);
     }
     let kernel = boot(session.host())?;
@@ -93,6 +105,7 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
     let options = Options {
         host_name: how.hostname.clone(),
         remembered: how.request,
+        lease,
         check: if how.noarp { Check::Trust } else { Check::Ask },
         observer: Some(Arc::new(move |told| drop(sender.send(Event::Told(*told))))),
         ..Options::default()
@@ -187,6 +200,7 @@ fn line(told: &Told, name: &str) -> String {
         Told::Bound(address) => format!("bound to {address}"),
         Told::Conflict(address) => format!("somebody else has {address}"),
         Told::Expired(address) => format!("the lease of {address} has ended"),
+        Told::Resumed(address) => format!("nobody answers; the lease of {address} that was kept goes on"),
     }
 }
 
@@ -202,6 +216,7 @@ fn record(told: &Told) -> Value {
         Told::Bound(address) => json!({"type": "bound", "address": text(address)}),
         Told::Conflict(address) => json!({"type": "conflict", "address": text(address)}),
         Told::Expired(address) => json!({"type": "expired", "address": text(address)}),
+        Told::Resumed(address) => json!({"type": "resumed", "address": text(address)}),
     }
 }
 

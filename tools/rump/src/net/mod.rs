@@ -74,6 +74,7 @@ With --config, a file in TOML describes the network. Unknown keys and wrong valu
   mtu = 1400
   addresses = [\"192.0.2.2/24\", \"2001:db8::2/64\"]
   dhcp = true                         an address of IPv4 by DHCP
+  lease = \"/var/lib/eth0.lease\"      where the lease is kept for the next start
   autoconf = false                    what routers of IPv6 tell is not followed
   up = true                           as it is if nothing is said
   [[interface]]                       a bridge, called bridge0 and so on, and its members

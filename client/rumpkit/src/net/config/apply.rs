@@ -132,7 +132,7 @@ impl Config {
             Dhcp::On => Check::Ask,
             Dhcp::Trusting => Check::Trust,
         };
-        let options = dhcp::Options { check, ..dhcp::Options::default() };
+        let options = dhcp::Options { check, lease: config.lease.clone(), ..dhcp::Options::default() };
         Client::start(kernel, interface, options).map(Some).map_err(failed(": dhcp"))
     }
 

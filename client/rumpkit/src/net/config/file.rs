@@ -41,7 +41,8 @@ where
 }
 
 /// A hardware address: six numbers in hexadecimal with colons between.
-struct Hardware([u8; 6]);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hardware(pub [u8; 6]);
 
 impl FromStr for Hardware {
     type Err = &'static str;

@@ -9,6 +9,7 @@
 //! mtu = 1400
 //! addresses = ["192.0.2.2/24", "2001:db8::2/64"]
 //! dhcp = true                        # IPv4 by DHCP
+//! lease = "/var/lib/eth0.lease"      # where the lease is kept for the next start; without one, nowhere
 //! autoconf = false                   # what routers of IPv6 tell is not followed
 //! up = true                          # as it is if nothing is said
 //!
@@ -58,6 +59,7 @@ mod order;
 mod place;
 
 pub use apply::Applied;
+pub use file::Hardware;
 pub use joined::{BridgeConfig, MemberConfig, VlanConfig};
 
 use super::InterfaceAddress;
@@ -66,7 +68,7 @@ use serde::Deserialize;
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// See the module.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -115,6 +117,9 @@ pub struct InterfaceConfig {
     /// Whether it asks for more of them.
     #[serde(default)]
     pub dhcp: Dhcp,
+    /// Where its lease is kept for the next start: a file of the host. The lease is of use to the same hardware address alone.
+    #[serde(default)]
+    pub lease: Option<PathBuf>,
     /// Whether it follows what routers of IPv6 tell.
     #[serde(default = "yes")]
     pub autoconf: bool,
@@ -158,6 +163,7 @@ impl InterfaceConfig {
             mtu: None,
             addresses: Vec::new(),
             dhcp: Dhcp::Off,
+            lease: None,
             autoconf: true,
             up: true,
         }

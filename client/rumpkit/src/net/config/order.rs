@@ -1,6 +1,6 @@
 //! Whether interfaces can be made, and in which order: what others are made of comes first.
 
-use super::{Config, InterfaceConfig};
+use super::{Config, Dhcp, InterfaceConfig};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is wrong with an interface, in words.
@@ -29,6 +29,9 @@ impl InterfaceConfig {
             if is_it && name.strip_prefix(word).is_none_or(|unit| unit.parse::<u16>().is_err()) {
                 return Err(format!("a {word} is called {word}0, {word}1 and so on, not {name}"));
             }
+        }
+        if self.lease.is_some() && self.dhcp == Dhcp::Off {
+            return Err(format!("interface {name} has a file for a lease, and no dhcp = true"));
         }
         let Some(bridge) = &self.bridge else { return Ok(()) };
         let is_member = |name: &str| bridge.members.iter().any(|member| member.name == name);

@@ -13,6 +13,7 @@ addresses = [
     "2001:db8::2/64",
 ]
 dhcp = true
+lease = "/var/lib/eth0.lease"
 autoconf = false
 up = false
 
@@ -51,6 +52,7 @@ fn all_that_can_be_said_is_read() {
         mtu: Some(1400),
         addresses: vec!["192.0.2.2/24".parse().unwrap(), "2001:db8::2/64".parse().unwrap()],
         dhcp: Dhcp::On,
+        lease: Some("/var/lib/eth0.lease".into()),
         autoconf: false,
         up: false,
         ..InterfaceConfig::new("eth0")
@@ -109,6 +111,10 @@ fn what_is_wrong_is_named_with_file_line_and_key() {
         (
             &format!("{interface}mac = '01:0:0:0:0:0'"),
             "n.toml:3: mac: \"01:0:0:0:0:0\": the address of a group",
+        ),
+        (
+            &format!("{interface}lease = 'f'"),
+            "n.toml:1: [[interface]]: interface a has a file for a lease, and no dhcp = true",
         ),
         (&format!("{interface}dhcp = 1"), "n.toml:3: dhcp: invalid type: integer `1`"),
         ("\n[[interface]]\nmtu = 9", "n.toml:2: [[interface]]: missing field `name`"),
