@@ -16,7 +16,7 @@ use connection::Connection;
 use forks::Forks;
 use parking_lot::{Condvar, Mutex};
 use rump_abi::{Errno, Signal};
-use rump_kern::{Credentials, Kernel, Process, SignalModel};
+use rump_kern::{Credentials, Handling, Kernel, Process, SignalModel};
 use rump_kpi::{KError, KResult};
 use std::collections::BTreeMap;
 use std::io;
@@ -92,6 +92,8 @@ impl Server {
                 if let Some(shared) = of_signals.upgrade() {
                     shared.raise(pid, signal);
                 }
+                // What becomes of it there is not known here, and no message says that a call is to end.
+                Handling::Ignored
             })));
             Shared {
                 kernel,
