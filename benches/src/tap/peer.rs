@@ -1,4 +1,5 @@
-//! smoltcp, as its examples drive it: one thread, its own tap, waiting in `poll`.
+//! smoltcp, as its examples drive it: one thread, its own tap, waiting in `poll`. Its program takes the bytes into memory of
+//! its own, as ours does.
 
 use crate::{CHUNK, OURS, PORT, TAP, Way, configure, linux_end};
 use rump_benches::Outcome;
@@ -41,14 +42,14 @@ fn serve(mut device: TunTapInterface, way: Way, bytes: usize) -> Outcome {
     let mut sockets = SocketSet::new(vec![]);
     let handle = sockets.add(tcp::Socket::new(buffer(), buffer()));
     sockets.get_mut::<tcp::Socket>(handle).listen(PORT)?;
-    let (chunk, mut sent, mut is_over) = (vec![0; CHUNK], 0, false);
+    let (mut chunk, mut sent, mut is_over) = (vec![0; CHUNK], 0, false);
     let limit = std::time::Instant::now() + Duration::from_secs(60);
     loop {
         interface.poll(Instant::now(), &mut device, &mut sockets);
         let socket = sockets.get_mut::<tcp::Socket>(handle);
         if way == Way::FromLinux {
             while socket.can_recv() {
-                socket.recv(|bytes| (bytes.len(), ()))?;
+                socket.recv_slice(&mut chunk)?;
             }
             if !is_over && socket.state() == tcp::State::CloseWait {
                 socket.send_slice(b".")?;
