@@ -4,7 +4,7 @@ use crate::Outcome;
 use crate::table::Measure;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use wait4::Wait4;
 
@@ -89,6 +89,16 @@ impl Drop for Mounted {
         if !done {
             eprintln!("{} is still mounted", self.at.display());
         }
+    }
+}
+
+/// A program that is ended with this.
+pub struct Running(pub Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -1,7 +1,8 @@
-//! One stream of TCP between Linux and us, through a tap, a shared interface and passt: beside smoltcp on a tap of the same
-//! kind, and slirp4netns; the median of five. See README.md.
+//! One stream of TCP between Linux and us, through a tap, a shared interface and passt: beside smoltcp and netstack3 on a
+//! tap of the same kind, and slirp4netns; the median of five. See README.md.
 #![forbid(unsafe_code)]
 
+mod netstack3;
 mod ours;
 mod peer;
 mod streams;
@@ -36,6 +37,16 @@ enum Way {
     ToLinux,
 }
 
+impl Way {
+    /// Its name for a program.
+    fn word(self) -> &'static str {
+        match self {
+            Self::FromLinux => "from",
+            Self::ToLinux => "to",
+        }
+    }
+}
+
 fn main() -> Outcome {
     let (mut format, mut only) = (Format::Text, None);
     for word in std::env::args().skip(1) {
@@ -46,12 +57,20 @@ fn main() -> Outcome {
     }
     let wanted = |title: &str| only.as_ref().is_none_or(|only| title.contains(only.as_str()));
     let mut table = Table::new(format);
+    let built = netstack3::built();
+    if built.is_none() {
+        table.skip("netstack3", "benches/netstack3 is not built");
+    }
     for (way, title) in [(Way::FromLinux, "from Linux"), (Way::ToLinux, "to Linux")] {
         let (plain, offloaded) =
             (format!("tap, 256 MiB {title}"), format!("tap, 1 GiB {title}, with offload"));
         if wanted(&plain) {
             let run = || ours::run(&tun::Options::tap(TAP).without_offload(), way, PLAIN);
             table.beside(&plain, Target::Speed(1.0), run, ("smoltcp", || peer::run(way, PLAIN)))?;
+            if let Some(program) = &built {
+                let peer = ("netstack3", || netstack3::run(program, way, PLAIN));
+                table.beside(&plain, Target::Speed(1.0), run, peer)?;
+            }
         }
         if wanted(&offloaded) {
             let within = Duration::from_secs_f64(OFFLOADED as f64 * 8.0 / 10e9);

@@ -5,6 +5,7 @@ use crate::{OURS, PORT, Way};
 use core::net::Ipv4Addr;
 use rump_benches::Outcome;
 use rump_benches::namespace::Namespace;
+use rump_benches::program::Running;
 use rump_benches::transfer;
 use rumpkit::hyper::packet::PacketIo;
 use rumpkit::net::{Interface, TcpListener, TcpStream, add_default_route};
@@ -13,7 +14,7 @@ use rumpkit::virtif::VirtIf;
 use rumpkit::{Kernel, PosixHost};
 use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -44,16 +45,6 @@ pub fn between_kernels(mtu: u32, bytes: usize) -> Outcome<Duration> {
     let stream = TcpStream::connect(&client.process(), (OURS, PORT))?;
     let (accepted, _) = listener.accept()?;
     transfer::stream(&stream, &accepted, bytes)
-}
-
-/// A program that is ended with this.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// A namespace that has an address and a way, as passt and slirp4netns want it.
