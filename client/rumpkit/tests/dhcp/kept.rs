@@ -86,6 +86,9 @@ fn the_next_client_asks_for_the_address_that_the_one_before_had() {
     assert!(world.host.console_lines().is_empty(), "{:?}", world.host.console_lines());
 }
 
+/// Puts something where a lease is kept.
+type Make = Box<dyn Fn(&Path)>;
+
 #[test]
 fn what_is_of_no_use_is_ignored_and_told() {
     let (mut world, folder) = (World::new(), Folder::new("useless"));
@@ -97,7 +100,7 @@ fn what_is_of_no_use_is_ignored_and_told() {
         _ => format!("{line}\n"),
     });
     let text = |text: String| move |path: &Path| fs::write(path, &text).unwrap();
-    let files: [(&str, Box<dyn Fn(&Path)>); 8] = [
+    let files: [(&str, Make); 8] = [
         ("line 1 is not what is in a lease", Box::new(text(String::new()))),
         ("it is not whole", Box::new(text(good.replace("end\n", "")))),
         ("line 4 is not", Box::new(text(good.replace("address 10.0.0.7", "address 255.255.255.255")))),
