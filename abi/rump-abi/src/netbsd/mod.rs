@@ -23,6 +23,7 @@
 //! | [`signal`] | `sigset_t`, `sigevent` |
 //! | [`aio`] | `aiocb` |
 //! | [`mount`] | arguments of `mount` |
+//! | [`interface`] | `ifreq` and its like, requests of `ioctl` |
 
 #[macro_use]
 mod layout;
@@ -32,6 +33,7 @@ pub mod control;
 pub mod dirent;
 pub mod event;
 pub mod fcntl;
+pub mod interface;
 pub mod limit;
 pub mod message;
 pub mod mount;

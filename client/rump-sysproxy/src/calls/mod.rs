@@ -24,6 +24,7 @@ mod extattr;
 mod fcntl;
 mod handle;
 mod ids;
+mod interface;
 mod ioctl;
 mod kqueue;
 mod limit;
