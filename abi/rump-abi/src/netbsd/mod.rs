@@ -23,6 +23,7 @@
 //! | [`signal`] | `sigset_t`, `sigevent` |
 //! | [`aio`] | `aiocb` |
 //! | [`mount`] | arguments of `mount` |
+//! | [`sysctl`] | `sysctlnode` |
 //! | [`interface`] | `ifreq` and its like, requests of `ioctl` |
 
 #[macro_use]
@@ -44,6 +45,7 @@ pub mod sockaddr;
 pub mod sockopt;
 pub mod stat;
 pub mod statvfs;
+pub mod sysctl;
 pub mod time;
 
 pub use layout::Layout;

@@ -40,6 +40,7 @@ mod sockopt;
 mod stat;
 mod statvfs;
 mod sysctl;
+mod sysctl_tree;
 mod table;
 mod timer;
 mod waiting;

@@ -8,6 +8,7 @@ use rump_abi::netbsd::mount::TmpfsArgs;
 use rump_abi::netbsd::numbers::*;
 use rump_abi::netbsd::stat::StatBuf;
 use rump_abi::netbsd::statvfs::{StatVfsBuf, name_in};
+use rump_abi::netbsd::sysctl::*;
 use rump_abi::netbsd::time::Timespec;
 use rump_abi::{Errno, FileType};
 
@@ -177,4 +178,37 @@ fn two_numbers_come_in_two_registers() {
     let text = rig.bytes(b"x");
     assert_eq!(rig.call(WRITE, &[writing, text, 1]), Ok(1));
     assert_eq!(rig.call(READ, &[reading, text, 1]), Ok(1));
+}
+
+#[test]
+fn the_names_below_a_name_are_told() {
+    let mut rig = Rig::new();
+    let asked =
+        Sysctlnode { flags: SYSCTL_VERSION, number: 0, name: [0; SYSCTL_NAMELEN], children: [0; 2], size: 0 };
+    let (new, length) = (rig.place(&asked), rig.place(&0_u64));
+    let whole = Sysctlnode::SIZE as u64;
+    let name = rig.place(&[1, CTL_QUERY]);
+    assert_eq!(rig.call(__SYSCTL, &[name, 2, 0, length, new, whole]), Ok(0));
+    let needed = rig.read::<u64>(length);
+    let room = rig.room(needed as usize);
+    assert_eq!(rig.call(__SYSCTL, &[name, 2, room, length, new, whole]), Ok(0));
+    let nodes: Vec<Sysctlnode> = (0..needed / whole).map(|index| rig.read(room + index * whole)).collect();
+    let host = nodes.iter().find(|node| name_in(&node.name) == b"hostname").unwrap();
+    assert_eq!((host.number, host.flags & 0xf), (10, CTLTYPE_STRING));
+    assert_eq!(host.flags & CTLFLAG_READWRITE, CTLFLAG_READWRITE);
+    let release = nodes.iter().find(|node| name_in(&node.name) == b"osrelease").unwrap();
+    assert_eq!((release.number, release.flags & CTLFLAG_READWRITE), (2, 0));
+    let pipe = nodes.iter().find(|node| name_in(&node.name) == b"pipe").unwrap();
+    assert_eq!((pipe.number, pipe.flags & 0xf), (56, CTLTYPE_NODE));
+
+    let few = rig.place(&(needed - 1));
+    assert_eq!(rig.call(__SYSCTL, &[name, 2, room, few, new, whole]), Err(Errno::ENOMEM));
+    let other = rig.place(&Sysctlnode { flags: 0, ..asked });
+    assert_eq!(rig.call(__SYSCTL, &[name, 2, room, length, other, whole]), Err(Errno::EINVAL));
+    let of_value = rig.place(&[1, 10, CTL_QUERY]);
+    assert_eq!(rig.call(__SYSCTL, &[of_value, 3, room, length, 0, 0]), Err(Errno::ENOTDIR));
+    let of_nothing = rig.place(&[77, CTL_QUERY]);
+    assert_eq!(rig.call(__SYSCTL, &[of_nothing, 2, room, length, 0, 0]), Err(Errno::ENOENT));
+    let of_all = rig.place(&CTL_QUERY);
+    assert_eq!(rig.call(__SYSCTL, &[of_all, 1, 0, length, 0, 0]), Ok(0));
 }

@@ -363,7 +363,7 @@ pub fn arguments(rig: &mut Rig, number: u32) -> Vec<u64> {
             let [handle, length] = handle(rig);
             vec![handle, length, 0]
         }
-        __FHSTAT50 => {
+        COMPAT_50___FHSTAT40 | __FHSTAT50 => {
             let [handle, length] = handle(rig);
             vec![handle, length, rig.room(152)]
         }
@@ -371,8 +371,10 @@ pub fn arguments(rig: &mut Rig, number: u32) -> Vec<u64> {
             let [handle, length] = handle(rig);
             vec![handle, length, rig.room(2256), 1]
         }
-        __STAT50 | __LSTAT50 => vec![rig.text("/link"), rig.room(152)],
-        __FSTAT50 => vec![file, rig.room(152)],
+        COMPAT_50___STAT30 | COMPAT_50___LSTAT30 | __STAT50 | __LSTAT50 => {
+            vec![rig.text("/link"), rig.room(152)]
+        }
+        COMPAT_50___FSTAT30 | __FSTAT50 => vec![file, rig.room(152)],
         FSTATAT => vec![root, rig.text("link"), rig.room(152), 0x200],
         LINKAT => vec![root, rig.text("file"), CWD, rig.text("other"), 0],
         RENAMEAT => vec![root, rig.text("file"), CWD, rig.text("other")],
