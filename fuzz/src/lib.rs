@@ -13,6 +13,7 @@ pub mod image;
 pub mod mutate;
 pub mod network;
 pub mod overlay;
+pub mod remote;
 pub mod repair;
 pub mod tables;
 pub mod walk;

@@ -26,6 +26,7 @@ const TARGETS: &[(&str, u32)] = &[
     ("resolve", 2_000),
     ("shmif", 40_000),
     ("bridge", 8_000),
+    ("sysproxy_calls", 4_000),
 ];
 
 /// What instruments a target for libFuzzer.

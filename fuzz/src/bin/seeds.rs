@@ -180,9 +180,11 @@ fn make_all(folder: &Path) -> Check<usize> {
         told(fs::write(answers.join(name), records), &answers)?;
         count += 1;
     }
-    for (name, seed) in
-        [("bpf", rump_fuzz::filter::seed as fn(u64) -> Vec<u8>), ("pcap", rump_fuzz::capture::seed)]
-    {
+    for (name, seed) in [
+        ("bpf", rump_fuzz::filter::seed as fn(u64) -> Vec<u8>),
+        ("pcap", rump_fuzz::capture::seed),
+        ("sysproxy_calls", rump_fuzz::remote::seed),
+    ] {
         let inputs = folder.join(name);
         told(fs::create_dir_all(&inputs), &inputs)?;
         for number in 0..SHORT_INPUTS {

@@ -3,6 +3,7 @@
 //!
 //! Lock order: `families`, then `domains` or `devices`, which are leaves; neither is held while a family is polled.
 
+use crate::Process;
 use crate::clock::WallClock;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -112,6 +113,24 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         self.driver.stop();
+    }
+}
+
+impl Process {
+    /// A family of protocols of its kernel, as [`Kernel::protocols`](crate::Kernel::protocols).
+    pub fn protocols(&self, family: AddressFamily) -> KResult<Arc<dyn Domain>> {
+        self.shared().check_running()?;
+        self.shared().network.domain(family)
+    }
+
+    /// Makes an interface, as [`Kernel::create_interface`](crate::Kernel::create_interface). Errors: EPERM (not the
+    /// superuser), as there.
+    pub fn create_interface(&self, name: &str) -> KResult<u32> {
+        self.shared().check_running()?;
+        if !self.cred().is_root() {
+            return Err(Errno::EPERM.into());
+        }
+        self.shared().network.create_interface(name)
     }
 }
 

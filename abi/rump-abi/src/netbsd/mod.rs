@@ -23,6 +23,8 @@
 //! | [`signal`] | `sigset_t`, `sigevent` |
 //! | [`aio`] | `aiocb` |
 //! | [`mount`] | arguments of `mount` |
+//! | [`sysctl`] | `sysctlnode` |
+//! | [`interface`] | `ifreq` and its like, requests of `ioctl` |
 
 #[macro_use]
 mod layout;
@@ -32,6 +34,7 @@ pub mod control;
 pub mod dirent;
 pub mod event;
 pub mod fcntl;
+pub mod interface;
 pub mod limit;
 pub mod message;
 pub mod mount;
@@ -42,6 +45,7 @@ pub mod sockaddr;
 pub mod sockopt;
 pub mod stat;
 pub mod statvfs;
+pub mod sysctl;
 pub mod time;
 
 pub use layout::Layout;

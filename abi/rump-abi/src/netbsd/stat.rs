@@ -1,6 +1,6 @@
-//! `struct stat` (of `__stat50` and its like), and device numbers.
+//! `struct stat` (of `__stat50` and its like, and of `__stat30`), and device numbers.
 
-use super::time::Timespec;
+use super::time::{Timespec, Timespec50};
 use crate::{DevNumber, FileFlags, FileType, Ino, Mode, Stat, TimeSpec};
 
 layout! {
@@ -41,6 +41,69 @@ layout! {
     }
 }
 
+layout! {
+    /// `struct stat` of calls before 6.0 (`__stat30`): with other times, and numbers of devices of 32 bits.
+    struct StatBuf30[136] {
+        /// The file system.
+        dev: u32 = 0,
+        /// Type and permissions.
+        mode: u32 = 4,
+        /// Inode number.
+        ino: u64 = 8,
+        /// Names that it has.
+        nlink: u32 = 16,
+        /// Owner.
+        uid: u32 = 20,
+        /// Group.
+        gid: u32 = 24,
+        /// Of a device, its number.
+        rdev: u32 = 28,
+        /// Last access.
+        atim: Timespec50 = 32,
+        /// Last change of content.
+        mtim: Timespec50 = 48,
+        /// Last change of attributes.
+        ctim: Timespec50 = 64,
+        /// Creation.
+        birthtim: Timespec50 = 80,
+        /// Length in bytes.
+        size: i64 = 96,
+        /// Space in use, in units of 512 bytes.
+        blocks: i64 = 104,
+        /// Preferred size of I/O in bytes.
+        blksize: i32 = 112,
+        /// Flags (chflags(2)).
+        flags: u32 = 116,
+        /// Which file of that inode number it is.
+        generation: u32 = 120,
+    }
+}
+
+impl From<&Stat> for StatBuf30 {
+    /// Numbers for which there is no room are cut, as NetBSD does.
+    fn from(stat: &Stat) -> Self {
+        let new = StatBuf::from(stat);
+        Self {
+            dev: new.dev as u32,
+            mode: new.mode,
+            ino: new.ino,
+            nlink: new.nlink,
+            uid: new.uid,
+            gid: new.gid,
+            rdev: new.rdev as u32,
+            atim: stat.atime.into(),
+            mtim: stat.mtime.into(),
+            ctim: stat.ctime.into(),
+            birthtim: stat.birthtime.unwrap_or_default().into(),
+            size: new.size,
+            blocks: new.blocks,
+            blksize: new.blksize,
+            flags: new.flags,
+            generation: new.generation,
+        }
+    }
+}
+
 impl From<&Stat> for StatBuf {
     /// Numbers for which there is no room become the largest that there is.
     fn from(stat: &Stat) -> Self {
@@ -56,7 +119,7 @@ impl From<&Stat> for StatBuf {
             atim: stat.atime.into(),
             mtim: stat.mtime.into(),
             ctim: stat.ctime.into(),
-            birthtim: stat.birthtime.unwrap_or(TimeSpec { sec: 0, nsec: 0 }).into(),
+            birthtim: stat.birthtime.unwrap_or_default().into(),
             size: largest(stat.size),
             blocks: largest(stat.blocks),
             blksize: i32::try_from(stat.blksize).unwrap_or(i32::MAX),
@@ -144,6 +207,18 @@ mod tests {
         }
         assert_eq!(bytes, expected);
         assert_eq!(StatBuf::read(&bytes).unwrap().stat(), Some(stat));
+
+        let mut expected = [0; 136];
+        for (place, value) in [(0, 1), (4, 0xa4), (5, 0x81), (8, 3), (16, 4), (20, 5), (24, 6)] {
+            expected[place] = value;
+        }
+        for (place, value) in [(28, 2), (29, 1), (30, 0x10), (32, 8), (48, 9), (64, 10), (80, 11)] {
+            expected[place] = value;
+        }
+        for (place, value) in [(40, 9), (56, 9), (72, 9), (88, 9), (96, 12), (104, 13), (112, 14), (116, 2)] {
+            expected[place] = value;
+        }
+        assert_eq!(StatBuf30::from(&stat).to_bytes(), expected);
     }
 
     #[test]

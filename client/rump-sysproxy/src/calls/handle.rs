@@ -1,8 +1,8 @@
 //! getfh(2), fhopen(2), fhstat(2), fhstatvfs(2): a handle is some bytes that a client keeps.
 
 use super::call::{Answer, Call, answer};
+use super::stat::Buffer;
 use super::statvfs::structure;
-use rump_abi::netbsd::stat::StatBuf;
 use rump_abi::{Errno, OpenFlags};
 use rump_kern::FileHandle;
 use rump_kpi::KResult;
@@ -33,10 +33,10 @@ pub(super) fn fhopen(call: &mut Call<'_>) -> Answer {
     answer(call.process.fhopen(handle, OpenFlags::from_bits_truncate(call.uint(2)?)))
 }
 
-pub(super) fn fhstat(call: &mut Call<'_>) -> Answer {
+pub(super) fn fhstat<T: Buffer>(call: &mut Call<'_>) -> Answer {
     let handle = handle(call)?;
     let stat = call.process.fhstat(handle)?;
-    answer(call.put(2, &StatBuf::from(&stat)))
+    answer(call.put(2, &T::from(&stat)))
 }
 
 pub(super) fn fhstatvfs1(call: &mut Call<'_>) -> Answer {

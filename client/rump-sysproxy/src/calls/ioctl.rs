@@ -1,6 +1,7 @@
 //! ioctl(2). The number of a request says how long its argument is, and in which direction it goes.
 
 use super::call::{Answer, Call, answer};
+use super::interface;
 use rump_abi::netbsd::Layout;
 use rump_kern::Fcntl;
 use rump_kpi::KResult;
@@ -32,6 +33,9 @@ pub(super) fn ioctl(call: &mut Call<'_>) -> Answer {
     if let FIOCLEX | FIONCLEX = number {
         let cloexec = number == FIOCLEX;
         return answer(call.process.fcntl(fd, Fcntl::SetFd { cloexec }).map(drop));
+    }
+    if interface::is_one(number) {
+        return answer(interface::request(call, fd, number, address));
     }
     // No more than 8191.
     let length = length(number);

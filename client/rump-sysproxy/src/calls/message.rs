@@ -9,10 +9,9 @@ use super::socket::{address, give_address, give_name};
 use rump_abi::netbsd::Layout;
 use rump_abi::netbsd::message::{Mmsghdr, Msghdr};
 use rump_abi::netbsd::time::Timespec;
-use rump_abi::{AddressFamily, Errno, MessageFlags, SocketAddress};
+use rump_abi::{AddressFamily, ClockId, Errno, MessageFlags, SocketAddress, TimeSpec};
 use rump_kern::{Fd, SendMessage};
 use rump_kpi::KResult;
-use std::time::Instant;
 
 /// Bytes of control data at most.
 const CONTROL_MAX: usize = 4096;
@@ -128,7 +127,7 @@ fn receive(call: &mut Call<'_>, fd: Fd, header: &mut Msghdr, flags: MessageFlags
     let room = room.min(CONTROL_MAX);
     let rights = control::rights_that_fit(room);
     let received = call.process.recvmsg(fd, &mut [&mut bytes], rights, flags)?;
-    let family = family(call, fd);
+    let family = if received.control.is_empty() { AddressFamily::Unspecified } else { family(call, fd) };
     let (control, is_cut) = control::written(&received, family, room);
     let given = give_received(call, &area, header, (&bytes, &control), &received);
     if given.is_err() {
@@ -174,7 +173,8 @@ pub(super) fn recvmsg(call: &mut Call<'_>) -> Answer {
 /// Looks after each message whether the time is over; with WAITFORONE it waits for the first alone.
 pub(super) fn recvmmsg(call: &mut Call<'_>) -> Answer {
     let (fd, mut flags) = (call.fd(0)?, flags(call.uint(3)?));
-    let (begin, timeout) = (Instant::now(), call.timeout::<Timespec>(4)?);
+    let timeout = call.timeout::<Timespec>(4)?;
+    let begin = now(call)?;
     each(call, |call, at| {
         let mut message: Mmsghdr = call.read_at(at)?;
         message.length = receive(call, fd, &mut message.header, flags)? as u32;
@@ -182,6 +182,12 @@ pub(super) fn recvmmsg(call: &mut Call<'_>) -> Answer {
         if flags.contains(MessageFlags::WAITFORONE) {
             flags |= MessageFlags::DONTWAIT;
         }
-        Ok(timeout.is_none_or(|timeout| begin.elapsed() < timeout))
+        let passed = now(call)? - begin;
+        Ok(timeout.is_none_or(|timeout| passed < timeout.as_nanos() as i128))
     })
+}
+
+/// Nanoseconds of the monotonic clock. Errors: ENXIO (halted).
+fn now(call: &Call<'_>) -> KResult<i128> {
+    call.process.clock_gettime(ClockId::Monotonic).map(TimeSpec::nanoseconds)
 }

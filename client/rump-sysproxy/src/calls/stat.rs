@@ -1,36 +1,42 @@
 //! stat(2), access(2), pathconf(2) and their like.
 
 use super::call::{Answer, Call, answer};
+use rump_abi::netbsd::Layout;
 use rump_abi::netbsd::stat::StatBuf;
 use rump_abi::{AtFlags, Errno, Stat};
 use rump_kern::PathConf;
 use rump_kpi::KResult;
 
-fn give(call: &mut Call<'_>, at: usize, stat: &Stat) -> Answer {
-    answer(call.put(at, &StatBuf::from(stat)))
+/// A structure that attributes are told in; calls have been with several, as the years went by.
+pub(super) trait Buffer: Layout + for<'a> From<&'a Stat> {}
+
+impl<T: Layout + for<'a> From<&'a Stat>> Buffer for T {}
+
+fn give<T: Buffer>(call: &mut Call<'_>, at: usize, stat: &Stat) -> Answer {
+    answer(call.put(at, &T::from(stat)))
 }
 
-pub(super) fn stat(call: &mut Call<'_>) -> Answer {
+pub(super) fn stat<T: Buffer>(call: &mut Call<'_>) -> Answer {
     let path = call.path(0)?;
     let stat = call.process.stat(path)?;
-    give(call, 1, &stat)
+    give::<T>(call, 1, &stat)
 }
 
-pub(super) fn lstat(call: &mut Call<'_>) -> Answer {
+pub(super) fn lstat<T: Buffer>(call: &mut Call<'_>) -> Answer {
     let path = call.path(0)?;
     let stat = call.process.lstat(path)?;
-    give(call, 1, &stat)
+    give::<T>(call, 1, &stat)
 }
 
-pub(super) fn fstat(call: &mut Call<'_>) -> Answer {
+pub(super) fn fstat<T: Buffer>(call: &mut Call<'_>) -> Answer {
     let stat = call.process.fstat(call.fd(0)?)?;
-    give(call, 1, &stat)
+    give::<T>(call, 1, &stat)
 }
 
 pub(super) fn fstatat(call: &mut Call<'_>) -> Answer {
     let (path, flags) = (call.path(1)?, call.at_flags(3, AtFlags::SYMLINK_NOFOLLOW)?);
     let stat = call.process.fstatat(call.dir(0)?, path, flags)?;
-    give(call, 2, &stat)
+    give::<StatBuf>(call, 2, &stat)
 }
 
 pub(super) fn access(call: &mut Call<'_>) -> Answer {

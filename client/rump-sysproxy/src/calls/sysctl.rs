@@ -1,7 +1,9 @@
 //! sysctl(3).
 
 use super::call::{Answer, Call, answer};
+use super::sysctl_tree;
 use rump_abi::Errno;
+use rump_abi::netbsd::sysctl::CTL_QUERY;
 use rump_abi::sysctl::CTL_MAXNAME;
 use rump_kern::SysctlError;
 use rump_kpi::KResult;
@@ -15,6 +17,9 @@ pub(super) fn sysctl(call: &mut Call<'_>) -> Answer {
         return Err(Errno::EINVAL.into());
     }
     let name: Vec<i32> = call.read_all(at, count)?;
+    if let [folder @ .., CTL_QUERY] = name.as_slice() {
+        return sysctl_tree::query(call, folder);
+    }
     let (old, new) = (call.slot(2)?, new(call)?);
     let room = call.read_if::<u64>(3)?.unwrap_or(0).min(VALUE_MAX) as usize;
     let mut bytes = vec![0; room];

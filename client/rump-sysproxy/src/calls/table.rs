@@ -7,6 +7,7 @@ use super::{
     poll, rw, semaphore, socket, sockopt, stat, statvfs, sysctl, timer, xattr,
 };
 use rump_abi::netbsd::numbers::*;
+use rump_abi::netbsd::stat::{StatBuf, StatBuf30};
 use rump_abi::netbsd::time::{Timespec, Timespec50, Timeval, Timeval50};
 
 /// How a call is served.
@@ -180,11 +181,15 @@ table! {
     REMOVEXATTR xattr::removexattr,
     LREMOVEXATTR xattr::lremovexattr,
     FREMOVEXATTR xattr::fremovexattr,
+    COMPAT_50___STAT30 stat::stat::<StatBuf30>,
+    COMPAT_50___FSTAT30 stat::fstat::<StatBuf30>,
+    COMPAT_50___LSTAT30 stat::lstat::<StatBuf30>,
     __GETDENTS30 dirents::getdents,
     __SOCKET30 socket::socket,
     __GETFH30 handle::getfh,
     __FHOPEN40 handle::fhopen,
     __FHSTATVFS140 handle::fhstatvfs1,
+    COMPAT_50___FHSTAT40 handle::fhstat::<StatBuf30>,
     __MOUNT50 mount::mount50,
     __POSIX_FADVISE50 rw::posix_fadvise,
     __SELECT50 poll::select::<Timeval>,
@@ -202,13 +207,13 @@ table! {
     __KEVENT50 kqueue::kevent::<Timespec>,
     __PSELECT50 poll::select::<Timespec>,
     __POLLTS50 poll::pollts::<Timespec>,
-    __STAT50 stat::stat,
-    __FSTAT50 stat::fstat,
-    __LSTAT50 stat::lstat,
+    __STAT50 stat::stat::<StatBuf>,
+    __FSTAT50 stat::fstat::<StatBuf>,
+    __LSTAT50 stat::lstat::<StatBuf>,
     __TIMER_SETTIME50 timer::timer_settime::<Timespec>,
     __TIMER_GETTIME50 timer::timer_gettime::<Timespec>,
     __MKNOD50 names::mknod,
-    __FHSTAT50 handle::fhstat,
+    __FHSTAT50 handle::fhstat::<StatBuf>,
     PIPE2 open::pipe2,
     DUP3 open::dup3,
     KQUEUE1 kqueue::kqueue1,

@@ -88,6 +88,16 @@ impl Process {
         self.change_sysctl(name, value)
     }
 
+    /// Whether the value of a name is one that the superuser may change. Errors: those of [`Process::sysctl`] for names.
+    pub fn sysctl_is_choice(&self, name: &[i32]) -> KResult<bool> {
+        self.shared().check_running()?;
+        match tree::find(name)? {
+            What::Node(_) => Err(Errno::EISDIR.into()),
+            What::Fact(_) => Ok(false),
+            What::Choice(..) | What::Setting(_) => Ok(true),
+        }
+    }
+
     /// Errors: EPERM.
     fn check_change(&self, name: &[i32]) -> KResult<()> {
         if matches!(tree::find(name)?, What::Fact(_)) {

@@ -1,0 +1,280 @@
+//! Requests of interfaces to sockets, with NetBSD's structures.
+//!
+//! Those that make, change and take away are the superuser's.
+
+use super::call::Call;
+use rump_abi::netbsd::Layout;
+use rump_abi::netbsd::interface::*;
+use rump_abi::netbsd::sockaddr::{self, AF_LINK, SockaddrDl};
+use rump_abi::netbsd::statvfs::{name, name_in};
+use rump_abi::{AddressFamily, Errno, SocketAddress};
+use rump_kern::{Fd, Process};
+use rump_kpi::KResult;
+use rump_kpi::device::{InterfaceInfo, Medium, Network};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
+
+/// Whether a request is one of interfaces.
+pub(super) fn is_one(number: u32) -> bool {
+    matches!(
+        number,
+        SIOCSIFADDR
+            | SIOCSIFFLAGS
+            | SIOCGIFFLAGS
+            | SIOCDIFADDR
+            | SIOCAIFADDR
+            | SIOCAIFADDR_IN6
+            | SIOCGIFADDR
+            | SIOCGIFBRDADDR
+            | SIOCGIFNETMASK
+            | SIOCGIFCONF
+            | SIOCIFDESTROY
+            | SIOCIFCREATE
+            | SIOCGIFMTU
+            | SIOCSIFMTU
+            | SIOCGIFDATA
+    )
+}
+
+/// Does a request. Errors: ENOTTY (no socket), EFAULT, EPERM (a change by other than the superuser), ENXIO (no such
+/// interface), EADDRNOTAVAIL (it has no such address), EAFNOSUPPORT, those of the change.
+pub(super) fn request(call: &mut Call<'_>, fd: Fd, number: u32, at: u64) -> KResult<()> {
+    call.process.getsockname(fd).map_err(|_| Errno::ENOTTY)?;
+    match number {
+        SIOCGIFCONF => configuration(call, at),
+        SIOCGIFDATA => {
+            let asked: Ifdatareq = call.read_at(at)?;
+            let interface = with(call.process, |network| find(network, &asked.name))?;
+            call.put_at(at, &Ifdatareq { data: data(&interface), ..asked })
+        }
+        SIOCGIFFLAGS | SIOCGIFADDR | SIOCGIFBRDADDR | SIOCGIFNETMASK | SIOCGIFMTU => {
+            let mut asked: Ifreq = call.read_at(at)?;
+            let interface = with(call.process, |network| find(network, &asked.name))?;
+            tell(&interface, number, &mut asked)?;
+            call.put_at(at, &asked)
+        }
+        _ if call.process.geteuid() != 0 => Err(Errno::EPERM.into()),
+        SIOCAIFADDR => {
+            let asked: Ifaliasreq = call.read_at(at)?;
+            let address = Ipv4Addr::from(asked.address.address);
+            let mask = Ipv4Addr::from(asked.mask.address).to_bits();
+            let length = prefix(u128::from(mask) << 96, 32)?;
+            check_family(asked.address.family, AddressFamily::Inet)?;
+            with(call.process, |network| {
+                let interface = find(network, &asked.name)?;
+                network.add_address(interface.number, address.into(), length)
+            })
+        }
+        SIOCAIFADDR_IN6 => {
+            let asked: In6Aliasreq = call.read_at(at)?;
+            let address = Ipv6Addr::from(asked.address.address);
+            let length = prefix(u128::from_be_bytes(asked.mask.address), 128)?;
+            check_family(asked.address.family, AddressFamily::Inet6)?;
+            with(call.process, |network| {
+                let interface = find(network, &asked.name)?;
+                network.add_address(interface.number, address.into(), length)
+            })
+        }
+        _ => {
+            let asked: Ifreq = call.read_at(at)?;
+            change(call.process, number, &asked)
+        }
+    }
+}
+
+/// Does something with the interfaces of the kernel. Errors: ENXIO (halted), EAFNOSUPPORT (no protocols with interfaces are
+/// linked), those of `act`.
+fn with<T>(process: &Process, act: impl FnOnce(&dyn Network) -> KResult<T>) -> KResult<T> {
+    let domain = process.protocols(AddressFamily::Inet)?;
+    act(domain.network().ok_or(Errno::EAFNOSUPPORT)?)
+}
+
+/// Errors: ENXIO.
+fn find(network: &dyn Network, name: &[u8]) -> KResult<InterfaceInfo> {
+    let wanted = name_in(name);
+    let mut all = network.interfaces().into_iter();
+    all.find(|info| info.name.as_bytes() == wanted).ok_or_else(|| Errno::ENXIO.into())
+}
+
+/// Errors: EAFNOSUPPORT.
+fn check_family(number: u8, family: AddressFamily) -> KResult<()> {
+    if number == family as u8 { Ok(()) } else { Err(Errno::EAFNOSUPPORT.into()) }
+}
+
+/// How long a prefix a mask has, whose bits are in front; none at all is that of one host. Errors: EINVAL (a zero before a
+/// one).
+fn prefix(mask: u128, whole: u8) -> KResult<u8> {
+    match (mask.leading_ones(), mask.count_ones()) {
+        (0, 0) => Ok(whole),
+        (ones, all) if ones == all => Ok(ones as u8),
+        _ => Err(Errno::EINVAL.into()),
+    }
+}
+
+fn mask(length: u8) -> Ipv4Addr {
+    Ipv4Addr::from_bits(!u32::MAX.checked_shr(length.into()).unwrap_or(0))
+}
+
+/// The first address of IPv4, and how long its network's prefix is.
+fn first_address(interface: &InterfaceInfo) -> Option<(Ipv4Addr, u8)> {
+    interface.addresses.iter().find_map(|(address, length)| match address {
+        IpAddr::V4(address) => Some((*address, *length)),
+        IpAddr::V6(_) => None,
+    })
+}
+
+fn put(to: &mut Ifreq, bytes: &[u8]) {
+    to.value = [0; 128];
+    to.value[..bytes.len()].copy_from_slice(bytes);
+}
+
+/// Errors: EADDRNOTAVAIL.
+fn tell(interface: &InterfaceInfo, number: u32, to: &mut Ifreq) -> KResult<()> {
+    let address = || first_address(interface).ok_or(Errno::EADDRNOTAVAIL);
+    let of_ip = |ip| sockaddr::to_bytes(&SocketAddress::Inet(SocketAddrV4::new(ip, 0)));
+    match number {
+        SIOCGIFFLAGS => put(to, &flags(interface).to_bytes()),
+        SIOCGIFMTU => put(to, &interface.device.mtu.to_bytes()),
+        SIOCGIFADDR => put(to, &of_ip(address()?.0)),
+        SIOCGIFNETMASK => put(to, &of_ip(mask(address()?.1))),
+        _ => {
+            let (address, length) = address()?;
+            put(to, &of_ip(address | !mask(length)));
+        }
+    }
+    Ok(())
+}
+
+fn flags(interface: &InterfaceInfo) -> u16 {
+    let kind = match interface.device.medium {
+        Medium::Ethernet { .. } => IFF_BROADCAST | IFF_SIMPLEX | IFF_MULTICAST,
+        Medium::Loopback => IFF_LOOPBACK | IFF_MULTICAST,
+        Medium::Ip => IFF_POINTOPOINT | IFF_NOARP | IFF_MULTICAST,
+    };
+    let up = if interface.is_up { IFF_UP | IFF_RUNNING } else { 0 };
+    kind | up
+}
+
+/// `IFT_*`, the hardware address, and bytes before a packet.
+fn hardware(interface: &InterfaceInfo) -> (u8, Vec<u8>, u8) {
+    match interface.device.medium {
+        Medium::Ethernet { address } => (IFT_ETHER, address.to_vec(), 14),
+        Medium::Loopback => (IFT_LOOP, Vec::new(), 0),
+        Medium::Ip => (IFT_TUNNEL, Vec::new(), 0),
+    }
+}
+
+fn data(interface: &InterfaceInfo) -> IfData {
+    let (statistics, (kind, address, header_length)) = (&interface.statistics, hardware(interface));
+    IfData {
+        kind,
+        address_length: address.len() as u8,
+        header_length,
+        link_state: match interface.device.medium {
+            Medium::Ethernet { .. } if interface.has_carrier => LINK_STATE_UP,
+            Medium::Ethernet { .. } => LINK_STATE_DOWN,
+            _ => LINK_STATE_UNKNOWN,
+        },
+        mtu: interface.device.mtu.into(),
+        metric: 0,
+        baudrate: 0,
+        packets: [statistics.packets_in, statistics.errors_in, statistics.packets_out, statistics.drops_out],
+        collisions: 0,
+        bytes: [statistics.bytes_in, statistics.bytes_out],
+        groups: [statistics.groups_in, statistics.groups_out],
+        dropped: [statistics.drops_in, 0],
+        changed: [0; 2],
+    }
+}
+
+/// Errors: EINVAL (no such kind, or no value that it can have), EEXIST, ENXIO, EADDRNOTAVAIL, EAFNOSUPPORT.
+fn change(process: &Process, number: u32, asked: &Ifreq) -> KResult<()> {
+    if number == SIOCIFCREATE {
+        let name = std::str::from_utf8(name_in(&asked.name)).map_err(|_| Errno::EINVAL)?;
+        return process.create_interface(name).map(drop);
+    }
+    with(process, |network| {
+        let interface = find(network, &asked.name)?;
+        let id = interface.number;
+        match number {
+            SIOCIFDESTROY => network.detach(id),
+            SIOCSIFFLAGS => {
+                network.set_up(id, u16::read(&asked.value).is_some_and(|flags| flags & IFF_UP != 0))
+            }
+            SIOCSIFMTU => network.set_mtu(id, u32::read(&asked.value).ok_or(Errno::EINVAL)?),
+            SIOCDIFADDR => network.remove_address(id, ip_in(asked)?),
+            _ => {
+                let IpAddr::V4(address) = ip_in(asked)? else { return Err(Errno::EAFNOSUPPORT.into()) };
+                if let Some((before, _)) = first_address(&interface) {
+                    network.remove_address(id, before.into())?;
+                }
+                network.add_address(id, address.into(), length_of_class(address)?)
+            }
+        }
+    })
+}
+
+/// How long a prefix is when nobody said it: by the class of the address (RFC 791). Errors: EINVAL (that of a group).
+fn length_of_class(address: Ipv4Addr) -> KResult<u8> {
+    match address.to_bits().leading_ones() {
+        0 => Ok(8),
+        1 => Ok(16),
+        2 => Ok(24),
+        _ => Err(Errno::EINVAL.into()),
+    }
+}
+
+/// Errors: EAFNOSUPPORT.
+fn ip_in(asked: &Ifreq) -> KResult<IpAddr> {
+    match sockaddr::parse(&asked.value) {
+        Ok(SocketAddress::Inet(address)) => Ok((*address.ip()).into()),
+        Ok(SocketAddress::Inet6(address)) => Ok((*address.ip()).into()),
+        _ => Err(Errno::EAFNOSUPPORT.into()),
+    }
+}
+
+/// All interfaces, each with its address of hardware, and those of IP. Without room, it says how much it takes.
+fn configuration(call: &mut Call<'_>, at: u64) -> KResult<()> {
+    let room: Ifconf = call.read_at(at)?;
+    let all =
+        with(call.process, |network| Ok(network.interfaces().iter().flat_map(entries).collect::<Vec<_>>()))?;
+    let fits = usize::try_from(room.length).unwrap_or(0) / Ifreq::SIZE;
+    let count = if room.address == 0 { all.len() } else { all.len().min(fits) };
+    if room.address != 0 {
+        let bytes: Vec<u8> = all[..count].iter().flat_map(Ifreq::to_bytes).collect();
+        call.put_bytes(room.address, &bytes)?;
+    }
+    call.put_at(at, &Ifconf { length: (count * Ifreq::SIZE) as i32, ..room })
+}
+
+fn entries(interface: &InterfaceInfo) -> Vec<Ifreq> {
+    let entry = |bytes: &[u8]| {
+        let mut entry = Ifreq { name: name(interface.name.as_bytes()), value: [0; 128] };
+        put(&mut entry, bytes);
+        entry
+    };
+    let of_ip = |(address, _): &(IpAddr, u8)| {
+        entry(&sockaddr::to_bytes(&match *address {
+            IpAddr::V4(ip) => SocketAddress::Inet(SocketAddrV4::new(ip, 0)),
+            IpAddr::V6(ip) => SocketAddress::Inet6(SocketAddrV6::new(ip, 0, 0, 0)),
+        }))
+    };
+    [entry(&link(interface).to_bytes())].into_iter().chain(interface.addresses.iter().map(of_ip)).collect()
+}
+
+fn link(interface: &InterfaceInfo) -> SockaddrDl {
+    let (kind, address, _) = hardware(interface);
+    let name = &interface.name.as_bytes()[..interface.name.len().min(IFNAMSIZ - 1)];
+    let mut data = [0; 24];
+    data[..name.len()].copy_from_slice(name);
+    data[name.len()..name.len() + address.len()].copy_from_slice(&address);
+    SockaddrDl {
+        length: SockaddrDl::SIZE as u8,
+        family: AF_LINK,
+        index: interface.number as u16,
+        kind,
+        name_length: name.len() as u8,
+        address_length: address.len() as u8,
+        selector_length: 0,
+        data,
+    }
+}
