@@ -1,4 +1,5 @@
 //! `rump_halt`: halts the server of `RUMP_SERVER`.
+#![forbid(unsafe_code)]
 
 use clap::Parser;
 use rump_client::Connection;

@@ -3,6 +3,7 @@
 //! Who starts it gets its prompt back when clients may come: the program starts itself once more, in a session of its own, and
 //! is told through a pipe. What a flag says about the kernel (`-c`, `-r`, `-v`) is said to it by its environment, as C
 //! programs say it.
+#![forbid(unsafe_code)]
 
 mod drive;
 mod library;
