@@ -1,0 +1,47 @@
+//! What cannot be is told in words.
+
+use crate::rig::{PATIENCE, binary, hijacked};
+use interop::program::run_within;
+use interop::suite::Suite;
+use interop::Check;
+use std::process::Command;
+
+/// Options of `rump run` and the program, the exit status, and what is told.
+const ROWS: &[(&str, &[&str], &[&str], i32, &str)] = &[
+    ("a_program_that_is_not_there", &[], &["/nowhere/at/all"], 1, "/nowhere/at/all: "),
+    ("a_disk_without_a_place", &["--disk", "/a.img"], &["true"], 2, "it says no mount point"),
+    ("an_image_that_is_not_there", &["--disk", "/no.img:/mnt"], &["ls", "/rump"], 2, "/no.img: "),
+    ("a_list_of_sockets_that_is_none", &["--socket", "all:tcp"], &["ls", "/"], 1, "tcp is none of all, "),
+    ("a_network_that_is_none", &["--if", "nothing:x"], &["ls", "/rump"], 2, "nothing:x"),
+];
+
+pub fn add(suite: &mut Suite) {
+    for (name, options, words, status, text) in ROWS {
+        suite.add(format!("refusals::{name}"), None, || check(options, words, *status, text));
+    }
+    suite.add("refusals::an_empty_policy_takes_nothing", None, empty_policy);
+    suite.add("refusals::the_exit_status_is_the_programs", None, || {
+        let finished = run_within(&mut hijacked(&[], &["sh", "-c", "exit 42"])?, PATIENCE)?;
+        if finished.status == Some(42) { Ok(()) } else { Err(finished.verdict()) }
+    });
+}
+
+fn check(options: &[&str], words: &[&str], status: i32, text: &str) -> Check {
+    let finished = run_within(&mut hijacked(options, words)?, PATIENCE)?;
+    if finished.status == Some(status) && finished.stderr.contains(text) {
+        return Ok(());
+    }
+    Err(format!("wanted {status} and {text:?}: {}", finished.verdict()))
+}
+
+/// With the library alone, as in `LD_PRELOAD=librumphijack.so RUMPHIJACK= program`.
+fn empty_policy() -> Check {
+    let library = binary()?.with_file_name("librumphijack.so");
+    let mut command = Command::new("ls");
+    command.arg("/rump").env("LD_PRELOAD", library).env("RUMPHIJACK", "");
+    let finished = run_within(&mut command, PATIENCE)?;
+    match finished.stderr.contains("No such file or directory") {
+        true => Ok(()),
+        false => Err(finished.verdict()),
+    }
+}
