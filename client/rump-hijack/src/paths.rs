@@ -83,7 +83,7 @@ pub fn at(dir: c_int, path: *const c_char) -> Name {
     }
 }
 
-/// The kernel's name of an absolute path, if it is one of its. It ends where the path does.
+/// The kernel's name of an absolute path, if it is one of its; the host's, if it leads out of the kernel. It ends where the path does.
 fn absolute(path: &[u8]) -> Option<Name> {
     let text: Cow<'_, [u8]> = if has_dots(path) { normal(path).into() } else { path.into() };
     if let Some(rest) = policy().prefix.as_deref().and_then(|prefix| below(prefix, &text)) {
@@ -94,8 +94,15 @@ fn absolute(path: &[u8]) -> Option<Name> {
             Cow::Owned(_) => Name::owned(Which::Rump, rest),
         });
     }
-    let is_blanket = policy().blankets.iter().any(|blanket| below(blanket, &text).is_some());
-    is_blanket.then(|| Name::owned(Which::Rump, &text))
+    let is_in = |path: &[u8]| {
+        let mut places = policy().blankets.iter().chain(&policy().prefix);
+        places.any(|place| below(place, path).is_some())
+    };
+    if is_in(&text) {
+        return Some(Name::owned(Which::Rump, &text));
+    }
+    // The host need not have the place that it leads out of.
+    is_in(path).then(|| Name::owned(Which::Host, &text))
 }
 
 /// What follows a directory in a path below it.
