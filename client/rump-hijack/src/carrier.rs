@@ -5,6 +5,7 @@
 
 use crate::errno::{Failing, fail};
 use crate::guard::Inside;
+use crate::host::tell;
 use crate::{local, sys};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,7 +35,7 @@ fn boot() -> bool {
     match local::boot() {
         Ok(()) => true,
         Err(what) => {
-            eprintln!("rumphijack: {what}");
+            tell(what);
             false
         }
     }
@@ -65,7 +66,7 @@ pub fn finish() {
         let error = std::io::Error::last_os_error();
         // That it was halted before is no loss.
         if error.raw_os_error() != Some(libc::ENXIO) {
-            eprintln!("rumphijack: what was written last may be lost: {error}");
+            tell(format_args!("what was written last may be lost: {error}"));
         }
     }
 }

@@ -1,7 +1,10 @@
-//! The host's own functions.
+//! The host's own functions, and what is told to the user.
 
+use crate::guard::Inside;
 use libc::c_void;
 use std::ffi::CStr;
+use std::fmt::Display;
+use std::io::Write;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -27,4 +30,10 @@ impl Symbol {
         self.address.store(found, Ordering::Release);
         Some(found).filter(|found| !found.is_null())
     }
+}
+
+/// Tells the user something; where standard error is closed, nobody.
+pub fn tell(what: impl Display) {
+    let _inside = Inside::enter();
+    let _ = writeln!(std::io::stderr(), "rumphijack: {what}");
 }

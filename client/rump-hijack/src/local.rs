@@ -4,6 +4,7 @@
 //! network is described as in a file of rumpkit's (`rumpkit::net::config`). Without it, the network is the host's (`sockin`).
 
 use crate::descriptors::{self, Occupied};
+use crate::host::tell;
 use crate::sys;
 use rump_capi::component::{Library, attach};
 use rump_capi::host::Host;
@@ -100,14 +101,15 @@ fn connect(kernel: &Kernel, text: &str) -> Result<(), String> {
 impl Disk {
     fn mount(&self, kernel: &Kernel, process: &Process, number: usize) -> Result<(), String> {
         let image = String::from_utf8_lossy(&self.address);
-        make_directories(process, &self.mount_point).map_err(|what| format!("{}: {what}", self.mount_point))?;
+        make_directories(process, &self.mount_point)
+            .map_err(|what| format!("{}: {what}", self.mount_point))?;
         let is_file = |path: &[u8]| kernel.host().stat(path).is_ok();
         let address = Address::parse_with(&is_file, &self.address);
         let place = (&*format!("/dev/disk{number}"), &*self.mount_point);
         match mount_in(kernel, &address, self.access, place) {
             Ok(None) => Ok(()),
             Ok(Some(warning)) => {
-                eprintln!("rumphijack: {image}: {warning}");
+                tell(format_args!("{image}: {warning}"));
                 Ok(())
             }
             Err(error) => Err(format!("{image}: {error}")),

@@ -1,6 +1,7 @@
 //! `RUMPHIJACK`: which calls are the kernel's. A list of `key=value`, with commas between; empty, nothing is.
 
 use crate::guard::Inside;
+use crate::host::tell;
 use libc::c_int;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -52,7 +53,7 @@ extern "C" fn read() {
         // Nobody else sets it.
         Ok(policy) => drop(POLICY.set(policy)),
         Err(what) => {
-            eprintln!("rumphijack: RUMPHIJACK={}: {what}", String::from_utf8_lossy(&text));
+            tell(format_args!("RUMPHIJACK={}: {what}", String::from_utf8_lossy(&text)));
             // SAFETY: a number.
             unsafe { libc::_exit(1) }
         }
@@ -71,7 +72,8 @@ impl Policy {
             let at = part.iter().position(|byte| *byte == b'=');
             let (key, value) = at.map_or((part, None), |at| (&part[..at], Some(&part[at + 1..])));
             let key = String::from_utf8_lossy(key);
-            let value = value.filter(|value| !value.is_empty()).ok_or_else(|| format!("{key} has no value"))?;
+            let value =
+                value.filter(|value| !value.is_empty()).ok_or_else(|| format!("{key} has no value"))?;
             policy.set(&key, value).map_err(|what| format!("{key}: {what}"))?;
         }
         Ok(policy)

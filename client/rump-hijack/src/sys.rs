@@ -74,9 +74,27 @@ unsafe extern "C" {
     pub safe fn rump_sys_listxattr(path: Path, to: *mut c_char, size: size_t) -> ssize_t;
     pub safe fn rump_sys_llistxattr(path: Path, to: *mut c_char, size: size_t) -> ssize_t;
     pub safe fn rump_sys_flistxattr(fd: c_int, to: *mut c_char, size: size_t) -> ssize_t;
-    pub safe fn rump_sys_setxattr(path: Path, name: Path, from: *const c_void, size: size_t, flags: c_int) -> c_int;
-    pub safe fn rump_sys_lsetxattr(path: Path, name: Path, from: *const c_void, size: size_t, flags: c_int) -> c_int;
-    pub safe fn rump_sys_fsetxattr(fd: c_int, name: Path, from: *const c_void, size: size_t, flags: c_int) -> c_int;
+    pub safe fn rump_sys_setxattr(
+        path: Path,
+        name: Path,
+        from: *const c_void,
+        size: size_t,
+        flags: c_int,
+    ) -> c_int;
+    pub safe fn rump_sys_lsetxattr(
+        path: Path,
+        name: Path,
+        from: *const c_void,
+        size: size_t,
+        flags: c_int,
+    ) -> c_int;
+    pub safe fn rump_sys_fsetxattr(
+        fd: c_int,
+        name: Path,
+        from: *const c_void,
+        size: size_t,
+        flags: c_int,
+    ) -> c_int;
     pub safe fn rump_sys_removexattr(path: Path, name: Path) -> c_int;
     pub safe fn rump_sys_lremovexattr(path: Path, name: Path) -> c_int;
     pub safe fn rump_sys_fremovexattr(fd: c_int, name: Path) -> c_int;
@@ -86,7 +104,8 @@ unsafe extern "C" {
     pub safe fn rump_sys_bind(fd: c_int, address: *const sockaddr, length: socklen_t) -> c_int;
     pub safe fn rump_sys_connect(fd: c_int, address: *const sockaddr, length: socklen_t) -> c_int;
     pub safe fn rump_sys_listen(fd: c_int, backlog: c_int) -> c_int;
-    pub safe fn rump_sys_accept4(fd: c_int, to: *mut sockaddr, length: *mut socklen_t, flags: c_int) -> c_int;
+    pub safe fn rump_sys_accept4(fd: c_int, to: *mut sockaddr, length: *mut socklen_t, flags: c_int)
+    -> c_int;
     pub safe fn rump_sys_shutdown(fd: c_int, how: c_int) -> c_int;
     pub safe fn rump_sys_getsockname(fd: c_int, to: *mut sockaddr, length: *mut socklen_t) -> c_int;
     pub safe fn rump_sys_getpeername(fd: c_int, to: *mut sockaddr, length: *mut socklen_t) -> c_int;

@@ -84,10 +84,13 @@ fn prepare(args: &Args) -> Result<Command, Failure> {
 fn library() -> Result<PathBuf, Failure> {
     let own = env::current_exe().ok().and_then(|own| Some(own.parent()?.to_path_buf()));
     let beside = own.iter().flat_map(|folder| [folder.clone(), folder.join("../lib")]);
-    let folders: Vec<PathBuf> = env::var_os("RUMP_LIBDIR").map(PathBuf::from).into_iter().chain(beside).collect();
+    let folders: Vec<PathBuf> =
+        env::var_os("RUMP_LIBDIR").map(PathBuf::from).into_iter().chain(beside).collect();
     let found = folders.iter().map(|folder| folder.join(LIBRARY)).find(|path| path.is_file());
     let found = found.and_then(|path| path.canonicalize().ok());
-    found.ok_or_else(|| Failure::Other(format!("{LIBRARY} is not beside this program: RUMP_LIBDIR says where it is")))
+    found.ok_or_else(|| {
+        Failure::Other(format!("{LIBRARY} is not beside this program: RUMP_LIBDIR says where it is"))
+    })
 }
 
 /// What the library reads: lines, and behind an empty one the network.
@@ -111,7 +114,8 @@ fn disk(argument: &OsStr) -> Result<Vec<u8>, Failure> {
         Some(place) => (place, "ro"),
         None => (bytes.strip_suffix(b":rw").unwrap_or(bytes), "rw"),
     };
-    let colon = place.windows(2).rposition(|pair| pair == b":/").ok_or_else(|| wrong("it says no mount point"))?;
+    let colon =
+        place.windows(2).rposition(|pair| pair == b":/").ok_or_else(|| wrong("it says no mount point"))?;
     let (image, mount_point) = (OsStr::from_bytes(&place[..colon]), &place[colon + 1..]);
     if image.is_empty() || bytes.contains(&b'\n') {
         return Err(wrong("it says no image"));
@@ -146,7 +150,8 @@ fn network(args: &Args) -> Result<Option<String>, Failure> {
         let prefix = if router.is_ipv4() { "0.0.0.0/0" } else { "::/0" };
         let router = quoted(router);
         // A text takes all.
-        let _ = write!(text, "[[route]]\ndestination = \"{prefix}\"\ngateway = {router}\nmetric = {metric}\n");
+        let _ =
+            write!(text, "[[route]]\ndestination = \"{prefix}\"\ngateway = {router}\nmetric = {metric}\n");
     }
     Ok(Some(text))
 }

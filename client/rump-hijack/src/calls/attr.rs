@@ -1,9 +1,9 @@
 //! chmod(2), chown(2), utimes(2) in all their forms, umask(2).
 
 use super::{at, of, on};
+use crate::carrier;
 use crate::errno::fail;
 use crate::sys::*;
-use crate::carrier;
 use libc::{AT_FDCWD, AT_SYMLINK_NOFOLLOW, c_char, c_int, gid_t, mode_t, timespec, timeval, uid_t, utimbuf};
 
 /// Times of the other kind, none for null. Errors: EINVAL (microseconds that are none).

@@ -41,7 +41,11 @@ impl Side {
 }
 
 /// Reads from a place and writes by `write`, which is told how much was before; answers how many bytes went over.
-fn transfer(from: &Side, length: size_t, mut write: impl FnMut(*const c_void, size_t, size_t) -> ssize_t) -> ssize_t {
+fn transfer(
+    from: &Side,
+    length: size_t,
+    mut write: impl FnMut(*const c_void, size_t, size_t) -> ssize_t,
+) -> ssize_t {
     let Some(begin) = from.at() else { return -1 };
     let mut bytes = vec![0_u8; length.min(MOST)];
     // SAFETY: there is room for so many.

@@ -140,7 +140,9 @@ impl Set {
         let mut found = Vec::new();
         let looked_at: Vec<(c_int, c_int, epoll_event, Arc<Change>)> = {
             let entries = self.entries();
-            let changed = entries.iter().filter(|(_, entry)| !entry.is_off && entry.change.is_there.load(Ordering::Acquire));
+            let changed = entries
+                .iter()
+                .filter(|(_, entry)| !entry.is_off && entry.change.is_there.load(Ordering::Acquire));
             changed.map(|(fd, entry)| (*fd, entry.rump, entry.interest, entry.change.clone())).collect()
         };
         for (fd, rump, interest, change) in looked_at {
@@ -228,12 +230,20 @@ unsafe fn room<'a>(events: *mut epoll_event, count: c_int) -> Option<&'a mut [ep
 fn ask(epoll: c_int, room: &mut [epoll_event], left: Option<Duration>, mask: *const sigset_t) -> c_int {
     let _inside = Inside::enter();
     // A time that is not over is not cut to none.
-    let milliseconds = left.map_or(-1, |left| left.as_nanos().div_ceil(1_000_000).min(c_int::MAX as u128) as c_int);
+    let milliseconds =
+        left.map_or(-1, |left| left.as_nanos().div_ceil(1_000_000).min(c_int::MAX as u128) as c_int);
     // SAFETY: room for so many; the mask is the caller's.
     unsafe { libc::epoll_pwait(epoll, room.as_mut_ptr(), room.len() as c_int, milliseconds, mask) }
 }
 
-fn wait_in(set: &Set, epoll: c_int, events: *mut epoll_event, count: c_int, deadline: &Deadline, mask: *const sigset_t) -> c_int {
+fn wait_in(
+    set: &Set,
+    epoll: c_int,
+    events: *mut epoll_event,
+    count: c_int,
+    deadline: &Deadline,
+    mask: *const sigset_t,
+) -> c_int {
     // SAFETY: the caller's promise.
     match unsafe { room(events, count) } {
         Some(room) => wait(set, room, deadline, |room, left| ask(epoll, room, left, mask)),

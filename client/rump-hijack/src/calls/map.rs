@@ -44,7 +44,8 @@ fn fill(memory: *mut c_void, length: size_t, fd: c_int, offset: off_t) -> bool {
     while done < length {
         // SAFETY: within the memory.
         let to = unsafe { memory.byte_add(done) };
-        match on(fd, || fail(libc::EBADF), |fd| rump_sys_pread(fd, to, length - done, offset + done as off_t)) {
+        match on(fd, || fail(libc::EBADF), |fd| rump_sys_pread(fd, to, length - done, offset + done as off_t))
+        {
             0 => return true,
             got @ 1.. => done += got as usize,
             _ => return false,

@@ -12,6 +12,7 @@ mod names;
 mod open;
 mod poll;
 mod process;
+mod raw;
 mod resolved;
 mod rw;
 mod socket;

@@ -1,10 +1,10 @@
 //! link(2), symlink(2), rename(2), unlink(2), mkdir(2), readlink(2), access(2) and their like.
 
 use super::{at, of};
+use crate::carrier;
 use crate::errno::fail;
 use crate::paths::{self, Which};
 use crate::sys::*;
-use crate::carrier;
 use libc::{AT_EACCESS, AT_FDCWD, AT_REMOVEDIR, c_char, c_int, c_uint, mode_t, size_t, ssize_t};
 
 /// A call with two names, which is none where they are of two kernels.

@@ -4,7 +4,10 @@ use crate::errno::fail;
 use crate::guard::Inside;
 use crate::wake::{Bell, watch};
 use crate::{carrier, descriptors, sys};
-use libc::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, c_int, c_short, nfds_t, pollfd, sigset_t, size_t, timespec, timeval};
+use libc::{
+    POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, c_int, c_short, nfds_t, pollfd, sigset_t, size_t,
+    timespec, timeval,
+};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -59,7 +62,8 @@ impl Split {
 
     fn ask_host(&mut self, left: Option<Duration>, mask: *const sigset_t) -> c_int {
         let _inside = Inside::enter();
-        let left = left.map(|left| timespec { tv_sec: left.as_secs() as _, tv_nsec: left.subsec_nanos().into() });
+        let left =
+            left.map(|left| timespec { tv_sec: left.as_secs() as _, tv_nsec: left.subsec_nanos().into() });
         let timeout = left.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
         // SAFETY: so many entries; the mask is the caller's.
         unsafe { libc::ppoll(self.host.as_mut_ptr(), self.host.len() as nfds_t, timeout, mask) }
@@ -191,7 +195,9 @@ fn select_with(fds: &mut [pollfd], sets: &[Bits; 3], deadline: &Deadline, mask: 
     }
     let mut count = 0;
     for entry in fds.iter() {
-        for (set, (events, told)) in sets.iter().zip(SETS).filter(|(_, (events, _))| entry.events & events != 0) {
+        for (set, (events, told)) in
+            sets.iter().zip(SETS).filter(|(_, (events, _))| entry.events & events != 0)
+        {
             let is_so = entry.revents & told != 0 && entry.events & events != 0;
             let is_in = is_so && set.has(entry.fd as usize);
             set.put(entry.fd as usize, is_in);

@@ -3,7 +3,9 @@
 use super::{at, of, on};
 use crate::errno::fail;
 use crate::sys::*;
-use libc::{AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, c_char, c_int, c_uint, stat as Stat, statx as Statx};
+use libc::{
+    AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, c_char, c_int, c_uint, stat as Stat, statx as Statx,
+};
 
 /// Devices of the kernel are none of the host's: programs take two files of one device and number for the same.
 const MAJOR: c_uint = 0xeff;

@@ -136,7 +136,9 @@ pub fn follow(fd: c_int) {
             *first = now.expose_provenance();
             if fd == 2 && *ours != 0 {
                 // SAFETY: a stream, and no buffer.
-                unsafe { libc::setvbuf(ptr::with_exposed_provenance_mut(*ours), null_mut(), libc::_IONBF, 0) };
+                unsafe {
+                    libc::setvbuf(ptr::with_exposed_provenance_mut(*ours), null_mut(), libc::_IONBF, 0)
+                };
             }
         }
         *ours

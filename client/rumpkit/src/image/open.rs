@@ -182,12 +182,7 @@ impl Place<'_> {
     }
 
     /// Mounts read-only. A journal that cannot be replayed does not hide the files: the answer then is a warning.
-    fn mount_for_reading(
-        &self,
-        process: &Process,
-        fs_type: &str,
-        options: &str,
-    ) -> KResult<Option<String>> {
+    fn mount_for_reading(&self, process: &Process, fs_type: &str, options: &str) -> KResult<Option<String>> {
         let flags = MountFlags::RDONLY | MountFlags::NOATIME;
         let attempt = |options: &str| self.attempt(process, fs_type, flags, options);
         let Err(refused) = attempt(options) else { return Ok(None) };

@@ -35,7 +35,11 @@ const ROWS: &[Row] = &[
     row("ls_of_nothing", &["ls", "{}/nowhere"], Same),
     row("cat", &["cat", "{}/etc/passwd", "{}/home/anna/notes.txt", "{}/etc/fstab.link"], Same),
     row("cat_of_a_directory", &["cat", "{}/etc"], Same),
-    row("stat", &["stat", "-c", "%n %s %f %h %u %g %Y", "{}/etc/fstab", "{}/etc/broken", "{}/etc/passwd"], Same),
+    row(
+        "stat",
+        &["stat", "-c", "%n %s %f %h %u %g %Y", "{}/etc/fstab", "{}/etc/broken", "{}/etc/passwd"],
+        Same,
+    ),
     row("stat_follows", &["stat", "-L", "-c", "%n %s %f", "{}/etc/fstab.link", "{}/etc/broken"], Same),
     row("wc", &["wc", "{}/home/anna/notes.txt", "{}/home/anna/data.bin"], Same),
     row("sha256sum", &["sha256sum", "{}/home/anna/data.bin", "{}/etc/fstab"], Same),
@@ -72,26 +76,88 @@ const ROWS: &[Row] = &[
     row("touch", &["touch", "-d", "@1600000000", "{}/etc/passwd", "{}/fresh"], Same),
     row("chmod", &["chmod", "-R", "go-rwx", "{}/home"], Same),
     row("truncate", &["truncate", "-s", "12345", "{}/etc/passwd"], Same),
-    row("dd", &["dd", "if={}/home/anna/data.bin", "of={}/part", "bs=1000", "count=7", "skip=3", "conv=fsync", "status=none"], Same),
+    row(
+        "dd",
+        &[
+            "dd",
+            "if={}/home/anna/data.bin",
+            "of={}/part",
+            "bs=1000",
+            "count=7",
+            "skip=3",
+            "conv=fsync",
+            "status=none",
+        ],
+        Same,
+    ),
     row("install", &["install", "-D", "-m", "600", "{}/etc/fstab", "{}/usr/lib/fstab"], Same),
     row("mktemp", &["mktemp", "-u", "-p", "{}", "fixed"], Same),
     row("tee", &["tee", "{}/teed"], Same),
     row("split", &["split", "-b", "100000", "{}/home/anna/data.bin", "{}/part."], Same),
     row("gzip", &["gzip", "-kn", "{}/home/anna/data.bin"], Same),
-    row("rsync", &["rsync", "-a", "--delete", "{}/home/", "{}/copy/"], Same),
-    row("dash_builtins", &["dash", "-c", "cd {}/etc && read line < passwd && echo $line > ../line && pwd && echo *"], Same),
-    row("dash_redirects", &["dash", "-c", "exec 3>{}/three; echo one >&3; echo two >&3; exec 3>&-; while read a b; do echo $b $a; done < {}/etc/fstab"], Same),
-    row("bash_builtins", &["bash", "-c", "cd {}/home/anna; printf '%s\\n' * > ../list; mapfile -t all < ../list; echo ${#all[@]}; [[ -f notes.txt && -L ../../etc/anna ]] && pwd"], Same),
-    row("bash_restores_output", &["bash", "-c", "echo a > {}/a; echo b; { echo c; echo d >&2; } > {}/c 2> {}/d; echo e"], Same),
-    row("python_walks", &["/usr/bin/python3", "-c", "import os\nfor at, folders, files in sorted(os.walk('{}')): print(at, sorted(folders), sorted(files))"], Same),
-    row("python_writes", &["/usr/bin/python3", "-c", "import os, shutil, tempfile\nos.chdir('{}')\nopen('x', 'w').write('text\\n' * 10000)\nwith open('x', 'r+b') as f: f.seek(5); f.write(b'TEXT'); f.truncate(100)\nshutil.copytree('home', 'copy', symlinks=True)\nos.replace('x', 'y')\nd = tempfile.mkdtemp(dir='.'); os.rmdir(d)\nprint(os.getcwd(), os.path.realpath('etc/anna'), os.stat('y').st_size)"], Same),
-    row("python_sqlite", &["/usr/bin/python3", "-c", "import sqlite3\nc = sqlite3.connect('{}/db')\nc.execute('create table t (a, b)')\nc.executemany('insert into t values (?, ?)', [(n, str(n)) for n in range(2000)])\nc.commit()\nprint(c.execute('select sum(a), count(*) from t').fetchall())\nprint(c.execute('pragma integrity_check').fetchall())"], Same),
+    row("rsync", &["rsync", "-a", "{}/home/", "{out}"], Same),
+    row(
+        "dash_builtins",
+        &["dash", "-c", "cd {}/etc && read line < passwd && echo $line > ../line && pwd && echo *"],
+        Same,
+    ),
+    row(
+        "dash_redirects",
+        &[
+            "dash",
+            "-c",
+            "exec 3>{}/three; echo one >&3; echo two >&3; exec 3>&-; while read a b; do echo $b $a; done < {}/etc/fstab",
+        ],
+        Same,
+    ),
+    row(
+        "bash_builtins",
+        &[
+            "bash",
+            "-c",
+            "cd {}/home/anna; printf '%s\\n' * > ../list; mapfile -t all < ../list; echo ${#all[@]}; [[ -f notes.txt && -L ../../etc/anna ]] && pwd",
+        ],
+        Same,
+    ),
+    row(
+        "bash_restores_output",
+        &["bash", "-c", "echo a > {}/a; echo b; { echo c; echo d >&2; } > {}/c 2> {}/d; echo e"],
+        Same,
+    ),
+    row(
+        "python_walks",
+        &[
+            "/usr/bin/python3",
+            "-c",
+            "import os\nfor at, folders, files in sorted(os.walk('{}')): print(at, sorted(folders), sorted(files))",
+        ],
+        Same,
+    ),
+    row(
+        "python_writes",
+        &[
+            "/usr/bin/python3",
+            "-c",
+            "import os, shutil, tempfile\nos.chdir('{}')\nopen('x', 'w').write('text\\n' * 10000)\nwith open('x', 'r+b') as f: f.seek(5); f.write(b'TEXT'); f.truncate(100)\nshutil.copytree('home', 'copy', symlinks=True)\nos.replace('x', 'y')\nd = tempfile.mkdtemp(dir='.'); os.rmdir(d)\nprint(os.getcwd(), os.path.realpath('etc/anna'), os.stat('y').st_size)",
+        ],
+        Same,
+    ),
+    row(
+        "python_sqlite",
+        &[
+            "/usr/bin/python3",
+            "-c",
+            "import sqlite3\nc = sqlite3.connect('{}/db')\nc.execute('create table t (a, b)')\nc.executemany('insert into t values (?, ?)', [(n, str(n)) for n in range(2000)])\nc.commit()\nprint(c.execute('select sum(a), count(*) from t').fetchall())\nprint(c.execute('pragma integrity_check').fetchall())",
+        ],
+        Same,
+    ),
 ];
 
 /// What the tree has to have before, for some rows: a program at the host makes it in both.
 pub fn add(suite: &mut Suite) {
     for row in ROWS {
-        let needed = lacks(&["mke2fs", "e2fsck", "debugfs", "diff", "find"]).or_else(|| lacks(&row.words[..1]));
+        let needed =
+            lacks(&["mke2fs", "e2fsck", "debugfs", "diff", "find"]).or_else(|| lacks(&row.words[..1]));
         suite.add(format!("files::{}", row.name), needed, || check(row));
     }
     let needed = lacks(&["mke2fs", "e2fsck", "debugfs", "tar"]);
@@ -171,7 +237,11 @@ fn git() -> Check {
         git(&["init", "-q"])?;
         git(&["add", "."])?;
         git(&["commit", "-q", "-m", "all"])?;
-        run_ok("sh", &["-c", &format!("cd {tree} && rm etc/fstab && echo more >> etc/passwd && echo new > new")]).map(drop)
+        run_ok(
+            "sh",
+            &["-c", &format!("cd {tree} && rm etc/fstab && echo more >> etc/passwd && echo new > new")],
+        )
+        .map(drop)
     })?;
     for words in [
         &["git", "--no-optional-locks", "-C", "{}", "status", "--short"][..],

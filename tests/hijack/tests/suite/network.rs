@@ -29,12 +29,15 @@ struct Row {
     answer: &'static str,
 }
 
-const HTTP: &[&str] = &["/usr/bin/python3", "-u", "-m", "http.server", "--bind", "127.0.0.1", "--directory", "{dir}", "{port}"];
-const REDIS: &[&str] = &["redis-server", "--port", "{port}", "--bind", "127.0.0.1", "--save", "", "--dir", "{dir}"];
+const HTTP: &[&str] =
+    &["/usr/bin/python3", "-u", "-m", "http.server", "--bind", "127.0.0.1", "--directory", "{dir}", "{port}"];
+const REDIS: &[&str] =
+    &["redis-server", "--port", "{port}", "--bind", "127.0.0.1", "--save", "", "--dir", "{dir}"];
 const NGINX: &[&str] = &["nginx", "-p", "{dir}", "-c", "{dir}/nginx.conf"];
 const IPERF: &[&str] = &["iperf3", "-s", "-1", "-B", "127.0.0.1", "-p", "{port}"];
 const ECHO: &[&str] = &["socat", "TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr", "PIPE"];
-const DNS: &[&str] = &["dnsmasq", "-d", "-p", "{port}", "-a", "127.0.0.1", "-z", "-R", "-h", "--address=/name.test/192.0.2.7"];
+const DNS: &[&str] =
+    &["dnsmasq", "-d", "-p", "{port}", "-a", "127.0.0.1", "-z", "-R", "-h", "--address=/name.test/192.0.2.7"];
 const ASYNCIO: &[&str] = &["/usr/bin/python3", "-u", "{dir}/server.py", "{port}"];
 const CURL: &[&str] = &["curl", "-sS", "--max-time", "30", "http://127.0.0.1:{port}/page"];
 const PAGE: &str = "a page of the test";
@@ -54,21 +57,79 @@ use Side::{Both, Client, Server};
 const ROWS: &[Row] = &[
     row("curl", Client, HTTP, CURL, PAGE),
     row("wget", Client, HTTP, &["wget", "-q", "-O", "-", "http://127.0.0.1:{port}/page"], PAGE),
-    row("python_urllib", Client, HTTP, &["/usr/bin/python3", "-c", "import urllib.request as r\nprint(r.urlopen('http://127.0.0.1:{port}/page').read())"], PAGE),
+    row(
+        "python_urllib",
+        Client,
+        HTTP,
+        &[
+            "/usr/bin/python3",
+            "-c",
+            "import urllib.request as r\nprint(r.urlopen('http://127.0.0.1:{port}/page').read())",
+        ],
+        PAGE,
+    ),
     row("python_http_server", Server, HTTP, CURL, PAGE),
     row("http_both", Both, HTTP, CURL, PAGE),
     row("nginx", Server, NGINX, CURL, PAGE),
     row("asyncio_server", Server, ASYNCIO, &["/usr/bin/python3", "{dir}/client.py", "{port}"], "500 echoes"),
     row("asyncio_client", Client, ASYNCIO, &["/usr/bin/python3", "{dir}/client.py", "{port}"], "500 echoes"),
-    row("redis_server", Server, REDIS, &["redis-benchmark", "-p", "{port}", "-n", "2000", "-c", "20", "-t", "set,get", "-q"], "GET: "),
+    row(
+        "redis_server",
+        Server,
+        REDIS,
+        &["redis-benchmark", "-p", "{port}", "-n", "2000", "-c", "20", "-t", "set,get", "-q"],
+        "GET: ",
+    ),
     row("redis_cli", Client, REDIS, &["redis-cli", "-p", "{port}", "incrby", "counter", "7"], "7"),
-    row("redis_benchmark", Client, REDIS, &["redis-benchmark", "-p", "{port}", "-n", "2000", "-c", "20", "-t", "set,get", "-q"], "GET: "),
-    row("iperf3_server", Server, IPERF, &["iperf3", "-c", "127.0.0.1", "-p", "{port}", "-n", "20M"], "receiver"),
-    row("iperf3_client", Client, IPERF, &["iperf3", "-c", "127.0.0.1", "-p", "{port}", "-n", "20M"], "receiver"),
-    row("socat_server", Server, ECHO, &["dash", "-c", "echo to and fro | socat -t 5 - TCP:127.0.0.1:{port}"], "to and fro"),
-    row("socat_client", Client, ECHO, &["socat", "-t", "5", "OPEN:{dir}/page,rdonly!!STDOUT", "TCP:127.0.0.1:{port}"], PAGE),
-    row("dig", Client, DNS, &["dig", "+short", "+tries=2", "-p", "{port}", "@127.0.0.1", "name.test"], "192.0.2.7"),
-    row("dig_by_tcp", Client, DNS, &["dig", "+tcp", "+short", "-p", "{port}", "@127.0.0.1", "name.test"], "192.0.2.7"),
+    row(
+        "redis_benchmark",
+        Client,
+        REDIS,
+        &["redis-benchmark", "-p", "{port}", "-n", "2000", "-c", "20", "-t", "set,get", "-q"],
+        "GET: ",
+    ),
+    row(
+        "iperf3_server",
+        Server,
+        IPERF,
+        &["iperf3", "-c", "127.0.0.1", "-p", "{port}", "-n", "20M"],
+        "receiver",
+    ),
+    row(
+        "iperf3_client",
+        Client,
+        IPERF,
+        &["iperf3", "-c", "127.0.0.1", "-p", "{port}", "-n", "20M"],
+        "receiver",
+    ),
+    row(
+        "socat_server",
+        Server,
+        ECHO,
+        &["dash", "-c", "echo to and fro | socat -t 5 - TCP:127.0.0.1:{port}"],
+        "to and fro",
+    ),
+    row(
+        "socat_client",
+        Client,
+        ECHO,
+        &["socat", "-t", "5", "OPEN:{dir}/page,rdonly!!STDOUT", "TCP:127.0.0.1:{port}"],
+        PAGE,
+    ),
+    row(
+        "dig",
+        Client,
+        DNS,
+        &["dig", "+short", "+tries=2", "-p", "{port}", "@127.0.0.1", "name.test"],
+        "192.0.2.7",
+    ),
+    row(
+        "dig_by_tcp",
+        Client,
+        DNS,
+        &["dig", "+tcp", "+short", "-p", "{port}", "@127.0.0.1", "name.test"],
+        "192.0.2.7",
+    ),
 ];
 
 pub fn add(suite: &mut Suite) {
@@ -96,13 +157,17 @@ fn check(row: &Row) -> Check {
     context(fs::create_dir_all(folder.join("logs")), folder.display())?;
     let port = free_port()?;
     let dir = folder.display().to_string();
-    for (name, text) in [("page", PAGE), ("nginx.conf", NGINX_CONF), ("server.py", SERVER), ("client.py", ECHOES)] {
+    for (name, text) in
+        [("page", PAGE), ("nginx.conf", NGINX_CONF), ("server.py", SERVER), ("client.py", ECHOES)]
+    {
         let text = text.replace("{port}", &port.to_string()).replace("{dir}", &dir);
         context(fs::write(folder.join(name), text), name)?;
     }
     let command = |words: &[&str], is_hijacked: bool| -> Check<Command> {
-        let words: Vec<String> =
-            words.iter().map(|word| word.replace("{port}", &port.to_string()).replace("{dir}", &dir)).collect();
+        let words: Vec<String> = words
+            .iter()
+            .map(|word| word.replace("{port}", &port.to_string()).replace("{dir}", &dir))
+            .collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         if is_hijacked {
             return hijacked(&[], &words);

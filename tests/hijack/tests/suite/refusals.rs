@@ -1,9 +1,9 @@
 //! What cannot be is told in words.
 
 use crate::rig::{PATIENCE, binary, hijacked};
-use interop::program::run_within;
-use interop::suite::Suite;
 use interop::Check;
+use interop::program::{lacks, run_within};
+use interop::suite::Suite;
 use std::process::Command;
 
 /// Options of `rump run` and the program, the exit status, and what is told.
@@ -20,6 +20,15 @@ pub fn add(suite: &mut Suite) {
         suite.add(format!("refusals::{name}"), None, || check(options, words, *status, text));
     }
     suite.add("refusals::an_empty_policy_takes_nothing", None, empty_policy);
+    suite.add("refusals::a_child_has_not_its_parents_kernel", lacks(&["/usr/bin/python3"]), || {
+        let finished = run_within(&mut hijacked(&[], &["/usr/bin/python3", "-c", FORK])?, PATIENCE)?;
+        let printed = String::from_utf8_lossy(&finished.stdout);
+        if printed == "ENXIO\nhost\nwritten\n" {
+            Ok(())
+        } else {
+            Err(format!("{}: {printed}", finished.verdict()))
+        }
+    });
     suite.add("refusals::the_exit_status_is_the_programs", None, || {
         let finished = run_within(&mut hijacked(&[], &["sh", "-c", "exit 42"])?, PATIENCE)?;
         if finished.status == Some(42) { Ok(()) } else { Err(finished.verdict()) }
@@ -45,3 +54,20 @@ fn empty_policy() -> Check {
         false => Err(finished.verdict()),
     }
 }
+
+/// A child, programs of the host that it begins, and the parent's file all the while.
+const FORK: &str = "import errno, os, subprocess, sys
+file = open('/rump/file', 'w')
+child = os.fork()
+if child == 0:
+    try:
+        open('/rump/file')
+    except OSError as error:
+        print(errno.errorcode[error.errno], flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+print(subprocess.run(['echo', 'host'], capture_output=True, text=True).stdout, end='')
+file.write('written')
+file.close()
+print(open('/rump/file').read())
+";

@@ -63,7 +63,19 @@ impl Twins {
         let tree = scratch.path("source/tree");
         plant(&tree).map_err(|error| format!("{}: {error}", tree.display()))?;
         plant_more(&tree.display().to_string())?;
-        run_ok("find", &[tree.as_os_str(), "-exec".as_ref(), "touch".as_ref(), "-h".as_ref(), "-d".as_ref(), NOW.as_ref(), "{}".as_ref(), "+".as_ref()])?;
+        run_ok(
+            "find",
+            &[
+                tree.as_os_str(),
+                "-exec".as_ref(),
+                "touch".as_ref(),
+                "-h".as_ref(),
+                "-d".as_ref(),
+                NOW.as_ref(),
+                "{}".as_ref(),
+                "+".as_ref(),
+            ],
+        )?;
         let image = Image::make(name, 48, &["-t", "ext4"], Some(&scratch.path("source")))?;
         Ok(Self { scratch, image })
     }
@@ -108,7 +120,8 @@ impl Twins {
         run_ok("debugfs", &["-R", &format!("rdump /tree {out}"), &image.display().to_string()])?;
         let copied = format!("{out}/tree");
         run_ok("diff", &["-r", "--no-dereference", &self.tree(), &copied])?;
-        let listed = |root: &str| run_ok("find", &[root, "-mindepth", "1", "-printf", "%P %y %m %l\n"]).map(sorted);
+        let listed =
+            |root: &str| run_ok("find", &[root, "-mindepth", "1", "-printf", "%P %y %m %l\n"]).map(sorted);
         equal("what was left behind", &listed(&self.tree())?, &listed(&copied)?)
     }
 }
@@ -139,10 +152,17 @@ fn plant(tree: &Path) -> std::io::Result<()> {
         fs::create_dir_all(tree.join(folder))?;
     }
     fs::write(tree.join("etc/fstab"), "/dev/sda1 / ext4 defaults 0 1\n")?;
-    fs::write(tree.join("etc/passwd"), "root:x:0:0:root:/root:/bin/bash\nanna:x:1000:1000::/home/anna:/bin/sh\n")?;
-    fs::write(tree.join("home/anna/notes.txt"), "the quick brown fox\njumps over the lazy dog\n".repeat(500))?;
+    fs::write(
+        tree.join("etc/passwd"),
+        "root:x:0:0:root:/root:/bin/bash\nanna:x:1000:1000::/home/anna:/bin/sh\n",
+    )?;
+    fs::write(
+        tree.join("home/anna/notes.txt"),
+        "the quick brown fox\njumps over the lazy dog\n".repeat(500),
+    )?;
     fs::write(tree.join("home/anna/name with spaces"), "")?;
-    let bytes: Vec<u8> = (0..300_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let bytes: Vec<u8> =
+        (0..300_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     fs::write(tree.join("home/anna/data.bin"), bytes)?;
     fs::write(tree.join("deep/a/b/c/d/file"), "deep down\n")?;
     for number in 0..200 {
