@@ -1,8 +1,8 @@
 //! Numbers that the program sees, for descriptors of the kernel.
 //!
-//! Each number is one of the host's as well: a placeholder is open there (`O_PATH`, so that nothing can be read by mistake). So no
-//! number is ever both kernels', dup2(2) onto any number works, exec closes what is to be closed, and the host's limits hold. Each
-//! number has a descriptor of the kernel of its own.
+//! Each number is one of the host's as well: a placeholder is open there (`O_PATH`, so that nothing can be read by
+//! mistake). So no number is ever both kernels', dup2(2) onto any number works, exec closes what is to be closed, and
+//! the host's limits hold. Each number has a descriptor of the kernel of its own.
 
 use crate::errno::{fail, get, set};
 use crate::guard::Inside;
@@ -75,8 +75,8 @@ fn close_rump(rump: c_int) {
     carrier::call(|| sys::rump_sys_close(rump));
 }
 
-/// The host's descriptors that the kernel and this library need have this number or a higher one, as far as there are any: programs
-/// choose low numbers for their own.
+/// The host's descriptors that the kernel and this library need have this number or a higher one, as far as there are
+/// any: programs choose low numbers for their own.
 pub const OURS: c_int = 256;
 
 /// All free numbers below [`OURS`], as long as it is there.
@@ -119,7 +119,8 @@ fn placeholder() -> c_int {
     unsafe { libc::open(c"/".as_ptr(), libc::O_PATH | libc::O_CLOEXEC) }
 }
 
-/// Gives a descriptor of the kernel a number, from the lowest on that the policy has. Errors: EMFILE, and the descriptor is closed.
+/// Gives a descriptor of the kernel a number, from the lowest on that the policy has. Errors: EMFILE, and the
+/// descriptor is closed.
 pub fn enter(rump: c_int, is_cloexec: bool) -> c_int {
     enter_as(Backing { rump, is_socket: false }, is_cloexec)
 }

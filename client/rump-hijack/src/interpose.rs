@@ -1,10 +1,11 @@
 //! The one way in which a function takes the place of libc's.
 
-/// Defines functions under one or several names of libc's, with one body. In it, the second name stands for the function of libc
-/// that it replaces. What is called from inside the kernel never comes to the body.
+/// Defines functions under one or several names of libc's, with one body. In it, the second name stands for the
+/// function of libc that it replaces. What is called from inside the kernel never comes to the body.
 ///
-/// Functions of C with a variable number of arguments are defined with as many as any use of them has: where arguments are passed
-/// (in registers, on x86_64 and aarch64 alike) does not depend on it, and what was not passed is not looked at.
+/// Functions of C with a variable number of arguments are defined with as many as any use of them has: where arguments
+/// are passed (in registers, on x86_64 and aarch64 alike) does not depend on it, and what was not passed is not looked
+/// at.
 macro_rules! interpose {
     ($($(#[$attribute:meta])* [$($name:ident),+] $arguments:tt -> $answer:ty, |$host:ident| $body:block)*) => {
         $(interpose!(@names [$($name),+] $arguments, $answer, $host, $body);)*

@@ -1,7 +1,8 @@
 //! `librumphijack`: a rump kernel behind an unmodified program.
 //!
 //! Loaded by `LD_PRELOAD`, it takes the place of functions of libc. What the policy gives to a rump kernel goes there, by
-//! `rump_sys_*`, whose structures, flags and errnos are those of this host; everything else goes on to libc. `rump run` sets it up.
+//! `rump_sys_*`, whose structures, flags and errnos are those of this host; everything else goes on to libc. `rump run`
+//! sets it up.
 //!
 //! - [`policy`]: which paths, sockets and numbers are the kernel's: `RUMPHIJACK`.
 //! - [`paths`]: which kernel a name is of, from whichever working directory.
@@ -11,15 +12,17 @@
 //! - `calls`: the functions, a module for each group.
 //!
 //! # Inside
-//! The kernel uses libc as well, in the same process. A thread is *inside* while it makes a call of the kernel, and threads that it
-//! begins there are for ever: what they call goes to libc ([`guard`]). A signal's handler that runs meanwhile is inside too.
+//! The kernel uses libc as well, in the same process. A thread is *inside* while it makes a call of the kernel, and
+//! threads that it begins there are for ever: what they call goes to libc ([`guard`]). A signal's handler that runs
+//! meanwhile is inside too.
 //!
 //! # Unsafe
-//! The functions have libc's signatures, and rest on what their callers promise libc: a pointer is null, or points to what the
-//! function says, for the time of the call. It is passed on as it came, to libc or to `rump_sys_*`.
+//! The functions have libc's signatures, and rest on what their callers promise libc: a pointer is null, or points to
+//! what the function says, for the time of the call. It is passed on as it came, to libc or to `rump_sys_*`.
 //!
 //! # Locks
-//! Those of [`descriptors`], of `calls::epoll` and of `calls::stdio` are leaves: neither kernel is called while one is held.
+//! Those of [`descriptors`], of `calls::epoll` and of `calls::stdio` are leaves: neither kernel is called while one is
+//! held.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
 #[macro_use]

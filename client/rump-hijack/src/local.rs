@@ -1,7 +1,8 @@
 //! A kernel inside this process, described by `RUMPHIJACK_LOCAL`, which `rump run` sets.
 //!
-//! It has a line for each thing, `net=sockin` or `net=own` and `disk=MOUNT-POINT:rw:IMAGE` or `:ro:`; behind an empty line, the
-//! network is described as in a file of rumpkit's (`rumpkit::net::config`). Without it, the network is the host's (`sockin`).
+//! It has a line for each thing, `net=sockin` or `net=own` and `disk=MOUNT-POINT:rw:IMAGE` or `:ro:`; behind an empty
+//! line, the network is described as in a file of rumpkit's (`rumpkit::net::config`). Without it, the network is the
+//! host's (`sockin`).
 
 use crate::descriptors::{self, Occupied};
 use crate::host::tell;

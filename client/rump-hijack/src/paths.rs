@@ -1,5 +1,6 @@
-//! Which kernel a name is of. The kernel's root is at the prefix of the policy, and the working directory is in either kernel: `..`
-//! leads from the one to the other. What `..` leads out of is looked at as text, without links that may be on the way.
+//! Which kernel a name is of. The kernel's root is at the prefix of the policy, and the working directory is in either
+//! kernel: `..` leads from the one to the other. What `..` leads out of is looked at as text, without links that may be
+//! on the way.
 
 use crate::guard::Inside;
 use crate::policy::policy;
@@ -83,7 +84,8 @@ pub fn at(dir: c_int, path: *const c_char) -> Name {
     }
 }
 
-/// The kernel's name of an absolute path, if it is one of its; the host's, if it leads out of the kernel. It ends where the path does.
+/// The kernel's name of an absolute path, if it is one of its; the host's, if it leads out of the kernel. It ends where
+/// the path does.
 fn absolute(path: &[u8]) -> Option<Name> {
     let text: Cow<'_, [u8]> = if has_dots(path) { normal(path).into() } else { path.into() };
     if let Some(rest) = policy().prefix.as_deref().and_then(|prefix| below(prefix, &text)) {

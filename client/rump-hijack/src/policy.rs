@@ -40,7 +40,8 @@ static POLICY: OnceLock<Policy> = OnceLock::new();
 /// Nothing is the kernel's.
 static NONE: Policy = Policy { prefix: None, blankets: Vec::new(), domains: Vec::new(), lowest: LOWEST };
 
-/// The policy of this process. What is called before this library is ready, such as by an allocator that begins, is the host's.
+/// The policy of this process. What is called before this library is ready, such as by an allocator that begins, is the
+/// host's.
 pub fn policy() -> &'static Policy {
     POLICY.get().unwrap_or(&NONE)
 }

@@ -1,7 +1,7 @@
 //! The calls of `rump-capi`, as C has them.
 //!
-//! They are safe here since no pointer is made here that is not a local place: what the caller of an interposed function promised
-//! libc is passed on.
+//! They are safe here since no pointer is made here that is not a local place: what the caller of an interposed
+//! function promised libc is passed on.
 
 use libc::{
     c_char, c_int, c_long, c_uint, c_ulong, c_void, dev_t, flock, gid_t, iovec, mmsghdr, mode_t, msghdr,

@@ -1,4 +1,5 @@
-//! Waiting for both kernels: whatever changes at descriptors of the rump kernel rings a bell, which is a descriptor of the host's.
+//! Waiting for both kernels: whatever changes at descriptors of the rump kernel rings a bell, which is a descriptor of
+//! the host's.
 
 use crate::guard::Inside;
 use crate::{carrier, descriptors, sys};
@@ -60,15 +61,17 @@ impl Wake for Bell {
     }
 }
 
-/// Wakes whenever what can be done with a descriptor of the kernel changes, as long as the answer is kept. None where it is closed.
+/// Wakes whenever what can be done with a descriptor of the kernel changes, as long as the answer is kept. None where
+/// it is closed.
 pub fn watch(rump: c_int, waker: &Waker) -> Option<Watch> {
     let _inside = Inside::enter();
     let process = netconfig::instance().ok()?.kernel().init();
     process.watch(Fd(rump as u32), waker).ok()
 }
 
-/// Waits at the host, where signals come in, until a blocking socket has something to read; false where a handler ended that. One
-/// that does not block, or not for ever, is left to the kernel. What a handler calls meanwhile is as at any other time.
+/// Waits at the host, where signals come in, until a blocking socket has something to read; false where a handler ended
+/// that. One that does not block, or not for ever, is left to the kernel. What a handler calls meanwhile is as at any
+/// other time.
 pub fn wait_for_input(rump: c_int) -> bool {
     if is_ready(rump) || !blocks(rump) {
         return true;

@@ -1,5 +1,5 @@
-//! Numbers of descriptors. A program may choose numbers for its own, as shells do from 0 to 9: where a kernel is in such a process,
-//! its sockets, which come at any time, have to be elsewhere.
+//! Numbers of descriptors. A program may choose numbers for its own, as shells do from 0 to 9: where a kernel is in
+//! such a process, its sockets, which come at any time, have to be elsewhere.
 
 use rustix::io::fcntl_dupfd_cloexec;
 use std::os::fd::OwnedFd;

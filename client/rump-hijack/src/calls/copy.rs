@@ -74,7 +74,14 @@ interpose! {
         transfer(&Side { fd: from, place: offset }, length, |bytes, length, _| unsafe { libc::write(to, bytes, length) })
     }
 
-    [copy_file_range](from: c_int, from_at: *mut off_t, to: c_int, to_at: *mut off_t, length: size_t, flags: c_uint) -> ssize_t, |host| {
+    [copy_file_range](
+        from: c_int,
+        from_at: *mut off_t,
+        to: c_int,
+        to_at: *mut off_t,
+        length: size_t,
+        flags: c_uint,
+    ) -> ssize_t, |host| {
         if !is_ours(to, from) {
             return host(from, from_at, to, to_at, length, flags);
         }
@@ -91,7 +98,14 @@ interpose! {
         done
     }
 
-    [splice](from: c_int, from_at: *mut off_t, to: c_int, to_at: *mut off_t, length: size_t, flags: c_uint) -> ssize_t, |host| {
+    [splice](
+        from: c_int,
+        from_at: *mut off_t,
+        to: c_int,
+        to_at: *mut off_t,
+        length: size_t,
+        flags: c_uint,
+    ) -> ssize_t, |host| {
         if is_ours(from, to) { fail(libc::EINVAL) } else { host(from, from_at, to, to_at, length, flags) }
     }
 }

@@ -16,7 +16,8 @@ fn moved(kernel: Which, answer: c_int) -> c_int {
     answer
 }
 
-/// The working directory in the kernel, where there is room, or in memory of its own for null. Errors: ENOENT, ERANGE, EINVAL, ENOMEM.
+/// The working directory in the kernel, where there is room, or in memory of its own for null. Errors: ENOENT, ERANGE,
+/// EINVAL, ENOMEM.
 fn give(to: *mut c_char, size: size_t) -> *mut c_char {
     let Some(path) = paths::cwd() else { return fail(libc::ENOENT) };
     let needed = path.len() + 1;

@@ -217,7 +217,12 @@ interpose! {
         }
     }
 
-    [scandir, scandir64](path: *const c_char, to: *mut *mut *mut dirent, filter: Filter, compare: Compare) -> c_int, |host| {
+    [scandir, scandir64](
+        path: *const c_char,
+        to: *mut *mut *mut dirent,
+        filter: Filter,
+        compare: Compare,
+    ) -> c_int, |host| {
         let name = paths::of(path);
         if name.kernel == Which::Host {
             return host(name.path, to, filter, compare);
@@ -228,7 +233,13 @@ interpose! {
         }
     }
 
-    [scandirat, scandirat64](at: c_int, path: *const c_char, to: *mut *mut *mut dirent, filter: Filter, compare: Compare) -> c_int, |host| {
+    [scandirat, scandirat64](
+        at: c_int,
+        path: *const c_char,
+        to: *mut *mut *mut dirent,
+        filter: Filter,
+        compare: Compare,
+    ) -> c_int, |host| {
         let name = paths::at(at, path);
         if name.kernel == Which::Host {
             return host(name.dir, name.path, to, filter, compare);
@@ -245,7 +256,12 @@ interpose! {
         on(fd, || host(fd, to, size), |fd| sys::rump_sys_getdents(fd, to, size) as ssize_t)
     }
 
-    [glob, glob64](pattern: *const c_char, flags: c_int, error: *const c_void, to: *mut Glob) -> c_int, |host| {
+    [glob, glob64](
+        pattern: *const c_char,
+        flags: c_int,
+        error: *const c_void,
+        to: *mut Glob,
+    ) -> c_int, |host| {
         // SAFETY: the caller's promise.
         let Some(list) = (unsafe { to.as_mut() }) else { return host(pattern, flags, error, to) };
         let is_ours = paths::of(pattern).kernel == Which::Rump;

@@ -1,6 +1,7 @@
 //! epoll(7): a set of the host's, which has a bell in it for those of its descriptors that are the rump kernel's.
 //!
-//! A descriptor is looked at when its watch says that something changed, and as long as it was ready when it was looked at last.
+//! A descriptor is looked at when its watch says that something changed, and as long as it was ready when it was looked
+//! at last.
 
 use super::poll::{Deadline, length};
 use crate::descriptors;
@@ -267,12 +268,24 @@ interpose! {
         wait_in(&set, epoll, events, count, &Deadline::after_milliseconds(milliseconds), std::ptr::null())
     }
 
-    [epoll_pwait](epoll: c_int, events: *mut epoll_event, count: c_int, milliseconds: c_int, mask: *const sigset_t) -> c_int, |host| {
+    [epoll_pwait](
+        epoll: c_int,
+        events: *mut epoll_event,
+        count: c_int,
+        milliseconds: c_int,
+        mask: *const sigset_t,
+    ) -> c_int, |host| {
         let Some(set) = set_of(epoll) else { return host(epoll, events, count, milliseconds, mask) };
         wait_in(&set, epoll, events, count, &Deadline::after_milliseconds(milliseconds), mask)
     }
 
-    [epoll_pwait2](epoll: c_int, events: *mut epoll_event, count: c_int, timeout: *const timespec, mask: *const sigset_t) -> c_int, |host| {
+    [epoll_pwait2](
+        epoll: c_int,
+        events: *mut epoll_event,
+        count: c_int,
+        timeout: *const timespec,
+        mask: *const sigset_t,
+    ) -> c_int, |host| {
         let Some(set) = set_of(epoll) else { return host(epoll, events, count, timeout, mask) };
         match length(timeout) {
             Ok(length) => wait_in(&set, epoll, events, count, &Deadline::after(length), mask),

@@ -1,5 +1,5 @@
-//! mmap(2) of files of the kernel, whose memory nobody shares: what is in the file is read into memory of the process's own, so that
-//! what others write later is not seen there.
+//! mmap(2) of files of the kernel, whose memory nobody shares: what is in the file is read into memory of the process's
+//! own, so that what others write later is not seen there.
 
 use super::on;
 use crate::descriptors;
@@ -8,7 +8,14 @@ use crate::sys::rump_sys_pread;
 use libc::{MAP_ANONYMOUS, MAP_FAILED, MAP_PRIVATE, PROT_WRITE, c_int, c_void, off_t, size_t};
 
 interpose! {
-    [mmap, mmap64](at: *mut c_void, length: size_t, protection: c_int, flags: c_int, fd: c_int, offset: off_t) -> *mut c_void, |host| {
+    [mmap, mmap64](
+        at: *mut c_void,
+        length: size_t,
+        protection: c_int,
+        flags: c_int,
+        fd: c_int,
+        offset: off_t,
+    ) -> *mut c_void, |host| {
         if flags & MAP_ANONYMOUS != 0 || descriptors::find(fd).is_none() {
             return host(at, length, protection, flags, fd, offset);
         }

@@ -9,7 +9,14 @@ interpose! {
         on(fd, || host(fd, from, length, flags), |fd| rump_sys_send(fd, from, length, flags))
     }
 
-    [sendto](fd: c_int, from: *const c_void, length: size_t, flags: c_int, address: *const sockaddr, address_length: socklen_t) -> ssize_t, |host| {
+    [sendto](
+        fd: c_int,
+        from: *const c_void,
+        length: size_t,
+        flags: c_int,
+        address: *const sockaddr,
+        address_length: socklen_t,
+    ) -> ssize_t, |host| {
         on(
             fd,
             || host(fd, from, length, flags, address, address_length),
@@ -36,7 +43,14 @@ interpose! {
         on_input(fd, flags, || host(fd, to, length, room, flags), |fd| rump_sys_recv(fd, to, length.min(room), flags))
     }
 
-    [recvfrom](fd: c_int, to: *mut c_void, length: size_t, flags: c_int, address: *mut sockaddr, address_length: *mut socklen_t) -> ssize_t, |host| {
+    [recvfrom](
+        fd: c_int,
+        to: *mut c_void,
+        length: size_t,
+        flags: c_int,
+        address: *mut sockaddr,
+        address_length: *mut socklen_t,
+    ) -> ssize_t, |host| {
         on_input(
             fd,
             flags,
@@ -45,7 +59,15 @@ interpose! {
         )
     }
 
-    [__recvfrom_chk](fd: c_int, to: *mut c_void, length: size_t, room: size_t, flags: c_int, address: *mut sockaddr, address_length: *mut socklen_t) -> ssize_t, |host| {
+    [__recvfrom_chk](
+        fd: c_int,
+        to: *mut c_void,
+        length: size_t,
+        room: size_t,
+        flags: c_int,
+        address: *mut sockaddr,
+        address_length: *mut socklen_t,
+    ) -> ssize_t, |host| {
         on_input(
             fd,
             flags,
@@ -58,7 +80,13 @@ interpose! {
         on_input(fd, flags, || host(fd, message, flags), |fd| rump_sys_recvmsg(fd, message, flags))
     }
 
-    [recvmmsg](fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int, timeout: *mut timespec) -> c_int, |host| {
+    [recvmmsg](
+        fd: c_int,
+        messages: *mut mmsghdr,
+        count: c_uint,
+        flags: c_int,
+        timeout: *mut timespec,
+    ) -> c_int, |host| {
         on_input(fd, flags, || host(fd, messages, count, flags, timeout), |fd| rump_sys_recvmmsg(fd, messages, count, flags, timeout))
     }
 }

@@ -51,7 +51,13 @@ interpose! {
         )
     }
 
-    [linkat](old_dir: c_int, old: *const c_char, new_dir: c_int, new: *const c_char, flags: c_int) -> c_int, |host| {
+    [linkat](
+        old_dir: c_int,
+        old: *const c_char,
+        new_dir: c_int,
+        new: *const c_char,
+        flags: c_int,
+    ) -> c_int, |host| {
         between(
             paths::at(old_dir, old),
             paths::at(new_dir, new),
@@ -73,7 +79,13 @@ interpose! {
         )
     }
 
-    [renameat2](old_dir: c_int, old: *const c_char, new_dir: c_int, new: *const c_char, flags: c_uint) -> c_int, |host| {
+    [renameat2](
+        old_dir: c_int,
+        old: *const c_char,
+        new_dir: c_int,
+        new: *const c_char,
+        flags: c_uint,
+    ) -> c_int, |host| {
         between(
             paths::at(old_dir, old),
             paths::at(new_dir, new),
@@ -102,7 +114,13 @@ interpose! {
         at(dir, path, |dir, path| host(dir, path, to, size), |dir, path| rump_sys_readlinkat(dir, path, to, size))
     }
 
-    [__readlinkat_chk](dir: c_int, path: *const c_char, to: *mut c_char, size: size_t, room: size_t) -> ssize_t, |host| {
+    [__readlinkat_chk](
+        dir: c_int,
+        path: *const c_char,
+        to: *mut c_char,
+        size: size_t,
+        room: size_t,
+    ) -> ssize_t, |host| {
         at(
             dir,
             path,

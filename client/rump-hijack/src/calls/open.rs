@@ -94,7 +94,12 @@ interpose! {
         )
     }
 
-    [__xmknod](version: c_int, path: *const c_char, mode: mode_t, device: *const libc::dev_t) -> c_int, |host| {
+    [__xmknod](
+        version: c_int,
+        path: *const c_char,
+        mode: mode_t,
+        device: *const libc::dev_t,
+    ) -> c_int, |host| {
         // SAFETY: the caller's promise.
         let Some(number) = (unsafe { device.as_ref() }) else { return fail(libc::EFAULT) };
         at(

@@ -224,7 +224,12 @@ interpose! {
         }
     }
 
-    [ppoll](fds: *mut pollfd, count: nfds_t, timeout: *const timespec, mask: *const sigset_t) -> c_int, |host| {
+    [ppoll](
+        fds: *mut pollfd,
+        count: nfds_t,
+        timeout: *const timespec,
+        mask: *const sigset_t,
+    ) -> c_int, |host| {
         // SAFETY: the caller's promise.
         match unsafe { entries(fds, count) } {
             None => host(fds, count, timeout, mask),
@@ -232,7 +237,13 @@ interpose! {
         }
     }
 
-    [__ppoll_chk](fds: *mut pollfd, count: nfds_t, timeout: *const timespec, mask: *const sigset_t, room: size_t) -> c_int, |host| {
+    [__ppoll_chk](
+        fds: *mut pollfd,
+        count: nfds_t,
+        timeout: *const timespec,
+        mask: *const sigset_t,
+        room: size_t,
+    ) -> c_int, |host| {
         // SAFETY: the caller's promise.
         match unsafe { entries(fds, count) } {
             None => host(fds, count, timeout, mask, room),
@@ -240,7 +251,13 @@ interpose! {
         }
     }
 
-    [select](count: c_int, read: *mut u64, write: *mut u64, except: *mut u64, timeout: *mut timeval) -> c_int, |host| {
+    [select](
+        count: c_int,
+        read: *mut u64,
+        write: *mut u64,
+        except: *mut u64,
+        timeout: *mut timeval,
+    ) -> c_int, |host| {
         let sets = [Bits(read), Bits(write), Bits(except)];
         let Some(mut fds) = asked(count, &sets) else { return host(count, read, write, except, timeout) };
         // SAFETY: the caller's promise.
@@ -259,7 +276,14 @@ interpose! {
         answer
     }
 
-    [pselect](count: c_int, read: *mut u64, write: *mut u64, except: *mut u64, timeout: *const timespec, mask: *const sigset_t) -> c_int, |host| {
+    [pselect](
+        count: c_int,
+        read: *mut u64,
+        write: *mut u64,
+        except: *mut u64,
+        timeout: *const timespec,
+        mask: *const sigset_t,
+    ) -> c_int, |host| {
         let sets = [Bits(read), Bits(write), Bits(except)];
         match (asked(count, &sets), length(timeout)) {
             (None, _) => host(count, read, write, except, timeout, mask),

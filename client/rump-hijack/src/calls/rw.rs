@@ -27,7 +27,13 @@ interpose! {
         on(fd, || host(fd, to, length, at), |fd| rump_sys_pread(fd, to, length, at))
     }
 
-    [__pread_chk, __pread64_chk](fd: c_int, to: *mut c_void, length: size_t, at: off_t, room: size_t) -> ssize_t, |host| {
+    [__pread_chk, __pread64_chk](
+        fd: c_int,
+        to: *mut c_void,
+        length: size_t,
+        at: off_t,
+        room: size_t,
+    ) -> ssize_t, |host| {
         on(fd, || host(fd, to, length, at, room), |fd| rump_sys_pread(fd, to, length.min(room), at))
     }
 
@@ -35,7 +41,13 @@ interpose! {
         on(fd, || host(fd, parts, count, at), |fd| rump_sys_preadv(fd, parts, count, at))
     }
 
-    [preadv2, preadv64v2](fd: c_int, parts: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t, |host| {
+    [preadv2, preadv64v2](
+        fd: c_int,
+        parts: *const iovec,
+        count: c_int,
+        at: off_t,
+        flags: c_int,
+    ) -> ssize_t, |host| {
         on(fd, || host(fd, parts, count, at, flags), |fd| match at {
             _ if flags != 0 => crate::errno::fail(libc::EOPNOTSUPP),
             -1 => rump_sys_readv(fd, parts, count),
@@ -59,7 +71,13 @@ interpose! {
         on(fd, || host(fd, parts, count, at), |fd| rump_sys_pwritev(fd, parts, count, at))
     }
 
-    [pwritev2, pwritev64v2](fd: c_int, parts: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t, |host| {
+    [pwritev2, pwritev64v2](
+        fd: c_int,
+        parts: *const iovec,
+        count: c_int,
+        at: off_t,
+        flags: c_int,
+    ) -> ssize_t, |host| {
         on(fd, || host(fd, parts, count, at, flags), |fd| match at {
             _ if flags != 0 => crate::errno::fail(libc::EOPNOTSUPP),
             -1 => rump_sys_writev(fd, parts, count),

@@ -73,11 +73,23 @@ interpose! {
         on(fd, || host(fd, to, length), |fd| rump_sys_getpeername(fd, to, length))
     }
 
-    [setsockopt](fd: c_int, level: c_int, name: c_int, value: *const c_void, length: socklen_t) -> c_int, |host| {
+    [setsockopt](
+        fd: c_int,
+        level: c_int,
+        name: c_int,
+        value: *const c_void,
+        length: socklen_t,
+    ) -> c_int, |host| {
         on(fd, || host(fd, level, name, value, length), |fd| rump_sys_setsockopt(fd, level, name, value, length))
     }
 
-    [getsockopt](fd: c_int, level: c_int, name: c_int, to: *mut c_void, length: *mut socklen_t) -> c_int, |host| {
+    [getsockopt](
+        fd: c_int,
+        level: c_int,
+        name: c_int,
+        to: *mut c_void,
+        length: *mut socklen_t,
+    ) -> c_int, |host| {
         on(fd, || host(fd, level, name, to, length), |fd| rump_sys_getsockopt(fd, level, name, to, length))
     }
 }

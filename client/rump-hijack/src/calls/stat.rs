@@ -78,7 +78,13 @@ interpose! {
         on(fd, || host(version, fd, to), |fd| of_open(fd, to))
     }
 
-    [__fxstatat, __fxstatat64](version: c_int, dir: c_int, path: *const c_char, to: *mut Stat, flags: c_int) -> c_int, |host| {
+    [__fxstatat, __fxstatat64](
+        version: c_int,
+        dir: c_int,
+        path: *const c_char,
+        to: *mut Stat,
+        flags: c_int,
+    ) -> c_int, |host| {
         stat_at(dir, path, to, flags, |dir, path| host(version, dir, path, to, flags))
     }
 

@@ -1,5 +1,6 @@
-//! fopen(3), fdopen(3), freopen(3), fileno(3): libc's streams read and write by calls of its own, so those of the kernel's files are
-//! streams of functions (fopencookie(3)). So are standard streams as long as their numbers are the kernel's.
+//! fopen(3), fdopen(3), freopen(3), fileno(3): libc's streams read and write by calls of its own, so those of the
+//! kernel's files are streams of functions (fopencookie(3)). So are standard streams as long as their numbers are the
+//! kernel's.
 
 use crate::descriptors::find;
 use crate::errno::fail;

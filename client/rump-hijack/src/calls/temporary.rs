@@ -11,7 +11,8 @@ const LETTERS: &[u8; 64] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY
 /// More than enough until there is a name that nobody has.
 const ATTEMPTS: usize = 1000;
 
-/// Puts names that nobody has where the template has its marks, until `make` makes one. Errors: EINVAL (no marks), those of making.
+/// Puts names that nobody has where the template has its marks, until `make` makes one. Errors: EINVAL (no marks),
+/// those of making.
 fn make(template: *mut c_char, behind: c_int, make: impl Fn(*const c_char) -> c_int) -> c_int {
     // SAFETY: the promise of libc's callers.
     let length = unsafe { CStr::from_ptr(template) }.count_bytes();

@@ -29,15 +29,33 @@ interpose! {
         on(fd, || host(fd, to, size), |fd| rump_sys_flistxattr(fd, to, size))
     }
 
-    [setxattr](path: *const c_char, name: *const c_char, from: *const c_void, size: size_t, flags: c_int) -> c_int, |host| {
+    [setxattr](
+        path: *const c_char,
+        name: *const c_char,
+        from: *const c_void,
+        size: size_t,
+        flags: c_int,
+    ) -> c_int, |host| {
         of(path, |path| host(path, name, from, size, flags), |path| rump_sys_setxattr(path, name, from, size, flags))
     }
 
-    [lsetxattr](path: *const c_char, name: *const c_char, from: *const c_void, size: size_t, flags: c_int) -> c_int, |host| {
+    [lsetxattr](
+        path: *const c_char,
+        name: *const c_char,
+        from: *const c_void,
+        size: size_t,
+        flags: c_int,
+    ) -> c_int, |host| {
         of(path, |path| host(path, name, from, size, flags), |path| rump_sys_lsetxattr(path, name, from, size, flags))
     }
 
-    [fsetxattr](fd: c_int, name: *const c_char, from: *const c_void, size: size_t, flags: c_int) -> c_int, |host| {
+    [fsetxattr](
+        fd: c_int,
+        name: *const c_char,
+        from: *const c_void,
+        size: size_t,
+        flags: c_int,
+    ) -> c_int, |host| {
         on(fd, || host(fd, name, from, size, flags), |fd| rump_sys_fsetxattr(fd, name, from, size, flags))
     }
 

@@ -1,5 +1,5 @@
-//! Programs with sockets: one side's are the kernel's, which reach the host's network by its sockets (`--net sockin`), the other's are
-//! the host's. With a network of its own, a program talks to itself.
+//! Programs with sockets: one side's are the kernel's, which reach the host's network by its sockets (`--net sockin`),
+//! the other's are the host's. With a network of its own, a program talks to itself.
 
 use crate::rig::{PATIENCE, hijacked};
 use interop::image::Scratch;
