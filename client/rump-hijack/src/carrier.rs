@@ -6,7 +6,7 @@
 use crate::errno::{Failing, fail};
 use crate::guard::Inside;
 use crate::host::tell;
-use crate::{local, sys};
+use crate::{local, paths, sys};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,7 +24,7 @@ pub fn call<T: Failing>(run: impl FnOnce() -> T) -> T {
 }
 
 /// Whether there is one that this process has to write out.
-fn is_running() -> bool {
+pub fn is_running() -> bool {
     !IS_LEFT.load(Ordering::Acquire) && IS_THERE.get().copied() == Some(true)
 }
 
@@ -33,7 +33,13 @@ fn boot() -> bool {
     // SAFETY: a function that only stores numbers.
     unsafe { libc::pthread_atfork(None, None, Some(leave)) };
     match local::boot() {
-        Ok(()) => true,
+        Ok(()) => {
+            // Where it is gone, the program is at the root of the kernel.
+            if let Some(path) = paths::carried() {
+                sys::rump_sys_chdir(path.as_ptr());
+            }
+            true
+        }
         Err(what) => {
             tell(what);
             false
@@ -48,7 +54,7 @@ extern "C" fn leave() {
     }
 }
 
-/// Writes out what was written: another program takes the place of this one.
+/// Writes out what was written.
 pub fn sync() {
     if is_running() {
         let _inside = Inside::enter();

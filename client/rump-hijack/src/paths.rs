@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// One of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +35,28 @@ pub fn is_cwd_rump() -> bool {
     IS_CWD_RUMP.load(Ordering::Acquire)
 }
 
+/// The kernel's name of it, for programs that this one begins.
+static CARRIED: Mutex<Option<CString>> = Mutex::new(None);
+
+fn carry(path: Option<CString>) {
+    *CARRIED.lock().unwrap_or_else(PoisonError::into_inner) = path;
+}
+
+/// Notes in which kernel the working directory is, after it went there.
 pub fn set_cwd(kernel: Which) {
     IS_CWD_RUMP.store(kernel == Which::Rump, Ordering::Release);
+    carry(if kernel == Which::Rump { rump_cwd().and_then(|path| CString::new(path).ok()) } else { None });
+}
+
+/// Begins in a directory of a kernel that has yet to boot.
+pub fn begin_in(path: CString) {
+    IS_CWD_RUMP.store(true, Ordering::Release);
+    carry(Some(path));
+}
+
+/// The kernel's name of the working directory, if it is there.
+pub fn carried() -> Option<CString> {
+    CARRIED.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 impl Name {

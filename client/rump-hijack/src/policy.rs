@@ -2,12 +2,15 @@
 
 use crate::guard::Inside;
 use crate::host::tell;
+use crate::paths;
 use libc::c_int;
-use std::ffi::OsString;
+use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::OnceLock;
 
 const DEFAULT: &str = "path=/rump,socket=all:nolocal";
+/// The working directory in the kernel, which the program before had.
+pub const CWD: &str = "RUMPHIJACK__PWDINRUMP";
 /// Half of `FD_SETSIZE`.
 const LOWEST: c_int = 512;
 
@@ -50,6 +53,11 @@ pub fn policy() -> &'static Policy {
 extern "C" fn read() {
     let _inside = Inside::enter();
     let text = std::env::var_os("RUMPHIJACK").map_or_else(|| DEFAULT.into(), OsString::into_vec);
+    if let Some(path) = std::env::var_os(CWD) {
+        paths::begin_in(CString::new(path.into_vec()).unwrap_or_default());
+        // SAFETY: a string; other threads do not run yet.
+        unsafe { libc::unsetenv(c"RUMPHIJACK__PWDINRUMP".as_ptr()) };
+    }
     match Policy::parse(&text) {
         // Nobody else sets it.
         Ok(policy) => drop(POLICY.set(policy)),

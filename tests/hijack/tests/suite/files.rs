@@ -246,8 +246,9 @@ fn git() -> Check {
     for words in [
         &["git", "--no-optional-locks", "-C", "{}", "status", "--short"][..],
         &["git", "-C", "{}", "log", "--stat", "--format=%s"],
-        &["git", "-C", "{}", "fsck", "--strict"],
-        &["git", "--no-optional-locks", "-C", "{}", "diff", "HEAD"],
+        &["git", "-C", "{}", "rev-list", "--objects", "--all"],
+        &["git", "-C", "{}", "ls-files", "-s", "etc"],
+        &["git", "-C", "{}", "grep", "-c", "fox", "HEAD"],
     ] {
         let (host, rump) = (twins.at_host(words)?, twins.at_rump(words)?);
         same(Same, &twins, &host, &rump)?;
@@ -261,6 +262,7 @@ fn next_program() -> Check {
     for words in [
         &["/usr/bin/python3", "-c", "import os\nopen('{}/new', 'w').write('x' * 70000)\nos._exit(3)"][..],
         &["dash", "-c", "echo more >> {}/new; exec cat {}/new"],
+        &["dash", "-c", "cd {}/etc; echo here > here; exec cat here fstab"],
         &["wc", "-c", "{}/new"],
     ] {
         let (host, rump) = (twins.at_host(words)?, twins.at_rump(words)?);
