@@ -32,8 +32,8 @@ impl Side {
         // SAFETY: the caller's promise.
         match unsafe { self.place.as_mut() } {
             Some(place) => *place = to,
-            // SAFETY: numbers.
             None => {
+                // SAFETY: numbers.
                 unsafe { libc::lseek(self.fd, to, libc::SEEK_SET) };
             }
         }

@@ -94,6 +94,12 @@ const ROWS: &[Row] = &[
     row("mktemp", &["mktemp", "-u", "-p", "{}", "fixed"], Same),
     row("tee", &["tee", "{}/teed"], Same),
     row("split", &["split", "-b", "100000", "{}/home/anna/data.bin", "{}/part."], Same),
+    row("xz", &["xz", "-k", "{}/home/anna/data.bin"], Same),
+    row("bzip2", &["bzip2", "{}/home/anna/notes.txt"], Same),
+    row("od", &["od", "-c", "{}/etc/fstab"], Same),
+    row("tac", &["tac", "{}/etc/passwd"], Same),
+    row("chown", &["chown", "-Rv", "1000:1000", "{}/etc"], Sorted),
+    row("fallocate", &["fallocate", "-l", "100000", "{}/etc/room"], Same),
     row("gzip", &["gzip", "-kn", "{}/home/anna/data.bin"], Same),
     row("rsync", &["rsync", "-a", "{}/home/", "{out}"], Same),
     row(
@@ -122,6 +128,15 @@ const ROWS: &[Row] = &[
     row(
         "bash_restores_output",
         &["bash", "-c", "echo a > {}/a; echo b; { echo c; echo d >&2; } > {}/c 2> {}/d; echo e"],
+        Same,
+    ),
+    row(
+        "dash_runs_programs_one_after_the_other",
+        &[
+            "dash",
+            "-c",
+            "cp {}/etc/passwd {}/p; sort {}/p | head -n 1; mv {}/p {}/q; ls {}/etc | wc -l; grep -c fox {}/home/anna/notes.txt",
+        ],
         Same,
     ),
     row(

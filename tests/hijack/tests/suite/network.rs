@@ -138,6 +138,7 @@ pub fn add(suite: &mut Suite) {
         suite.add(format!("network::{}", row.name), needed, || check(row));
     }
     suite.add("network::a_network_of_its_own", lacks(&["/usr/bin/python3"]), own_network);
+    suite.add("network::two_stacks_on_a_bus", lacks(&["/usr/bin/python3", "curl"]), bus);
     suite.add("network::descriptors_of_both_kernels_mix", lacks(&["/usr/bin/python3"]), mixed);
 }
 
@@ -232,6 +233,33 @@ fn own_network() -> Check {
     drop(context(TcpStream::connect(address), "the host's own")?);
     let text = OWN.replace("{port}", &port.to_string());
     python(&["--net", "none"], &text, "refused\nhello")
+}
+
+/// Two programs, each with a stack of its own, on a bus of shared memory.
+fn bus() -> Check {
+    let scratch = Scratch::in_memory("bus")?;
+    let folder = scratch.path("served");
+    context(fs::create_dir_all(&folder), folder.display())?;
+    context(fs::write(folder.join("page"), PAGE), "page")?;
+    let link = format!("shmif:{}", scratch.path("bus").display());
+    let dir = folder.display().to_string();
+    let words = ["/usr/bin/python3", "-m", "http.server", "--bind", "10.0.0.1", "--directory", &dir, "80"];
+    let mut server = hijacked(&["--if", &link, "--addr", "10.0.0.1/24"], &words)?;
+    let child = server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let _server = Running(context(child, "the server")?);
+    let words = ["curl", "-sS", "--max-time", "5", "http://10.0.0.1/page"];
+    let mut said = String::new();
+    for _ in 0..20 {
+        let mut client = hijacked(&["--if", &link, "--addr", "10.0.0.2/24"], &words)?;
+        let finished = run_group_within(&mut client, PATIENCE)?;
+        if finished.stdout == PAGE.as_bytes() {
+            return Ok(());
+        }
+        // It may not listen yet.
+        said = finished.verdict();
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    Err(said)
 }
 
 /// select, poll and epoll with a pipe of the host's and a socket of the kernel's.

@@ -6,9 +6,12 @@ use interop::program::{lacks, run_within};
 use interop::suite::Suite;
 use std::process::Command;
 
-/// Options of `rump run` and the program, the exit status, and what is told.
-const ROWS: &[(&str, &[&str], &[&str], i32, &str)] = &[
+/// A name, options of `rump run`, the program, the exit status, and what is told.
+type Row = (&'static str, &'static [&'static str], &'static [&'static str], i32, &'static str);
+
+const ROWS: &[Row] = &[
     ("a_program_that_is_not_there", &[], &["/nowhere/at/all"], 1, "/nowhere/at/all: "),
+    ("a_program_that_is_static", &[], &["/sbin/ldconfig", "-p"], 1, "it is linked statically"),
     ("a_disk_without_a_place", &["--disk", "/a.img"], &["true"], 2, "it says no mount point"),
     ("an_image_that_is_not_there", &["--disk", "/no.img:/mnt"], &["ls", "/rump"], 2, "/no.img: "),
     ("a_list_of_sockets_that_is_none", &["--socket", "all:tcp"], &["ls", "/"], 1, "tcp is none of all, "),
