@@ -4,6 +4,7 @@
 //! mistake). So no number is ever both kernels', dup2(2) onto any number works, exec closes what is to be closed, and
 //! the host's limits hold. Each number has a descriptor of the kernel of its own.
 
+use crate::calls::{epoll, stdio};
 use crate::errno::{fail, get, set};
 use crate::guard::Inside;
 use crate::policy::policy;
@@ -64,10 +65,11 @@ fn exchange(fd: c_int, next: Option<Backing>) {
     let Some(slot) = slot(fd) else { return };
     let before = Backing::of_entry(slot.swap(next.map_or(0, Backing::to_entry), Ordering::AcqRel));
     if let Some(before) = before {
+        epoll::forget(fd);
         close_rump(before.rump);
     }
     if before.is_some() || next.is_some() {
-        crate::calls::stdio::follow(fd);
+        stdio::follow(fd);
     }
 }
 

@@ -104,7 +104,7 @@ impl Set {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Errors: EEXIST, ENOENT, EINVAL (as epoll_ctl(2) has them).
+    /// Errors: EEXIST, ENOENT, EPERM (a file, which never blocks), EINVAL, as epoll_ctl(2) has them.
     fn control(&self, operation: c_int, fd: c_int, rump: c_int, interest: Option<epoll_event>) -> c_int {
         let is_there = self.entries().contains_key(&fd);
         match (operation, interest) {
@@ -116,6 +116,7 @@ impl Set {
                 drop(gone);
                 0
             }
+            (EPOLL_CTL_ADD, Some(_)) if never_blocks(rump) => fail(libc::EPERM),
             (EPOLL_CTL_ADD, Some(interest)) => {
                 let change = Arc::new(Change { is_there: AtomicBool::new(true), bell: self.bell.clone() });
                 let _watch = watch(rump, &Waker::from(change.clone()));
@@ -169,6 +170,14 @@ impl Set {
         }
         found
     }
+}
+
+/// Whether it is a file or a directory.
+fn never_blocks(rump: c_int) -> bool {
+    // SAFETY: all zeros is one.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    let answer = carrier::call(|| sys::rump_sys_fstat(rump, &mut stat));
+    answer == 0 && matches!(stat.st_mode & libc::S_IFMT, libc::S_IFREG | libc::S_IFDIR)
 }
 
 /// What of the events is so at a descriptor of the kernel. They have the numbers of poll(2).

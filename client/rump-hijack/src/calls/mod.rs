@@ -4,7 +4,7 @@ mod attr;
 mod copy;
 mod cwd;
 mod directory;
-mod epoll;
+pub mod epoll;
 mod fcntl;
 mod map;
 mod message;

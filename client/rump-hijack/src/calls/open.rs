@@ -53,6 +53,7 @@ interpose! {
     }
 
     [close](fd: c_int) -> c_int, |host| {
+        // Of the host's numbers, sets are known there.
         super::epoll::forget(fd);
         descriptors::close(fd, || host(fd))
     }

@@ -98,7 +98,7 @@ const ROWS: &[Row] = &[
     row("bzip2", &["bzip2", "{}/home/anna/notes.txt"], Same),
     row("od", &["od", "-c", "{}/etc/fstab"], Same),
     row("tac", &["tac", "{}/etc/passwd"], Same),
-    row("chown", &["chown", "-Rv", "1000:1000", "{}/etc"], Sorted),
+    row("chown", &["chown", "-R", "1000:1001", "{}/etc"], Same),
     row("fallocate", &["fallocate", "-l", "100000", "{}/etc/room"], Same),
     row("gzip", &["gzip", "-kn", "{}/home/anna/data.bin"], Same),
     row("rsync", &["rsync", "-a", "{}/home/", "{out}"], Same),

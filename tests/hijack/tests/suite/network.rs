@@ -264,7 +264,7 @@ fn bus() -> Check {
 
 /// select, poll and epoll with a pipe of the host's and a socket of the kernel's.
 fn mixed() -> Check {
-    python(&["--net", "none"], MIXED, "select ok\npoll ok\nepoll ok")
+    python(&["--net", "none"], MIXED, "select ok\npoll ok\nepoll ok\nno files")
 }
 
 const NGINX_CONF: &str = "daemon off; master_process off; pid {dir}/nginx.pid; error_log stderr; user root;
@@ -352,4 +352,8 @@ for wait in (by_select, by_poll, by_epoll):
     assert sorted(numbers(wait(10))) == sorted([read, one.fileno()])
     assert one.recv(10) == b'x' and os.read(read, 1) == b'x'
     print(wait.__name__[3:], 'ok')
+try:
+    select.epoll().register(open('/rump/file', 'w'), select.EPOLLOUT)
+except PermissionError:
+    print('no files')
 ";
