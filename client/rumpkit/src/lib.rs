@@ -38,7 +38,8 @@ pub fn components() -> Vec<kpi::Component> {
     components_with(rumpnet_inet::component())
 }
 
-fn components_with(internet: kpi::Component) -> Vec<kpi::Component> {
+/// The same with another Internet, such as the sockets of the host (`rumpnet_sockin`).
+pub fn components_with(internet: kpi::Component) -> Vec<kpi::Component> {
     let mut all = vec![rumpfs_tmpfs::component(), rumpfs_kernfs::component(), rumpfs_ext2fs::component()];
     all.push(rumpfs_cd9660::component());
     all.push(rumpfs_exfat::component());

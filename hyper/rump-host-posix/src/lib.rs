@@ -17,6 +17,7 @@ mod interface;
 mod lock;
 mod mapping;
 mod memory;
+mod numbers;
 pub mod packet;
 mod place;
 mod selfpipe;
@@ -26,6 +27,8 @@ pub mod stream;
 mod sync;
 pub mod tun;
 mod watch;
+
+pub use numbers::keep_sockets_from;
 
 use folder::{Folder, Way};
 use rump_abi::{Errno, FileType, Mode, TimeSpec};

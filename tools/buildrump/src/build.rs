@@ -27,6 +27,9 @@ pub fn build(options: &Options, toolchain: &Toolchain) -> Outcome {
     command.arg("--target-dir").arg(absolute(&options.objects)?);
     if options.parts == Parts::All && has_programs(options) {
         command.args(["--package", "rump"]);
+        if has_hijack(options, toolchain)? {
+            command.args(["--package", "rump-hijack"]);
+        }
     }
     let features = features(options)?;
     if !features.is_empty() {
@@ -56,6 +59,11 @@ pub fn build(options: &Options, toolchain: &Toolchain) -> Outcome {
 /// Programs run on this host, and need its hypercalls.
 pub fn has_programs(options: &Options) -> bool {
     options.hypercalls == Hypercalls::Posix
+}
+
+/// The library of `rump run` goes before glibc.
+pub fn has_hijack(options: &Options, toolchain: &Toolchain) -> Outcome<bool> {
+    Ok(has_programs(options) && toolchain.target()?.contains("-linux-gnu"))
 }
 
 /// What to ask of `librump`, if that is not all.

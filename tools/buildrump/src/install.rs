@@ -67,6 +67,11 @@ fn copy_libraries(from: &Path, to: &Path) -> Outcome {
 fn install_programs(options: &Options, toolchain: &Toolchain) -> Outcome {
     let program = options.destination.join("bin/rump");
     file::copy(&results(options, toolchain).join("rump"), &program)?;
+    if build::has_hijack(options, toolchain)? {
+        let library = "librumphijack.so";
+        let to = options.destination.join("lib").join(library);
+        file::copy(&results(options, toolchain).join(library), &to)?;
+    }
     let share = absolute(&options.destination.join("share"))?;
     if toolchain.cross.is_some() {
         options.say("man pages and completions of rump: not written, it runs on another machine");

@@ -37,6 +37,8 @@ mod put;
 mod record;
 mod rm;
 mod rmdir;
+#[cfg(target_os = "linux")]
+mod run;
 mod session;
 mod stat;
 mod stop;
@@ -145,6 +147,9 @@ enum Command {
     Mkfs(mkfs::Args),
     /// Move archives into an image, or out of one
     Tar(tar::Args),
+    /// Run a program with a rump kernel behind it
+    #[cfg(target_os = "linux")]
+    Run(run::Args),
     /// Ping, netcat and a packet dump, each as a kernel of its own on a bus
     Net(net::Args),
     /// Run scripts of packets and system calls against the network of a rump kernel
@@ -227,6 +232,8 @@ fn run(command: Command, session: &mut Session, output: &mut Output) -> Result<(
         Command::Edit(args) => edit::run(&args, session, output),
         Command::Mkfs(args) => mkfs::run(&args, session, output),
         Command::Tar(args) => tar::run(&args, session),
+        #[cfg(target_os = "linux")]
+        Command::Run(args) => Err(run::run(&args)),
         Command::Net(args) => net::run(&args, session, output),
         Command::Packetdrill(args) => packetdrill::run(&args, session, output),
         Command::Generate(args) => generate::run(&args, Cli::command()),

@@ -10,7 +10,7 @@ mod survey;
 
 pub use address::{Address, Selector};
 pub use error::OpenError;
-pub use open::Image;
+pub use open::{Image, mount_in};
 pub use survey::{Content, Survey, Volume, open_device};
 
 /// Whether an image is locked while it is open.

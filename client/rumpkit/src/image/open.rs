@@ -1,6 +1,6 @@
 //! An opened image: a kernel of its own, and a process whose root is the image's root.
 
-use super::{Address, Content, LockPolicy, OpenError, Selector, Survey, Volume};
+use super::{Address, Content, LockPolicy, OpenError, Selector, Survey, Volume, open_device};
 use crate::{Kernel, MountArgs, Process};
 use rump_hyper::{Access, Hypervisor};
 use rump_kpi::{BlockDevice, Errno, FileSystemInfo, KResult, Mode, MountFlags};
@@ -81,13 +81,7 @@ impl Image {
         let process = kernel.process();
         kernel.attach_block(DEVICE, device)?;
         process.mkdir(MOUNT_POINT, Mode::new(0o755))?;
-        let warning = match access {
-            Access::Read => mount_for_reading(&process, fs_type, options)?,
-            Access::ReadWrite => {
-                mount(&process, fs_type, MountFlags::NOATIME, options)?;
-                None
-            }
-        };
+        let warning = Place { device: DEVICE, dir: MOUNT_POINT }.mount(&process, fs_type, access, options)?;
         // Inside a root of its own, absolute symbolic links lead where the image's maker meant them to.
         process.chroot(MOUNT_POINT)?;
         process.chdir("/")?;
@@ -142,17 +136,59 @@ fn file_system(volume: &Volume) -> Result<(&'static str, FileSystemInfo), OpenEr
     }
 }
 
-fn mount(process: &Process, fs_type: &str, flags: MountFlags, options: &str) -> KResult<()> {
-    let args = MountArgs { source: Some(DEVICE.into()), flags, options: options.into() };
-    process.mount(fs_type, MOUNT_POINT, args)
+/// Mounts what `address` names at the directory `dir` of a kernel that runs, which knows the device as `device` from then on,
+/// such as `/dev/disk0`. Answers what the user must know of it: see [`Image::warning`].
+///
+/// # Errors
+/// As [`Image::open`] and [`Image::open_for_writing`]; EEXIST (there is such a device), those of the directory.
+pub fn mount_in(
+    kernel: &Kernel,
+    address: &Address,
+    access: Access,
+    (device, dir): (&str, &str),
+) -> Result<Option<String>, OpenError> {
+    let image = open_device(&**kernel.host(), address.image(), access, LockPolicy::Lock)?;
+    let survey = Survey::with_kernel(kernel.clone(), image);
+    let volume = survey.choose(address.image(), address.selector())?;
+    let (fs_type, _) = file_system(&volume)?;
+    kernel.attach_block(device, survey.bytes_of(&volume)?)?;
+    Ok(Place { device, dir }.mount(&kernel.init(), fs_type, access, "")?)
 }
 
-/// Mounts read-only. A journal that cannot be replayed does not hide the files: the answer then is a warning.
-fn mount_for_reading(process: &Process, fs_type: &str, options: &str) -> KResult<Option<String>> {
-    let attempt = |options: &str| mount(process, fs_type, MountFlags::RDONLY | MountFlags::NOATIME, options);
-    let Err(refused) = attempt(options) else { return Ok(None) };
-    if refused.errno == Errno::EFTYPE && attempt(&format!("{options},noload")).is_ok() {
-        return Ok(Some(format!("the journal is not replayed: {refused}")));
+/// Where a file system is mounted, and from what.
+struct Place<'a> {
+    device: &'a str,
+    dir: &'a str,
+}
+
+impl Place<'_> {
+    /// Answers a warning.
+    fn mount(
+        &self,
+        process: &Process,
+        fs_type: &str,
+        access: Access,
+        options: &str,
+    ) -> KResult<Option<String>> {
+        match access {
+            Access::Read => self.mount_for_reading(process, fs_type, options),
+            Access::ReadWrite => self.attempt(process, fs_type, MountFlags::NOATIME, options).map(|()| None),
+        }
     }
-    Err(refused)
+
+    fn attempt(&self, process: &Process, fs_type: &str, flags: MountFlags, options: &str) -> KResult<()> {
+        let args = MountArgs { source: Some(self.device.into()), flags, options: options.into() };
+        process.mount(fs_type, self.dir, args)
+    }
+
+    /// Mounts read-only. A journal that cannot be replayed does not hide the files: the answer then is a warning.
+    fn mount_for_reading(&self, process: &Process, fs_type: &str, options: &str) -> KResult<Option<String>> {
+        let flags = MountFlags::RDONLY | MountFlags::NOATIME;
+        let attempt = |options: &str| self.attempt(process, fs_type, flags, options);
+        let Err(refused) = attempt(options) else { return Ok(None) };
+        if refused.errno == Errno::EFTYPE && attempt(&format!("{options},noload")).is_ok() {
+            return Ok(Some(format!("the journal is not replayed: {refused}")));
+        }
+        Err(refused)
+    }
 }

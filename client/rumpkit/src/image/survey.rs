@@ -68,22 +68,25 @@ impl Survey {
 
     /// Looks what is on a device.
     pub fn of_device(host: Arc<dyn Hypervisor>, device: Arc<dyn BlockDevice>) -> Result<Self, OpenError> {
-        let mut survey = Self::boot(host, device)?;
+        Ok(Self::with_kernel(crate::kernel(host)?, device))
+    }
+
+    /// Looks what is on a device, by what a kernel that runs knows.
+    pub fn with_kernel(kernel: Kernel, device: Arc<dyn BlockDevice>) -> Self {
+        let mut survey = Self::begin(kernel, device);
         survey.find_tables();
         survey.find_volumes();
-        Ok(survey)
+        survey
     }
 
     pub(super) fn boot(host: Arc<dyn Hypervisor>, device: Arc<dyn BlockDevice>) -> Result<Self, OpenError> {
+        Ok(Self::begin(crate::kernel(host)?, device))
+    }
+
+    fn begin(kernel: Kernel, device: Arc<dyn BlockDevice>) -> Self {
         let size_bytes = device.size_bytes();
-        Ok(Self {
-            kernel: crate::kernel(host)?,
-            device,
-            size_bytes,
-            tables: Vec::new(),
-            volumes: Vec::new(),
-            warnings: Vec::new(),
-        })
+        let (tables, volumes, warnings) = (Vec::new(), Vec::new(), Vec::new());
+        Self { kernel, device, size_bytes, tables, volumes, warnings }
     }
 
     fn find_tables(&mut self) {

@@ -8,6 +8,7 @@ use super::control::{self, Tells};
 use super::readiness::{Readiness, Watch};
 use super::{options, tcp_info};
 use crate::errno;
+use crate::numbers::moved;
 use libc::c_int;
 use rump_abi::sockopt::{IP_RECVDSTADDR, IP_RECVPKTINFO, IPPROTO_IP, SO_LINGER, SOL_SOCKET};
 use rump_abi::{AddressFamily, Errno, MessageFlags, PollEvents, Shutdown, SocketType};
@@ -87,7 +88,7 @@ impl Socket {
     }
 
     fn of(fd: OwnedFd, kind: SocketType, choices: Choices, watch: Watch) -> Self {
-        Self { watch, fd, kind, choices: Mutex::new(choices) }
+        Self { watch, fd: moved(fd), kind, choices: Mutex::new(choices) }
     }
 
     fn choices(&self) -> MutexGuard<'_, Choices> {

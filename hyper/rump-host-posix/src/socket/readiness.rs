@@ -10,6 +10,7 @@
 //! Lock order: `reactor`, then `entries`; `armed`, then `reactor`. Nobody is woken under any of them.
 
 use crate::errno;
+use crate::numbers::moved;
 use rump_abi::{Errno, PollEvents};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
@@ -64,8 +65,8 @@ struct Reactor {
 impl Reactor {
     fn start() -> Result<Self, Errno> {
         let made = || -> Result<Instance, Host> {
-            let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-            let end = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+            let epoll = moved(epoll::create(CreateFlags::CLOEXEC)?);
+            let end = moved(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
             epoll::add(&epoll, &end, EventData::new_u64(END), EventFlags::IN)?;
             Ok(Instance { epoll, end, entries: Mutex::default() })
         };

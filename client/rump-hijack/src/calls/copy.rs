@@ -1,0 +1,111 @@
+//! sendfile(2), copy_file_range(2), splice(2): between the kernels, bytes go through memory.
+
+use crate::descriptors::find;
+use crate::errno::{fail, get, set};
+use libc::{c_int, c_uint, c_void, off_t, size_t, ssize_t};
+
+/// Most bytes of one call; it answers how many there were.
+const MOST: usize = 1 << 20;
+
+fn is_ours(one: c_int, other: c_int) -> bool {
+    find(one).is_some() || find(other).is_some()
+}
+
+/// Where a file is to be read or written: at a place that the caller keeps, or where it is.
+struct Side {
+    fd: c_int,
+    place: *mut off_t,
+}
+
+impl Side {
+    /// The place. Errors: those of lseek(2).
+    fn at(&self) -> Option<off_t> {
+        // SAFETY: the caller's promise.
+        match unsafe { self.place.as_ref() } {
+            Some(place) => Some(*place),
+            // SAFETY: numbers.
+            None => Some(unsafe { libc::lseek(self.fd, 0, libc::SEEK_CUR) }).filter(|at| *at >= 0),
+        }
+    }
+
+    fn advance(&self, to: off_t) {
+        // SAFETY: the caller's promise.
+        match unsafe { self.place.as_mut() } {
+            Some(place) => *place = to,
+            None => {
+                // SAFETY: numbers.
+                unsafe { libc::lseek(self.fd, to, libc::SEEK_SET) };
+            }
+        }
+    }
+}
+
+/// Reads from a place and writes by `write`, which is told how much was before; answers how many bytes went over.
+fn transfer(
+    from: &Side,
+    length: size_t,
+    mut write: impl FnMut(*const c_void, size_t, size_t) -> ssize_t,
+) -> ssize_t {
+    let Some(begin) = from.at() else { return -1 };
+    let mut bytes = vec![0_u8; length.min(MOST)];
+    // SAFETY: there is room for so many.
+    let got = unsafe { libc::pread(from.fd, bytes.as_mut_ptr().cast(), bytes.len(), begin) };
+    let Ok(got) = usize::try_from(got) else { return -1 };
+    let mut done = 0;
+    while done < got {
+        match write(bytes[done..got].as_ptr().cast(), got - done, done) {
+            written @ 1.. => done += written as usize,
+            _ if done == 0 => return -1,
+            _ => break,
+        }
+    }
+    let errno = get();
+    from.advance(begin + done as off_t);
+    set(errno);
+    done as ssize_t
+}
+
+interpose! {
+    [sendfile, sendfile64](to: c_int, from: c_int, offset: *mut off_t, length: size_t) -> ssize_t, |host| {
+        if !is_ours(to, from) {
+            return host(to, from, offset, length);
+        }
+        // SAFETY: bytes that are there.
+        transfer(&Side { fd: from, place: offset }, length, |bytes, length, _| unsafe { libc::write(to, bytes, length) })
+    }
+
+    [copy_file_range](
+        from: c_int,
+        from_at: *mut off_t,
+        to: c_int,
+        to_at: *mut off_t,
+        length: size_t,
+        flags: c_uint,
+    ) -> ssize_t, |host| {
+        if !is_ours(to, from) {
+            return host(from, from_at, to, to_at, length, flags);
+        }
+        let target = Side { fd: to, place: to_at };
+        let Some(begin) = target.at() else { return -1 };
+        let from = Side { fd: from, place: from_at };
+        let done = transfer(&from, length, |bytes, length, before| {
+            // SAFETY: bytes that are there.
+            unsafe { libc::pwrite(to, bytes, length, begin + before as off_t) }
+        });
+        if done > 0 {
+            target.advance(begin + done as off_t);
+        }
+        done
+    }
+
+    [splice](
+        from: c_int,
+        from_at: *mut off_t,
+        to: c_int,
+        to_at: *mut off_t,
+        length: size_t,
+        flags: c_uint,
+    ) -> ssize_t, |host| {
+        if is_ours(from, to) { fail(libc::EINVAL) } else { host(from, from_at, to, to_at, length, flags) }
+    }
+}
