@@ -9,6 +9,7 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use rump_abi::{Errno, Signal};
 use rump_kpi::{KError, KResult};
 use rump_sysproxy::frame::{Class, Handshake, Header, Kind, Refusal};
+use rump_sysproxy::seal::Key;
 use rump_sysproxy::transport::{Reader, Stream, Writer};
 use rump_sysproxy::url::Url;
 use std::collections::HashMap;
@@ -33,6 +34,7 @@ type Raise = dyn Fn(Signal) + Send + Sync;
 pub struct Connection {
     link: RwLock<Arc<Link>>,
     url: Url,
+    key: Option<Key>,
     name: String,
     retry: Mutex<Retry>,
     raise: Arc<Raise>,
@@ -78,13 +80,24 @@ impl From<Fault> for KError {
 
 impl Connection {
     /// A fresh process, of a program of a name. `raise` is called, by whichever thread reads, with signals that the kernel
-    /// raises. Errors: ECONNREFUSED (there is no server, or it does not let us in), EPROTONOSUPPORT (it is no server of system
+    /// raises. Errors: ECONNREFUSED (there is no server, or it does not let us in), EACCES (it does not
+    /// know the key), EPROTONOSUPPORT (it is no server of system
     /// calls), those of the server.
     pub fn new(url: Url, name: &str, raise: impl Fn(Signal) + Send + Sync + 'static) -> KResult<Self> {
+        Self::with_key(url, None, name, raise)
+    }
+
+    /// The same, with what the server wants to be known. Errors: as [`Connection::new`].
+    pub fn with_key(
+        url: Url,
+        key: Option<Key>,
+        name: &str,
+        raise: impl Fn(Signal) + Send + Sync + 'static,
+    ) -> KResult<Self> {
         let raise: Arc<Raise> = Arc::new(raise);
-        let link = Link::connect(&url, raise.clone())?;
+        let link = Link::connect(&url, key.as_ref(), raise.clone())?;
         link.guest(name)?;
-        Ok(Self::at(link, url, name, raise))
+        Ok(Self::at(link, url, key, name, raise))
     }
 
     /// The child of a process, in whose program this is called, after [`Connection::prefork`] in the parent. Errors: as
@@ -96,9 +109,9 @@ impl Connection {
         raise: impl Fn(Signal) + Send + Sync + 'static,
     ) -> KResult<Self> {
         let raise: Arc<Raise> = Arc::new(raise);
-        let link = Link::connect(&url, raise.clone())?;
+        let link = Link::connect(&url, None, raise.clone())?;
         link.handshake(Handshake::Fork, &fork_body(cookie, false))?;
-        Ok(Self::at(link, url, name, raise))
+        Ok(Self::at(link, url, None, name, raise))
     }
 
     /// The process whose stream a program got that was executed. Errors: ENOTCONN (the server has gone), EBADF (it is no
@@ -111,14 +124,21 @@ impl Connection {
     ) -> KResult<Self> {
         let raise: Arc<Raise> = Arc::new(raise);
         let stream = Stream::from_fd(fd).map_err(|_| Errno::EBADF)?;
-        let reader = Reader::new(stream.clone());
-        let link = Link::at(stream, reader, raise.clone());
+        let (reader, writer) = (Reader::new(stream.clone()), Writer::new(stream.clone()));
+        let link = Link::at(stream, reader, writer, raise.clone());
         link.handshake(Handshake::Exec, &with_end(name))?;
-        Ok(Self::at(link, url, name, raise))
+        Ok(Self::at(link, url, None, name, raise))
     }
 
-    fn at(link: Link, url: Url, name: &str, raise: Arc<Raise>) -> Self {
-        Self { link: RwLock::new(Arc::new(link)), url, name: name.into(), retry: Mutex::default(), raise }
+    fn at(link: Link, url: Url, key: Option<Key>, name: &str, raise: Arc<Raise>) -> Self {
+        Self {
+            link: RwLock::new(Arc::new(link)),
+            url,
+            key,
+            name: name.into(),
+            retry: Mutex::default(),
+            raise,
+        }
     }
 
     /// What becomes of it when the server goes.
@@ -181,7 +201,7 @@ impl Connection {
         let mut link = self.link.write();
         // Another thread may have found it.
         while Arc::ptr_eq(&link, lost) {
-            let found = Link::connect(&self.url, self.raise.clone());
+            let found = Link::connect(&self.url, self.key.as_ref(), self.raise.clone());
             match found.and_then(|found| found.guest(&self.name).map(|()| found)) {
                 Ok(found) => *link = Arc::new(found),
                 Err(_) if until.is_some_and(|until| Instant::now() >= until) => {
@@ -222,10 +242,11 @@ fn fork_body(cookie: &Cookie, is_cancelled: bool) -> Vec<u8> {
 }
 
 impl Link {
-    fn connect(url: &Url, raise: Arc<Raise>) -> KResult<Self> {
+    fn connect(url: &Url, key: Option<&Key>, raise: Arc<Raise>) -> KResult<Self> {
         let refused = |_| KError::new(Errno::ECONNREFUSED, format!("there is no server at {url}"));
         let stream = Stream::connect(url).map_err(refused)?;
-        let mut reader = Reader::new(stream.clone());
+        let not_known = |error: std::io::Error| KError::new(Errno::EACCES, format!("{url}: {error}"));
+        let (mut reader, writer) = stream.to_server(key).map_err(not_known)?;
         let banner = reader.banner().map_err(refused)?;
         if !banner.starts_with(BANNER) {
             return Err(KError::new(
@@ -233,13 +254,13 @@ impl Link {
                 format!("what is at {url} is no server of system calls"),
             ));
         }
-        Ok(Self::at(stream, reader, raise))
+        Ok(Self::at(stream, reader, writer, raise))
     }
 
-    fn at(stream: Stream, reader: Reader, raise: Arc<Raise>) -> Self {
+    fn at(stream: Stream, reader: Reader, writer: Writer, raise: Arc<Raise>) -> Self {
         Self {
             reader: Mutex::new(reader),
-            writer: Mutex::new(Writer::new(stream.clone())),
+            writer: Mutex::new(writer),
             stream,
             state: Mutex::default(),
             changed: Condvar::new(),

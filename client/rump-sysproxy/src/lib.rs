@@ -6,6 +6,7 @@
 //! | [`url`] | where a server is |
 //! | [`memory`] | memory of a client, by its addresses |
 //! | [`transport`] | streams, and messages on them |
+//! | [`seal`] | keys, and streams that nobody else reads |
 //! | [`server`] | a kernel that answers clients |
 //! | [`calls`] | system calls by their numbers, with structures as NetBSD has them on amd64 |
 //!
@@ -16,6 +17,7 @@
 pub mod calls;
 pub mod frame;
 pub mod memory;
+pub mod seal;
 pub mod server;
 pub mod transport;
 pub mod url;

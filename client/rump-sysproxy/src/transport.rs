@@ -1,6 +1,7 @@
 //! Streams: how messages travel, and how one listens for them.
 
 use crate::frame::{BANNER_MAX, HEADER, Header, Malformed};
+use crate::seal::{self, Key, Opener, Sealer};
 use crate::url::Url;
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
@@ -43,6 +44,23 @@ impl Stream {
         match &*self.0 {
             Socket::Unix(stream) => stream.as_raw_fd(),
             Socket::Tcp(stream) => stream.as_raw_fd(),
+        }
+    }
+
+    /// Messages to and from a server, which has to know the key if there is one. Errors: PermissionDenied (it does not), those
+    /// of the host.
+    pub fn to_server(&self, key: Option<&Key>) -> io::Result<(Reader, Writer)> {
+        match key {
+            Some(key) => Ok(sealed(seal::initiate(&mut self.clone(), key)?)),
+            None => Ok((Reader::new(self.clone()), Writer::new(self.clone()))),
+        }
+    }
+
+    /// The same of a client.
+    pub(crate) fn to_client(&self, key: Option<&Key>) -> io::Result<(Reader, Writer)> {
+        match key {
+            Some(key) => Ok(sealed(seal::respond(&mut self.clone(), key)?)),
+            None => Ok((Reader::new(self.clone()), Writer::new(self.clone()))),
         }
     }
 
@@ -132,11 +150,26 @@ fn peer_of(_: &UnixStream) -> io::Result<Peer> {
 
 /// Messages that come.
 pub struct Reader {
-    stream: Stream,
+    source: Source,
     /// What came and was not asked for yet is from `start` to `end`.
     buffer: Box<[u8; PIECE]>,
     start: usize,
     end: usize,
+}
+
+/// Where they come from.
+enum Source {
+    Plain(Stream),
+    Sealed(Box<Opener>),
+}
+
+impl Read for Source {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(into),
+            Self::Sealed(opener) => opener.read(into),
+        }
+    }
 }
 
 /// Bytes that are asked of the host at once.
@@ -145,7 +178,11 @@ const PIECE: usize = 16 << 10;
 impl Reader {
     /// Of a stream.
     pub fn new(stream: Stream) -> Self {
-        Self { stream, buffer: Box::new([0; PIECE]), start: 0, end: 0 }
+        Self::from(Source::Plain(stream))
+    }
+
+    fn from(source: Source) -> Self {
+        Self { source, buffer: Box::new([0; PIECE]), start: 0, end: 0 }
     }
 
     fn rest(&self) -> &[u8] {
@@ -157,7 +194,7 @@ impl Reader {
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
         loop {
-            match self.stream.read(&mut self.buffer[self.end..]) {
+            match self.source.read(&mut self.buffer[self.end..]) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 read => {
                     let read = read?;
@@ -205,26 +242,52 @@ impl Reader {
         let mut body = self.rest()[..here].to_vec();
         self.start += here;
         body.resize(header.body, 0);
-        self.stream.read_exact(&mut body[here..])?;
+        self.source.read_exact(&mut body[here..])?;
         Ok(Some((header, body)))
     }
 }
 
 /// Messages that go.
 pub struct Writer {
-    stream: Stream,
+    sink: Sink,
     buffer: Vec<u8>,
+}
+
+/// Where they go.
+enum Sink {
+    Plain(Stream),
+    Sealed(Sealer),
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(bytes),
+            Self::Sealed(sealer) => sealer.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn sealed((opener, sealer): (Opener, Sealer)) -> (Reader, Writer) {
+    (
+        Reader::from(Source::Sealed(Box::new(opener))),
+        Writer { sink: Sink::Sealed(sealer), buffer: Vec::new() },
+    )
 }
 
 impl Writer {
     /// Of a stream.
     pub fn new(stream: Stream) -> Self {
-        Self { stream, buffer: Vec::new() }
+        Self { sink: Sink::Plain(stream), buffer: Vec::new() }
     }
 
     /// With what a server begins, its newline included. Errors: those of the host.
     pub fn banner(&mut self, line: &str) -> io::Result<()> {
-        self.stream.write_all(line.as_bytes())
+        self.sink.write_all(line.as_bytes())
     }
 
     /// A message whose body is in two parts; its header says how long they are together. Errors: those of the host.
@@ -235,10 +298,10 @@ impl Writer {
         self.buffer.extend_from_slice(front);
         if rest.len() <= PIECE {
             self.buffer.extend_from_slice(rest);
-            return self.stream.write_all(&self.buffer);
+            return self.sink.write_all(&self.buffer);
         }
-        self.stream.write_all(&self.buffer)?;
-        self.stream.write_all(rest)
+        self.sink.write_all(&self.buffer)?;
+        self.sink.write_all(rest)
     }
 }
 
@@ -260,17 +323,18 @@ impl Drop for Name {
 
 impl Listener {
     /// Only the user of the server gets to a socket in the file system; one that nobody listens at any more is replaced.
-    /// Errors: AddrInUse, those of the host; PermissionDenied (others than this machine would get in).
-    pub(crate) fn bind(url: &Url) -> io::Result<Self> {
+    /// Over a network, only who knows a key. Errors: AddrInUse, those of the host; PermissionDenied (others than this machine
+    /// would get in, and there is no key).
+    pub(crate) fn bind(url: &Url, has_key: bool) -> io::Result<Self> {
         match url {
             Url::Unix(path) => {
                 let listener = bind_unix(path)?;
                 listener.set_nonblocking(true)?;
                 Ok(Self::Unix(listener, Name(path.clone())))
             }
-            Url::Tcp(address) if !address.ip().is_loopback() => Err(io::Error::new(
+            Url::Tcp(address) if !address.ip().is_loopback() && !has_key => Err(io::Error::new(
                 ErrorKind::PermissionDenied,
-                "other machines could come in, and nothing would ask who they are; listen at 127.0.0.1, ::1 or unix://",
+                "other machines could come in, and nothing would ask who they are: a key is needed, or 127.0.0.1, ::1 or unix://",
             )),
             Url::Tcp(address) => {
                 let listener = TcpListener::bind(address)?;

@@ -10,6 +10,7 @@ mod library;
 
 use clap::Parser;
 use drive::Drive;
+use rump_sysproxy::seal::Key;
 use rump_sysproxy::server::{Limits, Server};
 use rump_sysproxy::url::Url;
 use rumpkit::kpi::Component;
@@ -58,6 +59,10 @@ struct Options {
     /// Interfaces, addresses and routes, in TOML
     #[arg(long, value_name = "FILE")]
     net: Option<PathBuf>,
+    /// Clients of tcp:// and tcp6:// have to know the 32 bytes of this file, and nobody else reads what is said; without,
+    /// only this machine is let in
+    #[arg(long, value_name = "FILE", env = "RUMP_SERVER_KEY", hide_env_values = true)]
+    key: Option<PathBuf>,
     /// Most clients at once
     #[arg(long, value_name = "N", default_value_t = Limits::default().clients, value_parser = most)]
     clients: usize,
@@ -148,9 +153,15 @@ fn serve(options: &Options, has_all: bool) -> Result<ExitCode, String> {
     };
     let server = Arc::new(Server::new(kernel, limits).map_err(|error| error.to_string())?);
     let cwd = std::env::current_dir().map_err(|error| format!("the folder of the server: {error}"))?;
+    let key = options
+        .key
+        .as_ref()
+        .map(|path| Key::from_file(path).map_err(|error| format!("the key {}: {error}", path.display())));
+    let key = key.transpose()?;
     for text in &options.urls {
         let url = Url::parse(text, &cwd).map_err(|error| error.to_string())?;
-        let url = server.listen(&url).map_err(|error| format!("{text}: {error}"))?;
+        let key = key.clone().filter(|_| matches!(url, Url::Tcp(_)));
+        let url = server.listen_with(&url, key).map_err(|error| format!("{text}: {error}"))?;
         if options.stay || options.verbose {
             eprintln!("rump_server: clients may come to {url}");
         }

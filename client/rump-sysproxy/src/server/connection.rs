@@ -7,6 +7,7 @@ use super::crew::{Crew, Full, Job, Message};
 use super::memory::{Questions, RemoteMemory};
 use crate::calls::{self, Args};
 use crate::frame::{Class, Handshake, Header, Kind, Refusal};
+use crate::seal::Key;
 use crate::transport::{Peer, Reader, Stream, Writer};
 use parking_lot::Mutex;
 use rump_abi::netbsd::numbers;
@@ -32,8 +33,10 @@ pub(super) struct Connection {
     shared: Arc<Shared>,
     stream: Stream,
     peer: Option<Peer>,
-    reader: Mutex<Reader>,
-    writer: Mutex<Writer>,
+    /// What a client has to know.
+    key: Option<Key>,
+    /// There once it has shown that.
+    ends: OnceLock<Ends>,
     process: OnceLock<Process>,
     name: Mutex<String>,
     crew: Crew,
@@ -41,18 +44,30 @@ pub(super) struct Connection {
     is_closed: AtomicBool,
 }
 
+/// What comes and what goes.
+struct Ends {
+    reader: Mutex<Reader>,
+    writer: Mutex<Writer>,
+}
+
 /// Nothing more comes of this client: it has gone, or says what no client says.
 struct Over;
 
 impl Connection {
-    pub(super) fn new(number: u64, shared: Arc<Shared>, stream: Stream, peer: Option<Peer>) -> Arc<Self> {
+    pub(super) fn new(
+        number: u64,
+        shared: Arc<Shared>,
+        stream: Stream,
+        peer: Option<Peer>,
+        key: Option<Key>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             number,
             shared,
             peer,
-            reader: Mutex::new(Reader::new(stream.clone())),
-            writer: Mutex::new(Writer::new(stream.clone())),
             stream,
+            key,
+            ends: OnceLock::new(),
             process: OnceLock::new(),
             name: Mutex::default(),
             crew: Crew::default(),
@@ -74,7 +89,6 @@ impl Connection {
     /// Begins to serve. Errors: no thread can be had, or the client has gone.
     pub(super) fn start(self: &Arc<Self>) -> io::Result<()> {
         self.stream.set_read_timeout(Some(HANDSHAKE))?;
-        self.writer.lock().banner(&self.shared.banner)?;
         self.spawn()
     }
 
@@ -87,7 +101,18 @@ impl Connection {
         })
     }
 
+    /// Says what this is, to who knows the key. Errors: it does not, or has gone.
+    fn greet(&self) -> io::Result<()> {
+        let (reader, mut writer) = self.stream.to_client(self.key.as_ref())?;
+        writer.banner(&self.shared.banner)?;
+        self.ends.get_or_init(|| Ends { reader: Mutex::new(reader), writer: Mutex::new(writer) });
+        Ok(())
+    }
+
     fn work(self: Arc<Self>) {
+        if self.ends.get().is_none() && self.greet().is_err() {
+            self.close();
+        }
         loop {
             let done = match self.crew.next() {
                 Job::Lead => self.lead(),
@@ -106,7 +131,7 @@ impl Connection {
 
     /// Reads what comes, until there is something to do that may have to wait.
     fn lead(self: &Arc<Self>) -> Result<(), Over> {
-        let mut reader = self.reader.lock();
+        let mut reader = self.ends.get().ok_or(Over)?.reader.lock();
         loop {
             let message = self.read(&mut reader)?;
             let Some(message) = self.take(message)? else { continue };
@@ -302,8 +327,8 @@ impl Connection {
 
     /// Errors: EIO (the client has gone).
     pub(super) fn send(&self, header: &Header, front: &[u8], rest: &[u8]) -> KResult<()> {
-        let sent = self.writer.lock().message(header, front, rest);
-        sent.map_err(|_| KError::new(Errno::EIO, "the client has gone"))
+        let sent = self.ends.get().map(|ends| ends.writer.lock().message(header, front, rest));
+        sent.and_then(Result::ok).ok_or_else(|| KError::new(Errno::EIO, "the client has gone"))
     }
 
     fn tell(&self, signals: SignalSet) -> Result<(), Over> {

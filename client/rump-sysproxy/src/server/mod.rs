@@ -10,6 +10,7 @@ mod crew;
 mod forks;
 mod memory;
 
+use crate::seal::Key;
 use crate::transport::{Listener, Peer, Stream};
 use crate::url::Url;
 use connection::Connection;
@@ -113,11 +114,16 @@ impl Server {
     /// is gone when the server ends. Errors: AddrInUse, PermissionDenied (an address that other machines reach), those of the
     /// host.
     pub fn listen(&self, url: &Url) -> io::Result<Url> {
-        let listener = Listener::bind(url)?;
+        self.listen_with(url, None)
+    }
+
+    /// The same, for clients that know a key: over a network there are no others. Errors: as [`Server::listen`].
+    pub fn listen_with(&self, url: &Url, key: Option<Key>) -> io::Result<Url> {
+        let listener = Listener::bind(url, key.is_some())?;
         let url = listener.url()?;
         self.shared.clients.lock().listening.push(url.clone());
         let (shared, at) = (self.shared.clone(), url.clone());
-        let accept = move || shared.accept(listener, &at);
+        let accept = move || shared.accept(listener, &at, key.as_ref());
         let spawned = thread::Builder::new().name("rump accept".into()).spawn(accept);
         spawned.inspect_err(|_| self.shared.clients.lock().listening.retain(|other| *other != url))?;
         Ok(url)
@@ -125,7 +131,7 @@ impl Server {
 
     /// A client at a stream that is there already.
     pub fn serve(&self, stream: UnixStream) -> io::Result<()> {
-        self.shared.begin(stream.into())
+        self.shared.begin(stream.into(), None)
     }
 
     /// The clients that there are.
@@ -164,7 +170,7 @@ impl Shared {
         self.has_ended.load(Ordering::SeqCst)
     }
 
-    fn accept(self: &Arc<Self>, listener: Listener, url: &Url) {
+    fn accept(self: &Arc<Self>, listener: Listener, url: &Url, key: Option<&Key>) {
         loop {
             self.wait_for_room();
             let come = listener.wait(&self.bell.1);
@@ -172,7 +178,7 @@ impl Shared {
                 break;
             }
             // A client that went away again, or no descriptor for it: the next may fare better.
-            if come.and_then(|()| listener.accept()).and_then(|stream| self.begin(stream)).is_err() {
+            if come.and_then(|()| listener.accept()).and_then(|stream| self.begin(stream, key)).is_err() {
                 thread::sleep(Duration::from_millis(10));
             }
         }
@@ -188,11 +194,11 @@ impl Shared {
         }
     }
 
-    fn begin(self: &Arc<Self>, stream: Stream) -> io::Result<()> {
+    fn begin(self: &Arc<Self>, stream: Stream, key: Option<&Key>) -> io::Result<()> {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         let peer = stream.peer()?;
-        let connection = Connection::new(number, self.clone(), stream, peer);
+        let connection = Connection::new(number, self.clone(), stream, peer, key.cloned());
         self.clients.lock().by_number.insert(number, connection.clone());
         // A server that ended meanwhile has sent all others away already.
         if self.has_ended() {

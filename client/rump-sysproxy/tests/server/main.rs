@@ -5,7 +5,9 @@ mod raw;
 use raw::{GETPID, Raw, pair};
 use rump_kern::Kernel;
 use rump_sysproxy::frame::{HEADER, Handshake, Header, Kind, Refusal};
+use rump_sysproxy::seal::Key;
 use rump_sysproxy::server::{Limits, Server};
+use rump_sysproxy::transport::Stream;
 use rump_sysproxy::url::Url;
 use rumpkit::PosixHost;
 use std::io::Write;
@@ -112,6 +114,46 @@ fn servers_are_reached_over_tcp_from_this_machine_alone() {
         let refused = running.server.listen(&Url::parse(text, Path::new("/")).unwrap()).unwrap_err();
         assert_eq!(refused.kind(), std::io::ErrorKind::PermissionDenied, "{text}");
     }
+}
+
+#[test]
+fn over_a_network_come_those_who_know_the_key() {
+    use std::os::unix::fs::PermissionsExt;
+    let running = running();
+    let key = |name: &str, byte: u8, length: usize, mode: u32| {
+        let path = running.folder.0.join(name);
+        std::fs::write(&path, vec![byte; length]).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        Key::from_file(&path)
+    };
+    let good = key("good", 1, 32, 0o600).unwrap();
+    for (name, length, mode) in [("short", 31, 0o600), ("long", 33, 0o600), ("open", 32, 0o644)] {
+        assert!(key(name, 1, length, mode).is_err(), "{name}");
+    }
+    let any = Url::parse("tcp://*:0", Path::new("/")).unwrap();
+    let Url::Tcp(address) = running.server.listen_with(&any, Some(good.clone())).unwrap() else { panic!() };
+    let url = Url::Tcp((std::net::Ipv4Addr::LOCALHOST, address.port()).into());
+    let mut raw = Raw::with_key(&url, &good);
+    assert_eq!(raw.handshake(Handshake::Guest, b"far\0").unwrap(), Ok(0));
+    for _ in 0..50 {
+        assert_eq!(raw.handshake(Handshake::Exec, &[b'x'; 4000]).unwrap(), Ok(0));
+    }
+    raw.pid();
+    // Others hear nothing, not even a banner.
+    let bad = key("bad", 2, 32, 0o600).unwrap();
+    let denied = Stream::connect(&url).unwrap().to_server(Some(&bad)).err().unwrap();
+    assert!(matches!(
+        denied.kind(),
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::UnexpectedEof
+    ));
+    let mut plain = std::net::TcpStream::connect(("127.0.0.1", address.port())).unwrap();
+    plain.write_all(&Header::request(Kind::Handshake, 1, 0, 0).emit()).unwrap();
+    plain.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut heard = Vec::new();
+    plain.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let _ = std::io::Read::read_to_end(&mut plain, &mut heard);
+    assert_eq!(heard, []);
+    raw.pid();
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A client that says what it is told to say.
 
 use rump_sysproxy::frame::{Class, Handshake, Header, Kind};
+use rump_sysproxy::seal::Key;
 use rump_sysproxy::transport::{Reader, Stream, Writer};
 use rump_sysproxy::url::Url;
 use std::io;
@@ -19,9 +20,17 @@ pub struct Raw {
 
 impl Raw {
     pub fn of(stream: Stream) -> Self {
-        let mut reader = Reader::new(stream.clone());
+        Self::begin(stream, None)
+    }
+
+    pub fn with_key(url: &Url, key: &Key) -> Self {
+        Self::begin(Stream::connect(url).unwrap(), Some(key))
+    }
+
+    fn begin(stream: Stream, key: Option<&Key>) -> Self {
+        let (mut reader, writer) = stream.to_server(key).unwrap();
         let banner = reader.banner().unwrap();
-        Self { reader, writer: Writer::new(stream.clone()), stream, banner, requests: 0 }
+        Self { reader, writer, stream, banner, requests: 0 }
     }
 
     pub fn connect(url: &Url) -> Self {
