@@ -219,3 +219,21 @@ fn file_systems_are_mounted_with_what_a_structure_can_say() {
     same!(rig, |process| process.mount("ext2fs", "/m", of_disk())).unwrap_err();
     same!(rig, |process| process.unmount("/m", Unmount::Normal)).unwrap_err();
 }
+
+#[test]
+fn a_root_is_changed_for_the_process_alone_and_handles_lead_out_of_it() {
+    let rig = Rig::new();
+    rig.there.mkdir("/r", Mode::new(0o755)).unwrap();
+    rig.there.open("/r/f", RW, MODE).unwrap();
+    let handle = rig.there.getfh("/r/f").unwrap();
+    let file = rig.here.stat("/r/f").unwrap();
+    assert_eq!(
+        same!(rig, |process| process.fhstatvfs(handle).map(|mounted| mounted.facts)).unwrap().name_max,
+        255
+    );
+    rig.there.chroot("/r").unwrap();
+    assert_eq!(rig.there.stat("/f").unwrap(), file);
+    assert_eq!(rig.here.stat("/f").unwrap_err().errno, Errno::ENOENT);
+    let fd = rig.there.fhopen(handle, OpenFlags::empty()).unwrap();
+    assert_eq!(rig.there.fstat(fd).unwrap(), file);
+}

@@ -91,3 +91,16 @@ fn where_the_server_has_gone_calls_say_so() {
     assert_eq!(rig.there.pid().unwrap_err().errno, Errno::ENOTCONN);
     assert_eq!(rig.there.stat("/").unwrap_err().errno, Errno::ENOTCONN);
 }
+
+#[test]
+fn who_sets_the_clock_sets_that_of_the_kernel() {
+    let rig = Rig::new();
+    let reads = |begin: i64| {
+        let now = rig.here.gettimeofday().unwrap().sec;
+        assert!((begin..begin + 1000).contains(&now), "{now}");
+    };
+    rig.there.settimeofday(TimeSpec { sec: 1_000_000_000, nsec: 0 }).unwrap();
+    reads(1_000_000_000);
+    rig.there.clock_settime(ClockId::Realtime, TimeSpec { sec: 2_000_000_000, nsec: 0 }).unwrap();
+    reads(2_000_000_000);
+}
