@@ -220,12 +220,12 @@ impl Drop for Connection {
     }
 }
 
-fn malformed() -> KError {
+pub(crate) fn malformed() -> KError {
     KError::new(Errno::EIO, "the server's answer makes no sense")
 }
 
 /// Errors: the one that the number is.
-fn check(errno: i32) -> KResult<()> {
+pub(crate) fn check(errno: i32) -> KResult<()> {
     if errno == 0 {
         return Ok(());
     }

@@ -2,13 +2,15 @@
 //!
 //! A [`Connection`] is a process of the server's kernel. Calls are made by the threads of the program; the one that waits
 //! first reads for all, so that a program with one thread has one thread. Memory that a call names is what the server may
-//! see and change, for the time of the call, and nothing else ([`memory`]).
+//! see and change, for the time of the call, and nothing else ([`memory`]). A [`RemoteProcess`] makes the calls as methods.
 //!
 //! `unsafe` is in [`memory`], which copies between messages and what a call lent, and in the functions for C.
 
 mod connection;
 pub mod memory;
+mod process;
 mod retry;
 
 pub use connection::{Connection, Cookie};
+pub use process::RemoteProcess;
 pub use retry::Retry;

@@ -26,6 +26,16 @@ impl<'a> Region<'a> {
         self.start.addr() as u64
     }
 
+    /// Bytes that it has.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// The same memory once more, for a list of all that a call lends.
+    pub(crate) fn again(&self) -> Region<'_> {
+        Region { lent: PhantomData, ..*self }
+    }
+
     /// What is at an address of it, and from there to its end, if the address is in it.
     fn from(&self, address: u64) -> Option<(*mut u8, usize)> {
         let offset = usize::try_from(address.checked_sub(self.address())?).ok()?;

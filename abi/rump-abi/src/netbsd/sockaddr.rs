@@ -1,7 +1,7 @@
 //! Addresses of sockets: `struct sockaddr` and its kinds, each with its length and its family in front.
 
 use super::Layout;
-use crate::{AddressFamily, SocketAddress};
+use crate::{AddressFamily, OpenFlags, SocketAddress};
 use alloc::vec::Vec;
 use core::net::{SocketAddrV4, SocketAddrV6};
 
@@ -13,6 +13,12 @@ pub const STORAGE: usize = 128;
 pub const LENGTH_MAX: usize = 255;
 /// `AF_LINK`.
 pub const AF_LINK: u8 = 18;
+/// Flags beside the type of a socket (`SOCK_CLOEXEC` and its like).
+pub const SOCK_FLAGS: [(u32, OpenFlags); 3] = [
+    (0x1000_0000, OpenFlags::CLOEXEC),
+    (0x2000_0000, OpenFlags::NONBLOCK),
+    (0x4000_0000, OpenFlags::NOSIGPIPE),
+];
 
 layout! {
     /// `struct sockaddr_in`.

@@ -8,6 +8,7 @@
 //! | [`table`] | which number is which call |
 //! | [`call`] | arguments, and what they point to |
 //! | [`area`] | parts of memory that are read into or written from, piece by piece |
+//! | [`option`] | values of socket options |
 //! | [`waiting`] | which calls may have to wait |
 //! | the others | a group of calls each |
 //!
@@ -32,6 +33,7 @@ mod message;
 mod mount;
 mod names;
 mod open;
+pub mod option;
 mod poll;
 mod rw;
 mod semaphore;

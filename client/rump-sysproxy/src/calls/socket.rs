@@ -2,17 +2,10 @@
 
 use super::call::{Answer, Call, answer};
 use super::open::give_both;
-use rump_abi::netbsd::sockaddr::{self, BadAddress};
+use rump_abi::netbsd::sockaddr::{self, BadAddress, SOCK_FLAGS};
 use rump_abi::{AddressFamily, Errno, OpenFlags, Shutdown, SocketAddress, SocketType};
 use rump_kern::Fd;
 use rump_kpi::KResult;
-
-/// Flags beside the type of a socket.
-const SOCK_FLAGS: [(u32, OpenFlags); 3] = [
-    (0x1000_0000, OpenFlags::CLOEXEC),
-    (0x2000_0000, OpenFlags::NONBLOCK),
-    (0x4000_0000, OpenFlags::NOSIGPIPE),
-];
 
 /// The flags, and what is left. Errors: never.
 fn split(bits: u32) -> (OpenFlags, u32) {

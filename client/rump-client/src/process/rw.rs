@@ -1,0 +1,139 @@
+//! read(2), write(2), lseek(2), fsync(2), truncate(2) and their like. What is longer than the server moves at once is moved
+//! piece by piece there.
+
+use super::RemoteProcess;
+use super::request::{Request, list, request, text};
+use crate::connection::malformed;
+use crate::memory::Region;
+use rump_abi::netbsd::numbers::*;
+use rump_abi::{AllocateFlags, Errno, SyncFlags};
+use rump_kern::{Advice, Fd, Whence};
+use rump_kpi::KResult;
+
+fn offset(request: Request<'_>, offset: Option<u64>) -> Request<'_> {
+    match offset {
+        Some(offset) => request.null().with(offset),
+        None => request,
+    }
+}
+
+impl RemoteProcess {
+    /// As [`Process::read`](rump_kern::Process::read).
+    pub fn read(&self, fd: Fd, buf: &mut [u8]) -> KResult<usize> {
+        let length = buf.len();
+        self.count(request(READ).with(fd).write(buf).with(length), length)
+    }
+
+    /// As [`Process::pread`](rump_kern::Process::pread).
+    pub fn pread(&self, fd: Fd, buf: &mut [u8], at: u64) -> KResult<usize> {
+        let length = buf.len();
+        self.count(offset(request(PREAD).with(fd).write(buf).with(length), Some(at)), length)
+    }
+
+    /// As [`Process::readv`](rump_kern::Process::readv).
+    pub fn readv(&self, fd: Fd, bufs: &mut [&mut [u8]]) -> KResult<usize> {
+        self.move_parts(READV, fd, bufs.iter_mut().map(|part| Region::write(part)).collect(), None)
+    }
+
+    /// As [`Process::preadv`](rump_kern::Process::preadv).
+    pub fn preadv(&self, fd: Fd, bufs: &mut [&mut [u8]], at: u64) -> KResult<usize> {
+        self.move_parts(PREADV, fd, bufs.iter_mut().map(|part| Region::write(part)).collect(), Some(at))
+    }
+
+    fn move_parts(&self, number: u32, fd: Fd, parts: Vec<Region<'_>>, at: Option<u64>) -> KResult<usize> {
+        let length = parts.iter().fold(0, |all: usize, part| all.saturating_add(part.length()));
+        let (list, count) = (list(&parts), parts.len());
+        let request = request(number).with(fd).read(&list).with(count).lend(parts);
+        self.count(offset(request, at), length)
+    }
+
+    /// As [`Process::write`](rump_kern::Process::write).
+    pub fn write(&self, fd: Fd, buf: &[u8]) -> KResult<usize> {
+        self.count(request(WRITE).with(fd).read(buf).with(buf.len()), buf.len())
+    }
+
+    /// As [`Process::pwrite`](rump_kern::Process::pwrite).
+    pub fn pwrite(&self, fd: Fd, buf: &[u8], at: u64) -> KResult<usize> {
+        self.count(offset(request(PWRITE).with(fd).read(buf).with(buf.len()), Some(at)), buf.len())
+    }
+
+    /// As [`Process::writev`](rump_kern::Process::writev).
+    pub fn writev(&self, fd: Fd, bufs: &[&[u8]]) -> KResult<usize> {
+        self.move_parts(WRITEV, fd, bufs.iter().map(|part| Region::read(part)).collect(), None)
+    }
+
+    /// As [`Process::pwritev`](rump_kern::Process::pwritev).
+    pub fn pwritev(&self, fd: Fd, bufs: &[&[u8]], at: u64) -> KResult<usize> {
+        self.move_parts(PWRITEV, fd, bufs.iter().map(|part| Region::read(part)).collect(), Some(at))
+    }
+
+    /// As [`Process::lseek`](rump_kern::Process::lseek), but that holes are not found. Errors: EINVAL (those, too).
+    pub fn lseek(&self, fd: Fd, offset: i64, whence: Whence) -> KResult<u64> {
+        let whence = match whence {
+            Whence::Set => 0,
+            Whence::Cur => 1,
+            Whence::End => 2,
+            Whence::Data | Whence::Hole => return Err(Errno::EINVAL.into()),
+        };
+        let offset = self.ask(request(LSEEK).with(fd).null().with(offset).with(whence))?;
+        u64::try_from(offset).map_err(|_| malformed())
+    }
+
+    /// As [`Process::truncate`](rump_kern::Process::truncate).
+    pub fn truncate(&self, path: impl AsRef<[u8]>, size: u64) -> KResult<()> {
+        let path = text(path)?;
+        self.run(request(TRUNCATE).read(&path).null().with(size))
+    }
+
+    /// As [`Process::ftruncate`](rump_kern::Process::ftruncate).
+    pub fn ftruncate(&self, fd: Fd, size: u64) -> KResult<()> {
+        self.run(request(FTRUNCATE).with(fd).null().with(size))
+    }
+
+    /// As [`Process::fsync`](rump_kern::Process::fsync).
+    pub fn fsync(&self, fd: Fd) -> KResult<()> {
+        self.run(request(FSYNC).with(fd))
+    }
+
+    /// As [`Process::fdatasync`](rump_kern::Process::fdatasync).
+    pub fn fdatasync(&self, fd: Fd) -> KResult<()> {
+        self.run(request(FDATASYNC).with(fd))
+    }
+
+    /// As [`Process::fsync_range`](rump_kern::Process::fsync_range).
+    pub fn fsync_range(&self, fd: Fd, flags: SyncFlags, offset: u64, length: u64) -> KResult<()> {
+        self.run(request(FSYNC_RANGE).with(fd).with(flags).with(offset).with(length))
+    }
+
+    /// As [`Process::sync`](rump_kern::Process::sync).
+    pub fn sync(&self) -> KResult<()> {
+        self.run(request(SYNC))
+    }
+
+    /// As [`Process::fallocate`](rump_kern::Process::fallocate), without flags. Errors: EOPNOTSUPP (with some).
+    pub fn fallocate(&self, fd: Fd, flags: AllocateFlags, offset: u64, length: u64) -> KResult<()> {
+        if !flags.is_empty() {
+            return Err(Errno::EOPNOTSUPP.into());
+        }
+        self.run_by_value(request(POSIX_FALLOCATE).with(fd).null().with(offset).with(length))
+    }
+
+    /// As [`Process::fdiscard`](rump_kern::Process::fdiscard).
+    pub fn fdiscard(&self, fd: Fd, offset: u64, length: u64) -> KResult<()> {
+        self.run(request(FDISCARD).with(fd).null().with(offset).with(length))
+    }
+
+    /// As [`Process::fadvise`](rump_kern::Process::fadvise).
+    pub fn fadvise(&self, fd: Fd, offset: u64, length: u64, advice: Advice) -> KResult<()> {
+        let advice = match advice {
+            Advice::Normal => 0,
+            Advice::Random => 1,
+            Advice::Sequential => 2,
+            Advice::WillNeed => 3,
+            Advice::DontNeed => 4,
+            Advice::NoReuse => 5,
+        };
+        let request = request(__POSIX_FADVISE50).with(fd).null().with(offset).with(length);
+        self.run_by_value(request.with(advice))
+    }
+}

@@ -1,0 +1,108 @@
+//! getxattr(2), setxattr(2), listxattr(2), removexattr(2) and their like.
+
+use super::RemoteProcess;
+use super::request::{Request, request, text};
+use rump_abi::XattrFlags;
+use rump_abi::netbsd::numbers::*;
+use rump_kern::Fd;
+use rump_kpi::KResult;
+
+/// No value, and no list of names, is longer.
+const VALUE_MAX: usize = 65_536;
+
+impl RemoteProcess {
+    /// What a call puts to where its next two arguments say.
+    fn value(&self, request: Request<'_>) -> KResult<Vec<u8>> {
+        let mut value = vec![0; VALUE_MAX];
+        let count = self.count(request.write(&mut value).with(VALUE_MAX), VALUE_MAX)?;
+        value.truncate(count);
+        Ok(value)
+    }
+
+    /// Names, each of which is ended by a NUL.
+    fn names(&self, request: Request<'_>) -> KResult<Vec<Vec<u8>>> {
+        let mut list = self.value(request)?;
+        // What is behind the last end is nothing.
+        let end = list.iter().rposition(|byte| *byte == 0).unwrap_or(0);
+        list.truncate(end);
+        if list.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(list.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())
+    }
+}
+
+macro_rules! by_path {
+    ($($get:ident $list:ident $set:ident $remove:ident: $get_number:ident $list_number:ident $set_number:ident
+       $remove_number:ident,)*) => {
+        impl RemoteProcess {$(
+            /// As the method of [`Process`](rump_kern::Process) of this name.
+            pub fn $get(&self, path: impl AsRef<[u8]>, name: impl AsRef<[u8]>) -> KResult<Vec<u8>> {
+                let (path, name) = (text(path)?, text(name)?);
+                self.value(request($get_number).read(&path).read(&name))
+            }
+
+            /// As the method of [`Process`](rump_kern::Process) of this name.
+            pub fn $list(&self, path: impl AsRef<[u8]>) -> KResult<Vec<Vec<u8>>> {
+                let path = text(path)?;
+                self.names(request($list_number).read(&path))
+            }
+
+            /// As the method of [`Process`](rump_kern::Process) of this name.
+            pub fn $set(
+                &self,
+                path: impl AsRef<[u8]>,
+                name: impl AsRef<[u8]>,
+                value: impl AsRef<[u8]>,
+                flags: XattrFlags,
+            ) -> KResult<()> {
+                let (path, name, value) = (text(path)?, text(name)?, value.as_ref());
+                let request = request($set_number).read(&path).read(&name).read(value);
+                self.run(request.with(value.len()).with(flags.bits()))
+            }
+
+            /// As the method of [`Process`](rump_kern::Process) of this name.
+            pub fn $remove(&self, path: impl AsRef<[u8]>, name: impl AsRef<[u8]>) -> KResult<()> {
+                let (path, name) = (text(path)?, text(name)?);
+                self.run(request($remove_number).read(&path).read(&name))
+            }
+        )*}
+    };
+}
+
+by_path! {
+    getxattr listxattr setxattr removexattr: GETXATTR LISTXATTR SETXATTR REMOVEXATTR,
+    lgetxattr llistxattr lsetxattr lremovexattr: LGETXATTR LLISTXATTR LSETXATTR LREMOVEXATTR,
+}
+
+impl RemoteProcess {
+    /// As [`Process::fgetxattr`](rump_kern::Process::fgetxattr).
+    pub fn fgetxattr(&self, fd: Fd, name: impl AsRef<[u8]>) -> KResult<Vec<u8>> {
+        let name = text(name)?;
+        self.value(request(FGETXATTR).with(fd).read(&name))
+    }
+
+    /// As [`Process::flistxattr`](rump_kern::Process::flistxattr).
+    pub fn flistxattr(&self, fd: Fd) -> KResult<Vec<Vec<u8>>> {
+        self.names(request(FLISTXATTR).with(fd))
+    }
+
+    /// As [`Process::fsetxattr`](rump_kern::Process::fsetxattr).
+    pub fn fsetxattr(
+        &self,
+        fd: Fd,
+        name: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+        flags: XattrFlags,
+    ) -> KResult<()> {
+        let (name, value) = (text(name)?, value.as_ref());
+        let request = request(FSETXATTR).with(fd).read(&name).read(value);
+        self.run(request.with(value.len()).with(flags.bits()))
+    }
+
+    /// As [`Process::fremovexattr`](rump_kern::Process::fremovexattr).
+    pub fn fremovexattr(&self, fd: Fd, name: impl AsRef<[u8]>) -> KResult<()> {
+        let name = text(name)?;
+        self.run(request(FREMOVEXATTR).with(fd).read(&name))
+    }
+}

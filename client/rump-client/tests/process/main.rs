@@ -1,0 +1,7 @@
+//! Methods of a process at a server beside those of a process that is here, of one kernel.
+
+mod descriptors;
+mod files;
+mod rig;
+mod sockets;
+mod system;
