@@ -44,6 +44,7 @@ struct Rig {
 
 fn rig(takes: Takes) -> Rig {
     let host = SimHost::new(1);
+    host.set_param("RUMP_THREADS", "1");
     let [ours, peer] = host.wire(1500, takes);
     let device = VirtIf::new(host.clone(), ours);
     let inbox = Arc::new(Inbox::default());

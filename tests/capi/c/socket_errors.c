@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <net/route.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -340,6 +341,7 @@ GROUP(resetting)(void)
 	struct linger linger = { 1, 0 };
 	struct sockaddr_in name = inet_name("127.0.0.1", 0);
 	socklen_t length = sizeof name;
+	struct pollfd fd = { 0, POLLIN, 0 };
 	int server = SYS(socket)(AF_INET, SOCK_STREAM, 0), client, peer, with_address;
 	char byte = 'x';
 
@@ -352,7 +354,8 @@ GROUP(resetting)(void)
 		peer = SYS(accept)(server, NULL, NULL);
 		RETURNS(SYS(setsockopt)(peer, SOL_SOCKET, SO_LINGER, &linger, sizeof linger), 0);
 		RETURNS(SYS(close)(peer), 0);
-		usleep(50000);
+		fd.fd = client;
+		RETURNS(SYS(poll)(&fd, 1, 10000), 1);
 		if (with_address)
 			FAILS(SYS(sendto)(client, &byte, 1, MSG_NOSIGNAL, NULL, 0), ECONNRESET);
 		else

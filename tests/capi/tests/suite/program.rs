@@ -133,6 +133,7 @@ fn launch(check: Check) -> Command {
         // A kernel stays until the end, and its hash tables are known by pointers into them: "possibly lost".
         command.args(["valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=definite"]);
         command.args(["--errors-for-leak-kinds=definite", &format!("--error-exitcode={FOUND}")]);
+        command.arg(concat!("--suppressions=", env!("CARGO_MANIFEST_DIR"), "/valgrind.supp"));
     }
     command
 }
