@@ -18,6 +18,7 @@ pub const VICTIM: &str = "RUMP_TEST_VICTIM";
 const COOKIE: &str = "RUMP_TEST_COOKIE";
 
 const FORKS: u64 = 1000;
+const VICTIMS: u64 = 200;
 /// As long as all of it may take.
 const MOST_TIME: Duration = Duration::from_secs(60);
 /// For this long, children are waited for whose parents have gone; and then some.
@@ -37,7 +38,7 @@ pub fn be_victim(url: &str) -> ! {
         let cookie = parent.0.prefork().unwrap();
         let child = child(&cookie);
         child.open("/file", RDWR).unwrap();
-        std::io::stdout().write_all(b".").unwrap();
+        std::io::stdout().write_all(b".\n").unwrap();
         kept.push(child);
         kept.truncate(3);
     }
@@ -50,10 +51,10 @@ fn victim(server: &Server, cookie: &Cookie) -> Child {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap()
 }
 
-/// Has victims until there were enough forks; each is killed at another instant of its life.
-fn hunt(server: &Server, parent: &Client, seed: u64, forks: &AtomicU64, until: Instant) {
+/// Has victims until there were enough, and forks; each is killed at another instant of its life.
+fn hunt(server: &Server, parent: &Client, seed: u64, [victims, forks]: [&AtomicU64; 2], until: Instant) {
     let mut state = seed + 1;
-    while forks.load(Ordering::Relaxed) < FORKS {
+    while victims.fetch_add(1, Ordering::Relaxed) < VICTIMS || forks.load(Ordering::Relaxed) < FORKS {
         assert!(Instant::now() < until, "{} forks only", forks.load(Ordering::Relaxed));
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let cookie = parent.0.prefork().unwrap();
@@ -63,7 +64,7 @@ fn hunt(server: &Server, parent: &Client, seed: u64, forks: &AtomicU64, until: I
         victim.wait().unwrap();
         let mut said = Vec::new();
         victim.stdout.take().unwrap().read_to_end(&mut said).unwrap();
-        forks.fetch_add(said.len() as u64, Ordering::Relaxed);
+        forks.fetch_add(said.len() as u64 / 2, Ordering::Relaxed);
         // It was killed before it came, or not.
         match parent.0.cancel_fork(&cookie) {
             Err(error) if error.errno != Errno::ESRCH => panic!("{error:?}"),
@@ -97,12 +98,12 @@ fn of_a_thousand_forks_whose_clients_are_killed_nothing_stays() {
     let [reading, writing] = witness.pipe(NONBLOCK);
     within(SOON, "the witness is alone", || server.count("task") <= 4);
     let (fds, threads) = (server.count("fd"), server.count("task"));
-    let forks = AtomicU64::new(0);
+    let [victims, forks] = [(); 2].map(|()| AtomicU64::new(0));
     let until = Instant::now() + MOST_TIME;
     thread::scope(|scope| {
         for seed in 0..HUNTERS {
-            let (server, witness, forks) = (&server, &witness, &forks);
-            scope.spawn(move || hunt(server, witness, seed, forks, until));
+            let (server, witness, counts) = (&server, &witness, [&victims, &forks]);
+            scope.spawn(move || hunt(server, witness, seed, counts, until));
         }
     });
     witness.close(writing);

@@ -39,7 +39,7 @@ pub fn within(time: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
 #[derive(Debug)]
 pub struct Said {
     pub code: Option<i32>,
-    pub out: Vec<u8>,
+    pub out: String,
     pub err: String,
 }
 
@@ -96,8 +96,8 @@ impl Scratch {
                 }
             }
         };
-        let err = String::from_utf8_lossy(&fs::read(err).unwrap()).into_owned();
-        Said { code: status.code(), out: fs::read(out).unwrap(), err }
+        let [out, err] = [out, err].map(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned());
+        Said { code: status.code(), out, err }
     }
 
     /// Starts a server in the background, at the socket `sock`.
