@@ -5,10 +5,7 @@ use crate::tests;
 use rump_abi::netbsd::numbers;
 use std::process::Command;
 
-tests!(
-    a_drive_is_read_and_written_and_whole_after_a_halt,
-    a_drive_is_made_and_extended,
-);
+tests!(a_drive_is_read_and_written_and_whole_after_a_halt, a_drive_is_made_and_extended,);
 
 /// What a tool of the host says; none: it is missing, which is said.
 fn tool(program: &str, words: &[&str]) -> Option<String> {

@@ -29,7 +29,8 @@ const HUNTERS: u64 = 4;
 /// Forks for ever, and says so for each child; ends when it is killed, or the server says no.
 pub fn be_victim(url: &str) -> ! {
     let cookie = std::env::var(COOKIE).unwrap();
-    let cookie: Cookie = std::array::from_fn(|at| u8::from_str_radix(&cookie[2 * at..2 * at + 2], 16).unwrap());
+    let cookie: Cookie =
+        std::array::from_fn(|at| u8::from_str_radix(&cookie[2 * at..2 * at + 2], 16).unwrap());
     let child = |cookie: &Cookie| Client(Connection::child(url_of(url), "victim", cookie, |_| ()).unwrap());
     let parent = child(&cookie);
     parent.open("/file", RDWR | CREAT).unwrap();

@@ -38,8 +38,7 @@ fn a_server_goes_to_the_background_when_clients_may_come() {
 
 fn a_server_stays_in_the_foreground_if_it_is_told_to() {
     let scratch = Scratch::new();
-    let mut child =
-        scratch.command(SERVER, &["-s", "unix://sock"]).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = scratch.command(SERVER, &["-s", "unix://sock"]).stderr(Stdio::null()).spawn().unwrap();
     soon("it listens", || std::os::unix::net::UnixStream::connect(scratch.path("sock")).is_ok());
     let server = Server::at(&scratch.path("sock"));
     assert_eq!(server.pid.as_raw_nonzero().get() as u32, child.id());

@@ -6,7 +6,11 @@ use rump_abi::Errno;
 use std::thread;
 use std::time::Duration;
 
-tests!(clients_beyond_the_most_wait_at_the_door, calls_beyond_the_most_are_to_be_tried_again, descriptors_are_counted);
+tests!(
+    clients_beyond_the_most_wait_at_the_door,
+    calls_beyond_the_most_are_to_be_tried_again,
+    descriptors_are_counted
+);
 
 fn clients_beyond_the_most_wait_at_the_door() {
     let scratch = Scratch::new();

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod drives;
+mod dumpbus;
 mod kills;
 mod life;
 mod limits;
@@ -15,7 +16,7 @@ fn main() {
     if let Some(url) = std::env::var_os(kills::VICTIM) {
         kills::be_victim(url.to_str().unwrap());
     }
-    let groups = [life::all(), arguments::all(), drives::all(), limits::all(), kills::all()];
+    let groups = [life::all(), arguments::all(), drives::all(), limits::all(), kills::all(), dumpbus::all()];
     let trials = groups.into_iter().flatten().map(|(name, test)| {
         Trial::test(name, move || {
             test();

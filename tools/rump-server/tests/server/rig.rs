@@ -79,11 +79,8 @@ impl Scratch {
         static LAST: AtomicU32 = AtomicU32::new(0);
         let number = LAST.fetch_add(1, Ordering::Relaxed);
         let [out, err] = ["out", "err"].map(|name| self.path(&format!(".{name}{number}")));
-        let mut child = command
-            .stdout(File::create(&out).unwrap())
-            .stderr(File::create(&err).unwrap())
-            .spawn()
-            .unwrap();
+        let mut child =
+            command.stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap()).spawn().unwrap();
         let until = Instant::now() + SOON;
         let status = loop {
             match child.try_wait().unwrap() {
@@ -96,7 +93,8 @@ impl Scratch {
                 }
             }
         };
-        let [out, err] = [out, err].map(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned());
+        let [out, err] =
+            [out, err].map(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned());
         Said { code: status.code(), out, err }
     }
 
