@@ -60,10 +60,16 @@ fn hunt(server: &Server, parent: &Client, seed: u64, [victims, forks]: [&AtomicU
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let cookie = parent.0.prefork().unwrap();
         let mut victim = victim(server, &cookie);
+        let mut said = Vec::new();
+        // Every other one has forked first, however slow the machine is.
+        if state >> 63 == 0 {
+            let mut first = [0; 2];
+            victim.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+            said.extend(first);
+        }
         thread::sleep(Duration::from_micros((state >> 40) % 40_000));
         victim.kill().unwrap();
         victim.wait().unwrap();
-        let mut said = Vec::new();
         victim.stdout.take().unwrap().read_to_end(&mut said).unwrap();
         forks.fetch_add(said.len() as u64 / 2, Ordering::Relaxed);
         // It was killed before it came, or not.
