@@ -15,5 +15,6 @@ pub mod network;
 pub mod overlay;
 pub mod remote;
 pub mod repair;
+pub mod served;
 pub mod tables;
 pub mod walk;

@@ -27,6 +27,7 @@ const TARGETS: &[(&str, u32)] = &[
     ("shmif", 40_000),
     ("bridge", 8_000),
     ("sysproxy_calls", 4_000),
+    ("sysproxy_server", 4_000),
 ];
 
 /// What instruments a target for libFuzzer.

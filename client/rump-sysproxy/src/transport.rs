@@ -352,15 +352,16 @@ impl Listener {
         })
     }
 
-    /// Waits until somebody comes, or something happens to `bell`.
-    pub(crate) fn wait(&self, bell: &UnixStream) -> io::Result<()> {
+    /// Waits until somebody comes, something happens to `bell`, or so much time has passed.
+    pub(crate) fn wait(&self, bell: &UnixStream, most: Duration) -> io::Result<()> {
         let socket = match self {
             Self::Unix(listener, _) => listener.as_fd(),
             Self::Tcp(listener) => listener.as_fd(),
         };
         let mut fds = [PollFd::new(&socket, PollFlags::IN), PollFd::new(bell, PollFlags::IN)];
+        let most = most.try_into().map_err(|_| ErrorKind::InvalidInput)?;
         loop {
-            match rustix::event::poll(&mut fds, None) {
+            match rustix::event::poll(&mut fds, Some(&most)) {
                 Err(rustix::io::Errno::INTR) => {}
                 polled => return Ok(polled.map(drop)?),
             }

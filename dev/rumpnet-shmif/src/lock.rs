@@ -23,7 +23,7 @@ use rump_kpi::sync::Mutex;
 use rump_kpi::{Errno, KError, KResult};
 
 /// Where the lock is, in both formats.
-const WORD: u64 = 24;
+pub const WORD: u64 = 24;
 /// Words that change when somebody gets on.
 const PROGRESS: [u64; 2] = [8, 16];
 /// Looks at the lock before the first sleep.

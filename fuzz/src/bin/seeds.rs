@@ -184,6 +184,7 @@ fn make_all(folder: &Path) -> Check<usize> {
         ("bpf", rump_fuzz::filter::seed as fn(u64) -> Vec<u8>),
         ("pcap", rump_fuzz::capture::seed),
         ("sysproxy_calls", rump_fuzz::remote::seed),
+        ("sysproxy_server", rump_fuzz::served::seed),
     ] {
         let inputs = folder.join(name);
         told(fs::create_dir_all(&inputs), &inputs)?;

@@ -11,7 +11,7 @@ use crate::pkgconfig;
 use crate::run::output;
 use crate::toolchain::Toolchain;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What goes into `share/doc/rump`, as far as the source tree has it.
@@ -63,10 +63,19 @@ fn copy_libraries(from: &Path, to: &Path) -> Outcome {
     Ok(())
 }
 
-/// The command, with man pages and completions, which it writes itself.
+/// Beside the command: kernels for clients of other processes, and what belongs to them.
+pub const SERVER_PROGRAMS: &[&str] = &["rump_server", "rump_halt", "shmif_dumpbus"];
+/// A server that has every component: another name of `rump_server`.
+const SERVER_OF_ALL: &str = "rump_allserver";
+
+/// The programs, with man pages and completions, which they write themselves.
 fn install_programs(options: &Options, toolchain: &Toolchain) -> Outcome {
     let program = options.destination.join("bin/rump");
     file::copy(&results(options, toolchain).join("rump"), &program)?;
+    for name in SERVER_PROGRAMS {
+        file::copy(&results(options, toolchain).join(name), &options.destination.join("bin").join(name))?;
+    }
+    file::link(SERVER_PROGRAMS[0], &options.destination.join("bin").join(SERVER_OF_ALL))?;
     if build::has_hijack(options, toolchain)? {
         let library = "librumphijack.so";
         let to = options.destination.join("lib").join(library);
@@ -74,14 +83,29 @@ fn install_programs(options: &Options, toolchain: &Toolchain) -> Outcome {
     }
     let share = absolute(&options.destination.join("share"))?;
     if toolchain.cross.is_some() {
-        options.say("man pages and completions of rump: not written, it runs on another machine");
+        options.say("man pages and completions of programs: not written, they run on another machine");
         return Ok(());
     }
     // It remembers what they were written by.
     let mark = results(options, toolchain).join("generated.made");
-    let inputs = format!("{}{}", file::state(&program), share.display());
-    file::unless_done(&mark, &inputs, || {
-        let written = output(Command::new(absolute(&program)?).arg("generate").arg(&share));
-        written.map(drop).map_err(|error| format!("man pages and completions: {error}"))
-    })
+    let servers = SERVER_PROGRAMS.iter().map(|name| options.destination.join("bin").join(name));
+    let programs: Vec<_> = [program].into_iter().chain(servers).collect();
+    let states: String = programs.iter().map(|program| file::state(program)).collect();
+    file::unless_done(&mark, &format!("{states}{}", share.display()), || generate(&programs, &share))
+}
+
+/// Has the command, and behind it the other programs, write what belongs below `share`.
+fn generate(programs: &[PathBuf], share: &Path) -> Outcome {
+    let pages = share.join("man/man1");
+    for (number, program) in programs.iter().enumerate() {
+        let mut command = Command::new(absolute(program)?);
+        if number == 0 {
+            command.arg("generate").arg(share);
+        } else {
+            command.arg("--man").arg(&pages);
+        }
+        output(&mut command).map_err(|error| format!("man pages and completions: {error}"))?;
+    }
+    let other = format!(".so man1/{}.1\n", SERVER_PROGRAMS[0]);
+    file::write(&pages.join(format!("{SERVER_OF_ALL}.1")), &other)
 }

@@ -1,7 +1,9 @@
 //! `rump_halt`: halts the server of `RUMP_SERVER`.
 #![forbid(unsafe_code)]
 
-use clap::Parser;
+mod man;
+
+use clap::{CommandFactory, Parser};
 use rump_client::Connection;
 use rump_sysproxy::seal::Key;
 use rump_sysproxy::url::Url;
@@ -26,6 +28,9 @@ struct Options {
 }
 
 fn main() -> ExitCode {
+    if let Some(done) = man::asked_for(Options::command()) {
+        return done;
+    }
     match halt(&Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {

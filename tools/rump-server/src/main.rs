@@ -7,8 +7,9 @@
 
 mod drive;
 mod library;
+mod man;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use drive::Drive;
 use rump_sysproxy::seal::Key;
 use rump_sysproxy::server::{Limits, Server};
@@ -82,6 +83,9 @@ fn most(text: &str) -> Result<usize, String> {
 }
 
 fn main() -> ExitCode {
+    if let Some(done) = man::asked_for(Options::command()) {
+        return done;
+    }
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let has_all = arguments.first().is_some_and(|name| {
         Path::new(name).file_name().is_some_and(|name| name.to_string_lossy().starts_with("rump_allserver"))

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 /// What a child comes with.
 pub(super) type Cookie = [u8; 16];
 
-/// How long a child may take after its parent has gone, as a daemon's parent does at once.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long a child may take after its parent has gone, as a daemon's parent does at once. A server that
+/// listens looks as often for those that are late.
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 /// Processes of children that did not come yet.
 #[derive(Default)]

@@ -173,10 +173,12 @@ impl Shared {
     fn accept(self: &Arc<Self>, listener: Listener, url: &Url, key: Option<&Key>) {
         loop {
             self.wait_for_room();
-            let come = listener.wait(&self.bell.1);
+            let come = listener.wait(&self.bell.1, forks::GRACE);
             if self.has_ended() {
                 break;
             }
+            // What late children have stays in nobody's way, though nobody else comes.
+            self.forks.forget_late();
             // A client that went away again, or no descriptor for it: the next may fare better.
             if come.and_then(|()| listener.accept()).and_then(|stream| self.begin(stream, key)).is_err() {
                 thread::sleep(Duration::from_millis(10));

@@ -25,6 +25,7 @@
 //! - A frame never ends right at the end of the ring, where it is not said whether that passes it; a byte of padding takes
 //!   it further.
 
+pub mod dump;
 mod layout;
 mod read;
 mod state;

@@ -3,6 +3,7 @@
 use crate::Outcome;
 use crate::build::absolute;
 use crate::file;
+use crate::install::SERVER_PROGRAMS;
 use crate::options::Options;
 use crate::run::output;
 use flate2::read::GzDecoder;
@@ -54,13 +55,21 @@ fn program(options: &Options) -> Outcome<PathBuf> {
 }
 
 pub fn starts(options: &Options) -> Outcome {
-    output(Command::new(program(options)?).arg("--version")).map(drop)
+    let program = program(options)?;
+    for name in ["rump", "rump_allserver"].iter().chain(SERVER_PROGRAMS) {
+        output(Command::new(program.with_file_name(name)).arg("--version"))?;
+    }
+    Ok(())
 }
 
 /// What people and their shells look for below `share`.
 const GENERATED: &[&str] = &[
     "man/man1/rump.1",
     "man/man1/rump-cp.1",
+    "man/man1/rump_allserver.1",
+    "man/man1/rump_halt.1",
+    "man/man1/rump_server.1",
+    "man/man1/shmif_dumpbus.1",
     "man/man3/rump_sys_open.3",
     "man/man3/rump_sys_close.3",
     "man/man7/rump.7",

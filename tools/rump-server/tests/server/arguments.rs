@@ -1,0 +1,115 @@
+//! What is wrong is named, and the program ends with a status that says so.
+
+use crate::rig::{HALT, SERVER, Scratch, client};
+use crate::tests;
+use rump_abi::Errno;
+use rump_abi::netbsd::numbers;
+use rump_client::memory::Region;
+
+tests!(
+    wrong_arguments_are_named,
+    what_cannot_be_had_is_named,
+    halting_needs_a_server,
+    interfaces_are_those_of_the_file,
+    processors_and_memory_are_what_is_said,
+);
+
+/// Runs a server that cannot be; answers the status and what it says.
+fn refused(scratch: &Scratch, words: &str, expected: &str) -> Option<i32> {
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let said = scratch.run(SERVER, &words);
+    assert!(said.err.contains(expected), "{words:?}: {}", said.err);
+    assert!(!scratch.path("sock").exists(), "{words:?}");
+    said.code
+}
+
+fn wrong_arguments_are_named() {
+    let scratch = Scratch::new();
+    for (words, expected) in [
+        ("", "<URL>"),
+        ("-x unix://sock", "'-x'"),
+        ("-c many unix://sock", "'many'"),
+        ("-d key unix://sock", "key: a word and its value"),
+        ("-d key=/dev/d,hostpath=f,size=1z unix://sock", "1z: a number"),
+        ("-d key=/dev/d,hostpath=f,size=host,disklabel=a unix://sock", "disklabel: "),
+        ("--clients 0 unix://sock", "'0'"),
+        ("--calls -1 unix://sock", "-1"),
+    ] {
+        assert_eq!(refused(&scratch, words, expected), Some(2), "{words}");
+    }
+}
+
+fn what_cannot_be_had_is_named() {
+    let scratch = Scratch::new();
+    std::fs::write(scratch.path("bad.toml"), "[[interface]]\nname = 7\n").unwrap();
+    for (words, expected) in [
+        ("http://x", "http://x: "),
+        ("unix://", "unix://: "),
+        ("tcp://192.0.2.1:7", "tcp://192.0.2.1:7: other machines could come in"),
+        ("unix://missing/sock", "unix://missing/sock: No such file or directory"),
+        ("-l rumpfs_ffs unix://sock", "rumpfs_ffs: there is no such component"),
+        ("-d key=/dev/d,hostpath=missing.img,size=host unix://sock", "missing.img"),
+        ("-d key=/dev/d,hostpath=missing/disk.img,size=1m unix://sock", "missing/disk.img: "),
+        ("-r much unix://sock", "RUMP_MEMLIMIT"),
+        ("-c 0 unix://sock", "RUMP_NCPU"),
+        ("--net missing.toml unix://sock", "missing.toml"),
+        ("--net bad.toml unix://sock", "bad.toml"),
+        // The second of two places is as needed as the first.
+        ("unix://sock unix://missing/sock", "unix://missing/sock: "),
+    ] {
+        assert_eq!(refused(&scratch, words, expected), Some(1), "{words}");
+        assert_eq!(refused(&scratch, &format!("-s {words}"), expected), Some(1), "-s {words}");
+    }
+}
+
+fn halting_needs_a_server() {
+    let scratch = Scratch::new();
+    let said = scratch.run(HALT, &[]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("<URL>"), "{}", said.err);
+    for (url, expected) in [("ftp://x", "ftp://x: "), ("unix://missing", "/missing")] {
+        let said = scratch.halt(url);
+        assert_eq!(said.code, Some(1), "{url}");
+        assert!(said.err.starts_with("rump_halt: ") && said.err.contains(expected), "{}", said.err);
+    }
+}
+
+fn interfaces_are_those_of_the_file() {
+    let scratch = Scratch::new();
+    let bus = scratch.path("bus");
+    let file = format!(
+        "[[interface]]\nname = 'eth0'\nlink = 'shmif:{}'\naddresses = ['10.1.2.3/24']\n",
+        bus.display()
+    );
+    std::fs::write(scratch.path("net.toml"), file).unwrap();
+    let server = scratch.server(&["-l", "rumpnet_netinet", "--net", "net.toml"]);
+    let client = client(&server.url);
+    let fd = client.call(numbers::__SOCKET30, &[2, 2, 0], &[]).unwrap() as u64;
+    let bind = |address: [u8; 4]| {
+        let mut bytes = [0; 16];
+        (bytes[0], bytes[1]) = (16, 2);
+        bytes[4..8].copy_from_slice(&address);
+        let region = Region::read(&bytes);
+        client.call(numbers::BIND, &[fd, region.address(), 16], &[region])
+    };
+    assert_eq!(bind([10, 1, 2, 4]), Err(Errno::EADDRNOTAVAIL));
+    assert_eq!(bind([10, 1, 2, 3]), Ok(0));
+    assert!(bus.exists());
+}
+
+fn processors_and_memory_are_what_is_said() {
+    let scratch = Scratch::new();
+    let server = scratch.server(&["-c", "3", "-r", "1m"]);
+    let client = client(&server.url);
+    // `hw.ncpu`.
+    let name: Vec<u8> = [6i32, 3].iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let (mut value, mut length) = ([0; 4], 4u64.to_ne_bytes());
+    let regions = [Region::read(&name), Region::write(&mut value), Region::write(&mut length)];
+    let [name, at, length] = regions.each_ref().map(Region::address);
+    assert_eq!(client.call(numbers::__SYSCTL, &[name, 2, at, length, 0, 0], &regions), Ok(0));
+    assert_eq!(i32::from_ne_bytes(value), 3);
+    let file = client.open("/file", crate::rig::RDWR | crate::rig::CREAT).unwrap();
+    let piece = vec![7; 256 << 10];
+    let written = (0..64).map(|_| client.write(file, &piece)).find(Result::is_err);
+    assert_eq!(written, Some(Err(Errno::ENOSPC)));
+}

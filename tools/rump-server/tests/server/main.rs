@@ -1,0 +1,37 @@
+//! The programs, by what they do.
+//!
+//! The tests have a `main` of their own: clients that are killed are this program, too.
+
+mod arguments;
+mod drives;
+mod dumpbus;
+mod kills;
+mod life;
+mod limits;
+mod rig;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() {
+    if let Some(url) = std::env::var_os(kills::VICTIM) {
+        kills::be_victim(url.to_str().unwrap());
+    }
+    let groups = [life::all(), arguments::all(), drives::all(), limits::all(), kills::all(), dumpbus::all()];
+    let trials = groups.into_iter().flatten().map(|(name, test)| {
+        Trial::test(name, move || {
+            test();
+            Ok(())
+        })
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
+}
+
+/// Tests by their names.
+macro_rules! tests {
+    ($($name:ident),* $(,)?) => {
+        pub fn all() -> Vec<(&'static str, fn())> {
+            vec![$((stringify!($name), $name as fn())),*]
+        }
+    };
+}
+use tests;

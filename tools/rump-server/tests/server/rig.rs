@@ -1,0 +1,242 @@
+//! A folder, servers in it, and clients of them.
+
+use rump_abi::Errno;
+use rump_abi::netbsd::numbers;
+use rump_client::Connection;
+use rump_client::memory::Region;
+use rump_kpi::KResult;
+use rump_sysproxy::url::Url;
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs::{self, File};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long one waits for what must come.
+pub const SOON: Duration = Duration::from_secs(10);
+
+/// NetBSD's flags of open(2).
+pub const RDWR: u64 = 2;
+pub const NONBLOCK: u64 = 4;
+pub const CREAT: u64 = 0x200;
+
+/// Waits for what comes soon.
+pub fn soon(what: &str, is_so: impl FnMut() -> bool) {
+    within(SOON, what, is_so);
+}
+
+pub fn within(time: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
+    let until = Instant::now() + time;
+    while !is_so() {
+        assert!(Instant::now() < until, "{what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// What a program said, and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+/// A folder, gone with it, as are the servers that are at sockets in it.
+pub struct Scratch(pub PathBuf);
+
+impl Scratch {
+    pub fn new() -> Self {
+        static LAST: AtomicU32 = AtomicU32::new(0);
+        let name = format!("rump-server-{}-{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir(&folder).unwrap();
+        Self(folder)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    pub fn url(&self, name: &str) -> String {
+        format!("unix://{}", self.path(name).display())
+    }
+
+    /// A program, in this folder.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>, words: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(words).current_dir(&self.0).stdin(Stdio::null()).env_remove("RUMP_SERVER");
+        command
+    }
+
+    /// Runs it to its end. What it leaves in the background may keep its output open.
+    pub fn run(&self, program: impl AsRef<std::ffi::OsStr>, words: &[&str]) -> Said {
+        self.finish(&mut self.command(program, words))
+    }
+
+    pub fn finish(&self, command: &mut Command) -> Said {
+        static LAST: AtomicU32 = AtomicU32::new(0);
+        let number = LAST.fetch_add(1, Ordering::Relaxed);
+        let [out, err] = ["out", "err"].map(|name| self.path(&format!(".{name}{number}")));
+        let mut child =
+            command.stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap()).spawn().unwrap();
+        let until = Instant::now() + SOON;
+        let status = loop {
+            match child.try_wait().unwrap() {
+                Some(status) => break status,
+                None if Instant::now() < until => std::thread::sleep(Duration::from_millis(2)),
+                None => {
+                    child.kill().unwrap();
+                    child.wait().unwrap();
+                    panic!("{command:?} does not end");
+                }
+            }
+        };
+        let [out, err] =
+            [out, err].map(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned());
+        Said { code: status.code(), out, err }
+    }
+
+    /// Starts a server in the background, at the socket `sock`.
+    pub fn server(&self, words: &[&str]) -> Server {
+        self.server_of(Path::new(SERVER), words)
+    }
+
+    pub fn server_of(&self, program: &Path, words: &[&str]) -> Server {
+        let url = self.url("sock");
+        let words: Vec<&str> = words.iter().copied().chain([url.as_str()]).collect();
+        let said = self.run(program, &words);
+        assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{words:?}");
+        Server::at(&self.path("sock"))
+    }
+
+    pub fn halt(&self, url: &str) -> Said {
+        self.run(HALT, &[url])
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+pub const SERVER: &str = env!("CARGO_BIN_EXE_rump_server");
+pub const HALT: &str = env!("CARGO_BIN_EXE_rump_halt");
+
+/// A server that somebody started; killed at the latest with this.
+pub struct Server {
+    pub pid: Pid,
+    pub url: String,
+}
+
+impl Server {
+    /// The one that listens at a socket.
+    pub fn at(socket: &Path) -> Self {
+        let stream = UnixStream::connect(socket).unwrap();
+        let pid = rustix::net::sockopt::socket_peercred(&stream).unwrap().pid;
+        Self { pid, url: format!("unix://{}", socket.display()) }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid, signal).unwrap();
+    }
+
+    pub fn ends(&self) {
+        soon("the server ends", || !is_alive(self.pid));
+    }
+
+    /// How many entries its folder of the host's /proc has.
+    pub fn count(&self, folder: &str) -> usize {
+        fs::read_dir(format!("/proc/{}/{folder}", self.pid.as_raw_nonzero())).unwrap().count()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if is_alive(self.pid) {
+            let _ = kill_process(self.pid, Signal::KILL);
+        }
+    }
+}
+
+/// Whether there is such a process, which is more than what nobody waited for yet.
+pub fn is_alive(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+    stat.is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or("").trim_start().starts_with('Z'))
+}
+
+pub fn url_of(text: &str) -> Url {
+    Url::parse(text, Path::new("/")).unwrap()
+}
+
+/// A process at a server.
+pub fn client(url: &str) -> Client {
+    Client(Connection::new(url_of(url), "test", |_| ()).unwrap())
+}
+
+pub struct Client(pub Connection);
+
+impl Client {
+    /// The errno, or what the call answers.
+    pub fn call(&self, number: u32, args: &[u64], regions: &[Region<'_>]) -> Result<i64, Errno> {
+        errno(self.0.call(number, args, regions)).map(|[first, _]| first)
+    }
+
+    pub fn pid(&self) -> Result<i64, Errno> {
+        self.call(numbers::GETPID, &[], &[])
+    }
+
+    /// A call whose first argument is a path.
+    pub fn on_path(&self, number: u32, path: &str, rest: &[u64]) -> Result<i64, Errno> {
+        let path = [path.as_bytes(), &[0]].concat();
+        let region = Region::read(&path);
+        let args: Vec<u64> = [region.address()].iter().chain(rest).copied().collect();
+        self.call(number, &args, &[region])
+    }
+
+    pub fn open(&self, path: &str, flags: u64) -> Result<u64, Errno> {
+        self.on_path(numbers::OPEN, path, &[flags, 0o644]).map(|fd| fd as u64)
+    }
+
+    pub fn write(&self, fd: u64, bytes: &[u8]) -> Result<i64, Errno> {
+        let region = Region::read(bytes);
+        self.call(numbers::WRITE, &[fd, region.address(), bytes.len() as u64], &[region])
+    }
+
+    pub fn read(&self, fd: u64, into: &mut [u8]) -> Result<i64, Errno> {
+        let length = into.len() as u64;
+        let region = Region::write(into);
+        self.call(numbers::READ, &[fd, region.address(), length], &[region])
+    }
+
+    pub fn close(&self, fd: u64) {
+        self.call(numbers::CLOSE, &[fd], &[]).unwrap();
+    }
+
+    /// The ends of a pipe, the one to read from first.
+    pub fn pipe(&self, flags: u64) -> [u64; 2] {
+        let mut ends = [0; 8];
+        let region = Region::write(&mut ends);
+        self.call(numbers::PIPE2, &[region.address(), flags], &[region]).unwrap();
+        let end = |at: usize| u64::from(u32::from_ne_bytes(std::array::from_fn(|byte| ends[at + byte])));
+        [end(0), end(4)]
+    }
+
+    /// mount(2) of what is at a device.
+    pub fn mount(&self, fs_type: &str, device: &str, dir: &str) -> Result<i64, Errno> {
+        let [fs_type, device, dir] = [fs_type, device, dir].map(|text| [text.as_bytes(), &[0]].concat());
+        let regions = [&fs_type, &device, &dir].map(|text| Region::read(text));
+        let [fs_type, device, dir] = regions.each_ref().map(Region::address);
+        let data = device.to_ne_bytes();
+        let data = Region::read(&data);
+        let args = [fs_type, dir, 0, data.address(), 8];
+        let regions: Vec<Region<'_>> = regions.into_iter().chain([data]).collect();
+        self.call(numbers::__MOUNT50, &args, &regions)
+    }
+}
+
+pub fn errno<T>(result: KResult<T>) -> Result<T, Errno> {
+    result.map_err(|error| error.errno)
+}
