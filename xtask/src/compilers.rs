@@ -20,6 +20,7 @@ const PACKAGES: &[&str] = &[
     "libstd-rust-web-1.85",
     "libllvm19",
     "libhttp-parser2.9",
+    "libpcre3",
 ];
 
 /// The libraries of the compiler that need no host.

@@ -108,16 +108,14 @@ fn version_of(wanted: Option<&str>, listing: &str) -> Option<String> {
     versions.find(|version| version.starts_with(wanted.unwrap_or_default())).map(str::to_string)
 }
 
-/// The folder of shared libraries below `prefix`.
+/// The folders of shared libraries below `prefix`.
 fn libraries(prefix: &Path) -> Result<String, String> {
-    let folder = prefix.join("usr/lib");
-    let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let found: Vec<PathBuf> = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.to_string_lossy().ends_with("-linux-gnu"))
-        .collect();
-    let found: Vec<_> = found.iter().map(|path| path.to_string_lossy()).collect();
+    let mut found = Vec::new();
+    for folder in ["usr/lib", "lib"].map(|name| prefix.join(name)).iter().filter(|folder| folder.is_dir()) {
+        let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let paths = entries.flatten().map(|entry| entry.path().to_string_lossy().into_owned());
+        found.extend(paths.filter(|path| path.ends_with("-linux-gnu")));
+    }
     Ok(found.join(":"))
 }
 
