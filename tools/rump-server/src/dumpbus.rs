@@ -6,7 +6,7 @@
 mod man;
 
 use clap::{CommandFactory, Parser};
-use rump_kpi::packet::Packet;
+use rumpkit::kpi::packet::Packet;
 use rumpnet_pcap::{LinkType, write};
 use rumpnet_shmif::compatible::dump::{self, HEADER_BYTES, Header};
 use std::fmt::Write as _;
