@@ -241,6 +241,28 @@ fn fork_body(cookie: &Cookie, is_cancelled: bool) -> Vec<u8> {
     [&cookie[..], &i32::from(is_cancelled).to_ne_bytes()].concat()
 }
 
+/// What a call lends, until this is dropped.
+struct Loan<'l> {
+    link: &'l Link,
+    call: u64,
+}
+
+impl<'l> Loan<'l> {
+    /// # Safety
+    /// It is dropped before the borrows of the regions end.
+    unsafe fn begin(link: &'l Link, call: u64, regions: &[Region<'_>]) -> Self {
+        // SAFETY: the caller's promise; dropping takes it back.
+        unsafe { link.lent.lock().lend(call, regions) };
+        Self { link, call }
+    }
+}
+
+impl Drop for Loan<'_> {
+    fn drop(&mut self) {
+        self.link.lent.lock().take_back(self.call);
+    }
+}
+
 impl Link {
     fn connect(url: &Url, key: Option<&Key>, raise: Arc<Raise>) -> KResult<Self> {
         let refused = |_| KError::new(Errno::ECONNREFUSED, format!("there is no server at {url}"));
@@ -285,16 +307,11 @@ impl Link {
             return Err(Fault::Unasked);
         }
         let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
-        let is_lending = !regions.is_empty();
-        if is_lending {
-            // SAFETY: they are taken back below, before this function answers; nothing on the way panics.
-            unsafe { self.lent.lock().lend(number, regions) };
-        }
+        // SAFETY: what is lent is taken back when this is dropped, at the latest as this function answers.
+        let loan = (!regions.is_empty()).then(|| unsafe { Loan::begin(self, number, regions) });
         let sent = self.writer.lock().message(&Header::request(kind, number, code, body.len()), body, &[]);
         let answer = if sent.is_ok() { self.wait(number) } else { None };
-        if is_lending {
-            self.lent.lock().take_back(number);
-        }
+        drop(loan);
         if sent.is_err() {
             self.end();
             return Err(Fault::Unasked);
