@@ -87,11 +87,13 @@ impl Place {
     /// Errors: EADDRINUSE (somebody has it, or it is no socket).
     fn remove_if_dead(&self, path: &Path, kind: SocketType) -> io::Result<()> {
         // Hosts refuse the connection to a file of another type as well, which is not ours to remove.
-        let is_socket = std::fs::symlink_metadata(path)?.file_type().is_socket();
-        match self.begin(kind) {
-            Err(Host::CONNREFUSED) if is_socket => std::fs::remove_file(path),
+        let removed = std::fs::symlink_metadata(path).and_then(|metadata| match self.begin(kind) {
+            Err(Host::CONNREFUSED) if metadata.file_type().is_socket() => std::fs::remove_file(path),
+            Err(Host::NOENT) => Ok(()),
             _ => Err(Host::ADDRINUSE.into()),
-        }
+        });
+        // Whoever had it may take it away meanwhile.
+        removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
     }
 }
 

@@ -10,7 +10,7 @@
 mod listing;
 
 use crate::image::Scratch;
-use crate::program::{Finished, lacks, run_group_within};
+use crate::program::{Finished, lacks, run_group_within, run_ok};
 use crate::tree::Tree;
 use crate::{Check, context};
 use std::fmt::Write;
@@ -20,7 +20,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+/// A library that lets a machine run on processors that are newer than it.
+const REGISTERS: &str = include_str!("uml/registers.c");
 const MODULES: &str = "/usr/lib/uml/modules";
+const LIBRARY: &str = "registers.so";
 /// Longest life of a machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The driver of disks knows no more.
@@ -60,9 +63,14 @@ pub struct Shown {
     pub space: [u64; 3],
 }
 
+/// Whether the processor has registers (AMX) for which machines have no room.
+fn has_more_registers() -> bool {
+    fs::read_to_string("/proc/cpuinfo").is_ok_and(|text| text.contains(" amx_tile"))
+}
+
 /// What a machine lacks here.
 pub fn lacking() -> Option<&'static str> {
-    lacks(&["linux.uml", "modprobe", "find", "sha256sum"])
+    lacks(&["linux.uml", "modprobe", "find", "sha256sum", "cc"])
 }
 
 impl Machine {
@@ -73,6 +81,10 @@ impl Machine {
             context(fs::create_dir(scratch.path(folder)), folder)?;
         }
         context(symlink(MODULES, scratch.path("lib/modules")), MODULES)?;
+        let source = scratch.path("registers.c");
+        context(fs::write(&source, REGISTERS), "registers.c")?;
+        let [library, source] = [scratch.path(LIBRARY), source].map(PathBuf::into_os_string);
+        run_ok("cc", &["-shared".into(), "-fPIC".into(), "-o".into(), library, source, "-ldl".into()])?;
         Ok(Self { scratch, modules: modules.to_vec(), disks: Vec::new(), tap: None, steps: 0 })
     }
 
@@ -149,6 +161,9 @@ impl Machine {
         command.args(["mem=256M", "rootfstype=hostfs", "rootflags=/", "ro", "con=null", "con0=null,fd:1"]);
         command.arg(format!("uml_dir={}", self.scratch.path("machine").display()));
         command.arg(format!("init={}", init.display())).args(&self.disks);
+        if has_more_registers() {
+            command.env("LD_PRELOAD", self.scratch.path(LIBRARY));
+        }
         // Its memory is a file there.
         command.env("TMPDIR", self.scratch.path("machine"));
         let console = run_group_within(&mut command, PATIENCE)?;

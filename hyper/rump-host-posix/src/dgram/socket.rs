@@ -10,8 +10,9 @@ use std::io::{self, IoSlice};
 
 /// See the module.
 pub struct Socket {
-    fd: OwnedFd,
+    /// Before the socket: as long as that is there, nobody else takes the place.
     _bound: Bound,
+    fd: OwnedFd,
     /// The other side, if the socket is not connected to it: one in the file system may be another each time.
     theirs: Option<SocketAddrUnix>,
 }

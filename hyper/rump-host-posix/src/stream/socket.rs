@@ -38,8 +38,9 @@ fn connect_within(place: &Place, patience: Duration) -> io::Result<OwnedFd> {
 
 /// A socket that others connect to.
 pub struct Listener {
-    socket: OwnedFd,
+    /// Before the socket: as long as that is there, nobody else takes the place.
     _bound: Bound,
+    socket: OwnedFd,
 }
 
 impl Listener {
