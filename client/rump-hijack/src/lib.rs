@@ -4,16 +4,16 @@
 //! `rump_sys_*`, whose structures, flags and errnos are those of this host; everything else goes on to libc. `rump run`
 //! sets it up.
 //!
-//! - [`policy`]: which paths, sockets and numbers are the kernel's: `RUMPHIJACK`.
-//! - [`paths`]: which kernel a name is of, from whichever working directory.
-//! - [`descriptors`]: numbers that the program sees, for descriptors of the kernel.
-//! - [`carrier`]: the kernel: when it boots, and how it ends. `local` boots one inside this process.
-//! - [`wake`]: waiting for both kernels at once.
+//! - `policy`: which paths, sockets and numbers are the kernel's: `RUMPHIJACK`.
+//! - `paths`: which kernel a name is of, from whichever working directory.
+//! - `descriptors`: numbers that the program sees, for descriptors of the kernel.
+//! - `carrier`: the kernel: when it boots, and how it ends. `local` boots one inside this process.
+//! - `wake`: waiting for both kernels at once.
 //! - `calls`: the functions, a module for each group.
 //!
 //! # Inside
 //! The kernel uses libc as well, in the same process. A thread is *inside* while it makes a call of the kernel, and
-//! threads that it begins there are for ever: what they call goes to libc ([`guard`]). A signal's handler that runs
+//! threads that it begins there are for ever: what they call goes to libc (`guard`). A signal's handler that runs
 //! meanwhile is inside too.
 //!
 //! # Unsafe
@@ -21,7 +21,7 @@
 //! what the function says, for the time of the call. It is passed on as it came, to libc or to `rump_sys_*`.
 //!
 //! # Locks
-//! Those of [`descriptors`], of `calls::epoll` and of `calls::stdio` are leaves: neither kernel is called while one is
+//! Those of `descriptors`, of `calls::epoll` and of `calls::stdio` are leaves: neither kernel is called while one is
 //! held.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 

@@ -19,7 +19,7 @@ const HALT: u64 = 8;
 #[derive(Parser)]
 #[command(name = "rump_halt", version)]
 struct Options {
-    /// Where the server is: unix://PATH, tcp://ADDRESS:PORT or tcp6://[ADDRESS]:PORT
+    /// Where the server is: unix://PATH, tcp://ADDRESS:PORT or tcp6://ADDRESS:PORT
     #[arg(env = "RUMP_SERVER", hide_env_values = true, value_name = "URL")]
     url: String,
     /// What the server at tcp:// or tcp6:// wants to be known: a file of 32 bytes

@@ -48,7 +48,7 @@ struct Options {
     /// Most bytes of files in memory and of caches, with k, m or g behind them
     #[arg(short = 'r', value_name = "RAM")]
     memory: Option<String>,
-    /// A file of the host as a disk: key=/dev/disk0,hostpath=FILE,size=64m|host[,offset=0][,type=blk|chr|reg]
+    /// A file of the host as a disk: key=/dev/disk0,hostpath=FILE,size=64m|host, and offset=0 or type=blk|chr|reg
     #[arg(short = 'd', value_name = "DRIVE", value_parser = Drive::parse)]
     drives: Vec<Drive>,
     /// A component, by the name of its library: rumpfs_ext2fs or librumpfs_ext2fs.so
@@ -73,7 +73,7 @@ struct Options {
     /// Most descriptors of a client
     #[arg(long, value_name = "N", default_value_t = Limits::default().descriptors)]
     descriptors: u32,
-    /// Where clients come in: unix://PATH, tcp://ADDRESS:PORT or tcp6://[ADDRESS]:PORT
+    /// Where clients come in: unix://PATH, tcp://ADDRESS:PORT or tcp6://ADDRESS:PORT
     #[arg(required = true, value_name = "URL")]
     urls: Vec<String>,
 }

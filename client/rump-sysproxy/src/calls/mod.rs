@@ -5,14 +5,14 @@
 //!
 //! | module | calls |
 //! |---|---|
-//! | [`table`] | which number is which call |
-//! | [`call`] | arguments, and what they point to |
-//! | [`area`] | parts of memory that are read into or written from, piece by piece |
-//! | [`option`] | values of socket options |
-//! | [`waiting`] | which calls may have to wait |
+//! | `table` | which number is which call |
+//! | `call` | arguments, and what they point to |
+//! | `area` | parts of memory that are read into or written from, piece by piece |
+//! | `option` | values of socket options |
+//! | `waiting` | which calls may have to wait |
 //! | the others | a group of calls each |
 //!
-//! No length that a client says is believed: what one call keeps in memory is a piece ([`area::PIECE`]) and some lists, each of
+//! No length that a client says is believed: what one call keeps in memory is a piece (`area::PIECE`) and some lists, each of
 //! which has a bound where it is read.
 
 mod area;

@@ -24,7 +24,7 @@ pub fn install(source: &Path, man: &Path) -> Outcome {
     file::copy_tree(&source.join("share/man/man7"), &man.join("man7"))
 }
 
-/// How each function of the headers in `include` fails, as its comment says ([`errors::numbers`]).
+/// How each function of the headers in `include` fails, as its comment says.
 ///
 /// Errors: as [`install`].
 pub fn documented_errors(include: &Path) -> Outcome<BTreeMap<String, BTreeSet<String>>> {
