@@ -23,6 +23,7 @@ const COMPONENTS: &[&str] = &[
     "rumpnet_net",
     "rumpnet_netinet",
     "rumpnet_shmif",
+    "rumpnet_tap",
     "rumpuser",
     "rumpvfs",
 ];
