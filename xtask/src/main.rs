@@ -25,7 +25,7 @@ usage: cargo xtask COMMAND [OPTIONS]
 
 commands:
   layers    check which layer uses which, where unsafe and std may stand
-  test      build the rump command, run every test, list what was skipped
+  test      build the programs, run every test, list what was skipped
   ci        fmt, clippy (of fuzz and benches as well), layers, tests and documentation
   fuzz      guided fuzzing of every parser of outside data, from seeds that are made first
   races     programs in C with threads, and the library, under ThreadSanitizer; planted races have to be found

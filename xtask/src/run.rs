@@ -2,12 +2,16 @@
 
 use crate::{Options, workspace};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
 /// Where tests note what they skip, one line each: test, tab, reason.
 const SKIP_LOG: &str = "RUMP_SKIP_LOG";
+
+/// What the builder asks of cargo.
+const INSTALLED: &[&str] =
+    &["--package", "librump", "--package", "rump", "--package", "rump-server", "--package", "rump-hijack"];
 
 /// Runs one program at the root of the project; its output goes to ours.
 pub fn step(
@@ -28,14 +32,18 @@ pub fn step(
     if status.success() { Ok(()) } else { Err(format!("{title} failed ({status})")) }
 }
 
-/// Builds the `rump` command, runs the tests of the workspace, then lists what was skipped.
+/// Builds the programs as the builder does, so that they are compiled once for both, runs the tests of the workspace, then
+/// lists what was skipped.
 pub fn tests(options: Options) -> Result<(), String> {
-    step("rump command", "cargo", &["build", "--release", "--quiet", "--package", "rump"], &[])?;
-    let target = workspace::root().join("target");
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace::root().join("target"), PathBuf::from);
+    let build = [&["build", "--locked", "--profile", "installed", "--quiet"][..], INSTALLED].concat();
+    step("programs", "cargo", &build, &[("CC", "cc")])?;
+    let program = target.join("installed/rump").to_string_lossy().into_owned();
     let log = target.join("skipped.txt");
     fs::write(&log, "").map_err(|error| format!("{}: {error}", log.display()))?;
     let log_name = log.to_string_lossy().into_owned();
-    let mut environment = vec![(SKIP_LOG, log_name.as_str())];
+    let mut environment = vec![(SKIP_LOG, log_name.as_str()), ("RUMP_BIN", program.as_str())];
     if options.no_skips {
         environment.push(("RUMP_NO_SKIPS", "1"));
     }

@@ -1,12 +1,13 @@
 //! Examples, run as a new user runs them: without privilege, and with wrong words as well.
 #![forbid(unsafe_code)]
 
-use std::process::{Command, Output, Stdio};
+mod example;
+
+use std::process::{Output, Stdio};
 
 fn run(words: &[&str]) -> Output {
-    let common = ["run", "--quiet", "-p", "rumpkit", "--example"];
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(common).args(words).stdin(Stdio::null()).output().unwrap()
+    let (name, rest) = words.split_first().unwrap();
+    example::built(name).args(rest).stdin(Stdio::null()).output().unwrap()
 }
 
 fn text(output: &Output) -> String {
@@ -30,14 +31,14 @@ fn a_router_between_links_ends_with_its_input() {
     let folder = std::env::temp_dir().join(format!("rump-examples-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let bus = |name: &str| format!("shmif:{}", folder.join(name).display());
-    let output = run(&["router", "--", &bus("a"), "10.1.0.254/24", &bus("b"), "10.2.0.254/24"]);
+    let output = run(&["router", &bus("a"), "10.1.0.254/24", &bus("b"), "10.2.0.254/24"]);
     assert!(output.status.success() && text(&output).contains("0 packets forwarded\n"), "{}", text(&output));
     for (words, expected) in [
         (&["x"][..], "usage: router [LINK ADDRESS/LENGTH"),
         (&["x", "10.0.0.1/24", "y", "10.1.0.1/24"], "\"x\" is no link: it is shmif:PATH"),
         (&[&bus("a"), "10.0.0.1/33", &bus("b"), "10.1.0.1/24"], "10.0.0.1/33"),
     ] {
-        let output = run(&[&["router", "--"], words].concat());
+        let output = run(&[&["router"], words].concat());
         assert_eq!(output.status.code(), Some(1), "{}", text(&output));
         assert!(text(&output).contains(expected), "{}", text(&output));
     }

@@ -1,5 +1,6 @@
 //! Asynchronous sockets: that no wake-up is lost, that futures can be dropped, and that a halt ends all waiting.
 
+mod example;
 mod wired;
 
 use rumpkit::net::tokio::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
@@ -296,8 +297,7 @@ async fn a_halt_wakes_everybody() {
 #[test]
 fn the_examples_serve_their_pages() {
     let run = |words: &[&str]| {
-        let common = ["run", "--quiet", "-p", "rumpkit", "--features", "tokio", "--example"];
-        let output = std::process::Command::new(env!("CARGO")).args(common).args(words).output().unwrap();
+        let output = example::built(words[0]).args(&words[1..]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     };

@@ -28,7 +28,11 @@ impl Suite {
 
     /// Runs the trials as `cargo test` asks.
     pub fn run(self) -> ! {
-        libtest_mimic::run(&Arguments::from_args(), self.trials).exit()
+        let mut arguments = Arguments::from_args();
+        // Trials wait, for programs, for mounts and for clocks.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        arguments.test_threads.get_or_insert(2 * cores);
+        libtest_mimic::run(&arguments, self.trials).exit()
     }
 }
 
