@@ -6,6 +6,7 @@
 //! - [`component`]: what is linked, which libraries say when they are loaded.
 //! - [`instance`]: kernels, the first of which is the classic one.
 //! - `lwp`: who a thread is to a kernel.
+//! - `caller`: what makes its calls: a process that is here, or at a server.
 //! - `sys`: system calls, a module for each group.
 //!
 //! # Unsafe
@@ -19,6 +20,7 @@
 #![allow(clippy::unnecessary_cast)]
 
 mod boot;
+mod caller;
 pub mod component;
 mod errno;
 mod error;
@@ -32,5 +34,7 @@ mod memory;
 mod missing;
 pub mod netconfig;
 mod pointer;
+#[cfg(feature = "remote")]
+pub mod remote;
 mod rump;
 mod sys;

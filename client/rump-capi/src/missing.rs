@@ -1,8 +1,8 @@
 //! Names on the console the library that a program wants and did not link: errors of C are numbers alone.
 
+use crate::caller::Caller;
 use crate::component;
 use rump_abi::{AddressFamily, Errno};
-use rump_kern::Process;
 use rump_kpi::{KError, KResult};
 
 /// Types of file systems, by their names, and their libraries.
@@ -23,20 +23,20 @@ const FAMILIES: &[(AddressFamily, &str)] = &[
 ];
 
 /// Tells of a type of file systems that a mount did not find.
-pub(crate) fn of_mount<T>(process: &Process, name: &str, result: KResult<T>) -> KResult<T> {
+pub(crate) fn of_mount<T>(process: &Caller, name: &str, result: KResult<T>) -> KResult<T> {
     let library = FILE_SYSTEMS.iter().find(|(known, _)| *known == name).map(|(_, library)| *library);
     tell(process, Errno::ENODEV, library, || format!("no file system type \"{name}\""), result)
 }
 
 /// Tells of a family that a socket did not find.
-pub(crate) fn of_socket<T>(process: &Process, family: AddressFamily, result: KResult<T>) -> KResult<T> {
+pub(crate) fn of_socket<T>(process: &Caller, family: AddressFamily, result: KResult<T>) -> KResult<T> {
     let library = FAMILIES.iter().find(|(known, _)| *known == family).map(|(_, library)| *library);
     tell(process, Errno::EAFNOSUPPORT, library, || format!("no sockets of the family {family:?}"), result)
 }
 
 /// Writes the line if a library was wanted that is not attached.
 fn tell<T>(
-    process: &Process,
+    process: &Caller,
     wanting: Errno,
     library: Option<&str>,
     what: impl FnOnce() -> String,
@@ -44,7 +44,8 @@ fn tell<T>(
 ) -> KResult<T> {
     let Err(KError { errno, .. }) = &result else { return result };
     let Some(library) = library.filter(|_| *errno == wanting) else { return result };
-    if !component::is_attached(library) {
+    // A server tells it itself.
+    if let (Caller::Here(process), false) = (process, component::is_attached(library)) {
         process.host().write_line(&format!("rump: {}: link lib{library} (-l{library})", what()));
     }
     result

@@ -3,19 +3,17 @@
 //! Whoever waits for an answer while nobody reads does so for all, until its own is there. Locks: `link`; then `state`, `lent`
 //! and the writer, of which none is taken with another. The reader belongs to who has the role.
 
-use crate::Retry;
 use crate::memory::{Lent, Region};
+use crate::{Retry, Server};
 use parking_lot::{Condvar, Mutex, RwLock};
 use rump_abi::{Errno, Signal};
 use rump_kpi::{KError, KResult};
 use rump_sysproxy::frame::{Class, Handshake, Header, Kind, Refusal};
-use rump_sysproxy::seal::Key;
 use rump_sysproxy::transport::{Reader, Stream, Writer};
-use rump_sysproxy::url::Url;
 use std::collections::HashMap;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// By what the server knows the child of a process.
@@ -33,10 +31,10 @@ type Raise = dyn Fn(Signal) + Send + Sync;
 /// A process of a kernel that is elsewhere.
 pub struct Connection {
     link: RwLock<Arc<Link>>,
-    url: Url,
-    key: Option<Key>,
+    server: Server,
     name: String,
-    retry: Mutex<Retry>,
+    /// The number of a [`Retry`]: a child finds no lock of it held.
+    retry: AtomicI64,
     raise: Arc<Raise>,
 }
 
@@ -83,41 +81,46 @@ impl Connection {
     /// raises. Errors: ECONNREFUSED (there is no server, or it does not let us in), EACCES (it does not
     /// know the key), EPROTONOSUPPORT (it is no server of system
     /// calls), those of the server.
-    pub fn new(url: Url, name: &str, raise: impl Fn(Signal) + Send + Sync + 'static) -> KResult<Self> {
-        Self::with_key(url, None, name, raise)
-    }
-
-    /// The same, with what the server wants to be known. Errors: as [`Connection::new`].
-    pub fn with_key(
-        url: Url,
-        key: Option<Key>,
+    pub fn new(
+        server: impl Into<Server>,
         name: &str,
         raise: impl Fn(Signal) + Send + Sync + 'static,
     ) -> KResult<Self> {
-        let raise: Arc<Raise> = Arc::new(raise);
-        let link = Link::connect(&url, key.as_ref(), raise.clone())?;
+        let (server, raise): (_, Arc<Raise>) = (server.into(), Arc::new(raise));
+        let link = Link::connect(&server, raise.clone())?;
         link.guest(name)?;
-        Ok(Self::at(link, url, key, name, raise))
+        Ok(Self::at(link, server, name, raise))
     }
 
-    /// The child of a process, in whose program this is called, after [`Connection::prefork`] in the parent. Errors: as
-    /// [`Connection::new`], ESRCH (the server knows nothing of it).
+    /// The process that another one announced by [`Connection::prefork`]. Errors: as [`Connection::new`], ESRCH (the
+    /// server knows nothing of it).
     pub fn child(
-        url: Url,
+        server: impl Into<Server>,
         name: &str,
         cookie: &Cookie,
         raise: impl Fn(Signal) + Send + Sync + 'static,
     ) -> KResult<Self> {
-        let raise: Arc<Raise> = Arc::new(raise);
-        let link = Link::connect(&url, None, raise.clone())?;
+        Self::announced(server.into(), name, cookie, Arc::new(raise))
+    }
+
+    /// The same in a child of this program, which has a copy of the parent's. That copy is left as it is: its locks may be
+    /// held by threads that the child has not. Errors: as [`Connection::child`].
+    pub fn child_of(&self, cookie: &Cookie) -> KResult<Self> {
+        let child = Self::announced(self.server.clone(), &self.name, cookie, self.raise.clone())?;
+        child.retry.store(self.retry.load(Ordering::Relaxed), Ordering::Relaxed);
+        Ok(child)
+    }
+
+    fn announced(server: Server, name: &str, cookie: &Cookie, raise: Arc<Raise>) -> KResult<Self> {
+        let link = Link::connect(&server, raise.clone())?;
         link.handshake(Handshake::Fork, &fork_body(cookie, false))?;
-        Ok(Self::at(link, url, None, name, raise))
+        Ok(Self::at(link, server, name, raise))
     }
 
     /// The process whose stream a program got that was executed. Errors: ENOTCONN (the server has gone), EBADF (it is no
     /// stream), those of the server.
     pub fn executed(
-        url: Url,
+        server: impl Into<Server>,
         name: &str,
         fd: OwnedFd,
         raise: impl Fn(Signal) + Send + Sync + 'static,
@@ -125,44 +128,53 @@ impl Connection {
         let raise: Arc<Raise> = Arc::new(raise);
         let stream = Stream::from_fd(fd).map_err(|_| Errno::EBADF)?;
         let (reader, writer) = (Reader::new(stream.clone()), Writer::new(stream.clone()));
-        let link = Link::at(stream, reader, writer, raise.clone());
-        link.handshake(Handshake::Exec, &with_end(name))?;
-        Ok(Self::at(link, url, None, name, raise))
+        let connection =
+            Self::at(Link::at(stream, reader, writer, raise.clone()), server.into(), name, raise);
+        connection.exec()?;
+        Ok(connection)
     }
 
-    fn at(link: Link, url: Url, key: Option<Key>, name: &str, raise: Arc<Raise>) -> Self {
-        Self {
-            link: RwLock::new(Arc::new(link)),
-            url,
-            key,
-            name: name.into(),
-            retry: Mutex::default(),
-            raise,
-        }
+    /// Tells the server that another program runs in the process: descriptors are closed that are to be closed then.
+    /// Errors: ENOTCONN, those of the server.
+    pub fn exec(&self) -> KResult<()> {
+        self.link.read().clone().handshake(Handshake::Exec, &with_end(&self.name))
+    }
+
+    fn at(link: Link, server: Server, name: &str, raise: Arc<Raise>) -> Self {
+        let (link, retry) = (RwLock::new(Arc::new(link)), AtomicI64::new(Retry::default().number()));
+        Self { link, server, name: name.into(), retry, raise }
     }
 
     /// What becomes of it when the server goes.
     pub fn set_retry(&self, retry: Retry) {
-        *self.retry.lock() = retry;
+        self.retry.store(retry.number(), Ordering::Relaxed);
     }
 
     /// Where its server is.
-    pub fn url(&self) -> &Url {
-        &self.url
+    pub fn server(&self) -> &Server {
+        &self.server
     }
 
-    /// The descriptor of its stream, for who forks or executes.
-    pub fn fd(&self) -> RawFd {
-        self.link.read().stream.fd()
+    /// Its stream, for who forks or executes.
+    pub fn with_fd<T>(&self, run: impl FnOnce(BorrowedFd<'_>) -> T) -> T {
+        let link = self.link.read().clone();
+        // SAFETY: the stream is open as long as the link is there.
+        run(unsafe { BorrowedFd::borrow_raw(link.stream.fd()) })
     }
 
     /// Makes a call; `regions` are what its arguments name. Errors: ENOTCONN (the server has gone, and [`Retry`] did not
     /// help), EAGAIN (too many calls are in flight), those of the call.
     pub fn call(&self, number: u32, args: &[u64], regions: &[Region<'_>]) -> KResult<[i64; 2]> {
         let body: Vec<u8> = args.iter().flat_map(|arg| arg.to_ne_bytes()).collect();
+        self.call_with(number, &body, regions)
+    }
+
+    /// The same with the arguments as the server gets them. Errors: as [`Connection::call`], EINVAL (the server finds them
+    /// too long or too short).
+    pub fn call_with(&self, number: u32, body: &[u8], regions: &[Region<'_>]) -> KResult<[i64; 2]> {
         let answer = loop {
             let link = self.link.read().clone();
-            match link.ask(Kind::Syscall, number, &body, regions) {
+            match link.ask(Kind::Syscall, number, body, regions) {
                 Err(Fault::Unasked) => self.reconnect(&link)?,
                 answer => break answer?,
             }
@@ -190,8 +202,7 @@ impl Connection {
 
     /// Finds the server again. Errors: ENOTCONN.
     fn reconnect(&self, lost: &Arc<Link>) -> KResult<()> {
-        let retry = *self.retry.lock();
-        let until = match retry {
+        let until = match Retry::from_number(self.retry.load(Ordering::Relaxed)).unwrap_or_default() {
             Retry::Never => return Err(Fault::Unasked.into()),
             Retry::Die => std::process::exit(1),
             Retry::Forever => None,
@@ -201,7 +212,7 @@ impl Connection {
         let mut link = self.link.write();
         // Another thread may have found it.
         while Arc::ptr_eq(&link, lost) {
-            let found = Link::connect(&self.url, self.key.as_ref(), self.raise.clone());
+            let found = Link::connect(&self.server, self.raise.clone());
             match found.and_then(|found| found.guest(&self.name).map(|()| found)) {
                 Ok(found) => *link = Arc::new(found),
                 Err(_) if until.is_some_and(|until| Instant::now() >= until) => {
@@ -264,11 +275,11 @@ impl Drop for Loan<'_> {
 }
 
 impl Link {
-    fn connect(url: &Url, key: Option<&Key>, raise: Arc<Raise>) -> KResult<Self> {
+    fn connect(Server { url, key }: &Server, raise: Arc<Raise>) -> KResult<Self> {
         let refused = |_| KError::new(Errno::ECONNREFUSED, format!("there is no server at {url}"));
         let stream = Stream::connect(url).map_err(refused)?;
         let not_known = |error: std::io::Error| KError::new(Errno::EACCES, format!("{url}: {error}"));
-        let (mut reader, writer) = stream.to_server(key).map_err(not_known)?;
+        let (mut reader, writer) = stream.to_server(key.as_ref()).map_err(not_known)?;
         let banner = reader.banner().map_err(refused)?;
         if !banner.starts_with(BANNER) {
             return Err(KError::new(

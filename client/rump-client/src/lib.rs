@@ -4,13 +4,16 @@
 //! first reads for all, so that a program with one thread has one thread. Memory that a call names is what the server may
 //! see and change, for the time of the call, and nothing else ([`memory`]). A [`RemoteProcess`] makes the calls as methods.
 //!
-//! `unsafe` is in [`memory`], which copies between messages and what a call lent, and where a call of a connection lends it.
+//! `unsafe` is in [`memory`], which copies between messages and what a call lent, and where a call of a connection lends it
+//! or shows its descriptor.
 
 mod connection;
 pub mod memory;
 mod process;
 mod retry;
+mod server;
 
 pub use connection::{Connection, Cookie};
 pub use process::RemoteProcess;
 pub use retry::Retry;
+pub use server::Server;

@@ -21,6 +21,20 @@ impl<'a> Region<'a> {
         Self { start: bytes.as_mut_ptr(), length: bytes.len(), is_writable: true, lent: PhantomData }
     }
 
+    /// All memory of the program, for a call whose arguments only the program knows.
+    ///
+    /// # Safety
+    /// The server asks for what the arguments name, and changes nothing else; what they name is there for the time of the
+    /// call.
+    pub unsafe fn everything() -> Region<'static> {
+        Region {
+            start: std::ptr::null_mut(),
+            length: isize::MAX as usize,
+            is_writable: true,
+            lent: PhantomData,
+        }
+    }
+
     /// The number by which the call names it.
     pub fn address(&self) -> u64 {
         self.start.addr() as u64
@@ -40,6 +54,9 @@ impl<'a> Region<'a> {
     fn from(&self, address: u64) -> Option<(*mut u8, usize)> {
         let offset = usize::try_from(address.checked_sub(self.address())?).ok()?;
         let left = self.length.checked_sub(offset).filter(|left| *left > 0)?;
+        if self.start.is_null() {
+            return Some((std::ptr::with_exposed_provenance_mut(offset), left));
+        }
         // SAFETY: the offset is below the length.
         Some((unsafe { self.start.add(offset) }, left))
     }
@@ -82,10 +99,11 @@ impl Lent {
     pub(crate) fn copyinstr(&self, address: u64, most: usize) -> Option<Vec<u8>> {
         let found = self.regions().filter_map(|region| region.from(address));
         let (start, left) = found.max_by_key(|(_, left)| *left)?;
-        // SAFETY: so many bytes are lent from there, and nobody changes them but through `self`.
-        let bytes = unsafe { std::slice::from_raw_parts(start, left.min(most)) };
-        let end = bytes.iter().position(|byte| *byte == 0).map_or(bytes.len(), |end| end + 1);
-        Some(bytes[..end].to_vec())
+        let most = left.min(most);
+        // SAFETY: so many bytes are lent from there, or all up to the end of a string, where this stops.
+        let length = unsafe { libc::strnlen(start.cast(), most) };
+        // SAFETY: as above; nobody changes them but through `self`.
+        Some(unsafe { std::slice::from_raw_parts(start, most.min(length + 1)) }.to_vec())
     }
 
     /// Puts bytes to an address, if all of their places are lent for changing.

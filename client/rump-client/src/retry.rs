@@ -31,6 +31,17 @@ impl Retry {
         })
     }
 
+    /// The number that C has for it.
+    pub(crate) fn number(self) -> i64 {
+        match self {
+            Self::Never => 0,
+            Self::Forever => -1,
+            Self::Once => -2,
+            Self::Die => -3,
+            Self::For(time) => i64::try_from(time.as_secs()).unwrap_or(i64::MAX).max(1),
+        }
+    }
+
     /// As `RUMPHIJACK_RETRYCONNECT` says it. None: it says something else.
     pub fn parse(text: &str) -> Option<Self> {
         match text {

@@ -4,7 +4,7 @@ use crate::frame::{BANNER_MAX, HEADER, Header, Malformed};
 use crate::seal::{self, Key, Opener, Sealer};
 use crate::url::Url;
 use rustix::event::{PollFd, PollFlags};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -116,12 +116,19 @@ impl Read for Stream {
     }
 }
 
+/// Programs need not know that there is a stream: no signal tells of its end, where hosts can be told so.
+#[cfg(not(target_vendor = "apple"))]
+const SILENTLY: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+const SILENTLY: SendFlags = SendFlags::empty();
+
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &*self.0 {
-            Socket::Unix(stream) => (&mut &*stream).write(bytes),
-            Socket::Tcp(stream) => (&mut &*stream).write(bytes),
-        }
+        let sent = match &*self.0 {
+            Socket::Unix(stream) => rustix::net::send(stream, bytes, SILENTLY),
+            Socket::Tcp(stream) => rustix::net::send(stream, bytes, SILENTLY),
+        };
+        Ok(sent?)
     }
 
     fn flush(&mut self) -> io::Result<()> {

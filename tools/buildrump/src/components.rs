@@ -52,7 +52,7 @@ fn load(folder: &Path) -> Outcome<Vec<Component>> {
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name != WHOLE && path.join("Cargo.toml").exists() {
+        if !name.starts_with(WHOLE) && path.join("Cargo.toml").exists() {
             let manifest = path.join("Cargo.toml");
             let text =
                 fs::read_to_string(&manifest).map_err(|error| format!("{}: {error}", manifest.display()))?;

@@ -4,9 +4,7 @@
 mod man;
 
 use clap::{CommandFactory, Parser};
-use rump_client::Connection;
-use rump_sysproxy::seal::Key;
-use rump_sysproxy::url::Url;
+use rump_client::{Connection, Server};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -41,15 +39,8 @@ fn main() -> ExitCode {
 }
 
 fn halt(options: &Options) -> Result<(), String> {
-    let cwd = std::env::current_dir().map_err(|error| error.to_string())?;
-    let url = Url::parse(&options.url, &cwd).map_err(|error| error.to_string())?;
-    let key = options
-        .key
-        .as_ref()
-        .filter(|_| matches!(url, Url::Tcp(_)))
-        .map(|path| Key::from_file(path).map_err(|error| format!("the key {}: {error}", path.display())));
-    let connection = Connection::with_key(url, key.transpose()?, "rump_halt", |_| ())
-        .map_err(|error| error.to_string())?;
+    let server = Server::find(&options.url, options.key.as_deref())?;
+    let connection = Connection::new(server, "rump_halt", |_| ()).map_err(|error| error.to_string())?;
     connection.call(REBOOT, &[HALT, 0], &[]).map_err(|error| format!("{}: {error}", options.url))?;
     Ok(())
 }

@@ -107,6 +107,6 @@ pub extern "C" fn rump_sys_futimens(fd: c_int, times: Value<[timespec; 2]>) -> c
 /// Answers the previous mask, or -1.
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_umask(mask: mode_t) -> mode_t {
-    let previous: c_int = call(|process| Ok(process.umask(mode::permissions(mask)).bits() as c_int));
+    let previous: c_int = call(|process| Ok(process.umask(mode::permissions(mask))?.bits() as c_int));
     previous as mode_t
 }

@@ -4,7 +4,7 @@ use super::call;
 use crate::pointer::{Room, Source, Text};
 use libc::{c_int, size_t, ssize_t};
 use rump_abi::Errno;
-use rump_kern::{ExtattrNamespace, ExtattrOf, Process};
+use rump_kern::{ExtattrNamespace, ExtattrOf};
 use rump_kpi::KResult;
 
 /// A namespace by NetBSD's number. Errors: EINVAL.
@@ -60,7 +60,7 @@ fn extattr_delete(of: Of<'_>, namespace: c_int, name: &Text) -> c_int {
 
 /// Gives names, each behind a byte that is its length.
 fn extattr_list(of: Of<'_>, namespace: c_int, room: &mut Room, size: usize) -> ssize_t {
-    call(|process: &Process| {
+    call(|process| {
         let mut list = Vec::new();
         for name in process.extattr_list(of.kernel()?, space(namespace)?)? {
             // No name is longer than 255 bytes.

@@ -1,18 +1,19 @@
 //! Who a process is: users and groups, process groups and sessions, limits.
 
 use super::call;
+use crate::caller::Caller;
 use crate::pointer::{Place, Value, Values};
 use libc::{c_int, gid_t, pid_t, rlimit, uid_t};
 use rump_abi::{Errno, Resource, ResourceLimit};
-use rump_kern::{NGROUPS_MAX, Process};
+use rump_kern::NGROUPS_MAX;
 use rump_kpi::KResult;
 
 /// What leaves an identity as it is.
 const SAME: u32 = u32::MAX;
 
 /// An answer that cannot fail once there is a kernel.
-fn ask(what: impl FnOnce(&Process) -> u32) -> u32 {
-    call(|process| Ok(what(process) as c_int)) as u32
+fn ask(what: impl FnOnce(&Caller) -> KResult<u32>) -> u32 {
+    call(|process| Ok(what(process)? as c_int)) as u32
 }
 
 fn kept(id: u32) -> Option<u32> {
@@ -26,37 +27,37 @@ fn number(pid: pid_t) -> KResult<u32> {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_getpid() -> pid_t {
-    call(|process| Ok(process.pid() as c_int))
+    call(|process| Ok(process.pid()? as c_int))
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_getppid() -> pid_t {
-    call(|process| Ok(process.getppid() as c_int))
+    call(|process| Ok(process.getppid()? as c_int))
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_getuid() -> uid_t {
-    ask(Process::getuid)
+    ask(Caller::getuid)
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_geteuid() -> uid_t {
-    ask(Process::geteuid)
+    ask(Caller::geteuid)
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_getgid() -> gid_t {
-    ask(Process::getgid)
+    ask(Caller::getgid)
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_getegid() -> gid_t {
-    ask(Process::getegid)
+    ask(Caller::getegid)
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_issetugid() -> c_int {
-    call(|process| Ok(c_int::from(process.issetugid())))
+    call(|process| Ok(c_int::from(process.issetugid()?)))
 }
 
 #[unsafe(no_mangle)]
@@ -92,7 +93,7 @@ pub extern "C" fn rump_sys_setregid(real: gid_t, effective: gid_t) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_getgroups(room: c_int, to: Place<gid_t>) -> c_int {
     call(|process| {
-        let groups = process.getgroups();
+        let groups = process.getgroups()?;
         let room = usize::try_from(room).map_err(|_| Errno::EINVAL)?;
         if room == 0 {
             return Ok(groups.len() as c_int);
@@ -166,7 +167,7 @@ fn resource(number: c_int) -> KResult<Resource> {
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_getrlimit(which: c_int, to: Place<rlimit>) -> c_int {
     call(|process| {
-        let ResourceLimit { soft, hard } = process.getrlimit(resource(which)?);
+        let ResourceLimit { soft, hard } = process.getrlimit(resource(which)?)?;
         // What the host can say of no limit is the largest number.
         let host = |limit: u64| limit.min(libc::RLIM_INFINITY as u64) as libc::rlim_t;
         to.store(rlimit { rlim_cur: host(soft), rlim_max: host(hard) })

@@ -1,6 +1,7 @@
 //! send(2) and recv(2) and their like.
 
 use super::{call, fd};
+use crate::caller::Caller;
 #[cfg(target_os = "linux")]
 use crate::layout::same_layout;
 use crate::layout::{control, sockaddr as layout, time};
@@ -8,7 +9,7 @@ use crate::memory;
 use crate::pointer::{Place, Places, Room, Source, Value, Values};
 use libc::{c_int, c_uint, iovec, msghdr, size_t, socklen_t, ssize_t, timespec};
 use rump_abi::{AddressFamily, Errno, MessageFlags, SocketAddress};
-use rump_kern::{Fd, Process, Received, SendMessage};
+use rump_kern::{Fd, Received, SendMessage};
 use rump_kpi::KResult;
 use rump_kpi::socket::Control;
 
@@ -98,7 +99,7 @@ impl Header {
     }
 
     /// Stores what came beside the bytes. Errors: EFAULT, EINVAL.
-    fn tell(&mut self, process: &Process, socket: Fd, received: Received) -> KResult<()> {
+    fn tell(&mut self, process: &Caller, socket: Fd, received: Received) -> KResult<()> {
         // SAFETY: the promise of the type.
         let mut name = unsafe { Room::of(self.0.msg_name.cast()) };
         self.0.msg_namelen = match &received.from {
@@ -123,7 +124,7 @@ impl Header {
 }
 
 /// What a header says, if the socket is one: that counts first.
-fn of_socket<T>(process: &Process, socket: Fd, said: KResult<T>) -> KResult<T> {
+fn of_socket<T>(process: &Caller, socket: Fd, said: KResult<T>) -> KResult<T> {
     said.map_err(|error| process.getsockname(socket).err().unwrap_or(error))
 }
 

@@ -29,15 +29,16 @@ mod sysctl;
 mod timer;
 mod xattr;
 
+use crate::caller::Caller;
 use crate::errno::{Answer, answer};
 use crate::lwp;
 use libc::c_int;
 use rump_abi::Errno;
-use rump_kern::{Fd, Process};
+use rump_kern::Fd;
 use rump_kpi::KResult;
 
 /// Makes a call as whoever the thread is.
-fn call<T: Answer>(run: impl FnOnce(&Process) -> KResult<T>) -> T::C {
+fn call<T: Answer>(run: impl FnOnce(&Caller) -> KResult<T>) -> T::C {
     answer(lwp::process().and_then(|process| run(&process)))
 }
 

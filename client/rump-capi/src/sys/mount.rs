@@ -1,12 +1,13 @@
 //! mount(2), unmount(2), reboot(2), quotactl(2).
 
 use super::call;
+use crate::caller::Caller;
 use crate::layout::mount_args;
 use crate::pointer::{Source, Text};
 use crate::{errno, lwp, missing};
 use libc::{c_char, c_int, c_void, size_t};
 use rump_abi::{Errno, MountFlags};
-use rump_kern::{MountArgs, Process, Unmount};
+use rump_kern::{MountArgs, Unmount};
 use rump_kpi::{KError, KResult};
 
 /// NetBSD's `MNT_FORCE`.
@@ -57,7 +58,7 @@ pub extern "C" fn rump_pub_mount(
     }))
 }
 
-fn mount(process: &Process, fs_type: &[u8], dir: &[u8], args: MountArgs) -> KResult<()> {
+fn mount(process: &Caller, fs_type: &[u8], dir: &[u8], args: MountArgs) -> KResult<()> {
     let name = String::from_utf8_lossy(fs_type);
     missing::of_mount(process, &name, process.mount(&name, dir, args))
 }

@@ -7,7 +7,7 @@ use libc::{c_int, siginfo_t, sigset_t, timespec};
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_sigpending(set: Place<sigset_t>) -> c_int {
-    call(|process| set.store(signal::set_to_host(process.pending_signals())))
+    call(|process| set.store(signal::set_to_host(process.pending_signals()?)))
 }
 
 #[unsafe(no_mangle)]

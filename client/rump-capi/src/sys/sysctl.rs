@@ -1,6 +1,7 @@
 //! sysctl(3), modctl(2), ktrace(2).
 
 use super::call;
+use crate::caller::Caller;
 use crate::errno;
 use crate::layout::layout;
 use crate::lwp;
@@ -29,7 +30,7 @@ pub extern "C" fn rump_sys___sysctl(
 }
 
 fn exchange(
-    process: &rump_kern::Process,
+    process: &Caller,
     name: &[i32],
     mut old: Room,
     old_length: &Place<size_t>,

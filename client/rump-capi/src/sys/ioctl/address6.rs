@@ -2,10 +2,10 @@
 //! One is added to those that the interface has.
 
 use super::interface::{check_superuser, with_network};
+use crate::caller::Caller;
 use crate::pointer::Room;
 use libc::{c_ulong, in6_ifreq};
 use rump_abi::Errno;
-use rump_kern::Process;
 use rump_kpi::KResult;
 use rump_kpi::device::Network;
 use std::net::{IpAddr, Ipv6Addr};
@@ -15,7 +15,7 @@ const BITS: u8 = 128;
 
 /// Errors: EPERM, EFAULT, EINVAL (a prefix that is longer than an address), ENODEV, EEXIST, EADDRNOTAVAIL (nobody can have it;
 /// of one that is to go, the interface has none of it and this prefix).
-pub(super) fn request(process: &Process, number: c_ulong, argument: &Room) -> KResult<()> {
+pub(super) fn request(process: &Caller, number: c_ulong, argument: &Room) -> KResult<()> {
     check_superuser(process)?;
     let asked = argument.place::<in6_ifreq>().read()?;
     let length =

@@ -1,11 +1,12 @@
 //! Requests of devices, such as bpf(4) and tap(4), by NetBSD's numbers and with its structures, which are those that a host of 64
 //! bits makes of the same members. The number tells how long the argument is, and in which direction it goes.
 
+use crate::caller::Caller;
 use crate::layout::layout;
 use crate::pointer::{Place, Room, Source};
 use libc::{IFNAMSIZ, c_int, c_ulong};
 use rump_abi::Errno;
-use rump_kern::{Fd, Process};
+use rump_kern::Fd;
 use rump_kpi::KResult;
 use rump_kpi::character::request::{exchanges, length, reads, writes};
 
@@ -39,7 +40,7 @@ struct List<P> {
 layout!(List<Source>, 16, count = 0, items = 8);
 
 /// Errors: ENOTTY (none that such a file has), EFAULT, EINVAL, those of the device.
-pub(super) fn request(process: &Process, file: Fd, number: c_ulong, argument: &mut Room) -> KResult<()> {
+pub(super) fn request(process: &Caller, file: Fd, number: c_ulong, argument: &mut Room) -> KResult<()> {
     let number = u32::try_from(number).map_err(|_| Errno::ENOTTY)?;
     if cfg!(not(all(target_pointer_width = "64", target_endian = "little"))) {
         return Err(Errno::ENOTTY.into());
@@ -78,7 +79,7 @@ fn copy_in(argument: &mut Room, to: &mut [u8]) -> KResult<()> {
 }
 
 /// The kinds of links: how many there are, and without a null list, as many as there is room for.
-fn links(process: &Process, file: Fd, argument: &mut Room, mut bytes: Vec<u8>) -> KResult<()> {
+fn links(process: &Caller, file: Fd, argument: &mut Room, mut bytes: Vec<u8>) -> KResult<()> {
     copy_in(argument, &mut bytes)?;
     let list = argument.value::<List<Place<c_int>>>().read()?;
     let (begin, room) = (bytes.len(), list.count.min(MOST_LINKS) as usize);

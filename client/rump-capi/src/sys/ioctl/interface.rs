@@ -1,12 +1,12 @@
 //! Requests of interfaces (netdevice(7)), which any socket takes. Addresses are those of IPv4,
 //! and an interface's first; those of IPv6 are in `address6`.
 
+use crate::caller::Caller;
 use crate::layout::interface::{Configuration, InterfaceRequest, mask, prefix_length};
 use crate::lwp;
 use crate::pointer::Room;
 use libc::{c_int, c_ulong, sa_family_t};
 use rump_abi::{AddressFamily, Errno};
-use rump_kern::Process;
 use rump_kpi::device::{InterfaceInfo, Medium, Network};
 use rump_kpi::{KError, KResult};
 use std::net::{IpAddr, Ipv4Addr};
@@ -21,8 +21,8 @@ pub(super) fn with_network<T>(run: impl FnOnce(&dyn Network) -> KResult<T>) -> K
 }
 
 /// Errors: EPERM (not the superuser).
-pub(super) fn check_superuser(process: &Process) -> KResult<()> {
-    if process.geteuid() == 0 { Ok(()) } else { Err(Errno::EPERM.into()) }
+pub(super) fn check_superuser(process: &Caller) -> KResult<()> {
+    if process.geteuid()? == 0 { Ok(()) } else { Err(Errno::EPERM.into()) }
 }
 
 /// Errors: ENODEV.
@@ -31,7 +31,7 @@ pub(super) fn find(network: &dyn Network, name: &str) -> KResult<InterfaceInfo> 
 }
 
 /// Errors: EFAULT, EPERM, ENODEV, ENOTTY (no such request), EADDRNOTAVAIL (it has no address), those of the change.
-pub(super) fn request(process: &Process, number: c_ulong, argument: &Room) -> KResult<()> {
+pub(super) fn request(process: &Caller, number: c_ulong, argument: &Room) -> KResult<()> {
     if number == libc::SIOCGIFCONF {
         return configuration(argument);
     }

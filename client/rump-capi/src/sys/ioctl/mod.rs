@@ -9,11 +9,12 @@ mod interface;
 mod route;
 
 use super::{call, fd};
+use crate::caller::Caller;
 use crate::pointer::Room;
 use libc::{c_int, c_ulong};
 use rump_abi::sockopt::{SO_SNDBUF, SOL_SOCKET};
 use rump_abi::{AddressFamily, Errno};
-use rump_kern::{Fcntl, Fd, Ioctl, Process};
+use rump_kern::{Fcntl, Fd, Ioctl};
 use rump_kpi::KResult;
 use rump_kpi::socket::OptionValue;
 
@@ -66,7 +67,7 @@ fn tell(argument: &Room, number: usize) -> KResult<()> {
 }
 
 /// How many bytes of a socket of IP wait to be sent, or were and may have to be again. Errors: ENOTTY (another).
-fn unsent(process: &Process, socket: Fd) -> KResult<usize> {
+fn unsent(process: &Caller, socket: Fd) -> KResult<usize> {
     let name = process.getsockname(socket).map_err(|_| Errno::ENOTTY)?;
     let OptionValue::Number(all) = process.getsockopt(socket, SOL_SOCKET, SO_SNDBUF)? else {
         return Err(Errno::ENOTTY.into());
@@ -80,13 +81,13 @@ fn unsent(process: &Process, socket: Fd) -> KResult<usize> {
 }
 
 /// The family of a socket. Errors: ENOTTY (no socket).
-fn check_socket(process: &Process, file: Fd) -> KResult<AddressFamily> {
+fn check_socket(process: &Caller, file: Fd) -> KResult<AddressFamily> {
     process.getsockname(file).map(|name| name.family()).map_err(|_| Errno::ENOTTY.into())
 }
 
 /// A request of an interface; those of addresses are a family's own. Errors: those of the request, ENOTTY (the family has it not).
 #[cfg(target_os = "linux")]
-fn of_interface(process: &Process, family: AddressFamily, request: c_ulong, argument: &Room) -> KResult<()> {
+fn of_interface(process: &Caller, family: AddressFamily, request: c_ulong, argument: &Room) -> KResult<()> {
     match (family, request) {
         (AddressFamily::Inet6, libc::SIOCSIFADDR | libc::SIOCDIFADDR) => {
             address6::request(process, request, argument)

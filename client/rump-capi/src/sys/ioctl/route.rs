@@ -1,17 +1,17 @@
 //! Routes: `SIOCADDRT` and `SIOCDELRT`.
 
 use super::interface::{check_superuser, find, with_network};
+use crate::caller::Caller;
 use crate::layout::interface::RouteEntry;
 use crate::pointer::Room;
 use libc::c_ulong;
 use rump_abi::Errno;
-use rump_kern::Process;
 use rump_kpi::KResult;
 use rump_kpi::device::{Gateway, Network, RouteInfo};
 
 /// Errors: EPERM, EFAULT, EAFNOSUPPORT (not of IPv4), EINVAL (no mask, or no router), ENODEV (no such interface, or neither an
 /// interface nor a router is named), ENETUNREACH (the router is on no link), EEXIST, ESRCH.
-pub(super) fn request(process: &Process, number: c_ulong, argument: &Room) -> KResult<()> {
+pub(super) fn request(process: &Caller, number: c_ulong, argument: &Room) -> KResult<()> {
     check_superuser(process)?;
     let entry = argument.place::<RouteEntry>().read()?;
     let (destination, length) = entry.prefix()?;

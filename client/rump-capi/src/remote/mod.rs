@@ -1,0 +1,204 @@
+//! Clients of a server: `rumpclient.h`. The program is a process of the server's kernel, and its calls go there.
+//!
+//! A child has a copy of the parent's memory, with locks that threads may hold that the child has not, and of the descriptor
+//! of its stream. So it lets go of both as they are, and connects as the process that its parent announced.
+
+mod interface;
+
+use crate::errno;
+use crate::layout::signal;
+use libc::{c_int, pid_t};
+use rump_abi::{Errno, Signal};
+use rump_client::{Connection, Cookie, RemoteProcess, Server};
+use rump_kpi::{KError, KResult};
+use std::ffi::OsStr;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// The descriptor of the stream, for a program that is executed.
+const EXECUTED: &str = "RUMPCLIENT__EXECFD";
+/// The cookie of a process that was announced, for a program that is begun otherwise.
+const ANNOUNCED: &str = "RUMPCLIENT__COOKIE";
+
+/// Who the program is; null: nobody. What was here once stays: a thread may be using it.
+static PROCESS: AtomicPtr<RemoteProcess> = AtomicPtr::new(ptr::null_mut());
+
+/// The process that calls are made in.
+pub(crate) fn process() -> Option<RemoteProcess> {
+    // SAFETY: it stays.
+    unsafe { PROCESS.load(Ordering::Acquire).as_ref() }.cloned()
+}
+
+fn become_process(connection: Connection) {
+    let process = Box::new(RemoteProcess::new(Arc::new(connection)));
+    PROCESS.store(Box::into_raw(process), Ordering::Release);
+}
+
+/// The connection. Errors: ENOTCONN (there is none).
+fn connection() -> KResult<Arc<Connection>> {
+    Ok(process().ok_or(Errno::ENOTCONN)?.connection().clone())
+}
+
+/// What the kernel raises is the program's, as the kernel's own model of signals has it.
+fn raise(signal: Signal) {
+    if let Some(number) = signal::to_host(signal) {
+        // SAFETY: a number of the host's; what its handler does is the program's.
+        unsafe { libc::kill(libc::getpid(), number) };
+    }
+}
+
+/// The last part of the program's name.
+fn name() -> String {
+    let name = std::env::args_os().next().unwrap_or_default();
+    let name = std::path::Path::new(&name).file_name().unwrap_or(OsStr::new("client"));
+    name.to_string_lossy().into_owned()
+}
+
+/// Connects, once, as what the environment says: the process of the program that executed this one, one that was announced,
+/// or a fresh one. Errors: ENOENT (`RUMP_SERVER` is not set), EINVAL (it is no URL), those of connecting, which are told in
+/// words.
+pub fn connect() -> KResult<()> {
+    if !PROCESS.load(Ordering::Acquire).is_null() {
+        return Ok(());
+    }
+    let server =
+        Server::from_environment().ok_or_else(|| KError::new(Errno::ENOENT, "RUMP_SERVER is not set"))?;
+    let server = server.map_err(|why| KError::new(Errno::EINVAL, why))?;
+    let (executed, announced) = (take(EXECUTED), take(ANNOUNCED));
+    let stream = executed.and_then(|text| text.parse().ok()).filter(|fd: &c_int| *fd > 2);
+    if let Some(fd) = stream {
+        // SAFETY: the program before this one left it for whoever finds its number.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        set_cloexec(&fd, true);
+        if let Ok(connection) = Connection::executed(server.clone(), &name(), fd, raise) {
+            become_process(connection);
+            return Ok(());
+        }
+    }
+    if let Some(cookie) = announced.and_then(|text| cookie(&text)) {
+        let child = Connection::child(server.clone(), &name(), &cookie, raise);
+        if let Ok(connection) = child.and_then(|child| child.exec().map(|()| child)) {
+            become_process(connection);
+            return Ok(());
+        }
+    }
+    become_process(Connection::new(server, &name(), raise)?);
+    Ok(())
+}
+
+/// What a variable says, which is for this program alone.
+fn take(variable: &str) -> Option<String> {
+    let text = std::env::var(variable).ok()?;
+    // SAFETY: programs connect before they have threads that read the environment, or with locks of their own.
+    unsafe { std::env::remove_var(variable) };
+    Some(text)
+}
+
+fn cookie(text: &str) -> Option<Cookie> {
+    u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)
+}
+
+fn set_cloexec(fd: &impl AsRawFd, is_set: bool) {
+    // SAFETY: numbers.
+    unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, if is_set { libc::FD_CLOEXEC } else { 0 }) };
+}
+
+/// What a program that is executed has to have in its environment, and from then on is the process. Errors: ENOTCONN.
+pub fn executing() -> KResult<Executing> {
+    let connection = connection()?;
+    // What is sealed is sealed for the two that met.
+    if connection.server().key.is_some() {
+        return announcing().map(|variable| Executing { variable, connection: None });
+    }
+    let fd = connection.with_fd(|fd| {
+        set_cloexec(&fd, false);
+        fd.as_raw_fd()
+    });
+    Ok(Executing { variable: format!("{EXECUTED}={fd}"), connection: Some(connection) })
+}
+
+/// An execution that did not happen yet.
+pub struct Executing {
+    /// For the environment.
+    pub variable: String,
+    connection: Option<Arc<Connection>>,
+}
+
+impl Drop for Executing {
+    fn drop(&mut self) {
+        if let Some(connection) = &self.connection {
+            connection.with_fd(|fd| set_cloexec(&fd, true));
+        }
+    }
+}
+
+/// What a program that is begun beside this one has to have in its environment, to be a child of the process. Errors:
+/// ENOTCONN, EAGAIN (too many are announced), EIO.
+pub fn announcing() -> KResult<String> {
+    let cookie = connection()?.prefork()?;
+    Ok(format!("{ANNOUNCED}={:032x}", u128::from_be_bytes(cookie)))
+}
+
+/// `struct rumpclient_fork`: a child that was announced.
+pub struct RumpclientFork {
+    cookie: Cookie,
+    parent: *mut RemoteProcess,
+}
+
+impl RumpclientFork {
+    /// Errors: ENOTCONN, EAGAIN (too many are announced), EIO.
+    pub fn announce() -> KResult<Self> {
+        let cookie = connection()?.prefork()?;
+        Ok(Self { cookie, parent: PROCESS.load(Ordering::Acquire) })
+    }
+
+    /// In the child: becomes it. Errors: those of connecting; the child is nobody then.
+    pub fn begin(&self) -> KResult<()> {
+        PROCESS.store(ptr::null_mut(), Ordering::Release);
+        // SAFETY: it stays.
+        let parent = unsafe { &*self.parent }.connection().clone();
+        let child = parent.child_of(&self.cookie);
+        // SAFETY: the child's own number of it. The parent's stays open.
+        parent.with_fd(|fd| unsafe { libc::close(fd.as_raw_fd()) });
+        // Its end would be the end of the parent's stream.
+        std::mem::forget(parent);
+        become_process(child?);
+        Ok(())
+    }
+
+    /// In a parent whose memory the child shared: is itself again.
+    pub fn return_to_parent(&self) {
+        PROCESS.store(self.parent, Ordering::Release);
+    }
+
+    /// In the parent: there is no child after all.
+    pub fn cancel(&self) {
+        if let Ok(connection) = connection() {
+            // A server that has gone knows of none.
+            let _ = connection.cancel_fork(&self.cookie);
+        }
+    }
+}
+
+/// Forks by `make`, which answers as fork(2) does.
+pub fn fork_by(make: impl FnOnce() -> pid_t) -> pid_t {
+    let fork = match RumpclientFork::announce() {
+        Ok(fork) => fork,
+        Err(error) => return errno::answer(Err::<c_int, _>(error)),
+    };
+    let pid = make();
+    match pid {
+        // A child that cannot be one answers ENOTCONN to all calls.
+        0 => drop(fork.begin()),
+        -1 => {
+            // SAFETY: the place is the calling thread's own.
+            let number = std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EAGAIN);
+            fork.cancel();
+            errno::set(number);
+        }
+        _ => {}
+    }
+    pid
+}
