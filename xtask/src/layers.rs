@@ -23,8 +23,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// The crate of traits that the hosts beside it in `hyper` implement, and so may use.
-const HYPERCALL_TRAITS: &str = "rump-hyper";
+/// What the hosts beside it in `hyper` may use: the traits that they implement, and how to wait.
+const OF_HOSTS: &[&str] = &["rump-hyper", "rump-spin"];
 
 /// Says of every forbidden edge who uses whom and what is allowed instead.
 pub fn check(packages: &[Package]) -> Vec<String> {
@@ -52,7 +52,7 @@ fn check_one(package: &Package, packages: &[Package]) -> Vec<String> {
 }
 
 fn is_host(package: &Package, used: &Package) -> bool {
-    package.layer == "hyper" && used.name == HYPERCALL_TRAITS
+    package.layer == "hyper" && OF_HOSTS.contains(&used.name.as_str())
 }
 
 #[cfg(test)]

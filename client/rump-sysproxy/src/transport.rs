@@ -4,7 +4,8 @@ use crate::frame::{BANNER_MAX, HEADER, Header, Malformed};
 use crate::seal::{self, Key, Opener, Sealer};
 use crate::url::Url;
 use rustix::event::{PollFd, PollFlags};
-use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
+use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -78,6 +79,29 @@ impl Stream {
             Socket::Unix(stream) => stream.set_read_timeout(timeout),
             Socket::Tcp(stream) => stream.set_read_timeout(timeout),
         }
+    }
+
+    /// Reads, and looks for a while before it sleeps: often the other end is about to answer.
+    fn read_soon(&self, into: &mut [u8]) -> io::Result<usize> {
+        let (into, outcome) = (RefCell::new(into), Cell::new(Ok(0)));
+        let flags = RecvFlags::DONTWAIT;
+        let is_there = || {
+            let mut into = into.borrow_mut();
+            let read = match &*self.0 {
+                Socket::Unix(stream) => rustix::net::recv(stream, &mut **into, flags),
+                Socket::Tcp(stream) => rustix::net::recv(stream, &mut **into, flags),
+            };
+            let is_there = read != Err(rustix::io::Errno::AGAIN);
+            if is_there {
+                outcome.set(read.map(|(read, _)| read).map_err(io::Error::from));
+            }
+            is_there
+        };
+        rump_spin::wait(None, is_there, |_| {
+            outcome.set(self.clone().read(&mut into.borrow_mut()));
+            true
+        });
+        outcome.into_inner()
     }
 
     /// Ends it for all who have a part.
@@ -173,7 +197,7 @@ enum Source {
 impl Read for Source {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Plain(stream) => stream.read(into),
+            Self::Plain(stream) => stream.read_soon(into),
             Self::Sealed(opener) => opener.read(into),
         }
     }

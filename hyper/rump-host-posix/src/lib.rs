@@ -22,13 +22,14 @@ pub mod packet;
 mod place;
 mod selfpipe;
 mod socket;
-mod spin;
 pub mod stream;
 mod sync;
 pub mod tun;
 mod watch;
 
 pub use numbers::keep_sockets_from;
+
+use rump_spin as spin;
 
 use folder::{Folder, Way};
 use rump_abi::{Errno, FileType, Mode, TimeSpec};

@@ -5,6 +5,7 @@
 //! after a wait that was long, until several were short again; the more often it looked in vain, the more it takes. A
 //! process that idles uses no processor. Between two looks it yields to whoever else wants its core: often that is who will
 //! answer, for a scheduler puts two that wake each other on one core. It gives up when somebody kept the core for long.
+#![forbid(unsafe_code)]
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
