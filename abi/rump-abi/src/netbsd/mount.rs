@@ -1,6 +1,11 @@
-//! Arguments of `mount`, a structure for each type of file systems, and flags.
+//! Arguments of `mount`, a structure for each type of file systems, and flags; and what both mean to our drivers, for all who
+//! take them.
 
-use crate::MountFlags;
+use super::Layout;
+use crate::{Errno, MountFlags};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write;
 
 layout! {
     /// `struct ufs_args`, which those of ext2fs are, and with which those of all types on disks begin.
@@ -92,28 +97,98 @@ const IGNORED: u32 = 0x4
     | 0x2000_0000
     | 0x10_0000;
 
-/// Why flags of a mount are refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BadFlags {
-    /// The kernel has not what they ask for (EOPNOTSUPP).
-    Unsupported,
-    /// They are none (EINVAL).
-    Unknown,
-}
-
-/// The kernel's flags.
-pub fn flags(bits: u32) -> Result<MountFlags, BadFlags> {
+/// The kernel's flags. Errors: EOPNOTSUPP (what it has not), EINVAL (what is none).
+pub fn flags(bits: u32) -> Result<MountFlags, Errno> {
     if bits & REFUSED != 0 {
-        return Err(BadFlags::Unsupported);
+        return Err(Errno::EOPNOTSUPP);
     }
     let flags = MountFlags::from_bits_truncate(bits);
-    if bits & !(flags.bits() | IGNORED) != 0 { Err(BadFlags::Unknown) } else { Ok(flags) }
+    if bits & !(flags.bits() | IGNORED) != 0 { Err(Errno::EINVAL) } else { Ok(flags) }
+}
+
+/// Which structure the arguments of a mount are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arguments {
+    /// None.
+    Nothing,
+    /// [`UfsArgs`].
+    Disk,
+    /// [`MsdosfsArgs`].
+    Msdosfs,
+    /// [`IsoArgs`].
+    Iso,
+    /// [`TmpfsArgs`].
+    Tmpfs,
+}
+
+impl Arguments {
+    /// Those of a type, of a length in bytes if that is told: `fspec` alone will do for every type on disks, and nothing at
+    /// all for those without.
+    pub fn of(fs_type: &[u8], length: Option<u64>) -> Self {
+        let is_disk_alone = length == Some(UfsArgs::SIZE as u64);
+        match fs_type {
+            b"kernfs" => Self::Nothing,
+            b"tmpfs" if length == Some(0) => Self::Nothing,
+            b"tmpfs" => Self::Tmpfs,
+            b"msdos" if !is_disk_alone => Self::Msdosfs,
+            b"cd9660" if !is_disk_alone => Self::Iso,
+            _ => Self::Disk,
+        }
+    }
+}
+
+impl MsdosfsArgs {
+    /// Options as the driver reads them.
+    pub fn options(&self) -> String {
+        let version = if self.flags & MSDOSFSMNT_VERSIONED != 0 { self.version } else { 1 };
+        // NetBSD's masks are what is granted, the options' what is not.
+        let denied = |mask: u32| !mask & 0o777;
+        let dirmask = if version >= 2 { self.dirmask } else { self.mask };
+        let mut options = String::new();
+        let _ = write!(options, "uid={},gid={}", self.uid, self.gid);
+        let _ = write!(options, ",fmask={:o},dmask={:o}", denied(self.mask), denied(dirmask));
+        if version >= 3 {
+            let _ = write!(options, ",time_offset={}", self.gmtoff / 60);
+        }
+        options
+    }
+}
+
+impl IsoArgs {
+    /// Options as the driver reads them. Errors: EOPNOTSUPP (a flag that has none).
+    pub fn options(&self) -> Result<String, Errno> {
+        const ALL: [(u32, &str); 3] =
+            [(ISOFSMNT_NORRIP, "norrip"), (ISOFSMNT_NOJOLIET, "nojoliet"), (ISOFSMNT_NOCASETRANS, "map=off")];
+        if self.flags & !ALL.iter().fold(0, |known, (flag, _)| known | flag) != 0 {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        let said = ALL.iter().filter(|(flag, _)| self.flags & flag != 0);
+        Ok(said.map(|(_, option)| *option).collect::<Vec<_>>().join(","))
+    }
+}
+
+impl TmpfsArgs {
+    /// Options as the driver reads them; whom the root is to belong to, none of them says. Errors: EINVAL (a version that is
+    /// not known).
+    pub fn options(&self) -> Result<String, Errno> {
+        if self.version != TMPFS_ARGS_VERSION {
+            return Err(Errno::EINVAL);
+        }
+        let mut options = String::new();
+        let _ = write!(options, "mode={:o}", self.root_mode & 0o7777);
+        if self.nodes_max != 0 {
+            let _ = write!(options, ",nr_inodes={}", self.nodes_max);
+        }
+        if self.size_max > 0 {
+            let _ = write!(options, ",size={}", self.size_max);
+        }
+        Ok(options)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::netbsd::Layout;
 
     #[test]
     fn what_old_programs_said_of_exports_is_128_bytes() {
@@ -138,7 +213,58 @@ mod tests {
     #[test]
     fn flags_are_known_ignored_or_refused() {
         assert_eq!(flags(0x0400_000d), Ok(MountFlags::RDONLY | MountFlags::NOATIME));
-        assert_eq!(flags(0x1_0001), Err(BadFlags::Unsupported));
-        assert_eq!(flags(0x1000_0000), Err(BadFlags::Unknown));
+        assert_eq!(flags(0x1_0001), Err(Errno::EOPNOTSUPP));
+        assert_eq!(flags(0x1000_0000), Err(Errno::EINVAL));
+    }
+
+    #[test]
+    fn what_is_granted_by_masks_is_not_denied() {
+        let (flags, version) = (MSDOSFSMNT_VERSIONED, 3);
+        let args = MsdosfsArgs {
+            fspec: 0,
+            uid: 1,
+            gid: 2,
+            mask: 0o644,
+            flags,
+            version,
+            dirmask: 0o755,
+            gmtoff: -7200,
+        };
+        assert_eq!(args.options(), "uid=1,gid=2,fmask=133,dmask=22,time_offset=-120");
+        let first = MsdosfsArgs { flags: 0, ..args };
+        assert_eq!(first.options(), "uid=1,gid=2,fmask=133,dmask=133");
+    }
+
+    #[test]
+    fn flags_of_discs_are_options() {
+        let options = |flags| IsoArgs { fspec: 0, flags }.options();
+        assert_eq!(options(0), Ok(String::new()));
+        assert_eq!(options(ISOFSMNT_NORRIP | ISOFSMNT_NOCASETRANS).as_deref(), Ok("norrip,map=off"));
+        assert_eq!(options(0x2), Err(Errno::EOPNOTSUPP));
+    }
+
+    #[test]
+    fn what_is_not_bounded_has_no_option() {
+        let args = TmpfsArgs {
+            version: 1,
+            nodes_max: 0,
+            size_max: -1,
+            root_uid: 0,
+            root_gid: 0,
+            root_mode: 0o11777,
+        };
+        assert_eq!(args.options().as_deref(), Ok("mode=1777"));
+        let bounded = TmpfsArgs { nodes_max: 7, size_max: 4096, ..args };
+        assert_eq!(bounded.options().as_deref(), Ok("mode=1777,nr_inodes=7,size=4096"));
+        assert_eq!(TmpfsArgs { version: 2, ..args }.options(), Err(Errno::EINVAL));
+    }
+
+    #[test]
+    fn the_path_alone_will_do() {
+        assert_eq!(Arguments::of(b"msdos", Some(8)), Arguments::Disk);
+        assert_eq!(Arguments::of(b"msdos", None), Arguments::Msdosfs);
+        assert_eq!(Arguments::of(b"cd9660", Some(144)), Arguments::Iso);
+        assert_eq!(Arguments::of(b"tmpfs", Some(0)), Arguments::Nothing);
+        assert_eq!(Arguments::of(b"ext2fs", None), Arguments::Disk);
     }
 }

@@ -1,12 +1,13 @@
-//! Arguments of mount(2): the structures of `rump/rumpfs.h`, one for each type that has its own, and flags.
+//! Arguments of mount(2): the structures of `rump/rumpfs.h`, one for each type that has its own, and flags. What they mean is
+//! said by those of NetBSD (`rump_abi::netbsd::mount`).
 //!
 //! The members are those that NetBSD's structures have, in their order, without what only its kernel fills.
 
 use crate::pointer::{Source, Text};
 use libc::{c_char, c_int, gid_t, ino_t, mode_t, off_t, uid_t};
-use rump_abi::{Errno, MountFlags};
+use rump_abi::MountFlags;
+use rump_abi::netbsd::mount::{self, Arguments};
 use rump_kpi::KResult;
-use std::fmt::Write;
 
 /// `struct ufs_args`, and the beginning of those of all types on disks.
 #[derive(Clone, Copy)]
@@ -74,14 +75,6 @@ layout!(
     ta_root_mode = 32
 );
 
-/// The only version of `struct tmpfs_args`.
-const TMPFS_ARGS_VERSION: c_int = 1;
-/// The structure has a version.
-const MSDOSFSMNT_VERSIONED: c_int = 0x10;
-const ISOFSMNT_NORRIP: c_int = 0x1;
-const ISOFSMNT_NOJOLIET: c_int = 0x8;
-const ISOFSMNT_NOCASETRANS: c_int = 0x10;
-
 /// What the arguments of a mount say.
 #[derive(Default)]
 pub(crate) struct Said {
@@ -97,14 +90,12 @@ pub(crate) struct Said {
 /// for those without. Errors: EINVAL (too short, or a version that is not known), EFAULT (null, or `fspec` is),
 /// EOPNOTSUPP (a flag).
 pub(crate) fn read(fs_type: &[u8], args: &Source, length: usize) -> KResult<Said> {
-    let is_disk_alone = length == size_of::<UfsArgs>();
-    match fs_type {
-        b"kernfs" => Ok(Said::default()),
-        b"tmpfs" if length == 0 => Ok(Said::default()),
-        b"tmpfs" => tmpfs(args.structure(length)?),
-        b"msdos" if !is_disk_alone => msdos(args.structure(length)?),
-        b"cd9660" if !is_disk_alone => iso(args.structure(length)?),
-        _ => on_disk(args.structure(length)?, String::new()),
+    match Arguments::of(fs_type, Some(length as u64)) {
+        Arguments::Nothing => Ok(Said::default()),
+        Arguments::Tmpfs => tmpfs(args.structure(length)?),
+        Arguments::Msdosfs => msdos(args.structure(length)?),
+        Arguments::Iso => iso(args.structure(length)?),
+        Arguments::Disk => on_disk(args.structure(length)?, String::new()),
     }
 }
 
@@ -115,75 +106,42 @@ fn on_disk(args: UfsArgs, options: String) -> KResult<Said> {
     Ok(Said { source: Some(source), options, owner: None })
 }
 
+/// The path of the device, in structures that are only asked for options.
+const NO_PATH: u64 = 0;
+
 fn msdos(args: MsdosfsArgs) -> KResult<Said> {
-    let version = if args.flags & MSDOSFSMNT_VERSIONED != 0 { args.version } else { 1 };
-    // NetBSD's masks are what is granted, the options' what is not.
-    let denied = |mask: mode_t| !mask & 0o777;
-    let dirmask = if version >= 2 { args.dirmask } else { args.mask };
-    let mut options = String::new();
-    let _ = write!(options, "uid={},gid={}", args.uid, args.gid);
-    let _ = write!(options, ",fmask={:o},dmask={:o}", denied(args.mask), denied(dirmask));
-    if version >= 3 {
-        let _ = write!(options, ",time_offset={}", args.gmtoff / 60);
-    }
-    on_disk(args.disk, options)
+    let meant = mount::MsdosfsArgs {
+        fspec: NO_PATH,
+        uid: args.uid,
+        gid: args.gid,
+        mask: args.mask as u32,
+        flags: args.flags as u32,
+        version: args.version,
+        dirmask: args.dirmask as u32,
+        gmtoff: args.gmtoff,
+    };
+    on_disk(args.disk, meant.options())
 }
 
 fn iso(args: IsoArgs) -> KResult<Said> {
-    let all =
-        [(ISOFSMNT_NORRIP, "norrip"), (ISOFSMNT_NOJOLIET, "nojoliet"), (ISOFSMNT_NOCASETRANS, "map=off")];
-    if args.flags & !all.iter().fold(0, |known, (flag, _)| known | flag) != 0 {
-        return Err(Errno::EOPNOTSUPP.into());
-    }
-    let said: Vec<_> =
-        all.iter().filter(|(flag, _)| args.flags & flag != 0).map(|(_, option)| *option).collect();
-    on_disk(args.disk, said.join(","))
+    let meant = mount::IsoArgs { fspec: NO_PATH, flags: args.flags as u32 };
+    on_disk(args.disk, meant.options()?)
 }
 
 fn tmpfs(args: TmpfsArgs) -> KResult<Said> {
-    if args.ta_version != TMPFS_ARGS_VERSION {
-        return Err(Errno::EINVAL.into());
-    }
-    let mut options = String::new();
-    let _ = write!(options, "mode={:o}", args.ta_root_mode & 0o7777);
-    if args.ta_nodes_max != 0 {
-        let _ = write!(options, ",nr_inodes={}", args.ta_nodes_max);
-    }
-    if args.ta_size_max > 0 {
-        let _ = write!(options, ",size={}", args.ta_size_max);
-    }
-    Ok(Said { source: None, options, owner: Some((args.ta_root_uid, args.ta_root_gid)) })
+    let meant = mount::TmpfsArgs {
+        version: args.ta_version,
+        nodes_max: args.ta_nodes_max as u64,
+        size_max: args.ta_size_max as i64,
+        root_uid: args.ta_root_uid,
+        root_gid: args.ta_root_gid,
+        root_mode: args.ta_root_mode as u32,
+    };
+    let owner = Some((args.ta_root_uid, args.ta_root_gid));
+    Ok(Said { source: None, options: meant.options()?, owner })
 }
-
-/// Flags of mount(2), with NetBSD's values.
-const RDONLY: c_int = 0x1;
-const NOATIME: c_int = 0x0400_0000;
-/// Synchronous writes, union, update, reload and the arguments of a mount: what would mean something else if it were left out.
-const REFUSED: c_int = 0x2 | 0x20 | 0x1_0000 | 0x4_0000 | 0x40_0000;
-/// What holds anyhow, as nothing is executed and device nodes of mounts stand for nothing (`noexec`, `nosuid`, `nodev`,
-/// `nocoredump`), or is advice (`async`, `relatime`, `log`, `extattr`, `nodevmtime`, `symperm`, `ignore`).
-const IGNORED: c_int = 0x4
-    | 0x8
-    | 0x10
-    | 0x8000
-    | 0x40
-    | 0x2_0000
-    | 0x200_0000
-    | 0x100_0000
-    | 0x4000_0000
-    | 0x2000_0000
-    | 0x10_0000;
 
 /// The kernel's flags. Errors: EOPNOTSUPP (what it has not), EINVAL (what is none).
 pub(crate) fn flags(bits: c_int) -> KResult<MountFlags> {
-    if bits & REFUSED != 0 {
-        return Err(Errno::EOPNOTSUPP.into());
-    }
-    if bits & !(RDONLY | NOATIME | IGNORED) != 0 {
-        return Err(Errno::EINVAL.into());
-    }
-    let mut flags = MountFlags::empty();
-    flags.set(MountFlags::RDONLY, bits & RDONLY != 0);
-    flags.set(MountFlags::NOATIME, bits & NOATIME != 0);
-    Ok(flags)
+    Ok(mount::flags(bits as u32)?)
 }
