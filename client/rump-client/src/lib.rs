@@ -11,6 +11,10 @@ pub mod memory;
 mod process;
 mod retry;
 
+pub use rump_abi as abi;
+pub use rump_kern as kern;
+pub use rump_kpi as kpi;
+
 pub use connection::{Connection, Cookie};
 pub use process::RemoteProcess;
 pub use retry::Retry;
