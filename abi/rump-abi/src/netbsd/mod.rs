@@ -25,6 +25,7 @@
 //! | [`mount`] | arguments of `mount` |
 //! | [`sysctl`] | `sysctlnode` |
 //! | [`interface`] | `ifreq` and its like, requests of `ioctl` |
+//! | [`route`] | messages of routing sockets |
 
 #[macro_use]
 mod layout;
@@ -40,6 +41,7 @@ pub mod message;
 pub mod mount;
 pub mod numbers;
 pub mod poll;
+pub mod route;
 pub mod signal;
 pub mod sockaddr;
 pub mod sockopt;
