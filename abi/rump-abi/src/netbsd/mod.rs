@@ -26,6 +26,7 @@
 //! | [`sysctl`] | `sysctlnode` |
 //! | [`interface`] | `ifreq` and its like, requests of `ioctl` |
 //! | [`route`] | messages of routing sockets |
+//! | [`pcb`] | `kinfo_pcb` |
 
 #[macro_use]
 mod layout;
@@ -40,6 +41,7 @@ pub mod limit;
 pub mod message;
 pub mod mount;
 pub mod numbers;
+pub mod pcb;
 pub mod poll;
 pub mod route;
 pub mod signal;

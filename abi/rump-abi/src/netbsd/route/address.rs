@@ -80,6 +80,13 @@ impl Address {
         }
     }
 
+    /// Its bytes, the padding behind them included.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.push(&mut bytes);
+        bytes
+    }
+
     /// `bytes` are those of its own length. What is missing of an address of IP is zero.
     fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut whole = [0; SockaddrIn6::SIZE];

@@ -224,12 +224,16 @@ pub const IFAN_ARRIVAL: u16 = 0;
 /// It is gone.
 pub const IFAN_DEPARTURE: u16 = 1;
 
-/// An address that others may have: they are being asked (`IN_IFF_TENTATIVE`, `IN6_IFF_TENTATIVE`).
-pub const IFF_TENTATIVE: u32 = 0x2;
-/// Another has it (`IN_IFF_DUPLICATED`, `IN6_IFF_DUPLICATED`).
-pub const IFF_DUPLICATED: u32 = 0x4;
-/// Nothing new is to begin from it (`IN6_IFF_DEPRECATED`).
-pub const IFF_DEPRECATED: u32 = 0x10;
+/// An address of IPv4 that others may have: they are being asked.
+pub const IN_IFF_TENTATIVE: u32 = 0x1;
+/// Another has it.
+pub const IN_IFF_DUPLICATED: u32 = 0x2;
+/// The same of IPv6.
+pub const IN6_IFF_TENTATIVE: u32 = 0x2;
+/// Another has it.
+pub const IN6_IFF_DUPLICATED: u32 = 0x4;
+/// Nothing new is to begin from it.
+pub const IN6_IFF_DEPRECATED: u32 = 0x10;
 
 /// What of `net.route.0.FAMILY.WHAT.ARGUMENT` is asked for: all routes.
 pub const NET_RT_DUMP: i32 = 1;
