@@ -10,8 +10,18 @@ use std::time::Instant;
 const SKIP_LOG: &str = "RUMP_SKIP_LOG";
 
 /// What the builder asks of cargo.
-const INSTALLED: &[&str] =
-    &["--package", "librump", "--package", "rump", "--package", "rump-server", "--package", "rump-hijack"];
+const INSTALLED: &[&str] = &[
+    "--package",
+    "librump",
+    "--package",
+    "rump",
+    "--package",
+    "rump-server",
+    "--package",
+    "rump-config",
+    "--package",
+    "rump-hijack",
+];
 
 /// Runs one program at the root of the project; its output goes to ours.
 pub fn step(

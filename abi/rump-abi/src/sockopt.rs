@@ -15,6 +15,8 @@ pub const SO_KEEPALIVE: i32 = 0x0008;
 pub const SO_DONTROUTE: i32 = 0x0010;
 /// Messages to all may be sent.
 pub const SO_BROADCAST: i32 = 0x0020;
+/// Who sends a message to a routing socket gets its answer.
+pub const SO_USELOOPBACK: i32 = 0x0040;
 /// How long closing waits.
 pub const SO_LINGER: i32 = 0x0080;
 /// Out-of-band data stays in its place.

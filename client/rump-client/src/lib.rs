@@ -2,16 +2,22 @@
 //!
 //! A [`Connection`] is a process of the server's kernel. Calls are made by the threads of the program; the one that waits
 //! first reads for all, so that a program with one thread has one thread. Memory that a call names is what the server may
-//! see and change, for the time of the call, and nothing else ([`memory`]). A [`RemoteProcess`] makes the calls as methods.
+//! see and change, for the time of the call, and nothing else ([`memory`]). A [`RemoteProcess`] makes the calls as methods,
+//! and a [`network::RemoteNetwork`] configures the network of its kernel by them.
 //!
 //! `unsafe` is in [`memory`], which copies between messages and what a call lent, and where a call of a connection lends it
 //! or shows its descriptor.
 
 mod connection;
 pub mod memory;
+pub mod network;
 mod process;
 mod retry;
 mod server;
+
+pub use rump_abi as abi;
+pub use rump_kern as kern;
+pub use rump_kpi as kpi;
 
 pub use connection::{Connection, Cookie};
 pub use process::RemoteProcess;

@@ -350,6 +350,10 @@ pub trait Network: Send + Sync {
     /// All routes, of IPv4 and then of IPv6, those of the longest prefixes first; those that routers told of as well.
     fn routes(&self) -> Vec<RouteInfo>;
 
+    /// What sysctl(3) tells below `net.route.0`, in messages of route(4); `name` has a family, what is wanted, and an argument.
+    /// Errors: EINVAL (there is no such thing).
+    fn routing_table(&self, name: &[i32]) -> KResult<Vec<u8>>;
+
     /// Who resolves names: for each interface what was set, and then what routers told (RFC 8106), as far as it lasts.
     fn resolvers(&self) -> Vec<ResolverInfo>;
 

@@ -15,6 +15,7 @@ mod component;
 pub mod device;
 mod error;
 mod fs;
+mod interface;
 pub mod link;
 mod memory;
 mod name;
@@ -36,7 +37,7 @@ pub use name::NodeName;
 pub use rump_abi::{
     AddressFamily, AtFlags, DevNumber, Errno, FileFlags, FileType, Ino, MessageFlags, Mode, MountFlags,
     OpenFlags, PollEvents, Shutdown, SocketAddress, SocketType, Stat, StatVfs, TcpCaState, TcpInfo,
-    TcpOptions, TcpState, TimeSpec, XattrFlags, sockopt,
+    TcpOptions, TcpState, TimeSpec, XattrFlags, netbsd, sockopt,
 };
 /// Access control lists, which file systems with [`Capabilities::ACLS`] keep.
 pub use rump_acl as acl;

@@ -4,8 +4,8 @@
 //! devices, and the translation to rump-kpi.
 //!
 //! # Locks
-//! One lock for a stack, under which that of what waits for devices is taken. None is held while a device sends or while
-//! somebody is woken.
+//! One lock for a stack, under which that of what waits for devices is taken, and those of routing sockets (`ops::routing`).
+//! None is held while a device sends or while somebody is woken.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -35,12 +35,13 @@ use rump_kpi::{AddressFamily, Component};
 
 /// The component to list when a kernel is built.
 pub fn component() -> Component {
-    Component::Protocols(Arc::new(ops::Inet { families: &[AddressFamily::Inet, AddressFamily::Inet6] }))
+    const FAMILIES: &[AddressFamily] = &[AddressFamily::Inet, AddressFamily::Inet6, AddressFamily::Route];
+    Component::Protocols(Arc::new(ops::Inet { families: FAMILIES }))
 }
 
 /// The same without sockets of IPv6, which [`component_v6`] may add at any time.
 pub fn component_v4() -> Component {
-    Component::Protocols(Arc::new(ops::Inet { families: &[AddressFamily::Inet] }))
+    Component::Protocols(Arc::new(ops::Inet { families: &[AddressFamily::Inet, AddressFamily::Route] }))
 }
 
 /// Sockets of IPv6 in the stack of [`component_v4`]; without that, there are none.

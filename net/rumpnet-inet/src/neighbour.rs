@@ -11,6 +11,7 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
 use hashbrown::HashMap;
+use rump_kpi::Errno;
 use rump_kpi::packet::Packet;
 
 /// Neighbours that are known at most.
@@ -40,6 +41,18 @@ enum State {
     Probe { address: MacAddress, asked: u8 },
     /// Nobody has the address.
     Failed,
+    /// An administrator said so: what others tell does not count.
+    Static(MacAddress),
+}
+
+impl State {
+    fn hardware(&self) -> Option<MacAddress> {
+        match self {
+            Self::Reachable(to) | Self::Stale(to) | Self::Delay(to) | Self::Static(to) => Some(*to),
+            Self::Probe { address: to, .. } => Some(*to),
+            Self::Incomplete { .. } | Self::Failed => None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -78,6 +91,19 @@ pub enum Resolved<A> {
     Waits(Option<Action<A>>),
     /// Nobody has the address.
     Unreachable(Packet),
+}
+
+/// What is known of a neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known<A> {
+    /// Its address.
+    pub address: A,
+    /// Its hardware address, if somebody told it.
+    pub hardware: Option<MacAddress>,
+    /// An administrator said so.
+    pub is_static: bool,
+    /// When something becomes of it.
+    pub until: Option<Instant>,
 }
 
 /// The neighbours on a link.
@@ -123,6 +149,7 @@ impl<A> Default for Neighbours<A> {
 impl<A: Address> Neighbours<A> {
     fn set(&mut self, address: A, state: State, deadline: Option<Instant>) {
         self.uses += 1;
+        let is_static = matches!(state, State::Static(_));
         let entry = Entry { state, deadline, used: self.uses };
         if let Some(before) = self.entries.insert(address, entry) {
             self.order.remove(&(before.used, address));
@@ -130,7 +157,10 @@ impl<A: Address> Neighbours<A> {
                 self.deadlines.remove(&(deadline, address));
             }
         }
-        self.order.insert((self.uses, address));
+        // What an administrator said is not forgotten for the sake of others.
+        if !is_static {
+            self.order.insert((self.uses, address));
+        }
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, address));
         }
@@ -139,6 +169,26 @@ impl<A: Address> Neighbours<A> {
                 self.remove(oldest);
             }
         }
+    }
+
+    /// An administrator says where a neighbour is, until then or for ever. Answers the packets that waited. Errors: ENOBUFS (he
+    /// said so of as many as there may be).
+    pub fn set_static(
+        &mut self,
+        address: A,
+        hardware: MacAddress,
+        until: Option<Instant>,
+    ) -> Result<VecDeque<Packet>, Errno> {
+        let is_new = !matches!(self.entries.get(&address), Some(Entry { state: State::Static(_), .. }));
+        if is_new && self.entries.len() - self.order.len() >= MOST_ENTRIES / 2 {
+            return Err(Errno::ENOBUFS);
+        }
+        let waiting = match self.entries.get_mut(&address).map(|entry| &mut entry.state) {
+            Some(State::Incomplete { waiting, .. }) => self.held.release(core::mem::take(waiting)),
+            _ => VecDeque::new(),
+        };
+        self.set(address, State::Static(hardware), until);
+        Ok(waiting)
     }
 
     /// Forgets a neighbour; what waits for it is lost.
@@ -163,6 +213,7 @@ impl<A: Address> Neighbours<A> {
                     let waiting = core::mem::take(waiting);
                     self.set(address, State::Incomplete { asked: 0, waiting }, Some(Instant::ZERO));
                 }
+                Some(State::Static(_)) => {}
                 _ => self.remove(address),
             }
         }
@@ -181,9 +232,10 @@ impl<A: Address> Neighbours<A> {
                 self.held.push(waiting, packet);
                 Resolved::Waits(None)
             }
-            State::Reachable(to) | State::Delay(to) | State::Probe { address: to, .. } => {
-                Resolved::To(*to, packet)
-            }
+            State::Reachable(to)
+            | State::Delay(to)
+            | State::Probe { address: to, .. }
+            | State::Static(to) => Resolved::To(*to, packet),
             State::Stale(to) => {
                 let to = *to;
                 self.set(address, State::Delay(to), Some(now + DELAY));
@@ -199,6 +251,7 @@ impl<A: Address> Neighbours<A> {
         let Some(entry) = self.entries.get_mut(&address) else { return VecDeque::new() };
         let waiting = match &mut entry.state {
             State::Incomplete { waiting, .. } => self.held.release(core::mem::take(waiting)),
+            State::Static(_) => return VecDeque::new(),
             _ => VecDeque::new(),
         };
         self.set(address, State::Reachable(hardware), Some(now + self.reachable));
@@ -210,6 +263,7 @@ impl<A: Address> Neighbours<A> {
     pub fn heard(&mut self, address: A, hardware: MacAddress, is_wanted: bool) -> VecDeque<Packet> {
         match self.entries.get_mut(&address).map(|entry| &mut entry.state) {
             None if !is_wanted => VecDeque::new(),
+            Some(State::Static(_)) => VecDeque::new(),
             Some(State::Reachable(known) | State::Delay(known)) if *known == hardware => VecDeque::new(),
             Some(State::Incomplete { waiting, .. }) => {
                 let waiting = self.held.release(core::mem::take(waiting));
@@ -243,7 +297,7 @@ impl<A: Address> Neighbours<A> {
                 }
                 return Some((hardware, waiting));
             }
-            State::Failed => return None,
+            State::Failed | State::Static(_) => return None,
             State::Reachable(known) => (*known, true),
             State::Stale(known) | State::Delay(known) | State::Probe { address: known, .. } => {
                 (*known, false)
@@ -328,20 +382,32 @@ impl<A: Address> Neighbours<A> {
                     return Some(Action::Ask { address, at: Some(to) });
                 }
                 // The next packet asks all anew.
-                State::Probe { .. } | State::Stale(_) | State::Failed => self.remove(address),
+                State::Probe { .. } | State::Stale(_) | State::Failed | State::Static(_) => {
+                    self.remove(address);
+                }
             }
         }
     }
 
     /// Neighbours whose hardware address is known.
     pub fn known(&self) -> impl Iterator<Item = (A, MacAddress)> + '_ {
-        self.entries.iter().filter_map(|(address, entry)| match &entry.state {
-            State::Reachable(to) | State::Stale(to) | State::Delay(to) | State::Probe { address: to, .. } => {
-                Some((*address, *to))
-            }
-            State::Incomplete { .. } | State::Failed => None,
-        })
+        self.entries.iter().filter_map(|(address, entry)| Some((*address, entry.state.hardware()?)))
     }
+
+    /// All neighbours, also those that are asked for or do not answer.
+    pub fn all(&self) -> impl Iterator<Item = Known<A>> + '_ {
+        self.entries.iter().map(|(address, entry)| known(*address, entry))
+    }
+
+    /// What is known of one.
+    pub fn find(&self, address: A) -> Option<Known<A>> {
+        self.entries.get(&address).map(|entry| known(address, entry))
+    }
+}
+
+fn known<A>(address: A, entry: &Entry) -> Known<A> {
+    let is_static = matches!(entry.state, State::Static(_));
+    Known { address, hardware: entry.state.hardware(), is_static, until: entry.deadline }
 }
 
 #[cfg(test)]
@@ -438,6 +504,32 @@ mod tests {
         assert_eq!((table.known().next(), table.next_deadline()), (Some((HIM, OTHER)), None));
         table.advertised(at(3), HIM, Advertised { hardware: None, is_solicited: true, overrides: false });
         assert_eq!(table.next_deadline(), Some(at(33)));
+    }
+
+    #[test]
+    fn what_an_administrator_says_of_a_neighbour_lasts() {
+        const OTHER: MacAddress = MacAddress([2, 0, 0, 0, 0, 8]);
+        let mut table = Neighbours::default();
+        table.resolve(at(0), HIM, packet());
+        assert_eq!(table.set_static(HIM, HARDWARE, None).unwrap().len(), 1);
+        table.answered(at(1), HIM, OTHER);
+        table.heard(HIM, OTHER, true);
+        let told = Advertised { hardware: Some(OTHER), is_solicited: true, overrides: true };
+        assert!(table.advertised(at(1), HIM, told).is_none());
+        table.forget();
+        for number in 0..10_000_u32 {
+            table.heard(Ipv4Addr::from(number), OTHER, true);
+        }
+        assert!(matches!(table.resolve(at(9), HIM, packet()), Resolved::To(HARDWARE, _)));
+        assert_eq!(table.find(HIM).map(|known| (known.is_static, known.until)), Some((true, None)));
+        table.set_static(HIM, OTHER, Some(at(20))).unwrap();
+        assert!(table.poll(at(20)).is_none() && table.find(HIM).is_none(), "it was said for a time");
+        let said = |table: &mut Neighbours<_>, number: u32| table.set_static(number.into(), OTHER, None);
+        for number in 0..512 {
+            said(&mut table, number).unwrap();
+        }
+        assert_eq!(said(&mut table, 600).unwrap_err(), Errno::ENOBUFS);
+        said(&mut table, 5).unwrap();
     }
 
     #[test]

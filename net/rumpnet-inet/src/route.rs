@@ -34,16 +34,31 @@ pub struct Route<A> {
     pub metric: u32,
 }
 
+/// What became of a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed<A> {
+    /// It is there.
+    Added(Route<A>),
+    /// It was.
+    Removed(Route<A>),
+}
+
+/// Changes that wait to be told at most; what comes on top of that is not told.
+const MOST_CHANGES: usize = 4096;
+
 /// The routes of a stack.
 #[derive(Debug)]
 pub struct RoutingTable<A> {
     /// By length of the prefix; each list in order of metrics.
     by_length: BTreeMap<u8, HashMap<A, Vec<Route<A>>>>,
+    /// Somebody wants to be told of changes.
+    pub is_watched: bool,
+    changes: Vec<Changed<A>>,
 }
 
 impl<A> Default for RoutingTable<A> {
     fn default() -> Self {
-        Self { by_length: BTreeMap::new() }
+        Self { by_length: BTreeMap::new(), is_watched: false, changes: Vec::new() }
     }
 }
 
@@ -64,6 +79,7 @@ impl<A: Address> RoutingTable<A> {
             Ok(_) => Err(Errno::EEXIST),
             Err(at) => {
                 routes.insert(at, route);
+                self.note(Changed::Added(route));
                 Ok(())
             }
         }
@@ -86,13 +102,38 @@ impl<A: Address> RoutingTable<A> {
 
     /// Removes all routes that are not wanted.
     pub fn retain(&mut self, mut is_wanted: impl FnMut(&Route<A>) -> bool) {
+        let mut removed = Vec::new();
         self.by_length.retain(|_, same| {
             same.retain(|_, routes| {
-                routes.retain(&mut is_wanted);
+                routes.retain(|route| {
+                    let is_wanted = is_wanted(route);
+                    if !is_wanted {
+                        removed.push(*route);
+                    }
+                    is_wanted
+                });
                 !routes.is_empty()
             });
             !same.is_empty()
         });
+        removed.into_iter().for_each(|route| self.note(Changed::Removed(route)));
+    }
+
+    fn note(&mut self, change: Changed<A>) {
+        if self.is_watched && self.changes.len() < MOST_CHANGES {
+            self.changes.push(change);
+        }
+    }
+
+    /// What changed since it was asked for last, in order.
+    pub fn take_changes(&mut self) -> Vec<Changed<A>> {
+        core::mem::take(&mut self.changes)
+    }
+
+    /// The first route of a prefix, or that of a metric.
+    pub fn find(&self, prefix: Prefix<A>, metric: Option<u32>) -> Option<&Route<A>> {
+        let same = self.by_length.get(&prefix.length())?.get(&prefix.address())?;
+        same.iter().find(|route| metric.is_none_or(|metric| metric == route.metric))
     }
 
     /// All routes, in order of prefixes, the longest first.

@@ -45,8 +45,9 @@ pub struct Routers {
 }
 
 impl Routers {
-    /// A router says how long it is one; until now: it is none.
-    pub fn told(&mut self, now: Instant, told: DefaultRouter) {
+    /// A router says how long it is one; until now: it is none. Answers whether there is one more or less.
+    pub fn told(&mut self, now: Instant, told: DefaultRouter) -> bool {
+        let count = self.routers.len();
         let is_it =
             |known: &DefaultRouter| (known.address, known.interface) == (told.address, told.interface);
         let on_link = self.routers.iter().filter(|known| known.interface == told.interface).count();
@@ -56,11 +57,14 @@ impl Routers {
             None if told.until > now && on_link < MOST_ROUTERS => self.routers.push(told),
             None => {}
         }
+        self.routers.len() != count
     }
 
-    /// It says that it is no router any more.
-    pub fn remove(&mut self, address: Ipv6Addr, interface: InterfaceId) {
+    /// It says that it is no router any more. Answers whether it was one.
+    pub fn remove(&mut self, address: Ipv6Addr, interface: InterfaceId) -> bool {
+        let count = self.routers.len();
         self.routers.retain(|known| (known.address, known.interface) != (address, interface));
+        self.routers.len() != count
     }
 
     /// The router to send to: of those that answer the most preferred, else the most preferred of all (section 6.3.6;

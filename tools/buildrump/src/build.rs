@@ -26,7 +26,7 @@ pub fn build(options: &Options, toolchain: &Toolchain) -> Outcome {
     command.args(["build", "--locked", "--profile", options.profile.name(), "--package", WHOLE]);
     command.arg("--target-dir").arg(absolute(&options.objects)?);
     if options.parts == Parts::All && has_programs(options) {
-        command.args(["--package", "rump", "--package", "rump-server"]);
+        command.args(["--package", "rump", "--package", "rump-server", "--package", "rump-config"]);
         if has_hijack(options, toolchain)? {
             command.args(["--package", "rump-hijack"]);
         }

@@ -10,6 +10,7 @@ use crate::options::{Options, Parts};
 use crate::pkgconfig;
 use crate::run::output;
 use crate::toolchain::Toolchain;
+use buildrump::{CONFIG_PROGRAM, CONFIG_TOOLS};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -76,6 +77,11 @@ fn install_programs(options: &Options, toolchain: &Toolchain) -> Outcome {
         file::copy(&results(options, toolchain).join(name), &options.destination.join("bin").join(name))?;
     }
     file::link(SERVER_PROGRAMS[0], &options.destination.join("bin").join(SERVER_OF_ALL))?;
+    let config = options.destination.join("bin").join(CONFIG_PROGRAM);
+    file::copy(&results(options, toolchain).join(CONFIG_PROGRAM), &config)?;
+    for tool in CONFIG_TOOLS {
+        file::link(CONFIG_PROGRAM, &options.destination.join("bin").join(tool))?;
+    }
     if build::has_hijack(options, toolchain)? {
         let library = "librumphijack.so";
         let to = options.destination.join("lib").join(library);
@@ -88,7 +94,8 @@ fn install_programs(options: &Options, toolchain: &Toolchain) -> Outcome {
     }
     // It remembers what they were written by.
     let mark = results(options, toolchain).join("generated.made");
-    let servers = SERVER_PROGRAMS.iter().map(|name| options.destination.join("bin").join(name));
+    let servers = SERVER_PROGRAMS.iter().chain([&CONFIG_PROGRAM]);
+    let servers = servers.map(|name| options.destination.join("bin").join(name));
     let programs: Vec<_> = [program].into_iter().chain(servers).collect();
     let states: String = programs.iter().map(|program| file::state(program)).collect();
     file::unless_done(&mark, &format!("{states}{}", share.display()), || generate(&programs, &share))

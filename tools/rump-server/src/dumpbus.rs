@@ -3,9 +3,8 @@
 //! It looks at a copy of the file, takes no lock and changes nothing.
 #![forbid(unsafe_code)]
 
-mod man;
-
 use clap::{CommandFactory, Parser};
+use rump_cli::man;
 use rumpkit::kpi::packet::Packet;
 use rumpnet_pcap::{LinkType, write};
 use rumpnet_shmif::compatible::dump::{self, HEADER_BYTES, Header};
@@ -42,7 +41,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    if let Some(done) = man::asked_for(Options::command()) {
+    if let Some(done) = man::asked_for([Options::command()]) {
         return done;
     }
     match run(&Options::parse()) {

@@ -1,11 +1,9 @@
 //! `rump_halt`: halts the server of `RUMP_SERVER`.
 #![forbid(unsafe_code)]
 
-mod man;
-
 use clap::{CommandFactory, Parser};
-use rump_client::{Connection, Server};
-use std::path::PathBuf;
+use rump_cli::man;
+use rump_cli::server::KeyArgs;
 use std::process::ExitCode;
 
 /// The number of reboot(2) at NetBSD.
@@ -20,13 +18,12 @@ struct Options {
     /// Where the server is: unix://PATH, tcp://ADDRESS:PORT or tcp6://ADDRESS:PORT
     #[arg(env = "RUMP_SERVER", hide_env_values = true, value_name = "URL")]
     url: String,
-    /// What the server at tcp:// or tcp6:// wants to be known: a file of 32 bytes
-    #[arg(long, value_name = "FILE", env = "RUMP_SERVER_KEY", hide_env_values = true)]
-    key: Option<PathBuf>,
+    #[command(flatten)]
+    key: KeyArgs,
 }
 
 fn main() -> ExitCode {
-    if let Some(done) = man::asked_for(Options::command()) {
+    if let Some(done) = man::asked_for([Options::command()]) {
         return done;
     }
     match halt(&Options::parse()) {
@@ -39,8 +36,7 @@ fn main() -> ExitCode {
 }
 
 fn halt(options: &Options) -> Result<(), String> {
-    let server = Server::find(&options.url, options.key.as_deref())?;
-    let connection = Connection::new(server, "rump_halt", |_| ()).map_err(|error| error.to_string())?;
+    let connection = options.key.connect(&options.url, "rump_halt")?;
     connection.call(REBOOT, &[HALT, 0], &[]).map_err(|error| format!("{}: {error}", options.url))?;
     Ok(())
 }

@@ -7,10 +7,10 @@
 
 mod drive;
 mod library;
-mod man;
 
 use clap::{CommandFactory, Parser};
 use drive::Drive;
+use rump_cli::man;
 use rump_sysproxy::seal::Key;
 use rump_sysproxy::server::{Limits, Server};
 use rump_sysproxy::url::Url;
@@ -83,7 +83,7 @@ fn most(text: &str) -> Result<usize, String> {
 }
 
 fn main() -> ExitCode {
-    if let Some(done) = man::asked_for(Options::command()) {
+    if let Some(done) = man::asked_for([Options::command()]) {
         return done;
     }
     let arguments: Vec<OsString> = std::env::args_os().collect();

@@ -2,7 +2,7 @@
 
 use crate::glob::{Case, matches};
 use crate::output::{Output, escaped};
-use crate::record::{Format, JsonWriter, Record, read_target, stat_path};
+use crate::record::{Format, JsonWriter, Record, add_xattrs, read_target, stat_path};
 use crate::session::{Failure, Place, Session};
 use crate::walk::{Entry, Step, Visitor, file_name, walk};
 use clap::{Args as ClapArgs, ValueHint};
@@ -216,7 +216,7 @@ impl Search<'_> {
         });
         let mut record = Record::new(entry.path, name, entry.stat, target.as_deref());
         if args.xattrs {
-            if let Err(error) = record.add_xattrs(process, entry.directory, entry.name) {
+            if let Err(error) = add_xattrs(&mut record, process, entry.directory, entry.name) {
                 self.session.report(self.place, entry.path, &error);
             }
         }

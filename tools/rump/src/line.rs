@@ -1,7 +1,7 @@
 //! One line of a long listing, put together in memory that is used again.
 
+use crate::mode::mode_text;
 use crate::output::{Output, escaped, is_plain};
-use crate::stat::mode_text;
 use crate::units;
 use rumpkit::{Stat, TimeSpec};
 use std::io::{self, Write};

@@ -6,7 +6,7 @@
 use crate::entries::Entries;
 use crate::line::Line;
 use crate::output::{Output, escaped};
-use crate::record::{Format, JsonWriter, Record, read_target, stat_path};
+use crate::record::{Format, JsonWriter, Record, add_xattrs, read_target, stat_path};
 use crate::session::{Failure, Place, Session};
 use crate::units;
 use crate::walk::{file_name, join, open_far};
@@ -304,7 +304,7 @@ impl Listing<'_> {
         if self.args.records() {
             let mut record = Record::new(path, file_name(name), stat, target.as_deref());
             if self.args.xattrs {
-                if let Err(error) = record.add_xattrs(place.process(), directory, name) {
+                if let Err(error) = add_xattrs(&mut record, place.process(), directory, name) {
                     self.session.report(place, path, &error);
                 }
             }

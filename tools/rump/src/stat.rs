@@ -1,7 +1,8 @@
 //! `rump stat`: all attributes of files.
 
+use crate::mode::mode_text;
 use crate::output::{Output, escaped};
-use crate::record::{Format, Record, read_target, stat_path, type_word};
+use crate::record::{Format, Record, add_xattrs, read_target, stat_path, type_word};
 use crate::session::{Failure, Place, Session};
 use crate::{units, walk};
 use clap::{Args as ClapArgs, ValueHint};
@@ -37,7 +38,7 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
                 let mut record =
                     Record::new(&place.path, walk::file_name(&place.path), &stat, target.as_deref());
                 if args.xattrs {
-                    if let Err(error) = record.add_xattrs(place.process(), None, &place.path) {
+                    if let Err(error) = add_xattrs(&mut record, place.process(), None, &place.path) {
                         session.report(&place, &place.path, &error);
                     }
                 }
@@ -75,28 +76,4 @@ fn write_text(out: &mut Output, path: &[u8], stat: &Stat, target: Option<&[u8]>)
         Some(time) => writeln!(out, " Birth: {}", units::full(time)),
         None => writeln!(out, " Birth: -"),
     }
-}
-
-/// `drwxr-sr-x`.
-pub fn mode_text(stat: &Stat) -> [u8; 10] {
-    let bits = stat.mode.bits();
-    let mut text = [b'-'; 10];
-    text[0] = stat.file_type.letter() as u8;
-    let classes = [(6, 0o4000, b's'), (3, 0o2000, b's'), (0, 0o1000, b't')];
-    for (class, (shift, special, letter)) in text[1..].chunks_exact_mut(3).zip(classes) {
-        let part = bits >> shift;
-        if part & 4 != 0 {
-            class[0] = b'r';
-        }
-        if part & 2 != 0 {
-            class[1] = b'w';
-        }
-        class[2] = match (bits & special != 0, part & 1 != 0) {
-            (true, true) => letter,
-            (true, false) => letter.to_ascii_uppercase(),
-            (false, true) => b'x',
-            (false, false) => b'-',
-        };
-    }
-    text
 }

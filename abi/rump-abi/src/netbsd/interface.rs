@@ -141,7 +141,7 @@ pub const SIOCDIFADDR: u32 = request(IN, 25, 144);
 /// Adds an address of IPv4.
 pub const SIOCAIFADDR: u32 = request(IN, 26, 64);
 /// Adds an address of IPv6.
-pub const SIOCAIFADDR_IN6: u32 = request(IN, 26, 128);
+pub const SIOCAIFADDR_IN6: u32 = request(IN, 107, 128);
 /// Asks for the first address.
 pub const SIOCGIFADDR: u32 = request(BOTH, 33, 144);
 /// Asks for the address of all.
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn requests_have_the_lengths_of_their_structures() {
         assert_eq!((SIOCGIFFLAGS, SIOCGIFADDR), (0xc090_6911, 0xc090_6921));
-        assert_eq!((SIOCAIFADDR, SIOCAIFADDR_IN6), (0x8040_691a, 0x8080_691a));
+        assert_eq!((SIOCAIFADDR, SIOCAIFADDR_IN6), (0x8040_691a, 0x8080_696b));
         assert_eq!((SIOCGIFCONF, SIOCGIFDATA), (0xc010_6926, 0xc098_6985));
     }
 

@@ -25,6 +25,8 @@
 //! | [`mount`] | arguments of `mount` |
 //! | [`sysctl`] | `sysctlnode` |
 //! | [`interface`] | `ifreq` and its like, requests of `ioctl` |
+//! | [`route`] | messages of routing sockets |
+//! | [`pcb`] | `kinfo_pcb` |
 
 #[macro_use]
 mod layout;
@@ -39,7 +41,9 @@ pub mod limit;
 pub mod message;
 pub mod mount;
 pub mod numbers;
+pub mod pcb;
 pub mod poll;
+pub mod route;
 pub mod signal;
 pub mod sockaddr;
 pub mod sockopt;

@@ -67,8 +67,8 @@ impl Applied {
     }
 }
 
-/// The routes of a lease, those on the link first, which others lead over.
-fn wanted_routes(lease: &Lease, number: u32, metric: u32) -> Vec<RouteInfo> {
+/// The routes of a lease of an interface, those on the link first, which others lead over.
+pub fn wanted_routes(lease: &Lease, number: u32, metric: u32) -> Vec<RouteInfo> {
     let route = |destination: Ipv4Addr, length: u8, gateway| RouteInfo {
         destination: destination.into(),
         length,

@@ -28,6 +28,7 @@ mod file;
 use super::Interface;
 use super::task::{EventWaker, Task};
 use crate::{KError, Kernel};
+pub use apply::wanted_routes;
 use driver::Driver;
 use std::fmt;
 use std::io;
@@ -41,7 +42,7 @@ pub use rumpnet_dhcp::{ClientIdentifier, Information, Kind, Lease, Phase, Route,
 
 /// Metric of routes that come with a lease, to which the number of the interface is added: what an administrator says
 /// counts more.
-const METRIC: u32 = 200;
+pub const METRIC: u32 = 200;
 /// How long somebody who waits on a host without threads sleeps, when nothing is due before.
 const NAP: Duration = Duration::from_millis(10);
 

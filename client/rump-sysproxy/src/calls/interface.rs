@@ -5,12 +5,13 @@
 use super::call::Call;
 use rump_abi::netbsd::Layout;
 use rump_abi::netbsd::interface::*;
-use rump_abi::netbsd::sockaddr::{self, AF_LINK, SockaddrDl};
+use rump_abi::netbsd::route::Address;
+use rump_abi::netbsd::sockaddr;
 use rump_abi::netbsd::statvfs::{name, name_in};
 use rump_abi::{AddressFamily, Errno, SocketAddress};
 use rump_kern::{Fd, Process};
 use rump_kpi::KResult;
-use rump_kpi::device::{InterfaceInfo, Medium, Network};
+use rump_kpi::device::{InterfaceInfo, Network};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 
 /// Whether a request is one of interfaces.
@@ -44,7 +45,7 @@ pub(super) fn request(call: &mut Call<'_>, fd: Fd, number: u32, at: u64) -> KRes
         SIOCGIFDATA => {
             let asked: Ifdatareq = call.read_at(at)?;
             let interface = with(call.process, |network| find(network, &asked.name))?;
-            call.put_at(at, &Ifdatareq { data: data(&interface), ..asked })
+            call.put_at(at, &Ifdatareq { data: interface.data(), ..asked })
         }
         SIOCGIFFLAGS | SIOCGIFADDR | SIOCGIFBRDADDR | SIOCGIFNETMASK | SIOCGIFMTU => {
             let mut asked: Ifreq = call.read_at(at)?;
@@ -132,7 +133,7 @@ fn tell(interface: &InterfaceInfo, number: u32, to: &mut Ifreq) -> KResult<()> {
     let address = || first_address(interface).ok_or(Errno::EADDRNOTAVAIL);
     let of_ip = |ip| sockaddr::to_bytes(&SocketAddress::Inet(SocketAddrV4::new(ip, 0)));
     match number {
-        SIOCGIFFLAGS => put(to, &flags(interface).to_bytes()),
+        SIOCGIFFLAGS => put(to, &interface.flags().to_bytes()),
         SIOCGIFMTU => put(to, &interface.device.mtu.to_bytes()),
         SIOCGIFADDR => put(to, &of_ip(address()?.0)),
         SIOCGIFNETMASK => put(to, &of_ip(mask(address()?.1))),
@@ -142,48 +143,6 @@ fn tell(interface: &InterfaceInfo, number: u32, to: &mut Ifreq) -> KResult<()> {
         }
     }
     Ok(())
-}
-
-fn flags(interface: &InterfaceInfo) -> u16 {
-    let kind = match interface.device.medium {
-        Medium::Ethernet { .. } => IFF_BROADCAST | IFF_SIMPLEX | IFF_MULTICAST,
-        Medium::Loopback => IFF_LOOPBACK | IFF_MULTICAST,
-        Medium::Ip => IFF_POINTOPOINT | IFF_NOARP | IFF_MULTICAST,
-    };
-    let up = if interface.is_up { IFF_UP | IFF_RUNNING } else { 0 };
-    kind | up
-}
-
-/// `IFT_*`, the hardware address, and bytes before a packet.
-fn hardware(interface: &InterfaceInfo) -> (u8, Vec<u8>, u8) {
-    match interface.device.medium {
-        Medium::Ethernet { address } => (IFT_ETHER, address.to_vec(), 14),
-        Medium::Loopback => (IFT_LOOP, Vec::new(), 0),
-        Medium::Ip => (IFT_TUNNEL, Vec::new(), 0),
-    }
-}
-
-fn data(interface: &InterfaceInfo) -> IfData {
-    let (statistics, (kind, address, header_length)) = (&interface.statistics, hardware(interface));
-    IfData {
-        kind,
-        address_length: address.len() as u8,
-        header_length,
-        link_state: match interface.device.medium {
-            Medium::Ethernet { .. } if interface.has_carrier => LINK_STATE_UP,
-            Medium::Ethernet { .. } => LINK_STATE_DOWN,
-            _ => LINK_STATE_UNKNOWN,
-        },
-        mtu: interface.device.mtu.into(),
-        metric: 0,
-        baudrate: 0,
-        packets: [statistics.packets_in, statistics.errors_in, statistics.packets_out, statistics.drops_out],
-        collisions: 0,
-        bytes: [statistics.bytes_in, statistics.bytes_out],
-        groups: [statistics.groups_in, statistics.groups_out],
-        dropped: [statistics.drops_in, 0],
-        changed: [0; 2],
-    }
 }
 
 /// Errors: EINVAL (no such kind, or no value that it can have), EEXIST, ENXIO, EADDRNOTAVAIL, EAFNOSUPPORT.
@@ -258,23 +217,8 @@ fn entries(interface: &InterfaceInfo) -> Vec<Ifreq> {
             IpAddr::V6(ip) => SocketAddress::Inet6(SocketAddrV6::new(ip, 0, 0, 0)),
         }))
     };
-    [entry(&link(interface).to_bytes())].into_iter().chain(interface.addresses.iter().map(of_ip)).collect()
-}
-
-fn link(interface: &InterfaceInfo) -> SockaddrDl {
-    let (kind, address, _) = hardware(interface);
-    let name = &interface.name.as_bytes()[..interface.name.len().min(IFNAMSIZ - 1)];
-    let mut data = [0; 24];
-    data[..name.len()].copy_from_slice(name);
-    data[name.len()..name.len() + address.len()].copy_from_slice(&address);
-    SockaddrDl {
-        length: SockaddrDl::SIZE as u8,
-        family: AF_LINK,
-        index: interface.number as u16,
-        kind,
-        name_length: name.len() as u8,
-        address_length: address.len() as u8,
-        selector_length: 0,
-        data,
-    }
+    [entry(&Address::Link(interface.link_address()).to_bytes())]
+        .into_iter()
+        .chain(interface.addresses.iter().map(of_ip))
+        .collect()
 }

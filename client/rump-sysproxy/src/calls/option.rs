@@ -2,16 +2,20 @@
 
 use super::call::Time;
 use rump_abi::netbsd::Layout;
+use rump_abi::netbsd::route::RO_MSGFILTER;
 use rump_abi::netbsd::sockopt::{Linger, Unpcbid};
 use rump_abi::netbsd::time::Timeval;
 use rump_abi::sockopt::*;
-use rump_abi::{Errno, TimeSpec};
+use rump_abi::{AddressFamily, Errno, TimeSpec};
 use rump_kpi::KResult;
 use rump_kpi::socket::{Caller, OptionValue};
 use std::time::Duration;
 
 /// Bytes of a value at most.
 pub const VALUE_MAX: usize = 2048;
+
+/// The level of options of routing sockets.
+const SOL_ROUTE: i32 = AddressFamily::Route as i32;
 
 /// What a value looks like.
 enum Form {
@@ -23,6 +27,8 @@ enum Form {
     Linger,
     /// A structure that the kernel has as it is: its length.
     Structure(usize),
+    /// As many bytes as there are.
+    Array,
     /// A name.
     Text,
     /// `struct unpcbid`.
@@ -41,6 +47,7 @@ fn form(level: i32, name: i32) -> Form {
         (IPPROTO_ICMPV6, ICMP6_FILTER) => Form::Structure(32),
         (IPPROTO_TCP, TCP_CONGCTL) => Form::Text,
         (SOL_LOCAL, LOCAL_PEEREID) => Form::Credentials,
+        (SOL_ROUTE, RO_MSGFILTER) => Form::Array,
         _ => Form::Number,
     }
 }
@@ -63,6 +70,7 @@ pub fn to_kernel(level: i32, name: i32, value: &[u8]) -> KResult<OptionValue> {
             OptionValue::Linger((onoff != 0).then_some(Duration::from_secs(seconds)))
         }
         Form::Structure(length) => OptionValue::Bytes(value.get(..length).ok_or(short)?.to_vec()),
+        Form::Array => OptionValue::Bytes(value.to_vec()),
         Form::Credentials => {
             let Unpcbid { pid, euid, egid } = Unpcbid::read(value).ok_or(short)?;
             OptionValue::Credentials(Caller { pid: pid as u32, uid: euid, gid: egid })

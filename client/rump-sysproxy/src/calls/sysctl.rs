@@ -8,8 +8,9 @@ use rump_abi::sysctl::CTL_MAXNAME;
 use rump_kern::SysctlError;
 use rump_kpi::KResult;
 
-/// Bytes of a value at most.
+/// Bytes of a value at most, and of a table.
 const VALUE_MAX: u64 = 1 << 16;
+const TABLE_MAX: u64 = 16 << 20;
 
 pub(super) fn sysctl(call: &mut Call<'_>) -> Answer {
     let (at, count) = (call.slot(0)?, call.uint(1)? as usize);
@@ -21,8 +22,8 @@ pub(super) fn sysctl(call: &mut Call<'_>) -> Answer {
         return sysctl_tree::query(call, folder);
     }
     let (old, new) = (call.slot(2)?, new(call)?);
-    let room = call.read_if::<u64>(3)?.unwrap_or(0).min(VALUE_MAX) as usize;
-    let mut bytes = vec![0; room];
+    let room = call.read_if::<u64>(3)?.unwrap_or(0);
+    let mut bytes = vec![0; kept(call, &name, room)];
     let place = if old == 0 { None } else { Some(&mut bytes[..]) };
     match call.process.sysctl(&name, place, new.as_deref()) {
         Ok(length) => {
@@ -39,6 +40,15 @@ pub(super) fn sysctl(call: &mut Call<'_>) -> Answer {
             Err(error)
         }
     }
+}
+
+/// How much of the client's room there has to be here: no more than a table takes now, and what may be added to it meanwhile.
+fn kept(call: &Call<'_>, name: &[i32], room: u64) -> usize {
+    if room <= VALUE_MAX {
+        return room as usize;
+    }
+    let now = call.process.sysctl(name, None, None).unwrap_or(0) as u64;
+    room.min(now + VALUE_MAX).min(TABLE_MAX) as usize
 }
 
 /// The new value. Errors: EINVAL (no value is so long), EFAULT.

@@ -45,12 +45,16 @@ enum Child {
 /// In the order of their numbers. Errors: ENXIO (halted), ENOTDIR, ENOENT.
 fn children(process: &Process, folder: &[i32]) -> KResult<Vec<Sysctlnode>> {
     let mut all: BTreeMap<i32, (String, Child)> = BTreeMap::new();
-    for whole in process.sysctl_names() {
-        let numbers = process.sysctl_numbers(&whole)?;
+    let tables = process.sysctl_tables();
+    for whole in process.sysctl_names().iter().chain(&tables) {
+        let numbers = process.sysctl_numbers(whole)?;
         let Some(below) = numbers.strip_prefix(folder) else { continue };
         let part = || whole.split('.').nth(folder.len()).unwrap_or_default().to_owned();
         match *below {
             [] => return Err(Errno::ENOTDIR.into()),
+            [number] if tables.contains(whole) => {
+                all.insert(number, (part(), Child::Value(described(CTLTYPE_STRUCT))));
+            }
             // What is of protocols that are not linked has no value.
             [number] => {
                 if let Ok(node) = value(process, &numbers) {

@@ -72,9 +72,10 @@ impl Process {
     pub fn sysctl_value(&self, name: &[i32]) -> KResult<SysctlValue> {
         self.shared().check_running()?;
         match tree::find(name)? {
-            What::Fact(read) | What::Choice(read, _) => read(self),
-            What::Setting(name) => Ok(SysctlValue::Int(clip(tree::setting(self, name)?))),
-            What::Node(_) => Err(Errno::EISDIR.into()),
+            (What::Fact(read) | What::Choice(read, _), _) => read(self),
+            (What::Setting(name), _) => Ok(SysctlValue::Int(clip(tree::setting(self, name)?))),
+            (What::Table(dump), rest) => dump(self, rest).map(SysctlValue::Struct),
+            (What::Node(_), _) => Err(Errno::EISDIR.into()),
         }
     }
 
@@ -91,23 +92,23 @@ impl Process {
     /// Whether the value of a name is one that the superuser may change. Errors: those of [`Process::sysctl`] for names.
     pub fn sysctl_is_choice(&self, name: &[i32]) -> KResult<bool> {
         self.shared().check_running()?;
-        match tree::find(name)? {
+        match tree::find(name)?.0 {
             What::Node(_) => Err(Errno::EISDIR.into()),
-            What::Fact(_) => Ok(false),
+            What::Fact(_) | What::Table(_) => Ok(false),
             What::Choice(..) | What::Setting(_) => Ok(true),
         }
     }
 
     /// Errors: EPERM.
     fn check_change(&self, name: &[i32]) -> KResult<()> {
-        if matches!(tree::find(name)?, What::Fact(_)) {
+        if !self.sysctl_is_choice(name)? {
             return Err(KError::new(Errno::EPERM, "the value cannot be changed"));
         }
         if self.cred().is_root() { Ok(()) } else { Err(Errno::EPERM.into()) }
     }
 
     fn change_sysctl(&self, name: &[i32], value: &SysctlValue) -> KResult<()> {
-        match (tree::find(name)?, value) {
+        match (tree::find(name)?.0, value) {
             (What::Choice(_, change), value) => change(self, value),
             (What::Setting(name), SysctlValue::Int(value)) => tree::set_setting(self, name, (*value).into()),
             _ => Err(Errno::EINVAL.into()),
@@ -124,6 +125,11 @@ impl Process {
     /// The names of all values that there can be. Those of protocols that are not linked answer ENOENT.
     pub fn sysctl_names(&self) -> Vec<String> {
         tree::names()
+    }
+
+    /// The names of all tables: what such a name goes on with says what of it is asked for.
+    pub fn sysctl_tables(&self) -> Vec<String> {
+        tree::tables()
     }
 
     /// The names of the kernel. Errors: ENXIO (halted).

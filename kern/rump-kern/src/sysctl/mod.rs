@@ -7,6 +7,7 @@ mod facts;
 mod hw;
 mod kern;
 mod net;
+mod pcb;
 mod user;
 mod vfs;
 
@@ -51,8 +52,11 @@ pub(crate) enum What {
     Choice(Read, Change),
     /// A choice of the protocols, by its whole name.
     Setting(&'static str),
+    /// Many things; what the name goes on with says which.
+    Table(Dump),
 }
 
+type Dump = fn(&Process, &[i32]) -> KResult<Vec<u8>>;
 type Read = fn(&Process) -> KResult<SysctlValue>;
 type Change = fn(&Process, &SysctlValue) -> KResult<()>;
 
@@ -70,6 +74,10 @@ const fn node(number: i32, name: &'static str, entries: &'static [Entry]) -> Ent
 
 const fn fact(number: i32, name: &'static str, read: Read) -> Entry {
     Entry { number, name, what: What::Fact(read) }
+}
+
+const fn table(number: i32, name: &'static str, dump: Dump) -> Entry {
+    Entry { number, name, what: What::Table(dump) }
 }
 
 const fn choice(number: i32, name: &'static str, read: Read, change: Change) -> Entry {
@@ -104,26 +112,28 @@ impl SysctlValue {
     }
 }
 
-/// What a name of numbers stands for. Errors: EINVAL (too short or long), ENOENT, ENOTDIR (it goes on behind a value),
-/// EISDIR (it is a folder).
-pub(crate) fn find(name: &[i32]) -> KResult<&'static What> {
+/// What a name of numbers stands for, and with what that of a table goes on. Errors: EINVAL (too short or long), ENOENT,
+/// ENOTDIR (it goes on behind a value), EISDIR (it is a folder).
+pub(crate) fn find(name: &[i32]) -> KResult<(&'static What, &[i32])> {
     if name.is_empty() || name.len() > CTL_MAXNAME {
         return Err(Errno::EINVAL.into());
     }
     let mut entries: &[Entry] = &ROOT;
-    let mut rest = name.iter();
-    while let Some(&number) = rest.next() {
-        let entry = entries.iter().find(|entry| entry.number == number).ok_or(Errno::ENOENT)?;
+    let mut rest = name;
+    while let [number, behind @ ..] = rest {
+        rest = behind;
+        let entry = entries.iter().find(|entry| entry.number == *number).ok_or(Errno::ENOENT)?;
         match &entry.what {
             What::Node(inner) => entries = inner,
-            what if rest.len() == 0 => return Ok(what),
+            what @ What::Table(_) => return Ok((what, rest)),
+            what if rest.is_empty() => return Ok((what, rest)),
             _ => return Err(Errno::ENOTDIR.into()),
         }
     }
     Err(Errno::EISDIR.into())
 }
 
-/// The numbers of a name with dots, of a value or a folder. Errors: ENOENT, ENOTDIR (it goes on behind a value).
+/// The numbers of a name with dots, of a value, a table or a folder. Errors: ENOENT, ENOTDIR (it goes on behind a value).
 pub(crate) fn numbers_of(name: &str) -> KResult<Vec<i32>> {
     let mut entries: Option<&[Entry]> = Some(&ROOT);
     let mut numbers = Vec::new();
@@ -138,18 +148,28 @@ pub(crate) fn numbers_of(name: &str) -> KResult<Vec<i32>> {
 
 /// The names of all values, in the order of the table.
 pub(crate) fn names() -> Vec<String> {
+    names_of(|what| !matches!(what, What::Table(_)))
+}
+
+/// The names of all tables.
+pub(crate) fn tables() -> Vec<String> {
+    names_of(|what| matches!(what, What::Table(_)))
+}
+
+fn names_of(is_wanted: fn(&What) -> bool) -> Vec<String> {
     let mut names = Vec::new();
     for entry in &ROOT {
-        collect(entry, "", &mut names);
+        collect(entry, "", is_wanted, &mut names);
     }
     names
 }
 
-fn collect(entry: &Entry, before: &str, names: &mut Vec<String>) {
+fn collect(entry: &Entry, before: &str, is_wanted: fn(&What) -> bool, names: &mut Vec<String>) {
     let dot = if before.is_empty() { "" } else { "." };
     let name = alloc::format!("{before}{dot}{}", entry.name);
     match &entry.what {
-        What::Node(entries) => entries.iter().for_each(|entry| collect(entry, &name, names)),
-        _ => names.push(name),
+        What::Node(entries) => entries.iter().for_each(|entry| collect(entry, &name, is_wanted, names)),
+        what if is_wanted(what) => names.push(name),
+        _ => {}
     }
 }

@@ -1,20 +1,57 @@
-//! `net`: choices of protocols, by their families (`PF_INET`, `PF_INET6`) and numbers (`IPPROTO_*`). Times are milliseconds,
-//! as the protocols take them.
+//! `net`: choices and sockets of protocols, by their families (`PF_INET`, `PF_INET6`) and numbers (`IPPROTO_*`), and what
+//! routing sockets tell as well (`PF_ROUTE`). Times are milliseconds, as the protocols take them.
 
 use super::SysctlValue::Text;
-use super::{Entry, SysctlValue, What, choice, fact, node};
+use super::pcb::{self, Kind};
+use super::{Dump, Entry, SysctlValue, What, choice, fact, node, table};
 use crate::Process;
 use alloc::sync::Arc;
+use rump_abi::AddressFamily::{self, Inet, Inet6};
+use rump_abi::Errno;
 use rump_abi::sysctl::CREATE_BASE;
-use rump_abi::{AddressFamily, Errno};
 use rump_kpi::KResult;
 use rump_kpi::socket::Domain;
 
-pub(super) static TABLE: [Entry; 2] = [node(2, "inet", &INET), node(24, "inet6", &INET6)];
+pub(super) static TABLE: [Entry; 3] = [
+    node(AddressFamily::Inet as i32, "inet", &INET),
+    node(AddressFamily::Inet6 as i32, "inet6", &INET6),
+    node(AddressFamily::Route as i32, "route", &ROUTE),
+];
 
-static INET: [Entry; 3] = [node(0, "ip", &IP), node(1, "icmp", &ICMP), node(6, "tcp", &TCP)];
+static INET: [Entry; 5] = [
+    node(0, "ip", &IP),
+    node(1, "icmp", &ICMP),
+    node(IPPROTO_TCP, "tcp", &TCP),
+    node(IPPROTO_UDP, "udp", &UDP),
+    node(IPPROTO_RAW, "raw", &RAW),
+];
 
-static INET6: [Entry; 2] = [node(41, "ip6", &IP6), node(58, "icmp6", &ICMP6)];
+static INET6: [Entry; 5] = [
+    node(41, "ip6", &IP6),
+    node(58, "icmp6", &ICMP6),
+    node(IPPROTO_TCP, "tcp6", &TCP6),
+    node(IPPROTO_UDP, "udp6", &UDP6),
+    node(IPPROTO_RAW, "raw6", &RAW6),
+];
+
+const IPPROTO_TCP: i32 = 6;
+const IPPROTO_UDP: i32 = 17;
+const IPPROTO_RAW: i32 = 255;
+
+/// Of any protocol, as the number says.
+static ROUTE: [Entry; 1] = [table(0, "rtable", |process, rest| {
+    domain(process)?.network().ok_or(Errno::ENOENT)?.routing_table(rest)
+})];
+
+const fn sockets(number: i32, dump: Dump) -> Entry {
+    table(number, "pcblist", dump)
+}
+
+static UDP: [Entry; 1] = [sockets(CREATE_BASE, |process, rest| pcb::list(process, Kind::Udp, Inet, rest))];
+static RAW: [Entry; 1] = [sockets(CREATE_BASE, |process, rest| pcb::list(process, Kind::Raw, Inet, rest))];
+static TCP6: [Entry; 1] = [sockets(CREATE_BASE, |process, rest| pcb::list(process, Kind::Tcp, Inet6, rest))];
+static UDP6: [Entry; 1] = [sockets(CREATE_BASE, |process, rest| pcb::list(process, Kind::Udp, Inet6, rest))];
+static RAW6: [Entry; 1] = [sockets(CREATE_BASE, |process, rest| pcb::list(process, Kind::Raw, Inet6, rest))];
 
 const fn setting(number: i32, name: &'static str, whole: &'static str) -> Entry {
     Entry { number, name, what: What::Setting(whole) }
@@ -43,7 +80,7 @@ static IP6: [Entry; 6] = [
 
 static ICMP6: [Entry; 1] = [setting(2, "rediraccept", "net.inet6.icmp6.rediraccept")];
 
-static TCP: [Entry; 22] = [
+static TCP: [Entry; 23] = [
     setting(2, "sendspace", "net.inet.tcp.sendspace"),
     setting(3, "recvspace", "net.inet.tcp.recvspace"),
     setting(8, "init_win", "net.inet.tcp.init_win"),
@@ -66,6 +103,7 @@ static TCP: [Entry; 22] = [
     node(CREATE_BASE + 10, "ecn", &ECN),
     node(CREATE_BASE + 11, "congctl", &CONGESTION),
     node(CREATE_BASE + 12, "tlp", &TLP),
+    sockets(CREATE_BASE + 13, |process, rest| pcb::list(process, Kind::Tcp, Inet, rest)),
 ];
 
 static SACK: [Entry; 1] = [setting(1, "enable", "net.inet.tcp.sack.enable")];
@@ -106,7 +144,8 @@ pub(crate) fn set(process: &Process, name: &str, value: i64) -> KResult<()> {
     domain(process)?.network().ok_or(Errno::ENOENT)?.set_setting(name, value)
 }
 
-fn domain(process: &Process) -> KResult<Arc<dyn Domain>> {
+/// The family that has interfaces, routes and sockets. Errors: ENOENT, ENXIO (halted).
+pub(super) fn domain(process: &Process) -> KResult<Arc<dyn Domain>> {
     process.shared().network.domain(AddressFamily::Inet).map_err(|error| match error.errno {
         Errno::EAFNOSUPPORT => Errno::ENOENT.into(),
         _ => error,

@@ -5,6 +5,7 @@ mod network;
 mod options;
 mod options_v4;
 mod options_v6;
+mod routing;
 mod settings;
 mod socket;
 mod stream;
@@ -21,6 +22,7 @@ use alloc::vec::Vec;
 use core::net::{SocketAddr, SocketAddrV6};
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
+use routing::{Clock, Hub, RouteSocket};
 use rump_kpi::device::{Network, NetworkDevice};
 use rump_kpi::packet::Packet;
 use rump_kpi::port::Port;
@@ -72,6 +74,7 @@ impl ProtocolFamily for Inet {
             loopback: loopback.clone(),
             environment: environment.clone(),
             deadline: AtomicU64::new(NEVER),
+            hub: Hub::default(),
         });
         let input = network::Input { shared: Arc::downgrade(&shared), id: LOOPBACK, link_bytes: 0 };
         loopback.start(Arc::new(input))?;
@@ -110,6 +113,8 @@ struct Shared {
     environment: NetEnvironment,
     /// When the kernel polls next, in nanoseconds.
     deadline: AtomicU64,
+    /// Who is told of routes and interfaces.
+    hub: Hub,
 }
 
 impl Shared {
@@ -129,12 +134,15 @@ impl Shared {
             let mut stack = self.stack.lock();
             stack.is_overheard = self.loopback.has_guests();
             let answer = call(&mut stack, (self.environment.monotonic)());
+            let told = self.hub.tell_changes(&mut stack, || self.clock());
             let sent = stack.take_sent();
             let has_sent = !sent.is_empty();
             if has_sent {
                 self.outbox.lock().add(sent);
             }
-            (answer, has_sent, stack.take_changed(), stack.next_deadline())
+            let mut changed = stack.take_changed();
+            changed.extend(told);
+            (answer, has_sent, changed, stack.next_deadline())
         };
         // Who waited goes on while this sends.
         changed.iter().for_each(|waiters| waiters.wake());
@@ -142,6 +150,11 @@ impl Shared {
             self.transmit();
         }
         (answer, deadline.map_or(NEVER, |deadline| deadline.as_nanos() as u64))
+    }
+
+    /// What time it is.
+    fn clock(&self) -> Clock {
+        Clock { now: (self.environment.monotonic)(), wall: (self.environment.now)().sec }
     }
 
     /// Sends what waits, unless another thread does: that sees what came meanwhile.
@@ -232,6 +245,10 @@ impl Domain for InetDomain {
         caller: Caller,
     ) -> KResult<Arc<dyn Socket>> {
         let version = match family {
+            AddressFamily::Route if kind == SocketType::Raw => {
+                return Ok(Arc::new(RouteSocket::new(self.shared.clone(), protocol)));
+            }
+            AddressFamily::Route => return Err(Errno::ESOCKTNOSUPPORT.into()),
             AddressFamily::Inet => Version::V4,
             AddressFamily::Inet6 => Version::V6,
             _ => return Err(Errno::EAFNOSUPPORT.into()),

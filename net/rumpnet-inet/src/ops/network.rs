@@ -1,5 +1,6 @@
 //! Interfaces and routes.
 
+use super::routing::table;
 use super::{InetDomain, Shared, settings};
 use crate::address::{Address, Prefix, Version};
 use crate::interface::{ClaimV4, Interface, InterfaceId};
@@ -230,20 +231,9 @@ impl Network for InetDomain {
     fn interfaces(&self) -> Vec<InterfaceInfo> {
         let ports = self.shared.ports.read().clone();
         let stack = self.shared.stack.lock();
-        let info = |(id, interface): (&InterfaceId, &Interface)| InterfaceInfo {
-            name: interface.name.clone(),
-            number: id.0,
-            device: interface.device(),
-            is_up: interface.is_up,
-            has_carrier: ports.get(id).is_none_or(|port| port.has_carrier()),
-            connections: interface.connections,
-            addresses: interface
-                .addresses
-                .iter()
-                .map(|(own, net)| (IpAddr::V4(*own), net.length()))
-                .chain(interface.v6.addresses.iter().map(|own| (IpAddr::V6(own.address), own.length)))
-                .collect(),
-            statistics: interface.statistics,
+        let info = |(id, interface): (&InterfaceId, &Interface)| {
+            let has_carrier = ports.get(id).is_none_or(|port| port.has_carrier());
+            InterfaceInfo { has_carrier, ..interface_info(*id, interface) }
         };
         stack.interfaces.iter().map(info).collect()
     }
@@ -287,6 +277,11 @@ impl Network for InetDomain {
         connections.chain(datagrams).collect()
     }
 
+    fn routing_table(&self, name: &[i32]) -> KResult<Vec<u8>> {
+        let clock = self.shared.clock();
+        Ok(table::dump(&self.shared.stack.lock(), clock, name)?)
+    }
+
     fn resolvers(&self) -> Vec<ResolverInfo> {
         let stack = self.shared.stack.lock();
         let info = |(id, interface): (&InterfaceId, &Interface)| ResolverInfo {
@@ -321,9 +316,25 @@ impl Network for InetDomain {
 }
 
 /// Metric that routes over routers which are heard of are shown with.
-const TOLD_METRIC: u32 = 256;
+pub(super) const TOLD_METRIC: u32 = 256;
 
-fn addresses_of(interface: &Interface, now: Instant) -> Vec<AddressInfo> {
+/// An interface, as configuration sees it.
+pub(super) fn interface_info(id: InterfaceId, interface: &Interface) -> InterfaceInfo {
+    let v4 = interface.addresses.iter().map(|(own, net)| (IpAddr::V4(*own), net.length()));
+    let v6 = interface.v6.addresses.iter().map(|own| (IpAddr::V6(own.address), own.length));
+    InterfaceInfo {
+        name: interface.name.clone(),
+        number: id.0,
+        device: interface.device(),
+        is_up: interface.is_up,
+        has_carrier: interface.has_carrier,
+        connections: interface.connections,
+        addresses: v4.chain(v6).collect(),
+        statistics: interface.statistics,
+    }
+}
+
+pub(super) fn addresses_of(interface: &Interface, now: Instant) -> Vec<AddressInfo> {
     let lasting =
         |address, length, state| AddressInfo { address, length, state, preferred: None, valid: None };
     let v4 = interface
@@ -379,7 +390,7 @@ fn info_of<A: Address + Into<IpAddr>>(route: Route<A>) -> RouteInfo {
 
 impl Stack {
     /// The interface on whose link a router is. Errors: ENETUNREACH.
-    fn link_of_router(&self, router: IpAddr) -> Result<InterfaceId, Errno> {
+    pub(super) fn link_of_router(&self, router: IpAddr) -> Result<InterfaceId, Errno> {
         let interface = match router {
             IpAddr::V4(router) => {
                 self.routes.lookup(router).filter(|route| route.via == Via::Link).map(|route| route.interface)

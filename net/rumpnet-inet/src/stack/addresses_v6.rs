@@ -67,6 +67,7 @@ impl Stack {
         let asks = claims > 0 && interface.hardware().is_some();
         own.claim = if asks { Claim::New } else { Claim::Assigned };
         interface.v6.addresses.push(own);
+        self.is_reconfigured = true;
         if interface.hardware().is_some() {
             interface.groups_v6.join(
                 solicited_node(own.address).into(),
@@ -184,6 +185,7 @@ impl Stack {
             }
             let is_old = own.preferred_until.is_some_and(|until| until <= now);
             if let Some(place) = self.interfaces.get_mut(&id).and_then(|on| on.find_v6_mut(own.address)) {
+                self.is_reconfigured |= place.is_deprecated != is_old;
                 place.is_deprecated = is_old;
             }
             self.poll_claim_v6(now, id, &own);

@@ -29,6 +29,7 @@ impl Stack {
         let claim =
             ClaimV4 { address, length, probes_left, announcements_left: ANNOUNCEMENTS, due: Instant::ZERO };
         interface.claims.push(claim);
+        self.is_reconfigured = true;
         self.wake_at(Instant::ZERO);
     }
 

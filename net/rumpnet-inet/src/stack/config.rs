@@ -31,6 +31,7 @@ impl Stack {
         let id = InterfaceId(self.next_interface);
         self.next_interface += 1;
         self.interfaces.insert(id, interface);
+        self.is_reconfigured = true;
         id
     }
 
@@ -95,6 +96,7 @@ impl Stack {
             return Err(Errno::EINVAL);
         }
         *address = new;
+        self.is_reconfigured = true;
         if interface.is_up {
             let own: Vec<Ipv4Addr> = interface.addresses.iter().map(|(own, _)| *own).collect();
             own.into_iter().for_each(|own| self.send_claim(id, own, own));
@@ -107,7 +109,8 @@ impl Stack {
         let Some(interface) = self.interfaces.get_mut(&id) else { return };
         let was_longest = interface.mtu == interface.most_mtu;
         interface.most_mtu = device.mtu;
-        interface.mtu = if was_longest { device.mtu } else { interface.mtu.min(device.mtu) };
+        let mtu = if was_longest { device.mtu } else { interface.mtu.min(device.mtu) };
+        self.is_reconfigured |= core::mem::replace(&mut interface.mtu, mtu) != mtu;
         interface.offloads = device.offloads;
         if let Medium::Ethernet { address } = device.medium {
             let address = MacAddress(address);
@@ -126,6 +129,7 @@ impl Stack {
             return Err(Errno::EINVAL);
         }
         interface.mtu = mtu;
+        self.is_reconfigured = true;
         Ok(())
     }
 
@@ -206,6 +210,7 @@ impl Stack {
             return Ok(());
         }
         let (_, net) = interface.addresses.remove(at.ok_or(Errno::EADDRNOTAVAIL)?);
+        self.is_reconfigured = true;
         if interface.addresses.iter().all(|(_, other)| *other != net) {
             self.routes
                 .retain(|route| route.interface != id || route.prefix != net || route.via != Via::Link);

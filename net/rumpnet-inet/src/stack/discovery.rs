@@ -160,7 +160,7 @@ impl Stack {
             self.send_waiting(id, hardware, waiting);
         }
         if !is_router {
-            self.routers.remove(target, id);
+            self.is_reconfigured |= self.routers.remove(target, id);
             self.destinations.forget_redirects(|to, on| on == id && to == target);
         }
     }

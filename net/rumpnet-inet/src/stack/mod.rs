@@ -254,6 +254,11 @@ impl Stack {
         &self.configuration
     }
 
+    /// Whether that is another since [`take_changed`](Self::take_changed) was asked last.
+    pub(crate) fn is_reconfigured(&self) -> bool {
+        self.is_reconfigured
+    }
+
     /// When [`poll`](Self::poll) has something to do at the latest.
     pub fn next_deadline(&self) -> Option<Instant> {
         let of_neighbours = self.interfaces.values().flat_map(|interface| {

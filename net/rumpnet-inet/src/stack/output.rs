@@ -272,7 +272,7 @@ impl Stack {
         self.send_frame(path.interface, (own, to), ether_type, packet);
     }
 
-    pub(super) fn send_frame(
+    pub(crate) fn send_frame(
         &mut self,
         id: InterfaceId,
         (source, destination): (MacAddress, MacAddress),

@@ -47,7 +47,7 @@ impl Stack {
         if !told.lifetime.is_zero() {
             interface.v6.solicits = None;
         }
-        self.routers.told(
+        self.is_reconfigured |= self.routers.told(
             now,
             DefaultRouter {
                 address: router,
@@ -132,7 +132,9 @@ impl Stack {
 
     /// What routers told and did not tell again is forgotten.
     pub(super) fn expire_routers(&mut self, now: Instant) {
+        let count = self.routers.all().len();
         let gone = self.routers.expire(now);
+        self.is_reconfigured |= self.routers.all().len() != count;
         self.forget_prefixes(&gone);
     }
 

@@ -67,6 +67,8 @@ const GENERATED: &[&str] = &[
     "man/man1/rump.1",
     "man/man1/rump-cp.1",
     "man/man1/rump_allserver.1",
+    "man/man1/rump-config.1",
+    "man/man1/rump.ifconfig.1",
     "man/man1/rump_halt.1",
     "man/man1/rump_server.1",
     "man/man1/shmif_dumpbus.1",

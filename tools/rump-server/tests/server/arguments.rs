@@ -1,10 +1,11 @@
 //! What is wrong is named, and the program ends with a status that says so.
 
-use crate::rig::{HALT, SERVER, Scratch, client};
 use crate::tests;
+use crate::{HALT, SERVER};
 use rump_abi::Errno;
 use rump_abi::netbsd::numbers;
 use rump_client::memory::Region;
+use rump_server_rig::{Scratch, client};
 
 tests!(
     wrong_arguments_are_named,
@@ -108,7 +109,7 @@ fn processors_and_memory_are_what_is_said() {
     let [name, at, length] = regions.each_ref().map(Region::address);
     assert_eq!(client.call(numbers::__SYSCTL, &[name, 2, at, length, 0, 0], &regions), Ok(0));
     assert_eq!(i32::from_ne_bytes(value), 3);
-    let file = client.open("/file", crate::rig::RDWR | crate::rig::CREAT).unwrap();
+    let file = client.open("/file", rump_server_rig::RDWR | rump_server_rig::CREAT).unwrap();
     let piece = vec![7; 256 << 10];
     let written = (0..64).map(|_| client.write(file, &piece)).find(Result::is_err);
     assert_eq!(written, Some(Err(Errno::ENOSPC)));

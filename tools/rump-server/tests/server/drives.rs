@@ -1,8 +1,9 @@
 //! Files of the host as disks. e2fsprogs make them, and judge what becomes of them.
 
-use crate::rig::{CREAT, RDWR, SERVER, Scratch, client};
+use crate::SERVER;
 use crate::tests;
 use rump_abi::netbsd::numbers;
+use rump_server_rig::{CREAT, RDWR, Scratch, client};
 use std::process::Command;
 
 tests!(a_drive_is_read_and_written_and_whole_after_a_halt, a_drive_is_made_and_extended,);

@@ -3,8 +3,9 @@
 //! The samples are not part of the project: `RUMP_SAMPLES` names their folder, `../shared/specs/samples` beside the project
 //! otherwise. Where they are missing, that is said; with `RUMP_NO_SKIPS` it is an error.
 
-use crate::rig::{SERVER, Said, Scratch, Server, client};
+use crate::SERVER;
 use crate::tests;
+use rump_server_rig::{Said, Scratch, Server, client};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,9 +1,9 @@
 //! Clients that are killed at any instant: nothing of them stays.
 
-use crate::rig::{CREAT, Client, NONBLOCK, RDWR, SOON, Scratch, Server, client, url_of, within};
 use crate::tests;
 use rump_abi::Errno;
 use rump_client::{Connection, Cookie};
+use rump_server_rig::{CREAT, Client, NONBLOCK, RDWR, SOON, Scratch, Server, client, url_of, within};
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};

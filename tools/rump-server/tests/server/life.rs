@@ -1,8 +1,9 @@
 //! How servers begin and end.
 
-use crate::rig::{HALT, RDWR, SERVER, Scratch, Server, client, soon};
 use crate::tests;
+use crate::{HALT, SERVER};
 use rump_abi::Errno;
+use rump_server_rig::{RDWR, Scratch, Server, client, soon};
 use rustix::process::Signal;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
@@ -128,7 +129,7 @@ fn a_server_has_several_places() {
     let two = client(&scratch.url("two"));
     let one = client(&scratch.url("one"));
     // One kernel is behind both.
-    let file = one.open("/file", RDWR | crate::rig::CREAT).unwrap();
+    let file = one.open("/file", RDWR | rump_server_rig::CREAT).unwrap();
     assert_eq!(one.write(file, b"text"), Ok(4));
     let mut bytes = [0; 8];
     assert_eq!(two.read(two.open("/file", 0).unwrap(), &mut bytes), Ok(4));
@@ -162,7 +163,7 @@ fn components_are_those_that_are_named() {
 fn the_server_of_all_has_all() {
     let scratch = Scratch::new();
     symlink(SERVER, scratch.path("rump_allserver")).unwrap();
-    let server = scratch.server_of(&scratch.path("rump_allserver"), &[]);
+    let server = scratch.server_of(&scratch.path("rump_allserver"), "sock", &[]);
     assert!(socket(&server.url).is_ok());
     let client = client(&server.url);
     client.on_path(rump_abi::netbsd::numbers::MKDIR, "/kern", &[0o755]).unwrap();

@@ -1,8 +1,8 @@
 //! What clients may have at once.
 
-use crate::rig::{Scratch, client, soon};
 use crate::tests;
 use rump_abi::Errno;
+use rump_server_rig::{Scratch, client, soon};
 use std::thread;
 use std::time::Duration;
 

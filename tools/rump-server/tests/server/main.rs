@@ -8,9 +8,11 @@ mod dumpbus;
 mod kills;
 mod life;
 mod limits;
-mod rig;
 
 use libtest_mimic::{Arguments, Trial};
+
+const SERVER: &str = env!("CARGO_BIN_EXE_rump_server");
+const HALT: &str = env!("CARGO_BIN_EXE_rump_halt");
 
 fn main() {
     if let Some(url) = std::env::var_os(kills::VICTIM) {

@@ -2,10 +2,7 @@
 //!
 //! Exit status: 0 something was answered, 1 nothing was, 2 an error.
 
-mod echo;
-mod summary;
-
-use super::bell::{Bell, Waited};
+use super::bell::Bell;
 use super::seconds;
 use super::signals::Signals;
 use super::station::{Station, StationArgs};
@@ -13,13 +10,9 @@ use super::target::Target;
 use crate::output::Output;
 use crate::session::{Failure, Session};
 use clap::Args as ClapArgs;
-use echo::{Answer, Complaint, Heard, Socket};
-use rumpkit::{Errno, PollEvents};
-use serde_json::json;
-use std::collections::HashMap;
-use std::io::{self, Write};
-use std::time::{Duration, Instant};
-use summary::Summary;
+use rump_cli::ping::{self, Form, MOST_BYTES_V4, Summary};
+use std::io::Write;
+use std::time::Duration;
 
 /// Arguments of `rump net ping`.
 #[derive(ClapArgs)]
@@ -98,26 +91,6 @@ impl Args {
     }
 }
 
-/// Bytes that fit into a packet of IPv4, with both headers.
-const MOST_BYTES_V4: u16 = 65_507;
-
-/// A request that was sent.
-struct Asked {
-    at: Instant,
-    is_answered: bool,
-}
-
-struct Run<'a, W> {
-    station: &'a Station,
-    asking: &'a Asking,
-    address: &'a str,
-    is_quiet: bool,
-    out: &'a mut W,
-    summary: Summary,
-    /// By their numbers, which come again after 65,536.
-    asked: HashMap<u16, Asked>,
-}
-
 /// Until the count is reached, or the bell is rung.
 fn ping(
     station: &Station,
@@ -127,138 +100,18 @@ fn ping(
     bell: &Bell,
     out: &mut impl Write,
 ) -> Result<Summary, Failure> {
-    let failed = |error: rumpkit::KError| Failure::Network(error.to_string());
     let to = station.resolve(whom)?;
     if to.is_ipv6() {
         station.settle()?;
     }
-    let socket = Socket::open(station.process(), to, asking.ttl).map_err(failed)?;
-    let address = &station.name_of(to);
-    let (summary, asked) = (Summary::new(address), HashMap::new());
-    let mut run = Run { station, asking, address, is_quiet, out, summary, asked };
-    if !asking.json {
-        let size = asking.size;
-        match to.is_ipv4() {
-            true => {
-                let total = u32::from(size) + 28;
-                writeln!(run.out, "PING {address} ({address}) {size}({total}) bytes of data.")?;
-            }
-            false => writeln!(run.out, "PING {address} ({address}) {size} data bytes")?,
-        }
-        run.out.flush()?;
-    }
-    let mut next = Instant::now();
-    loop {
-        let now = Instant::now();
-        let is_last = asking.count.is_some_and(|count| run.summary.sent >= count);
-        if !is_last && now >= next {
-            run.ask(&socket)?;
-            // Who was held up does not catch up.
-            next = (next + asking.interval).max(now);
-            continue;
-        }
-        if is_last && (run.summary.received >= run.summary.sent || now >= run.last_wait()) {
-            break;
-        }
-        let until = if is_last { run.last_wait() } else { next };
-        let left = until.saturating_duration_since(now);
-        if bell.wait(socket.fd(), PollEvents::IN, Some(left)).map_err(failed)? == Waited::Rung {
-            break;
-        }
-        while let Some(heard) = socket.receive().map_err(failed)? {
-            run.hear(&heard)?;
-        }
-    }
-    run.summary.finish();
-    match asking.json {
-        true => writeln!(run.out, "{}", run.summary.to_json())?,
-        false => write!(run.out, "\n{}", run.summary)?,
-    }
-    run.out.flush()?;
-    Ok(run.summary)
-}
-
-impl<W: Write> Run<'_, W> {
-    /// Until when the last answer is waited for.
-    fn last_wait(&self) -> Instant {
-        self.summary.last_sent + self.asking.wait
-    }
-
-    fn ask(&mut self, socket: &Socket<'_>) -> Result<(), Failure> {
-        let sequence = self.summary.sent.wrapping_add(1) as u16;
-        let now = Instant::now();
-        self.asked.insert(sequence, Asked { at: now, is_answered: false });
-        self.summary.count_sent(now);
-        match socket.send(sequence, self.asking.size) {
-            Ok(()) => Ok(()),
-            // Nobody is there now; somebody may be later.
-            Err(error)
-                if matches!(
-                    error.errno,
-                    Errno::EHOSTUNREACH | Errno::ENETUNREACH | Errno::EHOSTDOWN | Errno::ENOBUFS
-                ) =>
-            {
-                self.summary.errors += 1;
-                self.tell(
-                    |address| format!("To {address} icmp_seq={sequence} {}", error.errno),
-                    || json!({"type": "error", "seq": sequence, "error": error.errno.name()}),
-                )
-            }
-            Err(error) => Err(Failure::Network(format!("{}: {error}", self.address))),
-        }
-    }
-
-    fn hear(&mut self, heard: &Heard) -> Result<(), Failure> {
-        match heard {
-            Heard::Answer(answer) => self.hear_answer(answer),
-            Heard::Complaint(Complaint { from, sequence, what }) => {
-                let from = self.station.name_of(*from);
-                self.summary.errors += 1;
-                self.tell(
-                    |_| format!("From {from} icmp_seq={sequence} {what}"),
-                    || json!({"type": "error", "seq": sequence, "from": from, "error": what}),
-                )
-            }
-        }
-    }
-
-    fn hear_answer(&mut self, answer: &Answer) -> Result<(), Failure> {
-        let Answer { from, sequence, bytes, time_to_live } = answer;
-        let from = self.station.name_of(*from);
-        let (sequence, bytes) = (*sequence, *bytes);
-        let Some(asked) = self.asked.get_mut(&sequence) else { return Ok(()) };
-        let time = asked.at.elapsed();
-        let is_duplicate = std::mem::replace(&mut asked.is_answered, true);
-        self.summary.count_received(time, is_duplicate);
-        let milliseconds = time.as_secs_f64() * 1000.0;
-        let text = |_: &str| {
-            let duplicate = if is_duplicate { " (DUP!)" } else { "" };
-            format!(
-                "{bytes} bytes from {from}: icmp_seq={sequence} ttl={time_to_live} time={} ms{duplicate}",
-                summary::rounded(milliseconds)
-            )
-        };
-        self.tell(text, || {
-            json!({"type": "reply", "seq": sequence, "from": from, "bytes": bytes, "ttl": time_to_live,
-                "time_ms": milliseconds, "duplicate": is_duplicate})
-        })
-    }
-
-    fn tell(
-        &mut self,
-        text: impl FnOnce(&str) -> String,
-        record: impl FnOnce() -> serde_json::Value,
-    ) -> Result<(), Failure> {
-        if self.is_quiet {
-            return Ok(());
-        }
-        let line: io::Result<()> = match self.asking.json {
-            true => writeln!(self.out, "{}", record()),
-            false => writeln!(self.out, "{}", text(self.address)),
-        };
-        line?;
-        Ok(self.out.flush()?)
-    }
+    let &Asking { count, interval, size, ttl, wait, json } = asking;
+    let form = if json { Form::Json } else { Form::Iputils };
+    let asking = ping::Asking { count, deadline: None, interval, size, ttl, wait, form, is_quiet };
+    let name_of = |address| station.name_of(address);
+    ping::ping(station.process(), to, &name_of, &asking, bell, out).map_err(|failure| match failure {
+        ping::Failure::Kernel(text) => Failure::Network(text),
+        ping::Failure::Output(error) => Failure::Output(error),
+    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::*;
 use rumpkit::net::wire::Wire;
 use rumpkit::net::{AddressInfo, Interface};
+use serde_json::json;
 
 fn station(wire: &Wire, address: &str) -> Station {
     Station::on(wire, address)

@@ -1,6 +1,6 @@
 //! Sizes and times as people read and write them. Times are UTC.
 
-use rumpkit::TimeSpec;
+use rump_abi::TimeSpec;
 
 /// `1.5K`, `12M`: rounded up, as `ls -h` does.
 pub fn human(bytes: u64) -> String {
@@ -55,6 +55,12 @@ impl Civil {
             minute: second / 60 % 60,
             second: second % 60,
         }
+    }
+}
+
+impl Civil {
+    fn month_name(&self) -> &'static str {
+        MONTHS[self.month as usize - 1]
     }
 }
 
@@ -154,6 +160,29 @@ pub fn minute(time: TimeSpec) -> String {
     format!("{:04}-{:02}-{:02} {:02}:{:02}", civil.year, civil.month, civil.day, civil.hour, civil.minute)
 }
 
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+/// Half a year, in seconds.
+const SIX_MONTHS: i64 = 365 * 86_400 / 2;
+
+/// As ls(1) of BSD has it: `Nov 24 06:30`, and of what is half a year away `Nov 24  2026`.
+pub fn listed(time: TimeSpec, now: TimeSpec) -> String {
+    let civil = Civil::new(time);
+    let day = format!("{} {:2}", civil.month_name(), civil.day);
+    if now.sec.abs_diff(time.sec) < SIX_MONTHS as u64 {
+        format!("{day} {:02}:{:02}", civil.hour, civil.minute)
+    } else {
+        format!("{day}  {:4}", civil.year)
+    }
+}
+
+/// As `ls -T` of BSD has it: `Nov 24 06:30:05 2026`.
+pub fn listed_in_full(time: TimeSpec) -> String {
+    let civil = Civil::new(time);
+    let Civil { year, day, hour, minute, second, .. } = civil;
+    format!("{} {day:2} {hour:02}:{minute:02}:{second:02} {year}", civil.month_name())
+}
+
 /// `2026-11-24 06:30:05.000000000 +0000`.
 pub fn full(time: TimeSpec) -> String {
     format!("{}:{:02}.{:09} +0000", minute(time), Civil::new(time).second, time.nsec)
@@ -203,6 +232,16 @@ mod tests {
         {
             assert!(parse_time(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_old_is_listed_with_its_year() {
+        let [now, half, full] =
+            [1_795_501_805, 1_795_501_805 - SIX_MONTHS, 0].map(|sec| TimeSpec { sec, nsec: 0 });
+        assert_eq!(listed(now, now), "Nov 24 06:30");
+        assert_eq!(listed(half, now), "May 25  2026");
+        assert_eq!(listed(full, now), "Jan  1  1970");
+        assert_eq!(listed_in_full(now), "Nov 24 06:30:05 2026");
     }
 
     #[test]

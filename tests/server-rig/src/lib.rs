@@ -1,25 +1,29 @@
-//! A folder, servers in it, and clients of them.
+//! A folder, servers in it, and clients of them: for tests of programs that are servers, or that talk to them.
+#![forbid(unsafe_code)]
 
-use rump_abi::Errno;
-use rump_abi::netbsd::numbers;
 use rump_client::Connection;
+use rump_client::abi::Errno;
+use rump_client::abi::netbsd::numbers;
+use rump_client::kpi::KResult;
 use rump_client::memory::Region;
 use rump_sysproxy::url::Url;
-use rumpkit::KResult;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long one waits for what must come.
 pub const SOON: Duration = Duration::from_secs(10);
 
-/// NetBSD's flags of open(2).
+/// Of NetBSD's open(2): reading and writing.
 pub const RDWR: u64 = 2;
+/// Nothing waits.
 pub const NONBLOCK: u64 = 4;
+/// It is made.
 pub const CREAT: u64 = 0x200;
 
 /// Waits for what comes soon.
@@ -27,6 +31,7 @@ pub fn soon(what: &str, is_so: impl FnMut() -> bool) {
     within(SOON, what, is_so);
 }
 
+/// Waits for what comes within a time.
 pub fn within(time: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
     let until = Instant::now() + time;
     while !is_so() {
@@ -38,15 +43,25 @@ pub fn within(time: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
 /// What a program said, and how it ended.
 #[derive(Debug)]
 pub struct Said {
+    /// Its exit status; none after a signal.
     pub code: Option<i32>,
+    /// Standard output.
     pub out: String,
+    /// Standard error.
     pub err: String,
 }
 
 /// A folder, gone with it, as are the servers that are at sockets in it.
 pub struct Scratch(pub PathBuf);
 
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Scratch {
+    /// A fresh one.
     pub fn new() -> Self {
         static LAST: AtomicU32 = AtomicU32::new(0);
         let name = format!("rump-server-{}-{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed));
@@ -55,10 +70,12 @@ impl Scratch {
         Self(folder)
     }
 
+    /// A path in it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
+    /// The URL of a socket in it.
     pub fn url(&self, name: &str) -> String {
         format!("unix://{}", self.path(name).display())
     }
@@ -75,6 +92,7 @@ impl Scratch {
         self.finish(&mut self.command(program, words))
     }
 
+    /// Runs a command to its end.
     pub fn finish(&self, command: &mut Command) -> Said {
         static LAST: AtomicU32 = AtomicU32::new(0);
         let number = LAST.fetch_add(1, Ordering::Relaxed);
@@ -100,19 +118,21 @@ impl Scratch {
 
     /// Starts a server in the background, at the socket `sock`.
     pub fn server(&self, words: &[&str]) -> Server {
-        self.server_of(Path::new(SERVER), words)
+        self.server_of(program("rump_server"), "sock", words)
     }
 
-    pub fn server_of(&self, program: &Path, words: &[&str]) -> Server {
-        let url = self.url("sock");
+    /// Starts one by another name of the program, at another socket.
+    pub fn server_of(&self, program: &Path, socket: &str, words: &[&str]) -> Server {
+        let url = self.url(socket);
         let words: Vec<&str> = words.iter().copied().chain([url.as_str()]).collect();
         let said = self.run(program, &words);
         assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{words:?}");
-        Server::at(&self.path("sock"))
+        Server::at(&self.path(socket))
     }
 
+    /// Halts the server at a URL.
     pub fn halt(&self, url: &str) -> Said {
-        self.run(HALT, &[url])
+        self.run(program("rump_halt"), &[url])
     }
 }
 
@@ -122,12 +142,40 @@ impl Drop for Scratch {
     }
 }
 
-pub const SERVER: &str = env!("CARGO_BIN_EXE_rump_server");
-pub const HALT: &str = env!("CARGO_BIN_EXE_rump_halt");
+/// A program of `rump-server`, as it was built for this test, or as it is built now.
+pub fn program(name: &str) -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        // The tests are in `deps`, and the programs beside it.
+        let here = std::env::current_exe().unwrap();
+        let folder = here.parent().and_then(Path::parent).unwrap();
+        // A build of this package's own tests has just made them.
+        if std::env::var("CARGO_PKG_NAME").as_deref() != Ok("rump-server") {
+            build(folder);
+        }
+        folder.to_path_buf()
+    });
+    Box::leak(folder.join(name).into_boxed_path())
+}
+
+fn build(folder: &Path) {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet", "--package", "rump-server"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    if folder.ends_with("release") {
+        build.arg("--release");
+    }
+    // The folder of the profile is in that of all.
+    build.arg("--target-dir").arg(folder.parent().unwrap());
+    let status = build.status().unwrap();
+    assert!(status.success(), "building rump-server: {status}");
+}
 
 /// A server that somebody started; killed at the latest with this.
 pub struct Server {
+    /// Its process.
     pub pid: Pid,
+    /// Where it is.
     pub url: String,
 }
 
@@ -139,10 +187,12 @@ impl Server {
         Self { pid, url: format!("unix://{}", socket.display()) }
     }
 
+    /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         kill_process(self.pid, signal).unwrap();
     }
 
+    /// Waits until it has ended.
     pub fn ends(&self) {
         soon("the server ends", || !is_alive(self.pid));
     }
@@ -167,6 +217,7 @@ pub fn is_alive(pid: Pid) -> bool {
     stat.is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or("").trim_start().starts_with('Z'))
 }
 
+/// The URL that a text is.
 pub fn url_of(text: &str) -> Url {
     Url::parse(text, Path::new("/")).unwrap()
 }
@@ -176,6 +227,7 @@ pub fn client(url: &str) -> Client {
     Client(Connection::new(url_of(url), "test", |_| ()).unwrap())
 }
 
+/// A process of a server's kernel.
 pub struct Client(pub Connection);
 
 impl Client {
@@ -184,6 +236,7 @@ impl Client {
         errno(self.0.call(number, args, regions)).map(|[first, _]| first)
     }
 
+    /// Its number.
     pub fn pid(&self) -> Result<i64, Errno> {
         self.call(numbers::GETPID, &[], &[])
     }
@@ -196,21 +249,25 @@ impl Client {
         self.call(number, &args, &[region])
     }
 
+    /// open(2), with mode 0644.
     pub fn open(&self, path: &str, flags: u64) -> Result<u64, Errno> {
         self.on_path(numbers::OPEN, path, &[flags, 0o644]).map(|fd| fd as u64)
     }
 
+    /// write(2).
     pub fn write(&self, fd: u64, bytes: &[u8]) -> Result<i64, Errno> {
         let region = Region::read(bytes);
         self.call(numbers::WRITE, &[fd, region.address(), bytes.len() as u64], &[region])
     }
 
+    /// read(2).
     pub fn read(&self, fd: u64, into: &mut [u8]) -> Result<i64, Errno> {
         let length = into.len() as u64;
         let region = Region::write(into);
         self.call(numbers::READ, &[fd, region.address(), length], &[region])
     }
 
+    /// close(2).
     pub fn close(&self, fd: u64) {
         self.call(numbers::CLOSE, &[fd], &[]).unwrap();
     }
@@ -237,6 +294,7 @@ impl Client {
     }
 }
 
+/// The number of an error.
 pub fn errno<T>(result: KResult<T>) -> Result<T, Errno> {
     result.map_err(|error| error.errno)
 }

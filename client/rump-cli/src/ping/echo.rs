@@ -4,20 +4,20 @@
 //! Of the latter, Linux chooses the identifier, makes the checksum, and gives it the answers to it alone, without a
 //! header of IPv4 and without what routers complain of.
 
+use crate::calls::Calls;
 use etherparse::icmpv4::{CODE_DST_UNREACH_HOST, CODE_DST_UNREACH_NET, CODE_DST_UNREACH_PORT};
 use etherparse::{
     IcmpEchoHeader, Icmpv4Header, Icmpv4Slice, Icmpv4Type, Icmpv6Header, Icmpv6Slice, Icmpv6Type, IpNumber,
     LaxIpv4Slice, LaxIpv6Slice,
 };
-use kpi::socket::{Control, OptionValue};
-use rumpkit::sockopt::{
+use rump_abi::sockopt::{
     ICMP6_FILTER, IP_RECVTTL, IP_TTL, IPPROTO_ICMPV6, IPPROTO_IP, IPPROTO_IPV6, IPV6_RECVHOPLIMIT,
     IPV6_UNICAST_HOPS, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET,
 };
-use rumpkit::{
-    AddressFamily, Errno, Fd, KError, KResult, MessageFlags, OpenFlags, Process, Received, SendMessage,
-    SocketAddress, SocketType, kpi,
-};
+use rump_abi::{AddressFamily, Errno, MessageFlags, OpenFlags, SocketAddress, SocketType};
+use rump_kern::{Fd, Received, SendMessage};
+use rump_kpi::socket::{Control, OptionValue};
+use rump_kpi::{KError, KResult};
 use std::net::SocketAddr;
 
 const ICMP: u8 = 1;
@@ -34,8 +34,8 @@ const HEADER_BYTES: usize = 8;
 const BUFFER_BYTES: usize = 65_536;
 
 /// A socket that asks one host.
-pub struct Socket<'a> {
-    process: &'a Process,
+pub struct Socket<'a, P: Calls> {
+    process: &'a P,
     fd: Fd,
     to: SocketAddress,
     /// That of our requests; none of a socket of datagrams, which gets no other answers.
@@ -72,16 +72,16 @@ pub struct Complaint {
     pub what: String,
 }
 
-impl Drop for Socket<'_> {
+impl<P: Calls> Drop for Socket<'_, P> {
     fn drop(&mut self) {
         // It fails only in a kernel that was halted.
         let _ = self.process.close(self.fd);
     }
 }
 
-impl<'a> Socket<'a> {
+impl<'a, P: Calls> Socket<'a, P> {
     /// Errors: EACCES (the host allows it in neither form), those of making a socket.
-    pub fn open(process: &'a Process, address: SocketAddr, ttl: Option<u8>) -> KResult<Self> {
+    pub fn open(process: &'a P, address: SocketAddr, ttl: Option<u8>) -> KResult<Self> {
         let (family, protocol, to) = match address {
             SocketAddr::V4(address) => (AddressFamily::Inet, ICMP, SocketAddress::Inet(address)),
             SocketAddr::V6(address) => (AddressFamily::Inet6, ICMPV6, SocketAddress::Inet6(address)),
@@ -123,6 +123,11 @@ impl<'a> Socket<'a> {
     /// What can be polled.
     pub fn fd(&self) -> Fd {
         self.fd
+    }
+
+    /// The address that requests are sent from. Errors: those of connecting.
+    pub fn source(&self) -> KResult<SocketAddr> {
+        super::source_to(self.process, &self.to)
     }
 
     fn is_v4(&self) -> bool {

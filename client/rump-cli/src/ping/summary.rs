@@ -1,4 +1,4 @@
-//! What is told in the end: counts, and times as iputils computes them.
+//! What is told in the end: counts, and times as iputils and NetBSD compute them.
 
 use serde_json::{Value, json};
 use std::fmt;
@@ -91,24 +91,50 @@ impl Summary {
     }
 }
 
-impl fmt::Display for Summary {
+impl Summary {
+    /// In the words of iputils.
+    pub fn iputils(&self) -> impl fmt::Display + '_ {
+        Text(move |f: &mut fmt::Formatter<'_>| {
+            writeln!(f, "--- {} ping statistics ---", self.address)?;
+            write!(f, "{} packets transmitted, {} received", self.sent, self.received)?;
+            for (count, word) in [(self.duplicates, "duplicates"), (self.errors, "errors")] {
+                if count > 0 {
+                    write!(f, ", +{count} {word}")?;
+                }
+            }
+            let loss = format!("{:.4}", self.loss_percent());
+            let loss = loss.trim_end_matches('0').trim_end_matches('.');
+            writeln!(f, ", {loss}% packet loss, time {}ms", self.took.as_millis())?;
+            let Some([least, mean, most, deviation]) = self.times() else { return Ok(()) };
+            writeln!(f, "rtt min/avg/max/mdev = {least:.3}/{mean:.3}/{most:.3}/{deviation:.3} ms")
+        })
+    }
+
+    /// In those of NetBSD, which has others for each version of IP.
+    pub fn netbsd(&self, is_v4: bool) -> impl fmt::Display + '_ {
+        Text(move |f: &mut fmt::Formatter<'_>| {
+            match is_v4 {
+                true => writeln!(f, "----{} PING Statistics----", self.address)?,
+                false => writeln!(f, "--- {} ping6 statistics ---", self.address)?,
+            }
+            write!(f, "{} packets transmitted, {} packets received", self.sent, self.received)?;
+            if self.duplicates > 0 {
+                write!(f, ", +{} duplicates", self.duplicates)?;
+            }
+            writeln!(f, ", {:.1}% packet loss", self.loss_percent())?;
+            let Some([least, mean, most, deviation]) = self.times() else { return Ok(()) };
+            let word = if is_v4 { "stddev" } else { "std-dev" };
+            writeln!(f, "round-trip min/avg/max/{word} = {least:.3}/{mean:.3}/{most:.3}/{deviation:.3} ms")
+        })
+    }
+}
+
+/// What a function writes.
+struct Text<F>(F);
+
+impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for Text<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "--- {} ping statistics ---", self.address)?;
-        write!(f, "{} packets transmitted, {} received", self.sent, self.received)?;
-        for (count, word) in [(self.duplicates, "duplicates"), (self.errors, "errors")] {
-            if count > 0 {
-                write!(f, ", +{count} {word}")?;
-            }
-        }
-        let loss = format!("{:.4}", self.loss_percent());
-        let loss = loss.trim_end_matches('0').trim_end_matches('.');
-        writeln!(f, ", {loss}% packet loss, time {}ms", self.took.as_millis())?;
-        match self.times() {
-            Some([least, mean, most, deviation]) => {
-                writeln!(f, "rtt min/avg/max/mdev = {least:.3}/{mean:.3}/{most:.3}/{deviation:.3} ms")
-            }
-            None => Ok(()),
-        }
+        self.0(f)
     }
 }
 
@@ -135,19 +161,22 @@ mod tests {
             summary.count_received(Duration::from_millis(milliseconds), false);
         }
         summary.count_sent(Instant::now());
-        let text = summary.to_string();
+        let text = summary.iputils().to_string();
         assert!(text.contains("4 packets transmitted, 3 received, 25% packet loss"), "{text}");
         // The deviation of 1, 2, 3 is the root of two thirds.
         assert!(text.ends_with("rtt min/avg/max/mdev = 1.000/2.000/3.000/0.816 ms\n"), "{text}");
+        let text = summary.netbsd(true).to_string();
+        assert!(text.contains("4 packets transmitted, 3 packets received, 25.0% packet loss\n"), "{text}");
+        assert!(text.ends_with("round-trip min/avg/max/stddev = 1.000/2.000/3.000/0.816 ms\n"), "{text}");
         assert_eq!(summary.to_json()["avg_ms"], 2.0);
     }
 
     #[test]
     fn nothing_is_computed_of_no_answers() {
         let mut summary = Summary::new("127.0.0.1");
-        assert!(summary.to_string().contains("0 packets transmitted, 0 received, 0% packet loss"));
+        assert!(summary.iputils().to_string().contains("0 packets transmitted, 0 received, 0% packet loss"));
         summary.count_sent(Instant::now());
-        assert!(!summary.to_string().contains("rtt"));
+        assert!(!summary.iputils().to_string().contains("rtt"));
         assert!(summary.to_json()["avg_ms"].is_null());
     }
 

@@ -1,5 +1,7 @@
-//! Changes of permission bits as chmod(1) takes them: numbers in base 8, and words such as `u+rwX,g=,o-w`.
+//! Permission bits as ls(1) shows them, and changes of them as chmod(1) takes them: numbers in base 8, and words such as
+//! `u+rwX,g=,o-w`.
 
+use rump_abi::Stat;
 use std::str::FromStr;
 
 const SET_ID: u32 = 0o6000;
@@ -60,7 +62,7 @@ enum Kind {
     Clauses(Vec<Clause>),
 }
 
-/// See the module.
+/// A change of permission bits.
 #[derive(Clone, Debug)]
 pub struct ModeChange(Kind);
 
@@ -143,6 +145,30 @@ pub fn umask() -> u32 {
     let mask = rustix::process::umask(Mode::from_raw_mode(0o077));
     rustix::process::umask(mask);
     u32::from(mask.as_raw_mode()) & 0o777
+}
+
+/// `drwxr-sr-x`.
+pub fn mode_text(stat: &Stat) -> [u8; 10] {
+    let bits = stat.mode.bits();
+    let mut text = [b'-'; 10];
+    text[0] = stat.file_type.letter() as u8;
+    let classes = [(6, 0o4000, b's'), (3, 0o2000, b's'), (0, 0o1000, b't')];
+    for (class, (shift, special, letter)) in text[1..].chunks_exact_mut(3).zip(classes) {
+        let part = bits >> shift;
+        if part & 4 != 0 {
+            class[0] = b'r';
+        }
+        if part & 2 != 0 {
+            class[1] = b'w';
+        }
+        class[2] = match (bits & special != 0, part & 1 != 0) {
+            (true, true) => letter,
+            (true, false) => letter.to_ascii_uppercase(),
+            (false, true) => b'x',
+            (false, false) => b'-',
+        };
+    }
+    text
 }
 
 #[cfg(test)]

@@ -1,0 +1,27 @@
+//! What programs at the command line share: how they find a server, and how they write what they show.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`server`] | the server that a program talks to, and its key |
+//! | [`man`] | the man page of a program |
+//! | [`escape`] | names that are harmless on a terminal |
+//! | [`units`] | sizes and times |
+//! | [`mode`] | permissions |
+//! | [`file`] | the record of a file |
+//! | [`interface`], [`route`], [`netstat`] | interfaces, routes, sockets and counters, for people and in JSON |
+//! | [`calls`], [`bell`] | calls of a kernel that is here or elsewhere, and waiting in it |
+//! | [`ping`] | echo messages, and what is told of them |
+#![forbid(unsafe_code)]
+
+pub mod bell;
+pub mod calls;
+pub mod escape;
+pub mod file;
+pub mod interface;
+pub mod man;
+pub mod mode;
+pub mod netstat;
+pub mod ping;
+pub mod route;
+pub mod server;
+pub mod units;
