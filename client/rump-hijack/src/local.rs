@@ -113,7 +113,7 @@ impl Disk {
                 tell(format_args!("{image}: {warning}"));
                 Ok(())
             }
-            Err(error) => Err(format!("{image}: {error}")),
+            Err(error) => Err(error.of(image)),
         }
     }
 }

@@ -58,14 +58,11 @@ impl Failure {
             Self::Open(name, error) => {
                 let status = if error.is_locked() { 4 } else { 3 };
                 let is_missing = matches!(&error, OpenError::Host(error) if error.errno == Errno::ENOENT);
-                match error {
-                    OpenError::Host(error) if is_missing && name.contains(':') => {
-                        (format!("{error} (a path in an image begins with a slash: IMAGE:/PATH)"), status)
-                    }
-                    // The host's texts name the file themselves.
-                    OpenError::Host(error) => (error.to_string(), status),
-                    error => (format!("{name}: {error}"), status),
+                let mut text = error.of(&name);
+                if is_missing && name.contains(':') {
+                    text.push_str(" (a path in an image begins with a slash: IMAGE:/PATH)");
                 }
+                (text, status)
             }
             Self::Unanswered => return 1,
             Self::Other(text) => (text, 1),

@@ -4,7 +4,8 @@ use core::fmt;
 use rump_hyper::HostError;
 use rump_kpi::{Errno, KError};
 
-/// Why an image could not be opened. The texts do not name the image: the caller knows what the user called it.
+/// Why an image could not be opened. The texts do not name the image, but for those of the host: the caller knows what the user
+/// called it ([`OpenError::of`]).
 #[derive(Clone, Debug)]
 pub enum OpenError {
     /// The host refused, or another program holds the image.
@@ -13,8 +14,6 @@ pub enum OpenError {
     NotRecognised,
     /// There is more than one file system. One line for each, with the address that chooses it.
     Ambiguous {
-        /// Name of the image as it was given.
-        image: String,
         /// The choices.
         choices: Vec<String>,
     },
@@ -34,6 +33,14 @@ impl OpenError {
     pub fn is_locked(&self) -> bool {
         matches!(self, Self::Host(error) if error.errno == Errno::EBUSY)
     }
+
+    /// In words, with the name of the image once.
+    pub fn of(&self, image: impl fmt::Display) -> String {
+        match self {
+            Self::Host(error) => error.to_string(),
+            other => format!("{image}: {other}"),
+        }
+    }
 }
 
 impl fmt::Display for OpenError {
@@ -43,8 +50,8 @@ impl fmt::Display for OpenError {
             Self::NotRecognised => {
                 f.write_str("holds no partition table and no file system that is known here")
             }
-            Self::Ambiguous { image, choices } => {
-                write!(f, "{image} holds {} file systems: choose {}", choices.len(), choices.join(", "))
+            Self::Ambiguous { choices } => {
+                write!(f, "holds {} file systems: choose {}", choices.len(), choices.join(", "))
             }
             Self::NoSuchVolume { wanted, choices } if choices.is_empty() => {
                 write!(f, "no file system at {wanted}, nor anywhere else")
@@ -68,5 +75,26 @@ impl From<KError> for OpenError {
 impl From<HostError> for OpenError {
     fn from(error: HostError) -> Self {
         Self::Host(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_is_told_once() {
+        let host = HostError { errno: Errno::ENOENT, what: "disk.img: no such file".into() };
+        let choices = vec!["disk.img@1 (ext2)".to_owned(), "disk.img@2 (ext2)".to_owned()];
+        for (error, text) in [
+            (OpenError::Host(host), "disk.img: no such file"),
+            (
+                OpenError::Ambiguous { choices },
+                "disk.img: holds 2 file systems: choose disk.img@1 (ext2), disk.img@2 (ext2)",
+            ),
+            (KError::from(Errno::EIO).into(), &*format!("disk.img: {}", KError::from(Errno::EIO))),
+        ] {
+            assert_eq!(error.of("disk.img"), text);
+        }
     }
 }

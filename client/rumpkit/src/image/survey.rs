@@ -232,7 +232,6 @@ impl Survey {
             ([], Some(volume)) => Ok(volume.clone()),
             ([], None) => Err(OpenError::NotRecognised),
             (many, _) => Err(OpenError::Ambiguous {
-                image: String::from_utf8_lossy(image).into_owned(),
                 choices: many.iter().map(|volume| describe(image, volume)).collect(),
             }),
         }

@@ -13,7 +13,13 @@ const ROWS: &[Row] = &[
     ("a_program_that_is_not_there", &[], &["/nowhere/at/all"], 1, "/nowhere/at/all: "),
     ("a_program_that_is_static", &[], &["/sbin/ldconfig", "-p"], 1, "it is linked statically"),
     ("a_disk_without_a_place", &["--disk", "/a.img"], &["true"], 2, "it says no mount point"),
-    ("an_image_that_is_not_there", &["--disk", "/no.img:/mnt"], &["ls", "/rump"], 2, "/no.img: "),
+    (
+        "an_image_that_is_not_there",
+        &["--disk", "/no.img:/mnt"],
+        &["ls", "/rump"],
+        2,
+        "rumphijack: /no.img: no ",
+    ),
     ("a_list_of_sockets_that_is_none", &["--socket", "all:tcp"], &["ls", "/"], 1, "tcp is none of all, "),
     ("a_network_that_is_none", &["--if", "nothing:x"], &["ls", "/rump"], 2, "nothing:x"),
 ];
