@@ -6,9 +6,33 @@ use crate::connection::malformed;
 use rump_abi::Errno;
 use rump_abi::netbsd::Layout;
 use rump_abi::netbsd::numbers::__SYSCTL;
+use rump_abi::netbsd::statvfs::name_in;
+use rump_abi::netbsd::sysctl::{CTL_QUERY, Sysctlnode};
 use rump_kern::SysctlError;
+use rump_kpi::KResult;
+
+/// Names that are below another, at most.
+const NAMES_MAX: usize = 256;
 
 impl RemoteProcess {
+    /// As [`Process::sysctl_numbers`](rump_kern::Process::sysctl_numbers), of names with values that there are.
+    pub fn sysctl_numbers(&self, name: &str) -> KResult<Vec<i32>> {
+        let mut numbers = Vec::new();
+        for part in name.split('.') {
+            let node = self.nodes(&numbers)?.into_iter().find(|node| name_in(&node.name) == part.as_bytes());
+            numbers.push(node.ok_or(Errno::ENOENT)?.number);
+        }
+        Ok(numbers)
+    }
+
+    /// What is below a name. Errors: ENOENT, ENOTDIR.
+    fn nodes(&self, folder: &[i32]) -> KResult<Vec<Sysctlnode>> {
+        let mut bytes = vec![0; NAMES_MAX * Sysctlnode::SIZE];
+        let query = [folder, &[CTL_QUERY]].concat();
+        let length = self.sysctl(&query, Some(&mut bytes), None).map_err(|failure| failure.error)?;
+        Ok(bytes[..length].chunks_exact(Sysctlnode::SIZE).filter_map(Sysctlnode::read).collect())
+    }
+
     /// As [`Process::sysctl`](rump_kern::Process::sysctl).
     pub fn sysctl(
         &self,
