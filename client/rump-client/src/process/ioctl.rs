@@ -6,7 +6,7 @@ use crate::memory::Region;
 use rump_abi::Errno;
 use rump_abi::netbsd::Layout;
 use rump_abi::netbsd::numbers::IOCTL;
-use rump_kern::{Fd, Ioctl};
+use rump_kern::{Fcntl, Fd, Ioctl};
 use rump_kpi::KResult;
 use rump_kpi::character::request::{exchanges, length, reads, writes};
 
@@ -39,13 +39,21 @@ impl RemoteProcess {
 
     /// As [`Process::ioctl_by_number`](rump_kern::Process::ioctl_by_number).
     pub fn ioctl_by_number(&self, fd: Fd, number: u32, argument: &mut [u8]) -> KResult<()> {
-        let (own, behind) = argument.split_at_mut_checked(length(number)).ok_or(Errno::EINVAL)?;
-        let mut lent = None;
+        let Some((own, behind)) = argument.split_at_mut_checked(length(number)) else {
+            return self.fcntl(fd, Fcntl::GetFd).and(Err(Errno::EINVAL.into()));
+        };
+        let (mut lent, before) = (None, own.to_vec());
         if matches!(number, BIOCSETF | BIOCSETWF | BIOCGDLTLIST) {
             let list = Region::write(behind);
             list.address().put(&mut own[LIST_POINTER..]);
             lent = Some(list);
         }
-        self.run(request(IOCTL).with(fd).with(number).write(own).lend(lent))
+        let is_list = lent.is_some();
+        let done = self.run(request(IOCTL).with(fd).with(number).write(own).lend(lent));
+        if is_list {
+            // The address is nobody's business.
+            own[LIST_POINTER..].copy_from_slice(&before[LIST_POINTER..]);
+        }
+        done
     }
 }

@@ -17,6 +17,13 @@ fn offset(request: Request<'_>, offset: Option<u64>) -> Request<'_> {
     }
 }
 
+/// A part of a file as offsets tell it. One that ends beyond all of them does so in what is told, too: the kernel has something
+/// to say of it.
+fn part(offset: u64, length: u64) -> [u64; 2] {
+    const LAST: u64 = i64::MAX as u64;
+    if offset.max(length) > LAST { [LAST, length.min(LAST)] } else { [offset, length] }
+}
+
 impl RemoteProcess {
     /// As [`Process::read`](rump_kern::Process::read).
     pub fn read(&self, fd: Fd, buf: &mut [u8]) -> KResult<usize> {
@@ -115,11 +122,13 @@ impl RemoteProcess {
         if !flags.is_empty() {
             return Err(Errno::EOPNOTSUPP.into());
         }
+        let [offset, length] = part(offset, length);
         self.run_by_value(request(POSIX_FALLOCATE).with(fd).null().with(offset).with(length))
     }
 
     /// As [`Process::fdiscard`](rump_kern::Process::fdiscard).
     pub fn fdiscard(&self, fd: Fd, offset: u64, length: u64) -> KResult<()> {
+        let [offset, length] = part(offset, length);
         self.run(request(FDISCARD).with(fd).null().with(offset).with(length))
     }
 
