@@ -8,19 +8,13 @@ use rump_abi::netbsd::Layout;
 use rump_abi::netbsd::numbers::IOCTL;
 use rump_kern::{Fcntl, Fd, Ioctl};
 use rump_kpi::KResult;
-use rump_kpi::character::request::{exchanges, length, reads, writes};
+use rump_kpi::character::request::{length, reads, writes};
+use rump_sysproxy::calls::list::{LIST_POINTER, has_list};
 
 const FIONREAD: u32 = reads(b'f', 127, 4);
 const FIONBIO: u32 = writes(b'f', 126, 4);
 const FIONSPACE: u32 = reads(b'f', 120, 4);
 const SIOCATMARK: u32 = reads(b's', 7, 4);
-
-/// Bytes of a count and a pointer, and where the pointer is.
-const LIST_BYTES: u32 = 16;
-const LIST_POINTER: usize = 8;
-const BIOCSETF: u32 = writes(b'B', 103, LIST_BYTES);
-const BIOCSETWF: u32 = writes(b'B', 127, LIST_BYTES);
-const BIOCGDLTLIST: u32 = exchanges(b'B', 119, LIST_BYTES);
 
 impl RemoteProcess {
     /// As [`Process::ioctl`](rump_kern::Process::ioctl).
@@ -43,7 +37,7 @@ impl RemoteProcess {
             return self.fcntl(fd, Fcntl::GetFd).and(Err(Errno::EINVAL.into()));
         };
         let (mut lent, before) = (None, own.to_vec());
-        if matches!(number, BIOCSETF | BIOCSETWF | BIOCGDLTLIST) {
+        if has_list(number) {
             let list = Region::write(behind);
             list.address().put(&mut own[LIST_POINTER..]);
             lent = Some(list);

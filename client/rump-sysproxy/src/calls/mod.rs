@@ -8,6 +8,7 @@
 //! | `table` | which number is which call |
 //! | `call` | arguments, and what they point to |
 //! | `area` | parts of memory that are read into or written from, piece by piece |
+//! | `list` | requests of `ioctl` that point to lists |
 //! | `option` | values of socket options |
 //! | `requests` | what the server has of asynchronous requests |
 //! | `waiting` | which calls may have to wait |
@@ -31,6 +32,7 @@ mod interface;
 mod ioctl;
 mod kqueue;
 mod limit;
+pub mod list;
 mod message;
 mod mount;
 mod names;
