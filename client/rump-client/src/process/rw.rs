@@ -2,7 +2,7 @@
 //! piece by piece there.
 
 use super::RemoteProcess;
-use super::request::{Request, list, request, text};
+use super::request::{Request, list, number_of, request, text};
 use crate::connection::malformed;
 use crate::memory::Region;
 use rump_abi::netbsd::numbers::*;
@@ -76,13 +76,7 @@ impl RemoteProcess {
 
     /// As [`Process::lseek`](rump_kern::Process::lseek), but that holes are not found. Errors: EINVAL (those, too).
     pub fn lseek(&self, fd: Fd, offset: i64, whence: Whence) -> KResult<u64> {
-        let whence = match whence {
-            Whence::Set => 0,
-            Whence::Cur => 1,
-            Whence::End => 2,
-            Whence::Data | Whence::Hole => return Err(Errno::EINVAL.into()),
-        };
-        let offset = self.ask(request(LSEEK).with(fd).null().with(offset).with(whence))?;
+        let offset = self.ask(request(LSEEK).with(fd).null().with(offset).with(number_of(whence)?))?;
         u64::try_from(offset).map_err(|_| malformed())
     }
 
@@ -134,15 +128,7 @@ impl RemoteProcess {
 
     /// As [`Process::fadvise`](rump_kern::Process::fadvise).
     pub fn fadvise(&self, fd: Fd, offset: u64, length: u64, advice: Advice) -> KResult<()> {
-        let advice = match advice {
-            Advice::Normal => 0,
-            Advice::Random => 1,
-            Advice::Sequential => 2,
-            Advice::WillNeed => 3,
-            Advice::DontNeed => 4,
-            Advice::NoReuse => 5,
-        };
         let request = request(__POSIX_FADVISE50).with(fd).null().with(offset).with(length);
-        self.run_by_value(request.with(advice))
+        self.run_by_value(request.with(advice as u32))
     }
 }
