@@ -5,7 +5,7 @@
 
 use rump_host_sim::SimHost;
 use rump_kpi::{Errno, KResult};
-use rump_sysproxy::calls::{self, Args, SERVED};
+use rump_sysproxy::calls::{self, Args, Requests, SERVED};
 use rump_sysproxy::memory::ClientMemory;
 use rumpkit::Process;
 
@@ -91,16 +91,16 @@ pub fn run(data: &[u8]) {
     let process = kernel.process();
     let mut memory = Memory(vec![0; LENGTH]);
     memory.0[..content.len()].copy_from_slice(content);
-    let mut script = Script(steps);
+    let (mut script, requests) = (Script(steps), Requests::default());
     for _ in 0..MOST_STEPS {
         if script.0.is_empty() {
             break;
         }
-        step(&process, &mut memory, &mut script);
+        step(&process, &requests, &mut memory, &mut script);
     }
 }
 
-fn step(process: &Process, memory: &mut Memory, script: &mut Script<'_>) {
+fn step(process: &Process, requests: &Requests, memory: &mut Memory, script: &mut Script<'_>) {
     let number = SERVED[usize::from(script.byte()) % SERVED.len()];
     let mut slots = [(); ARGUMENTS].map(|()| script.argument());
     for (_, slot) in OPENING.iter().filter(|(opening, _)| *opening == number) {
@@ -109,7 +109,7 @@ fn step(process: &Process, memory: &mut Memory, script: &mut Script<'_>) {
     let body: Vec<u8> = slots.iter().flat_map(|slot| slot.to_ne_bytes()).collect();
     let Ok(args) = Args::new(&body) else { return };
     if OF_DISKS.contains(&number) || !calls::may_wait(process, number, args) {
-        let _ = calls::call(process, number, args, memory);
+        let _ = calls::call(process, requests, number, args, memory);
     }
 }
 

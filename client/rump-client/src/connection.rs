@@ -188,6 +188,21 @@ impl Connection {
         Ok([value(4)?, value(12)?])
     }
 
+    /// Lets the server see and change some bytes until they are given back, or the server goes; their address.
+    pub(crate) fn keep(&self, bytes: Vec<u8>) -> u64 {
+        self.link.read().lent.lock().keep(bytes)
+    }
+
+    /// What is now in the bytes at an address that are kept.
+    pub(crate) fn kept(&self, address: u64) -> Option<Vec<u8>> {
+        self.link.read().lent.lock().kept(address).map(<[u8]>::to_vec)
+    }
+
+    /// The server does not have the bytes at an address any more.
+    pub(crate) fn give_back(&self, address: u64) {
+        self.link.read().lent.lock().give_back(address);
+    }
+
     /// Announces a child. Errors: ENOTCONN, EAGAIN (too many are announced), EIO.
     pub fn prefork(&self) -> KResult<Cookie> {
         let link = self.link.read().clone();

@@ -1,5 +1,6 @@
-//! Memory that a call lends to the server.
+//! Memory that a call lends to the server, and what is lent to it for longer.
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 /// A part of the program's memory that a call lends.
@@ -65,9 +66,14 @@ impl<'a> Region<'a> {
 // SAFETY: a region is a borrow of bytes, which may be sent and shared.
 unsafe impl Send for Region<'_> {}
 
-/// What calls of a connection lend now, by the number of the call.
+/// What the server may use now.
 #[derive(Default)]
-pub(crate) struct Lent(Vec<(u64, Vec<Region<'static>>)>);
+pub(crate) struct Lent {
+    /// By the number of the call that lends it.
+    calls: Vec<(u64, Vec<Region<'static>>)>,
+    /// What is not of one call, by its address. Nobody changes its length.
+    kept: BTreeMap<u64, Vec<u8>>,
+}
 
 impl Lent {
     /// A call lends. The caller takes it back, by [`Lent::take_back`], before the borrows of the regions end.
@@ -76,19 +82,43 @@ impl Lent {
     /// The promise of the sentence before.
     pub(crate) unsafe fn lend(&mut self, call: u64, regions: &[Region<'_>]) {
         let of_call = |region: &Region<'_>| Region { lent: PhantomData, ..*region };
-        self.0.push((call, regions.iter().map(of_call).collect()));
+        self.calls.push((call, regions.iter().map(of_call).collect()));
     }
 
     pub(crate) fn take_back(&mut self, call: u64) {
-        self.0.retain(|(of, _)| *of != call);
+        self.calls.retain(|(of, _)| *of != call);
     }
 
     fn regions(&self) -> impl Iterator<Item = &Region<'static>> {
-        self.0.iter().flat_map(|(_, regions)| regions)
+        self.calls.iter().flat_map(|(_, regions)| regions)
+    }
+
+    /// Bytes, of which there are some, are the server's to use; their address.
+    pub(crate) fn keep(&mut self, bytes: Vec<u8>) -> u64 {
+        let address = bytes.as_ptr().addr() as u64;
+        self.kept.insert(address, bytes);
+        address
+    }
+
+    pub(crate) fn kept(&self, address: u64) -> Option<&[u8]> {
+        self.kept.get(&address).map(Vec::as_slice)
+    }
+
+    pub(crate) fn give_back(&mut self, address: u64) {
+        self.kept.remove(&address);
+    }
+
+    /// What is kept at an address, and from there to its end.
+    fn kept_from(&self, address: u64) -> Option<&[u8]> {
+        let (begin, bytes) = self.kept.range(..=address).next_back()?;
+        bytes.get(usize::try_from(address - begin).ok()?..).filter(|left| !left.is_empty())
     }
 
     /// So many bytes at an address. None: not all of them are lent.
     pub(crate) fn copyin(&self, address: u64, length: usize) -> Option<Vec<u8>> {
+        if let Some(bytes) = self.kept_from(address) {
+            return bytes.get(..length).map(<[u8]>::to_vec);
+        }
         let found = self.regions().filter_map(|region| region.from(address));
         let (start, _) = found.filter(|(_, left)| *left >= length).max_by_key(|(_, left)| *left)?;
         // SAFETY: so many bytes are lent from there, and nobody changes them but through `self`.
@@ -108,6 +138,14 @@ impl Lent {
 
     /// Puts bytes to an address, if all of their places are lent for changing.
     pub(crate) fn copyout(&mut self, address: u64, bytes: &[u8]) {
+        if let Some((begin, kept)) = self.kept.range_mut(..=address).next_back() {
+            let offset = usize::try_from(address - begin).unwrap_or(usize::MAX);
+            if offset < kept.len() {
+                let place = kept.get_mut(offset..).and_then(|left| left.get_mut(..bytes.len()));
+                place.into_iter().for_each(|place| place.copy_from_slice(bytes));
+                return;
+            }
+        }
         let writable = self.regions().filter(|region| region.is_writable);
         let found = writable.filter_map(|region| region.from(address)).find(|(_, left)| *left >= bytes.len());
         let Some((start, _)) = found else { return };
@@ -141,5 +179,19 @@ mod tests {
         lent.take_back(1);
         assert_eq!(lent.copyin(at_seen, 1), None);
         assert_eq!((&seen, &changed), (b"name\0rest", b"......xx"));
+    }
+
+    #[test]
+    fn what_is_kept_is_there_until_it_is_given_back() {
+        let mut lent = Lent::default();
+        let at = lent.keep(b"kept....".to_vec());
+        assert_eq!(lent.copyin(at + 2, 2).as_deref(), Some(&b"pt"[..]));
+        assert_eq!(lent.copyin(at + 4, 5), None);
+        lent.copyout(at + 6, b"yes");
+        lent.copyout(at + 8, b"no");
+        lent.copyout(at + 4, b"yes");
+        assert_eq!(lent.kept(at), Some(&b"keptyes."[..]));
+        lent.give_back(at);
+        assert_eq!((lent.copyin(at, 1), lent.kept(at)), (None, None));
     }
 }

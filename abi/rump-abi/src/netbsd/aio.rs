@@ -26,7 +26,25 @@ layout! {
         /// The result, once it is done.
         retval: i64 = 80,
     }
+
+    /// The members of `struct aiocb` that are the kernel's.
+    struct Ended[16] {
+        /// `JOB_*`.
+        state: i32 = 0,
+        /// The error.
+        errno: i32 = 4,
+        /// The result.
+        retval: i64 = 8,
+    }
 }
+
+impl Ended {
+    /// Where they begin in `struct aiocb`.
+    pub const OFFSET: u64 = 72;
+}
+
+/// It is done.
+pub const JOB_DONE: i32 = 2;
 
 /// All requests were cancelled.
 pub const AIO_CANCELED: i32 = 1;
@@ -62,5 +80,7 @@ mod tests {
         assert_eq!((request.buf, request.retval), (0x7f00_1234, -1));
         assert_eq!((request.sigevent.notify, request.sigevent.signo), (1, 14));
         assert_eq!(request.to_bytes(), bytes);
+        let ended = Ended::read(&bytes[Ended::OFFSET as usize..]).unwrap();
+        assert_eq!((ended.state, ended.errno, ended.retval), (0, 0, -1));
     }
 }

@@ -2,12 +2,10 @@
 
 use super::RemoteProcess;
 use super::request::{Request, request, text};
+use super::xattr::VALUE_MAX;
 use rump_abi::netbsd::numbers::*;
 use rump_kern::{ExtattrNamespace, ExtattrOf};
 use rump_kpi::KResult;
-
-/// No value, and no list of names, is longer.
-const VALUE_MAX: usize = 65_536;
 
 /// The path that says whose attributes are meant, if one does. Errors: EINVAL.
 fn path(of: ExtattrOf<'_>) -> KResult<Vec<u8>> {
@@ -27,13 +25,6 @@ fn of_whom<'a>([file, link, fd]: [u32; 3], of: ExtattrOf<'_>, path: &'a [u8]) ->
 }
 
 impl RemoteProcess {
-    fn extattr_value(&self, request: Request<'_>) -> KResult<Vec<u8>> {
-        let mut value = vec![0; VALUE_MAX];
-        let count = self.count(request.write(&mut value).with(VALUE_MAX), VALUE_MAX)?;
-        value.truncate(count);
-        Ok(value)
-    }
-
     /// As [`Process::extattr_get`](rump_kern::Process::extattr_get).
     pub fn extattr_get(
         &self,
@@ -43,7 +34,7 @@ impl RemoteProcess {
     ) -> KResult<Vec<u8>> {
         let (path, name) = (path(of)?, text(name)?);
         let numbers = [EXTATTR_GET_FILE, EXTATTR_GET_LINK, EXTATTR_GET_FD];
-        self.extattr_value(of_whom(numbers, of, &path).with(space as u32).read(&name))
+        self.bytes(of_whom(numbers, of, &path).with(space as u32).read(&name), VALUE_MAX)
     }
 
     /// As [`Process::extattr_set`](rump_kern::Process::extattr_set).
@@ -76,7 +67,7 @@ impl RemoteProcess {
     pub fn extattr_list(&self, of: ExtattrOf<'_>, space: ExtattrNamespace) -> KResult<Vec<Vec<u8>>> {
         let path = path(of)?;
         let numbers = [EXTATTR_LIST_FILE, EXTATTR_LIST_LINK, EXTATTR_LIST_FD];
-        let list = self.extattr_value(of_whom(numbers, of, &path).with(space as u32))?;
+        let list = self.bytes(of_whom(numbers, of, &path).with(space as u32), VALUE_MAX)?;
         let (mut names, mut rest) = (Vec::new(), &list[..]);
         while let Some((length, behind)) = rest.split_first() {
             let Some((name, behind)) = behind.split_at_checked(usize::from(*length)) else { break };

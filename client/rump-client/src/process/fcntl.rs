@@ -1,13 +1,12 @@
 //! fcntl(2), flock(2).
 
 use super::RemoteProcess;
-use super::request::{request, told};
+use super::request::{number_of, request, told};
 use crate::connection::malformed;
-use rump_abi::Errno;
 use rump_abi::netbsd::Layout;
 use rump_abi::netbsd::fcntl::*;
 use rump_abi::netbsd::numbers::{FCNTL, FLOCK};
-use rump_kern::{Fcntl, Fd, LockHeld, LockKind, LockRange, Whence};
+use rump_kern::{Fcntl, Fd, LockHeld, LockKind, LockRange};
 use rump_kpi::KResult;
 
 fn kind(kind: Option<LockKind>) -> i16 {
@@ -20,12 +19,7 @@ fn kind(kind: Option<LockKind>) -> i16 {
 
 /// Errors: EINVAL (of what has holes).
 fn flock(held: Option<LockKind>, range: LockRange) -> KResult<Flock> {
-    let whence = match range.whence {
-        Whence::Set => 0,
-        Whence::Cur => 1,
-        Whence::End => 2,
-        Whence::Data | Whence::Hole => return Err(Errno::EINVAL.into()),
-    };
+    let whence = number_of(range.whence)?;
     Ok(Flock { start: range.start, length: range.length, pid: 0, kind: kind(held), whence })
 }
 

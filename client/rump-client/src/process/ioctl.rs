@@ -6,21 +6,15 @@ use crate::memory::Region;
 use rump_abi::Errno;
 use rump_abi::netbsd::Layout;
 use rump_abi::netbsd::numbers::IOCTL;
-use rump_kern::{Fd, Ioctl};
+use rump_kern::{Fcntl, Fd, Ioctl};
 use rump_kpi::KResult;
-use rump_kpi::character::request::{exchanges, length, reads, writes};
+use rump_kpi::character::request::{length, reads, writes};
+use rump_sysproxy::calls::list::{LIST_POINTER, has_list};
 
 const FIONREAD: u32 = reads(b'f', 127, 4);
 const FIONBIO: u32 = writes(b'f', 126, 4);
 const FIONSPACE: u32 = reads(b'f', 120, 4);
 const SIOCATMARK: u32 = reads(b's', 7, 4);
-
-/// Bytes of a count and a pointer, and where the pointer is.
-const LIST_BYTES: u32 = 16;
-const LIST_POINTER: usize = 8;
-const BIOCSETF: u32 = writes(b'B', 103, LIST_BYTES);
-const BIOCSETWF: u32 = writes(b'B', 127, LIST_BYTES);
-const BIOCGDLTLIST: u32 = exchanges(b'B', 119, LIST_BYTES);
 
 impl RemoteProcess {
     /// As [`Process::ioctl`](rump_kern::Process::ioctl).
@@ -39,14 +33,22 @@ impl RemoteProcess {
 
     /// As [`Process::ioctl_by_number`](rump_kern::Process::ioctl_by_number).
     pub fn ioctl_by_number(&self, fd: Fd, number: u32, argument: &mut [u8]) -> KResult<()> {
-        let (own, behind) = argument.split_at_mut_checked(length(number)).ok_or(Errno::EINVAL)?;
-        let mut lent = None;
-        if matches!(number, BIOCSETF | BIOCSETWF | BIOCGDLTLIST) {
+        let Some((own, behind)) = argument.split_at_mut_checked(length(number)) else {
+            return self.fcntl(fd, Fcntl::GetFd).and(Err(Errno::EINVAL.into()));
+        };
+        let (mut lent, before) = (None, own.to_vec());
+        if has_list(number) {
             let list = Region::write(behind);
             list.address().put(&mut own[LIST_POINTER..]);
             lent = Some(list);
         }
-        self.run(request(IOCTL).with(fd).with(number).write(own).lend(lent))
+        let is_list = lent.is_some();
+        let done = self.run(request(IOCTL).with(fd).with(number).write(own).lend(lent));
+        if is_list {
+            // The address is nobody's business.
+            own[LIST_POINTER..].copy_from_slice(&before[LIST_POINTER..]);
+        }
+        done
     }
     /// ioctl(2) with an argument that says at `place` where more is, which the call changes as well. Errors: those of the request.
     pub fn ioctl_with_more(

@@ -9,6 +9,7 @@
 //! | [`request`] | a call on its way |
 //! | the others | a group of calls each |
 
+mod aio;
 mod attr;
 mod clock;
 mod control;
@@ -39,16 +40,17 @@ mod xattr;
 use crate::Connection;
 use std::sync::Arc;
 
-/// A process of a kernel that is elsewhere. Clones are the same process.
+/// A process of a kernel that is elsewhere. Clones are the same process; asynchronous requests are known to the clones alone.
 #[derive(Clone)]
 pub struct RemoteProcess {
     connection: Arc<Connection>,
+    requests: Arc<aio::Requests>,
 }
 
 impl RemoteProcess {
     /// The process that a connection is.
     pub fn new(connection: Arc<Connection>) -> Self {
-        Self { connection }
+        Self { connection, requests: Arc::default() }
     }
 
     /// The connection that it is.

@@ -92,11 +92,8 @@ impl RemoteProcess {
 
     /// As [`Process::readlinkat`](rump_kern::Process::readlinkat).
     pub fn readlinkat(&self, dir: Option<Fd>, path: impl AsRef<[u8]>) -> KResult<Vec<u8>> {
-        let (path, mut target) = (text(path)?, vec![0; TARGET_MAX]);
-        let request = request(READLINKAT).with(dir).read(&path).write(&mut target).with(TARGET_MAX);
-        let count = self.count(request, TARGET_MAX)?;
-        target.truncate(count);
-        Ok(target)
+        let path = text(path)?;
+        self.bytes(request(READLINKAT).with(dir).read(&path), TARGET_MAX)
     }
 
     /// As [`Process::renameat`](rump_kern::Process::renameat).
@@ -175,9 +172,7 @@ impl RemoteProcess {
 
     /// As [`Process::getcwd`](rump_kern::Process::getcwd). Errors: ERANGE as well (longer than 64 KiB).
     pub fn getcwd(&self) -> KResult<Vec<u8>> {
-        let mut path = vec![0; PATH_ROOM];
-        let count = self.count(request(__GETCWD).write(&mut path).with(PATH_ROOM), PATH_ROOM)?;
-        path.truncate(count);
+        let mut path = self.bytes(request(__GETCWD), PATH_ROOM)?;
         match path.pop() {
             Some(0) => Ok(path),
             _ => Err(malformed()),

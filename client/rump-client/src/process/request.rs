@@ -7,7 +7,7 @@ use rump_abi::netbsd::Layout;
 use rump_abi::netbsd::message::Iovec;
 use rump_abi::netbsd::time::Timespec;
 use rump_abi::{AtFlags, Errno, FileFlags, MessageFlags, Mode, OpenFlags, SyncFlags, TimeSpec};
-use rump_kern::Fd;
+use rump_kern::{Fd, Whence};
 use rump_kpi::KResult;
 use std::time::Duration;
 
@@ -36,6 +36,7 @@ slots! {
     u32: value => value.into(),
     i64: value => value as u64,
     i32: value => i64::from(value) as u64,
+    i16: value => i64::from(value) as u64,
     Fd: fd => fd.0.into(),
     Option<Fd>: dir => dir.map_or(i64::from(AT_FDCWD) as u64, Slot::slot),
     // No owner and no group has this number: it stays as it is.
@@ -135,6 +136,14 @@ impl RemoteProcess {
         self.number(request).map(Fd)
     }
 
+    /// A call that puts bytes, `most` at the most, to where its next two arguments say, and answers how many.
+    pub(super) fn bytes(&self, request: Request<'_>, most: usize) -> KResult<Vec<u8>> {
+        let mut bytes = vec![0; most];
+        let count = self.count(request.write(&mut bytes).with(most), most)?;
+        bytes.truncate(count);
+        Ok(bytes)
+    }
+
     /// A call that answers how much of something there was, which `most` is the most of.
     pub(super) fn count(&self, request: Request<'_>, most: usize) -> KResult<usize> {
         let count = usize::try_from(self.ask(request)?).ok();
@@ -159,6 +168,16 @@ pub(super) fn told<T: Layout>(bytes: &[u8]) -> KResult<T> {
 /// Room for a structure.
 pub(super) fn room<T: Layout>() -> Vec<u8> {
     vec![0; T::SIZE]
+}
+
+/// From where an offset counts. Errors: EINVAL (of what has holes, which NetBSD does not tell).
+pub(super) fn number_of(whence: Whence) -> KResult<i16> {
+    match whence {
+        Whence::Set => Ok(0),
+        Whence::Cur => Ok(1),
+        Whence::End => Ok(2),
+        Whence::Data | Whence::Hole => Err(Errno::EINVAL.into()),
+    }
 }
 
 /// A length of time as calls take it.

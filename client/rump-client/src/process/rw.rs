@@ -2,7 +2,7 @@
 //! piece by piece there.
 
 use super::RemoteProcess;
-use super::request::{Request, list, request, text};
+use super::request::{Request, list, number_of, request, text};
 use crate::connection::malformed;
 use crate::memory::Region;
 use rump_abi::netbsd::numbers::*;
@@ -15,6 +15,13 @@ fn offset(request: Request<'_>, offset: Option<u64>) -> Request<'_> {
         Some(offset) => request.null().with(offset),
         None => request,
     }
+}
+
+/// A part of a file as offsets tell it. One that ends beyond all of them does so in what is told, too: the kernel has something
+/// to say of it.
+fn part(offset: u64, length: u64) -> [u64; 2] {
+    const LAST: u64 = i64::MAX as u64;
+    if offset.max(length) > LAST { [LAST, length.min(LAST)] } else { [offset, length] }
 }
 
 impl RemoteProcess {
@@ -69,13 +76,7 @@ impl RemoteProcess {
 
     /// As [`Process::lseek`](rump_kern::Process::lseek), but that holes are not found. Errors: EINVAL (those, too).
     pub fn lseek(&self, fd: Fd, offset: i64, whence: Whence) -> KResult<u64> {
-        let whence = match whence {
-            Whence::Set => 0,
-            Whence::Cur => 1,
-            Whence::End => 2,
-            Whence::Data | Whence::Hole => return Err(Errno::EINVAL.into()),
-        };
-        let offset = self.ask(request(LSEEK).with(fd).null().with(offset).with(whence))?;
+        let offset = self.ask(request(LSEEK).with(fd).null().with(offset).with(number_of(whence)?))?;
         u64::try_from(offset).map_err(|_| malformed())
     }
 
@@ -115,25 +116,19 @@ impl RemoteProcess {
         if !flags.is_empty() {
             return Err(Errno::EOPNOTSUPP.into());
         }
+        let [offset, length] = part(offset, length);
         self.run_by_value(request(POSIX_FALLOCATE).with(fd).null().with(offset).with(length))
     }
 
     /// As [`Process::fdiscard`](rump_kern::Process::fdiscard).
     pub fn fdiscard(&self, fd: Fd, offset: u64, length: u64) -> KResult<()> {
+        let [offset, length] = part(offset, length);
         self.run(request(FDISCARD).with(fd).null().with(offset).with(length))
     }
 
     /// As [`Process::fadvise`](rump_kern::Process::fadvise).
     pub fn fadvise(&self, fd: Fd, offset: u64, length: u64, advice: Advice) -> KResult<()> {
-        let advice = match advice {
-            Advice::Normal => 0,
-            Advice::Random => 1,
-            Advice::Sequential => 2,
-            Advice::WillNeed => 3,
-            Advice::DontNeed => 4,
-            Advice::NoReuse => 5,
-        };
         let request = request(__POSIX_FADVISE50).with(fd).null().with(offset).with(length);
-        self.run_by_value(request.with(advice))
+        self.run_by_value(request.with(advice as u32))
     }
 }

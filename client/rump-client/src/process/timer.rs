@@ -27,6 +27,15 @@ fn timer(bytes: &[u8]) -> KResult<TimerSpec> {
     told::<Itimerspec>(bytes)?.times().ok_or_else(malformed)
 }
 
+/// How the process hears of something.
+pub(super) fn event(notify: Notify) -> Sigevent {
+    let (notify, signo) = match notify {
+        Notify::None => (SIGEV_NONE, 0),
+        Notify::Signal(signal) => (SIGEV_SIGNAL, signal.number() as i32),
+    };
+    Sigevent { notify, signo, value: 0, function: 0, attributes: 0 }
+}
+
 impl RemoteProcess {
     /// As [`Process::getitimer`](rump_kern::Process::getitimer).
     pub fn getitimer(&self, which: IntervalTimer) -> KResult<TimerSpec> {
@@ -44,12 +53,7 @@ impl RemoteProcess {
 
     /// As [`Process::timer_create`](rump_kern::Process::timer_create).
     pub fn timer_create(&self, clock: ClockId, notify: Notify) -> KResult<TimerId> {
-        let (notify, signo) = match notify {
-            Notify::None => (SIGEV_NONE, 0),
-            Notify::Signal(signal) => (SIGEV_SIGNAL, signal.number() as i32),
-        };
-        let event = Sigevent { notify, signo, value: 0, function: 0, attributes: 0 }.to_bytes();
-        let mut place = room::<u32>();
+        let (event, mut place) = (event(notify).to_bytes(), room::<u32>());
         self.run(request(TIMER_CREATE).with(clock as u32).read(&event).write(&mut place))?;
         told(&place).map(TimerId)
     }

@@ -7,21 +7,13 @@ use rump_abi::netbsd::numbers::*;
 use rump_kern::Fd;
 use rump_kpi::KResult;
 
-/// No value, and no list of names, is longer.
-const VALUE_MAX: usize = 65_536;
+/// No value of an attribute, and no list of their names, is longer.
+pub(super) const VALUE_MAX: usize = 65_536;
 
 impl RemoteProcess {
-    /// What a call puts to where its next two arguments say.
-    fn value(&self, request: Request<'_>) -> KResult<Vec<u8>> {
-        let mut value = vec![0; VALUE_MAX];
-        let count = self.count(request.write(&mut value).with(VALUE_MAX), VALUE_MAX)?;
-        value.truncate(count);
-        Ok(value)
-    }
-
     /// Names, each of which is ended by a NUL.
     fn names(&self, request: Request<'_>) -> KResult<Vec<Vec<u8>>> {
-        let mut list = self.value(request)?;
+        let mut list = self.bytes(request, VALUE_MAX)?;
         // What is behind the last end is nothing.
         let end = list.iter().rposition(|byte| *byte == 0).unwrap_or(0);
         list.truncate(end);
@@ -39,7 +31,7 @@ macro_rules! by_path {
             /// As the method of [`Process`](rump_kern::Process) of this name.
             pub fn $get(&self, path: impl AsRef<[u8]>, name: impl AsRef<[u8]>) -> KResult<Vec<u8>> {
                 let (path, name) = (text(path)?, text(name)?);
-                self.value(request($get_number).read(&path).read(&name))
+                self.bytes(request($get_number).read(&path).read(&name), VALUE_MAX)
             }
 
             /// As the method of [`Process`](rump_kern::Process) of this name.
@@ -79,7 +71,7 @@ impl RemoteProcess {
     /// As [`Process::fgetxattr`](rump_kern::Process::fgetxattr).
     pub fn fgetxattr(&self, fd: Fd, name: impl AsRef<[u8]>) -> KResult<Vec<u8>> {
         let name = text(name)?;
-        self.value(request(FGETXATTR).with(fd).read(&name))
+        self.bytes(request(FGETXATTR).with(fd).read(&name), VALUE_MAX)
     }
 
     /// As [`Process::flistxattr`](rump_kern::Process::flistxattr).

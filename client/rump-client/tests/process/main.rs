@@ -1,7 +1,10 @@
 //! Methods of a process at a server beside those of a process that is here, of one kernel.
 
+mod aio;
+mod apart;
 mod descriptors;
 mod files;
 mod rig;
 mod sockets;
 mod system;
+mod who;

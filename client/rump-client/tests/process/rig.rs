@@ -1,7 +1,9 @@
 //! A kernel with a server, a process of it that is here and one that is a client.
 
+use rump_abi::{Errno, Mode};
 use rump_client::{Connection, RemoteProcess};
 use rump_kern::Process;
+use rump_kpi::KResult;
 use rump_sysproxy::server::{Limits, Server};
 use rump_sysproxy::url::Url;
 use rumpkit::PosixHost;
@@ -29,6 +31,17 @@ impl Rig {
         let there = RemoteProcess::new(Arc::new(connection));
         Self { here: kernel.init().fork(), there, _server: server, folder }
     }
+
+    /// Each process in a directory of its own.
+    pub fn apart() -> Self {
+        let rig = Self::new();
+        for name in ["/here", "/there"] {
+            rig.here.mkdir(name, Mode::new(0o755)).unwrap();
+        }
+        rig.here.chdir("/here").unwrap();
+        rig.there.chdir("/there").unwrap();
+        rig
+    }
 }
 
 impl Drop for Rig {
@@ -37,17 +50,22 @@ impl Drop for Rig {
     }
 }
 
+/// What a call answers, errors by their numbers.
+pub fn number<T>(call: impl FnOnce() -> KResult<T>) -> Result<T, Errno> {
+    call().map_err(|error| error.errno)
+}
+
 /// The same expression for both processes, whose answers are the same, errors by their numbers. Answers the one from here.
 #[macro_export]
 macro_rules! same {
     ($rig:expr, |$process:ident| $call:expr) => {{
         let here = {
             let $process = &$rig.here;
-            $call.map_err(|error| error.errno)
+            $crate::rig::number(|| $call)
         };
         let there = {
             let $process = &$rig.there;
-            $call.map_err(|error| error.errno)
+            $crate::rig::number(|| $call)
         };
         assert_eq!(there, here, "{}", stringify!($call));
         here

@@ -69,6 +69,12 @@ fn limits_semaphores_and_names_of_the_kernel_are_reached() {
     assert_eq!(there.ksem_getvalue(named).unwrap(), 4);
     there.ksem_close(named).unwrap();
     there.ksem_unlink("/name").unwrap();
+    for name in ["kern", "kern.none", "kern.ostype.more", "none", "", "net.inet.ip.ttl", "net.inet"] {
+        same!(rig, |process| process.sysctl_numbers(name)).ok();
+    }
+    for name in rig.here.sysctl_names() {
+        assert!(same!(rig, |process| process.sysctl_numbers(&name)).is_ok());
+    }
     for name in ["kern.ostype", "kern.hostname", "hw.ncpu"] {
         let name = rig.here.sysctl_numbers(name).unwrap();
         let (mut here, mut remote) = ([0; 64], [0; 64]);

@@ -1,6 +1,6 @@
 //! A call while it is served: its arguments as the types that they have, and what they point to.
 
-use super::{Args, Values};
+use super::{Args, Requests, Values};
 use crate::memory::ClientMemory;
 use rump_abi::netbsd::Layout;
 use rump_abi::netbsd::time::{Timespec, Timespec50, Timeval, Timeval50};
@@ -17,6 +17,7 @@ const AT_FDCWD: i32 = -100;
 /// A call.
 pub(crate) struct Call<'a> {
     pub(crate) process: &'a Process,
+    pub(crate) requests: &'a Requests,
     pub(crate) args: Args<'a>,
     pub(crate) memory: &'a mut dyn ClientMemory,
 }
@@ -213,6 +214,12 @@ impl Value for () {
 impl Value for Fd {
     fn number(self) -> i64 {
         self.0.into()
+    }
+}
+
+impl Value for i32 {
+    fn number(self) -> i64 {
+        self.into()
     }
 }
 

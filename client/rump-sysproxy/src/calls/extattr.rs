@@ -1,14 +1,13 @@
 //! extattr_get_file(2) and its like.
 
 use super::call::{Answer, Call, answer};
+use super::xattr::value_at;
 use rump_abi::Errno;
 use rump_kern::{ExtattrNamespace, ExtattrOf};
 use rump_kpi::KResult;
 
 /// Bytes of a name, with the NUL that ends it.
 const NAME_MAX: usize = 256;
-/// Bytes of a value at most.
-const VALUE_MAX: u64 = 65_536;
 
 /// How the first argument says whose attributes are meant.
 #[derive(Clone, Copy)]
@@ -60,12 +59,7 @@ fn get(call: &mut Call<'_>, by: By) -> Answer {
 }
 
 fn set(call: &mut Call<'_>, by: By) -> Answer {
-    let (space, name, length) = (space(call)?, call.text(2, NAME_MAX)?, call.slot(4)?);
-    if length > VALUE_MAX {
-        return Err(Errno::E2BIG.into());
-    }
-    let address = call.slot(3)?;
-    let value = call.bytes(address, length as usize)?;
+    let (space, name, value) = (space(call)?, call.text(2, NAME_MAX)?, value_at(call, 3)?);
     answer(with(call, by, |call, of| call.process.extattr_set(of, space, name, value)))
 }
 

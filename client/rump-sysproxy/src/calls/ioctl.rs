@@ -2,10 +2,11 @@
 
 use super::call::{Answer, Call, answer};
 use super::interface;
+use super::list::{BIOCGDLTLIST, LIST_BYTES, LIST_POINTER, has_list};
 use rump_abi::netbsd::Layout;
 use rump_kern::Fcntl;
 use rump_kpi::KResult;
-use rump_kpi::character::request::{exchanges, length, plain, reads, writes};
+use rump_kpi::character::request::{length, plain, reads, writes};
 
 /// What is read from the argument, and what is written into it.
 const IN: u32 = writes(0, 0, 0);
@@ -15,12 +16,6 @@ const OUT: u32 = reads(0, 0, 0);
 const FIOCLEX: u32 = plain(b'f', 1);
 const FIONCLEX: u32 = plain(b'f', 2);
 
-/// Bytes of `struct bpf_program` and of `struct bpf_dltlist`: a count, and a pointer.
-const LIST_BYTES: u32 = 16;
-const LIST_POINTER: usize = 8;
-const BIOCSETF: u32 = writes(b'B', 103, LIST_BYTES);
-const BIOCSETWF: u32 = writes(b'B', 127, LIST_BYTES);
-const BIOCGDLTLIST: u32 = exchanges(b'B', 119, LIST_BYTES);
 /// Bytes of `struct bpf_insn`.
 const INSTRUCTION_BYTES: usize = 8;
 /// What a filter has at most (`BPF_MAXINSNS`); of more, the device hears the number alone, and says no.
@@ -63,7 +58,7 @@ struct List {
 
 impl List {
     fn of(number: u32, argument: &[u8]) -> Option<Self> {
-        if !matches!(number, BIOCSETF | BIOCSETWF | BIOCGDLTLIST) {
+        if !has_list(number) {
             return None;
         }
         Some(Self { number, count: u32::read(argument)?, address: u64::read(argument.get(LIST_POINTER..)?)? })

@@ -8,13 +8,16 @@
 //! | `table` | which number is which call |
 //! | `call` | arguments, and what they point to |
 //! | `area` | parts of memory that are read into or written from, piece by piece |
+//! | `list` | requests of `ioctl` that point to lists |
 //! | `option` | values of socket options |
+//! | `requests` | what the server has of asynchronous requests |
 //! | `waiting` | which calls may have to wait |
 //! | the others | a group of calls each |
 //!
 //! No length that a client says is believed: what one call keeps in memory is a piece (`area::PIECE`) and some lists, each of
-//! which has a bound where it is read.
+//! which has a bound where it is read; beyond calls, there is what asynchronous requests write or have read, 64 MiB at most.
 
+mod aio;
 mod area;
 mod attr;
 mod call;
@@ -29,12 +32,14 @@ mod interface;
 mod ioctl;
 mod kqueue;
 mod limit;
+pub mod list;
 mod message;
 mod mount;
 mod names;
 mod open;
 pub mod option;
 mod poll;
+mod requests;
 mod rw;
 mod semaphore;
 mod socket;
@@ -53,6 +58,7 @@ use rump_abi::Errno;
 use rump_kern::Process;
 use rump_kpi::KResult;
 
+pub use requests::Requests;
 pub use table::SERVED;
 pub use waiting::may_wait;
 
@@ -82,13 +88,15 @@ impl<'a> Args<'a> {
 /// What the registers have after a call.
 pub type Values = [i64; 2];
 
-/// Makes a call for a process. Errors: ENOSYS (no call has the number), those of the call.
+/// Makes a call for a process, whose asynchronous requests are `requests`. Errors: ENOSYS (no call has the number), those of the
+/// call.
 pub fn call(
     process: &Process,
+    requests: &Requests,
     number: u32,
     args: Args<'_>,
     memory: &mut dyn ClientMemory,
 ) -> KResult<Values> {
     let function = table::find(number).ok_or(Errno::ENOSYS)?;
-    function(&mut call::Call { process, args, memory })
+    function(&mut call::Call { process, requests, args, memory })
 }

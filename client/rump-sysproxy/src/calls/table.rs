@@ -3,8 +3,8 @@
 
 use super::call::{Answer, Call};
 use super::{
-    attr, clock, dirents, extattr, fcntl, handle, ids, ioctl, kqueue, limit, message, mount, names, open,
-    poll, rw, semaphore, socket, sockopt, stat, statvfs, sysctl, timer, xattr,
+    aio, attr, clock, dirents, extattr, fcntl, handle, ids, ioctl, kqueue, limit, message, mount, names,
+    open, poll, rw, semaphore, socket, sockopt, stat, statvfs, sysctl, timer, xattr,
 };
 use rump_abi::netbsd::numbers::*;
 use rump_abi::netbsd::stat::{StatBuf, StatBuf30};
@@ -190,6 +190,14 @@ table! {
     __FHOPEN40 handle::fhopen,
     __FHSTATVFS140 handle::fhstatvfs1,
     COMPAT_50___FHSTAT40 handle::fhstat::<StatBuf30>,
+    AIO_CANCEL aio::aio_cancel,
+    AIO_ERROR aio::aio_error,
+    AIO_FSYNC aio::aio_fsync,
+    AIO_READ aio::aio_read,
+    AIO_RETURN aio::aio_return,
+    COMPAT_50_AIO_SUSPEND aio::aio_suspend::<Timespec50>,
+    AIO_WRITE aio::aio_write,
+    LIO_LISTIO aio::lio_listio,
     __MOUNT50 mount::mount50,
     __POSIX_FADVISE50 rw::posix_fadvise,
     __SELECT50 poll::select::<Timeval>,
@@ -207,6 +215,7 @@ table! {
     __KEVENT50 kqueue::kevent::<Timespec>,
     __PSELECT50 poll::select::<Timespec>,
     __POLLTS50 poll::pollts::<Timespec>,
+    __AIO_SUSPEND50 aio::aio_suspend::<Timespec>,
     __STAT50 stat::stat::<StatBuf>,
     __FSTAT50 stat::fstat::<StatBuf>,
     __LSTAT50 stat::lstat::<StatBuf>,

@@ -43,8 +43,8 @@ pub(super) fn setitimer<T: Time>(call: &mut Call<'_>) -> Answer {
     answer(call.put_if(2, &structure::<T>(before)))
 }
 
-/// Errors: EINVAL (no signal, or no such way).
-fn notify(event: Option<Sigevent>) -> KResult<Notify> {
+/// How the client hears of something. Errors: EINVAL (no signal, or no such way).
+pub(super) fn notify(event: Option<Sigevent>) -> KResult<Notify> {
     match event {
         None => Ok(Notify::Signal(Signal::SIGALRM)),
         Some(Sigevent { notify: SIGEV_NONE, .. }) => Ok(Notify::None),

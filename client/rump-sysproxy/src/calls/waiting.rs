@@ -2,6 +2,7 @@
 //! what is there meanwhile.
 
 use super::Args;
+use rump_abi::netbsd::aio::LIO_WAIT;
 use rump_abi::netbsd::fcntl::{F_SETLKW, LOCK_NB};
 use rump_abi::netbsd::numbers::*;
 use rump_abi::sockopt::{SO_LINGER, SOL_SOCKET};
@@ -43,6 +44,8 @@ fn asked(process: &Process, number: u32, args: Args<'_>) -> KResult<bool> {
         COMPAT_50_POLLTS | __POLLTS50 | COMPAT_50_KEVENT | __KEVENT50 => true,
         COMPAT_50_NANOSLEEP | __NANOSLEEP50 | CLOCK_NANOSLEEP => true,
         _KSEM_WAIT | _KSEM_TIMEDWAIT => true,
+        COMPAT_50_AIO_SUSPEND | __AIO_SUSPEND50 => true,
+        LIO_LISTIO => args.slot(0)? as i32 == LIO_WAIT,
         FSYNC | FDATASYNC | FSYNC_RANGE | SYNC => true,
         COMPAT_40_MOUNT | __MOUNT50 | UNMOUNT | REBOOT => true,
         _ => false,

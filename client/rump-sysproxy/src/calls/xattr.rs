@@ -6,7 +6,7 @@ use rump_kpi::KResult;
 
 /// Bytes of a name, with the NUL that ends it.
 const NAME_MAX: usize = 256;
-/// Bytes of a value at most.
+/// Bytes of a value at most, as the kernel has it.
 const VALUE_MAX: u64 = 65_536;
 
 /// The name of an attribute. Errors: EFAULT, ERANGE (too long).
@@ -28,14 +28,17 @@ fn give(call: &mut Call<'_>, at: usize, bytes: &[u8]) -> Answer {
     answer(Ok(bytes.len()))
 }
 
-/// A value, and what is to become of one that is there. Errors: E2BIG, EFAULT, EINVAL (flags).
+/// The value of which the arguments from `at` on tell. Of one that is too long there is enough for the kernel to say so, in the
+/// order of its checks. Errors: EFAULT.
+pub(super) fn value_at(call: &mut Call<'_>, at: usize) -> KResult<Vec<u8>> {
+    let (address, length) = (call.slot(at)?, call.slot(at + 1)?);
+    call.bytes(address, length.min(VALUE_MAX + 1) as usize)
+}
+
+/// A value, and what is to become of one that is there. Errors: EINVAL (flags), EFAULT.
 fn value(call: &mut Call<'_>) -> KResult<(Vec<u8>, XattrFlags)> {
-    let (address, length) = (call.slot(2)?, call.slot(3)?);
     let flags = XattrFlags::from_bits(call.uint(4)?).ok_or(Errno::EINVAL)?;
-    if length > VALUE_MAX {
-        return Err(Errno::E2BIG.into());
-    }
-    Ok((call.bytes(address, length as usize)?, flags))
+    Ok((value_at(call, 2)?, flags))
 }
 
 pub(super) fn setxattr(call: &mut Call<'_>) -> Answer {

@@ -1,11 +1,12 @@
 //! A client, as the server has it: a stream, a process, and threads that make its calls.
 //!
 //! Locks: `reader` belongs to the thread that leads; then `writer`; then the leaves `crew`, `questions` and `name`.
+//! What a request has read (`calls::Requests`) is before `writer`.
 
 use super::Shared;
 use super::crew::{Crew, Full, Job, Message};
 use super::memory::{Questions, RemoteMemory};
-use crate::calls::{self, Args};
+use crate::calls::{self, Args, Requests};
 use crate::frame::{Class, Handshake, Header, Kind, Refusal};
 use crate::seal::Key;
 use crate::transport::{Peer, Reader, Stream, Writer};
@@ -38,6 +39,7 @@ pub(super) struct Connection {
     /// There once it has shown that.
     ends: OnceLock<Ends>,
     process: OnceLock<Process>,
+    requests: Requests,
     name: Mutex<String>,
     crew: Crew,
     pub(super) questions: Questions,
@@ -69,6 +71,7 @@ impl Connection {
             key,
             ends: OnceLock::new(),
             process: OnceLock::new(),
+            requests: Requests::default(),
             name: Mutex::default(),
             crew: Crew::default(),
             questions: Questions::default(),
@@ -237,7 +240,7 @@ impl Connection {
             self.shared.halt_kernel().map(|()| [0, 0])
         } else {
             let memory = &mut RemoteMemory { connection: self, leading };
-            Args::new(body).and_then(|args| calls::call(process, header.code, args, memory))
+            Args::new(body).and_then(|args| calls::call(process, &self.requests, header.code, args, memory))
         };
         self.crew.finish();
         let mut bytes = [0; 24];
@@ -310,6 +313,7 @@ impl Connection {
             return self.refuse(header, Refusal::InExec);
         }
         process.close_on_exec();
+        self.requests.forget_read();
         *self.name.lock() = name;
         self.crew.finish_exec();
         self.answer_errno(header, Ok(()))

@@ -2,6 +2,7 @@
 
 use super::rig::Rig;
 use rump_abi::netbsd::Layout;
+use rump_abi::netbsd::aio::*;
 use rump_abi::netbsd::event::Kevent;
 use rump_abi::netbsd::fcntl::*;
 use rump_abi::netbsd::limit::Rlimit;
@@ -9,10 +10,11 @@ use rump_abi::netbsd::message::{Iovec, Mmsghdr, Msghdr};
 use rump_abi::netbsd::mount::TmpfsArgs;
 use rump_abi::netbsd::numbers::*;
 use rump_abi::netbsd::poll::Pollfd;
+use rump_abi::netbsd::signal::{SIGEV_NONE, Sigevent};
 use rump_abi::netbsd::sockaddr;
 use rump_abi::netbsd::time::{Timespec, Timespec50, Timeval, Timeval50};
 use rump_abi::{AddressFamily, Errno, OpenFlags, SocketAddress, SocketType, XattrFlags};
-use rump_kern::{ExtattrNamespace, ExtattrOf, Fd, Notify, Sharing};
+use rump_kern::{AioKey, ExtattrNamespace, ExtattrOf, Fd, Notify, Sharing};
 
 /// `AT_FDCWD`.
 const CWD: u64 = -100_i64 as u64;
@@ -88,6 +90,31 @@ fn attribute(rig: &Rig) {
 fn system_attribute(rig: &Rig) {
     let of = ExtattrOf::File(b"/file");
     rig.process.extattr_set(of, ExtattrNamespace::System, "name", "value").unwrap();
+}
+
+/// Nobody is told.
+pub const NOBODY: Sigevent = Sigevent { notify: SIGEV_NONE, signo: 0, value: 0, function: 0, attributes: 0 };
+
+/// A request for four bytes of the file from the third on.
+pub fn block(rig: &mut Rig, lio_opcode: i32) -> u64 {
+    let (buf, fildes) = (rig.bytes(b"abcd"), rig.file as i32);
+    let (offset, nbytes, sigevent) = (2, 4, NOBODY);
+    let (reqprio, state, errno, retval) = (0, 0, 0, 0);
+    rig.place(&Aiocb { offset, buf, nbytes, fildes, lio_opcode, reqprio, sigevent, state, errno, retval })
+}
+
+/// One that is done.
+fn done(rig: &mut Rig) -> u64 {
+    let block = block(rig, LIO_NOP);
+    rig.call(AIO_READ, &[block]).unwrap();
+    rig.process.aio_suspend(&[AioKey(block)], None).unwrap();
+    block
+}
+
+/// A list of one that is done.
+fn list(rig: &mut Rig) -> u64 {
+    let block = done(rig);
+    rig.place(&block)
 }
 
 fn fd_set(rig: &mut Rig, fd: u64) -> u64 {
@@ -302,6 +329,17 @@ pub fn arguments(rig: &mut Rig, number: u32) -> Vec<u64> {
         _KSEM_POST | _KSEM_WAIT | _KSEM_TRYWAIT | _KSEM_DESTROY => vec![semaphore(rig)],
         _KSEM_TIMEDWAIT => vec![semaphore(rig), rig.place(&SECOND)],
         _KSEM_GETVALUE => vec![semaphore(rig), rig.room(4)],
+        AIO_READ | AIO_WRITE => vec![block(rig, LIO_NOP)],
+        AIO_FSYNC => vec![OpenFlags::SYNC.bits().into(), block(rig, LIO_NOP)],
+        AIO_ERROR | AIO_RETURN => vec![done(rig)],
+        AIO_CANCEL => vec![file, done(rig)],
+        COMPAT_50_AIO_SUSPEND => vec![list(rig), 1, rig.place(&Timespec50 { sec: 1, nsec: 0 })],
+        __AIO_SUSPEND50 => vec![list(rig), 1, rig.place(&SECOND)],
+        LIO_LISTIO => {
+            let (one, other) = (block(rig, LIO_READ), block(rig, LIO_WRITE));
+            let event = rig.place(&NOBODY);
+            vec![LIO_NOWAIT as u64, rig.place(&[one, 0, other]), 3, event]
+        }
         COMPAT_50_UTIMES | COMPAT_50_LUTIMES => {
             vec![rig.text("/file"), rig.place(&[Timeval50 { sec: 5, usec: 6 }; 2])]
         }

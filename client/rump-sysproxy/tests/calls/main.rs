@@ -1,5 +1,6 @@
 //! System calls by their numbers, for a client whose memory is here.
 
+mod aio;
 mod every;
 mod files;
 mod good;

@@ -5,7 +5,7 @@ use rump_abi::{AddressFamily, Errno, Mode, OpenFlags, SocketType};
 use rump_host_posix::PosixHost;
 use rump_kern::{Fd, Kernel, Process};
 use rump_kpi::KResult;
-use rump_sysproxy::calls::{self, Args, Values};
+use rump_sysproxy::calls::{self, Args, Requests, Values};
 use rump_sysproxy::memory::ClientMemory;
 
 /// Where the memory of the client begins, and how much there is.
@@ -57,6 +57,7 @@ impl ClientMemory for Arena {
 
 pub struct Rig {
     pub process: Process,
+    requests: Requests,
     pub arena: Arena,
     /// A regular file, `/file`, which can be read and written, and the root.
     pub file: u64,
@@ -82,7 +83,7 @@ impl Rig {
         let number = |fd: Fd| u64::from(fd.0);
         let arena = Arena { bytes: vec![0; LENGTH], used: 0 };
         let (file, root, pair) = (number(file), number(root), pair.map(number));
-        Self { process, arena, file, root, pair }
+        Self { process, requests: Requests::default(), arena, file, root, pair }
     }
 
     /// Room that is zero; its address.
@@ -124,7 +125,7 @@ impl Rig {
     pub fn both(&mut self, number: u32, slots: &[u64]) -> Result<Values, Errno> {
         let body: Vec<u8> = slots.iter().flat_map(|slot| slot.to_ne_bytes()).collect();
         let args = Args::new(&body).map_err(|error| error.errno)?;
-        calls::call(&self.process, number, args, &mut self.arena).map_err(|error| error.errno)
+        calls::call(&self.process, &self.requests, number, args, &mut self.arena).map_err(|error| error.errno)
     }
 
     /// Makes a call; what is in the first register.

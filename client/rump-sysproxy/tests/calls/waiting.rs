@@ -49,6 +49,10 @@ fn others_wait_by_what_they_are() {
         (OPEN, &[0, 0, 0], true),
         (OPEN, &[0, 4, 0], false),
         (FSYNC, &[rig.file], true),
+        (AIO_READ, &[0], false),
+        (__AIO_SUSPEND50, &[0, 0, 0], true),
+        (LIO_LISTIO, &[1, 0, 0, 0], true),
+        (LIO_LISTIO, &[0, 0, 0, 0], false),
         (CLOSE, &[rig.pair[0]], false),
         (9999, &[], false),
     ] {

@@ -17,7 +17,7 @@ mod target;
 mod tree;
 
 pub use error::host_text;
-pub use target::{Identity, identity_of, open_beneath, open_user_directory};
+pub use target::{Identity, identity_of, names_in, open_again, open_beneath, open_user_directory};
 pub use tree::host_descriptors;
 
 use crate::change::Trial;

@@ -8,7 +8,7 @@ use crate::walk::file_name;
 use rustix::fs::{self, AtFlags, CWD, FileType as HostType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::ffi::OsStr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 
@@ -91,18 +91,38 @@ pub fn open_user_directory(path: &[u8]) -> Result<OwnedFd, Errno> {
 }
 
 /// Opens the directory `name` in `parent`, unless it is a symbolic link.
-pub fn open_beneath(parent: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
+pub fn open_beneath(parent: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     fs::openat(parent, name, flags, Mode::empty())
 }
 
 /// What tells a file of the host from every other.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Identity(i128, i128);
 
 /// See [`Identity`].
 pub fn identity_of(stat: &Stat) -> Identity {
     Identity(i128::from(stat.st_dev), i128::from(stat.st_ino))
+}
+
+/// Opens a directory once more, if it is still the one that it was. Errors: ESTALE (it is not), those of the host.
+pub fn open_again(above: &OwnedFd, name: &[u8], expected: Identity) -> Result<Rc<OwnedFd>, Errno> {
+    let opened = open_beneath(above, name)?;
+    if identity_of(&fs::fstat(&opened)?) == expected { Ok(Rc::new(opened)) } else { Err(Errno::STALE) }
+}
+
+/// The names in a directory, in order of their bytes.
+pub fn names_in(directory: &OwnedFd) -> Result<Vec<Vec<u8>>, Errno> {
+    let mut names = Vec::new();
+    for entry in fs::Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." {
+            names.push(name.to_vec());
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// Makes the directory `name` in `parent`, or opens the one that is there, with the right to work in it: an

@@ -6,6 +6,7 @@
 
 use super::{Content, Entry, Kind, Nothing, Sink, Source, Take, Trouble, hand, tell};
 use crate::chain::Chain;
+use crate::cp::{Identity, identity_of, names_in, open_again, open_beneath, open_user_directory};
 use crate::session::Failure;
 use crate::stop::Stop;
 use rumpkit::{DevNumber, FileType, TimeSpec};
@@ -14,13 +15,11 @@ use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 const CHUNK_BYTES: usize = 1 << 20;
-
-/// Which file: device and inode number.
-type Identity = (u64, u64);
 
 /// See the module.
 pub struct Tree {
@@ -33,7 +32,7 @@ pub struct Tree {
 impl Tree {
     /// The tree below `top`. `skipped` is left out: an image may lie in the tree that it is made from.
     pub fn new(top: &Path, skipped: Option<&Path>, stop: Stop) -> Self {
-        let skipped = skipped.and_then(|path| fs::stat(path).ok()).map(|stat| identity(&stat));
+        let skipped = skipped.and_then(|path| fs::stat(path).ok()).map(|stat| identity_of(&stat));
         Self { top: top.into(), stop, skipped, buffer: vec![0; CHUNK_BYTES] }
     }
 }
@@ -41,7 +40,7 @@ impl Tree {
 impl Source for Tree {
     fn run(&mut self, sink: &mut dyn Sink) -> Result<(), Failure> {
         let named = |error: Errno| Failure::Other(format!("{}: {error}", self.top.display()));
-        let directory = fs::open(&self.top, directory_flags(), Mode::empty()).map_err(named)?;
+        let directory = open_user_directory(self.top.as_os_str().as_bytes()).map_err(named)?;
         let stat = fs::fstat(&directory).map_err(named)?;
         let mut walk = Walk {
             tree: self,
@@ -109,14 +108,14 @@ impl Walk<'_> {
                 return Ok(());
             }
         };
-        if self.tree.skipped == Some(identity(&stat)) {
+        if self.tree.skipped == Some(identity_of(&stat)) {
             sink.note(&format!("{}: the image itself is left out", String::from_utf8_lossy(&self.path)));
             return Ok(());
         }
         match FileType::from_mode(stat.st_mode) {
             Some(FileType::Directory) => {
                 self.directory_found(directory, name, &stat, sink)?;
-                match fs::openat(directory, name, directory_flags() | OFlags::NOFOLLOW, Mode::empty()) {
+                match open_beneath(directory, name) {
                     Ok(opened) => self.enter(name, opened, &stat, sink),
                     Err(error) => sink.failed(&self.path, &format!("cannot be listed: {error}")),
                 }
@@ -131,10 +130,10 @@ impl Walk<'_> {
     }
 
     fn enter(&mut self, name: &[u8], opened: OwnedFd, stat: &Stat, sink: &mut dyn Sink) {
-        match list(&opened) {
+        match names_in(&opened) {
             Ok(names) => {
                 self.frames.push(Frame { names, next: 0, path_length: self.path.len() });
-                self.chain.push(name, identity(stat), Rc::new(opened));
+                self.chain.push(name, identity_of(stat), Rc::new(opened));
             }
             Err(error) => sink.failed(&self.path, &format!("cannot be listed: {error}")),
         }
@@ -161,10 +160,10 @@ impl Walk<'_> {
         sink: &mut dyn Sink,
     ) -> Result<(), Failure> {
         if stat.st_nlink > 1 {
-            if let Some(first) = self.links.get(&identity(stat)) {
+            if let Some(first) = self.links.get(&identity_of(stat)) {
                 return hand(sink, &entry(&self.path, Kind::HardLink(first.clone()), stat), &mut Nothing);
             }
-            self.links.insert(identity(stat), self.path.clone());
+            self.links.insert(identity_of(stat), self.path.clone());
         }
         let kind = match file_type {
             FileType::Regular => Kind::File(stat.st_size as u64),
@@ -189,7 +188,7 @@ impl Walk<'_> {
                 hand(sink, &entry, &mut File { file, stat: *stat, buffer, stop })
             }
             Err(trouble) => {
-                self.links.remove(&identity(stat));
+                self.links.remove(&identity_of(stat));
                 tell(sink, &self.path, trouble)
             }
         }
@@ -201,32 +200,6 @@ impl Walk<'_> {
             Err(error) => sink.failed(&self.path, &format!("extended attributes: {error}")),
         }
     }
-}
-
-fn directory_flags() -> OFlags {
-    OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC
-}
-
-fn identity(stat: &Stat) -> Identity {
-    (stat.st_dev, stat.st_ino)
-}
-
-fn open_again(above: &OwnedFd, name: &[u8], expected: Identity) -> Result<Rc<OwnedFd>, Errno> {
-    let opened = fs::openat(above, name, directory_flags() | OFlags::NOFOLLOW, Mode::empty())?;
-    if identity(&fs::fstat(&opened)?) == expected { Ok(Rc::new(opened)) } else { Err(Errno::STALE) }
-}
-
-fn list(directory: &OwnedFd) -> Result<Vec<Vec<u8>>, Errno> {
-    let mut names = Vec::new();
-    for entry in fs::Dir::read_from(directory)? {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if name != b"." && name != b".." {
-            names.push(name.to_vec());
-        }
-    }
-    names.sort_unstable();
-    Ok(names)
 }
 
 fn entry(path: &[u8], kind: Kind, stat: &Stat) -> Entry {
@@ -258,7 +231,7 @@ fn open_file(directory: BorrowedFd<'_>, name: &[u8], expected: &Stat) -> Result<
         Err(Errno::PERM) => fs::openat(directory, name, flags, Mode::empty()),
         opened => opened,
     }?;
-    if identity(&fs::fstat(&file)?) != identity(expected) {
+    if identity_of(&fs::fstat(&file)?) != identity_of(expected) {
         return Err(Trouble::file("another file has taken its place"));
     }
     Ok(file)
@@ -328,7 +301,6 @@ fn xattr_path(_top: &Path, _path: &[u8], directory: BorrowedFd<'_>, name: &[u8])
 
 #[cfg(not(target_os = "linux"))]
 fn xattr_path(top: &Path, path: &[u8], _directory: BorrowedFd<'_>, _name: &[u8]) -> Vec<u8> {
-    use std::os::unix::ffi::OsStrExt;
     top.join(std::ffi::OsStr::from_bytes(path)).as_os_str().as_bytes().to_vec()
 }
 

@@ -5,13 +5,15 @@
 use super::content::host_trouble;
 use super::{Facts, FileOfHost, Sink, Target, Trouble};
 use crate::chain::Chain;
-use crate::cp::{Identity, host_descriptors, host_text, identity_of, open_beneath, open_user_directory};
+use crate::cp::{
+    Identity, host_descriptors, host_text, identity_of, names_in, open_again, open_beneath,
+    open_user_directory,
+};
 use crate::fill::host::{xattrs, xattrs_of};
 use crate::session::Failure;
 use crate::walk::join;
 use rumpkit::{DevNumber, FileType, TimeSpec};
 use rustix::fs::{self, AtFlags, FileType as HostType, Mode, OFlags, Stat};
-use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::rc::Rc;
@@ -162,33 +164,14 @@ impl Walk<'_, '_, '_> {
     }
 
     fn enter(&mut self, directory: BorrowedFd<'_>, name: &[u8], facts: Facts) -> Result<(), Trouble> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let opened = fs::openat(directory, name, flags, Mode::empty()).map_err(host_trouble)?;
+        let opened = open_beneath(directory, name).map_err(host_trouble)?;
         let identity = identity_of(&fs::fstat(&opened).map_err(host_trouble)?);
-        let names = list(&opened).map_err(host_trouble)?;
+        let names = names_in(&opened).map_err(host_trouble)?;
         self.sink.enter(&facts, name)?;
         self.chain.push(name, identity, Rc::new(opened));
         self.frames.push(Frame { names, next: 0, facts, path_length: self.path.len() });
         Ok(())
     }
-}
-
-fn open_again(above: &OwnedFd, name: &[u8], expected: Identity) -> Result<Rc<OwnedFd>, Errno> {
-    let opened = open_beneath(above, name)?;
-    if identity_of(&fs::fstat(&opened)?) == expected { Ok(Rc::new(opened)) } else { Err(Errno::STALE) }
-}
-
-fn list(directory: &OwnedFd) -> Result<Vec<Vec<u8>>, Errno> {
-    let mut names = Vec::new();
-    for entry in fs::Dir::read_from(directory)? {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if name != b"." && name != b".." {
-            names.push(name.to_vec());
-        }
-    }
-    names.sort_unstable();
-    Ok(names)
 }
 
 /// What the host tells of a file, but for links and attributes.
