@@ -38,6 +38,9 @@ pub trait Links: Send + Sync {
     fn open(&self, kind: &str, link: &str) -> KResult<Box<dyn Opened>>;
 }
 
+/// The text of the link of an interface, and what is there.
+type OpenedByName = BTreeMap<String, (String, Box<dyn Opened>)>;
+
 /// See the module. All of its calls may answer ENXIO besides: there is no interface of the name, it has no link yet, or
 /// the kernel was halted.
 pub struct Netconfig {
@@ -46,7 +49,7 @@ pub struct Netconfig {
     /// Those that were made and have no link yet: the kernel knows nothing of them. A leaf.
     unlinked: Mutex<BTreeSet<String>>,
     /// What others are at, with the text of their link: a capture begins when its interface is up. A leaf.
-    opened: Mutex<BTreeMap<String, (String, Box<dyn Opened>)>>,
+    opened: Mutex<OpenedByName>,
 }
 
 impl Netconfig {
@@ -59,7 +62,7 @@ impl Netconfig {
         self.unlinked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn opened(&self) -> MutexGuard<'_, BTreeMap<String, (String, Box<dyn Opened>)>> {
+    fn opened(&self) -> MutexGuard<'_, OpenedByName> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
