@@ -2,6 +2,7 @@
 
 mod aio;
 mod apart;
+mod configuration;
 mod descriptors;
 mod files;
 mod rig;

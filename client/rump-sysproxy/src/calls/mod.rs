@@ -20,6 +20,7 @@
 mod aio;
 mod area;
 mod attr;
+mod bridge;
 mod call;
 mod clock;
 mod control;
@@ -29,6 +30,8 @@ mod fcntl;
 mod handle;
 mod ids;
 mod interface;
+mod interface_address;
+mod interface_link;
 mod ioctl;
 mod kqueue;
 mod limit;
