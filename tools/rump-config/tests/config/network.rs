@@ -196,7 +196,7 @@ fn a_router_between_two_buses_passes_on() {
     let said = servers.run(one, "route", &["add", "10.0.0.0/8", "172.16.0.1"]);
     assert_eq!(said.code, Some(1));
     assert!(
-        said.err.starts_with("rump.route: add net 10.0.0.0: gateway 172.16.0.1: Network is unreachable"),
+        said.err.starts_with("rump.route: add net 10.0.0.0: gateway 172.16.0.1: network is unreachable"),
         "{}",
         said.err
     );
