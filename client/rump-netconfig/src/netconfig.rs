@@ -3,7 +3,7 @@
 use super::dhcp::{self, Check};
 use super::interface::{Interface, network};
 use super::{InterfaceAddress, NetworkDevice, add_default_route, errno};
-use crate::kpi::link::{Bridge, Role};
+use crate::kpi::link::{Bridge, LinkedInterfaces, Role};
 use crate::{AddressFamily, Errno, KError, KResult, Kernel};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -28,6 +28,9 @@ pub trait Opened: Send + Sync {
 
 /// Interfaces that have a link, which is said after they were made.
 pub trait Links: Send + Sync {
+    /// All kinds that are.
+    fn kinds(&self) -> Vec<&'static str>;
+
     /// Whether those of this kind, such as `shmif`, are. Errors: EINVAL (they would be, if something else were linked).
     fn is_linked(&self, kind: &str) -> KResult<bool>;
 
@@ -42,8 +45,8 @@ pub struct Netconfig {
     links: Box<dyn Links>,
     /// Those that were made and have no link yet: the kernel knows nothing of them. A leaf.
     unlinked: Mutex<BTreeSet<String>>,
-    /// What others are at: a capture begins when its interface is up. A leaf.
-    opened: Mutex<BTreeMap<String, Box<dyn Opened>>>,
+    /// What others are at, with the text of their link: a capture begins when its interface is up. A leaf.
+    opened: Mutex<BTreeMap<String, (String, Box<dyn Opened>)>>,
 }
 
 impl Netconfig {
@@ -56,7 +59,7 @@ impl Netconfig {
         self.unlinked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn opened(&self) -> MutexGuard<'_, BTreeMap<String, Box<dyn Opened>>> {
+    fn opened(&self) -> MutexGuard<'_, BTreeMap<String, (String, Box<dyn Opened>)>> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -93,21 +96,19 @@ impl Netconfig {
         let opened = self.links.open(kind_of(name).unwrap_or_default(), link)?;
         Interface::attach(&self.kernel, name, opened.device()).map_err(of_io)?;
         self.unlinked().remove(name);
-        self.opened().insert(name.into(), opened);
+        self.opened().insert(name.into(), (link.into(), opened));
         Ok(())
     }
 
     /// Does what is due at links, on hosts without threads.
     pub fn poll(&self) {
-        self.opened().values().for_each(|opened| opened.poll());
+        self.opened().values().for_each(|(_, opened)| opened.poll());
     }
 
     /// Lets packets pass.
     pub fn ifup(&self, name: &str) -> KResult<()> {
         self.find(name)?.up().map_err(of_io)?;
-        if let Some(opened) = self.opened().get(name) {
-            opened.begin();
-        }
+        self.raised(name);
         Ok(())
     }
 
@@ -209,6 +210,46 @@ impl Netconfig {
         let interface = self.find(name)?;
         interface.set_autoconf(true).map_err(of_io)?;
         interface.up().map_err(of_io)
+    }
+}
+
+impl LinkedInterfaces for Netconfig {
+    fn kinds(&self) -> Vec<&'static str> {
+        self.links.kinds()
+    }
+
+    fn create(&self, name: &str) -> KResult<bool> {
+        let is_one = kind_of(name).is_some_and(|kind| self.links.is_linked(kind) == Ok(true));
+        if is_one {
+            self.ifcreate(name)?;
+        }
+        Ok(is_one)
+    }
+
+    fn destroy(&self, name: &str) -> KResult<bool> {
+        let is_one = self.unlinked().contains(name) || self.opened().contains_key(name);
+        if is_one {
+            self.ifdestroy(name)?;
+        }
+        Ok(is_one)
+    }
+
+    fn set_link(&self, name: &str, link: &str) -> KResult<()> {
+        self.ifsetlinkstr(name, link)
+    }
+
+    fn link(&self, name: &str) -> KResult<String> {
+        if self.unlinked().contains(name) {
+            return Err(Errno::ENOENT.into());
+        }
+        let link = self.opened().get(name).map(|(link, _)| link.clone());
+        link.ok_or_else(|| Errno::ENXIO.into())
+    }
+
+    fn raised(&self, name: &str) {
+        if let Some((_, opened)) = self.opened().get(name) {
+            opened.begin();
+        }
     }
 }
 

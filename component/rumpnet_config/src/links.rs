@@ -23,6 +23,10 @@ impl Linked {
 }
 
 impl Links for Linked {
+    fn kinds(&self) -> Vec<&'static str> {
+        attached().iter().flat_map(|library| library.links).map(|known| known.interfaces).collect()
+    }
+
     fn is_linked(&self, kind: &str) -> KResult<bool> {
         let known = LIBRARIES.iter().find(|(interfaces, _)| *interfaces == kind);
         match (Self::find(kind), known) {

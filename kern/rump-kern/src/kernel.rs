@@ -16,14 +16,14 @@ use crate::sysctl::Facts;
 use crate::timer::Timers;
 use alloc::format;
 use alloc::string::String;
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use rump_abi::{AddressFamily, Errno, MountFlags};
 use rump_hyper::Hypervisor;
 use rump_kpi::character::CharacterDriver;
-use rump_kpi::link::InterfaceKind;
+use rump_kpi::link::{InterfaceKind, LinkedInterfaces};
 use rump_kpi::socket::{Domain, ProtocolFamily};
 use rump_kpi::sync::RwLock;
 use rump_kpi::{
@@ -272,6 +272,12 @@ impl Kernel {
     pub fn create_interface(&self, name: &str) -> KResult<u32> {
         self.inner.shared.check_running()?;
         self.inner.shared.network.create_interface(name)
+    }
+
+    /// Says who has interfaces whose cables are named after they were made, as programs ask for that by requests of `ioctl`. The
+    /// kernel does not keep it.
+    pub fn set_linked_interfaces(&self, linked: Weak<dyn LinkedInterfaces>) {
+        self.inner.shared.network.set_linked_interfaces(linked);
     }
 
     /// Does what the thread of the network does; answers when to come again, by the monotonic clock. For hosts without

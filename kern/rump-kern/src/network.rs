@@ -14,7 +14,7 @@ use core::time::Duration;
 use rump_abi::{AddressFamily, Errno};
 use rump_hyper::{Event, Hypervisor};
 use rump_kpi::device::NetworkDevice;
-use rump_kpi::link::InterfaceKind;
+use rump_kpi::link::{InterfaceKind, LinkedInterfaces};
 use rump_kpi::socket::{Domain, NetEnvironment, ProtocolFamily};
 use rump_kpi::sync::{Mutex, RwLock};
 use rump_kpi::{KError, KResult};
@@ -28,6 +28,8 @@ pub(crate) struct Network {
     families: Mutex<Vec<Linked>>,
     /// A leaf.
     kinds: RwLock<Vec<&'static dyn InterfaceKind>>,
+    /// Who has interfaces whose cables are named later. A leaf.
+    linked: RwLock<Option<Weak<dyn LinkedInterfaces>>>,
     driver: Arc<Driver>,
 }
 
@@ -39,7 +41,8 @@ impl Network {
         kinds: Vec<&'static dyn InterfaceKind>,
     ) -> Self {
         let families = Mutex::new(families.into_iter().map(|family| (family, None)).collect());
-        Self { families, kinds: RwLock::new(kinds), driver: Arc::new(Driver::new(host, clock)) }
+        let driver = Arc::new(Driver::new(host, clock));
+        Self { families, kinds: RwLock::new(kinds), linked: RwLock::new(None), driver }
     }
 
     pub(crate) fn add_family(&self, family: Arc<dyn ProtocolFamily>) {
@@ -48,6 +51,14 @@ impl Network {
 
     pub(crate) fn add_kind(&self, kind: &'static dyn InterfaceKind) {
         self.kinds.write().push(kind);
+    }
+
+    pub(crate) fn set_linked_interfaces(&self, linked: Weak<dyn LinkedInterfaces>) {
+        *self.linked.write() = Some(linked);
+    }
+
+    fn linked_interfaces(&self) -> Option<Arc<dyn LinkedInterfaces>> {
+        self.linked.read().as_ref().and_then(Weak::upgrade)
     }
 
     /// Names of the families that are linked.
@@ -121,6 +132,18 @@ impl Process {
     pub fn protocols(&self, family: AddressFamily) -> KResult<Arc<dyn Domain>> {
         self.shared().check_running()?;
         self.shared().network.domain(family)
+    }
+
+    /// Who has interfaces whose cables are named later, if somebody does.
+    pub fn linked_interfaces(&self) -> Option<Arc<dyn LinkedInterfaces>> {
+        self.shared().network.linked_interfaces()
+    }
+
+    /// Names of the kinds of interfaces that can be made, but for loopbacks.
+    pub fn interface_kinds(&self) -> Vec<&'static str> {
+        let mut kinds = self.shared().network.kinds();
+        kinds.extend(self.linked_interfaces().map(|linked| linked.kinds()).unwrap_or_default());
+        kinds
     }
 
     /// Makes an interface, as [`Kernel::create_interface`](crate::Kernel::create_interface). Errors: EPERM (not the

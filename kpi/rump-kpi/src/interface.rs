@@ -1,9 +1,13 @@
 //! What programs are told of an interface, in NetBSD's structures: by requests of `ioctl`, and by messages of routing sockets.
 
-use crate::device::{InterfaceInfo, Medium};
+use crate::device::{AddressInfo, AddressState, InterfaceInfo, Medium};
 use alloc::vec::Vec;
+use core::net::IpAddr;
 use rump_abi::netbsd::interface::*;
-use rump_abi::netbsd::route::LinkAddress;
+use rump_abi::netbsd::route::{
+    IN_IFF_DUPLICATED, IN_IFF_TENTATIVE, IN6_IFF_DEPRECATED, IN6_IFF_DUPLICATED, IN6_IFF_TENTATIVE,
+    LinkAddress,
+};
 
 /// Bytes before a packet of Ethernet.
 const ETHERNET_HEADER: u8 = 14;
@@ -58,6 +62,20 @@ impl InterfaceInfo {
             groups: [statistics.groups_in, statistics.groups_out],
             dropped: [statistics.drops_in, 0],
             changed: [0; 2],
+        }
+    }
+}
+
+impl AddressInfo {
+    /// `IN_IFF_*`, or of IPv6 `IN6_IFF_*`.
+    pub fn flags(&self) -> u32 {
+        match (self.state, self.address) {
+            (AddressState::Tentative, IpAddr::V4(_)) => IN_IFF_TENTATIVE,
+            (AddressState::Tentative, IpAddr::V6(_)) => IN6_IFF_TENTATIVE,
+            (AddressState::Duplicate, IpAddr::V4(_)) => IN_IFF_DUPLICATED,
+            (AddressState::Duplicate, IpAddr::V6(_)) => IN6_IFF_DUPLICATED,
+            (AddressState::Deprecated, _) => IN6_IFF_DEPRECATED,
+            (AddressState::Preferred, _) => 0,
         }
     }
 }

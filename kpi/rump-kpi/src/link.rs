@@ -19,6 +19,28 @@ pub trait InterfaceKind: Send + Sync {
     fn create(&self, environment: &NetEnvironment, unit: u16) -> KResult<Arc<dyn NetworkDevice>>;
 }
 
+/// Interfaces whose cable is named after they were made (`linkstr` of ifconfig(8)): until then the kernel has none of the name.
+pub trait LinkedInterfaces: Send + Sync {
+    /// What their names begin with.
+    fn kinds(&self) -> Vec<&'static str>;
+
+    /// Makes one, if the name is one of such an interface; answers whether it is. Errors: EEXIST.
+    fn create(&self, name: &str) -> KResult<bool>;
+
+    /// Takes one away, if it is such a one; answers whether it was.
+    fn destroy(&self, name: &str) -> KResult<bool>;
+
+    /// Says where its cable is. Errors: ENXIO (there is no such interface), EBUSY (it has one), EINVAL (there is no such
+    /// cable), those of the device.
+    fn set_link(&self, name: &str, link: &str) -> KResult<()>;
+
+    /// What was said of it. Errors: ENXIO (there is no such interface), ENOENT (nothing).
+    fn link(&self, name: &str) -> KResult<String>;
+
+    /// An interface passes packets from now on.
+    fn raised(&self, name: &str);
+}
+
 /// What there is to configure at a device.
 pub enum Role<'a> {
     /// Nothing.

@@ -15,7 +15,7 @@ use rump_sysproxy::seal::Key;
 use rump_sysproxy::server::{Limits, Server};
 use rump_sysproxy::url::Url;
 use rumpkit::kpi::Component;
-use rumpkit::net::Config;
+use rumpkit::net::{Config, Netconfig};
 use rumpkit::{BootMessages, Kernel, PosixHost};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::ffi::OsString;
@@ -141,6 +141,8 @@ fn serve(options: &Options, has_all: bool) -> Result<ExitCode, String> {
         let _ = rustix::process::setsid();
     }
     let kernel = boot(options, has_all)?;
+    // Clients make interfaces of a bus or a tap, and say which.
+    let _configuration = Netconfig::for_programs(&kernel);
     for drive in &options.drives {
         drive.attach(&kernel)?;
     }

@@ -82,6 +82,52 @@ layout! {
         changed: [i64; 2] = 120,
     }
 
+    /// `struct in6_ifreq`.
+    struct In6Ifreq[288] {
+        /// The name of the interface.
+        name: [u8; IFNAMSIZ] = 0,
+        /// An address, or what the request has to say of it.
+        value: [u8; 272] = 16,
+    }
+
+    /// `struct in6_addrlifetime`.
+    struct In6Addrlifetime[24] {
+        /// When it ends, and when it is no longer preferred, in seconds since 1970; zero: never.
+        until: [i64; 2] = 0,
+        /// For how many seconds it is valid, and preferred; all ones: for ever.
+        lifetimes: [u32; 2] = 16,
+    }
+
+    /// `struct ifdrv`: a command for what an interface is made of.
+    struct Ifdrv[40] {
+        /// The name of the interface.
+        name: [u8; IFNAMSIZ] = 0,
+        /// The command.
+        command: u64 = 16,
+        /// Bytes of its argument.
+        length: u64 = 24,
+        /// Where that is.
+        address: u64 = 32,
+    }
+
+    /// `struct if_clonereq`: room for names of kinds of interfaces.
+    struct IfClonereq[16] {
+        /// How many there are.
+        total: i32 = 0,
+        /// How many there is room for.
+        count: i32 = 4,
+        /// Where that is.
+        address: u64 = 8,
+    }
+
+    /// `struct vlanreq`.
+    struct Vlanreq[18] {
+        /// The name of the interface that it is at, or nothing.
+        parent: [u8; IFNAMSIZ] = 0,
+        /// Which network.
+        tag: u16 = 16,
+    }
+
     /// `struct ifdatareq`.
     struct Ifdatareq[152] {
         /// The name of the interface.
@@ -148,6 +194,38 @@ pub const SIOCGIFADDR: u32 = request(BOTH, 33, 144);
 pub const SIOCGIFBRDADDR: u32 = request(BOTH, 35, 144);
 /// Asks for the mask.
 pub const SIOCGIFNETMASK: u32 = request(BOTH, 37, 144);
+/// Asks what can be done with an address of IPv4 (`IN_IFF_*`).
+pub const SIOCGIFAFLAG_IN: u32 = request(BOTH, 39, 144);
+/// Takes an address of IPv6 away.
+pub const SIOCDIFADDR_IN6: u32 = request(IN, 25, 288);
+/// Asks for the mask of an address of IPv6.
+pub const SIOCGIFNETMASK_IN6: u32 = request(BOTH, 37, 288);
+/// Asks what can be done with it (`IN6_IFF_*`).
+pub const SIOCGIFAFLAG_IN6: u32 = request(BOTH, 73, 288);
+/// Asks how long it lasts.
+pub const SIOCGIFALIFETIME_IN6: u32 = request(BOTH, 106, 288);
+/// Asks how far an interface is.
+pub const SIOCGIFMETRIC: u32 = request(BOTH, 23, 144);
+/// Asks for its number.
+pub const SIOCGIFINDEX: u32 = request(BOTH, 140, 144);
+/// Says which virtual network it is; the value is the address of a [`Vlanreq`].
+pub const SIOCSETVLAN: u32 = request(IN, 57, 144);
+/// Asks for that.
+pub const SIOCGETVLAN: u32 = request(BOTH, 58, 144);
+/// Asks which kinds of interfaces can be made.
+pub const SIOCIFGCLONERS: u32 = request(BOTH, 120, 16);
+/// A command that changes something of what an interface is made of.
+pub const SIOCSDRVSPEC: u32 = request(IN, 123, 40);
+/// A command that asks for something.
+pub const SIOCGDRVSPEC: u32 = request(BOTH, 123, 40);
+/// Asks for the link of an interface.
+pub const SIOCGLINKSTR: u32 = request(BOTH, 135, 40);
+/// Says it.
+pub const SIOCSLINKSTR: u32 = request(IN, 136, 40);
+/// As a command of [`SIOCGLINKSTR`]: how long it is.
+pub const IFLINKSTR_QUERYLEN: u64 = 1;
+/// As a command of [`SIOCSLINKSTR`]: there is to be none any more.
+pub const IFLINKSTR_UNSET: u64 = 2;
 /// Asks for all interfaces with their addresses.
 pub const SIOCGIFCONF: u32 = request(BOTH, 38, 16);
 /// Takes an interface away.
@@ -171,6 +249,8 @@ mod tests {
         assert_eq!((SIOCGIFFLAGS, SIOCGIFADDR), (0xc090_6911, 0xc090_6921));
         assert_eq!((SIOCAIFADDR, SIOCAIFADDR_IN6), (0x8040_691a, 0x8080_696b));
         assert_eq!((SIOCGIFCONF, SIOCGIFDATA), (0xc010_6926, 0xc098_6985));
+        assert_eq!((SIOCSLINKSTR, SIOCGDRVSPEC, SIOCSDRVSPEC), (0x8028_6988, 0xc028_697b, 0x8028_697b));
+        assert_eq!((SIOCIFGCLONERS, SIOCDIFADDR_IN6), (0xc010_6978, 0x8120_6919));
     }
 
     #[test]

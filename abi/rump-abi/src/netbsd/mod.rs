@@ -24,6 +24,7 @@
 //! | [`aio`] | `aiocb` |
 //! | [`mount`] | arguments of `mount` |
 //! | [`sysctl`] | `sysctlnode` |
+//! | [`bridge`] | commands of bridges |
 //! | [`interface`] | `ifreq` and its like, requests of `ioctl` |
 //! | [`route`] | messages of routing sockets |
 //! | [`pcb`] | `kinfo_pcb` |
@@ -32,6 +33,7 @@
 mod layout;
 
 pub mod aio;
+pub mod bridge;
 pub mod control;
 pub mod dirent;
 pub mod event;

@@ -5,6 +5,8 @@ use super::request::request;
 use crate::memory::Region;
 use rump_abi::Errno;
 use rump_abi::netbsd::Layout;
+use rump_abi::netbsd::bridge::{BRDGGIFS, BRDGRTS, OBRDGGIFS, OBRDGRTS};
+use rump_abi::netbsd::interface::*;
 use rump_abi::netbsd::numbers::IOCTL;
 use rump_kern::{Fd, Ioctl};
 use rump_kpi::KResult;
@@ -22,6 +24,26 @@ const BIOCSETF: u32 = writes(b'B', 103, LIST_BYTES);
 const BIOCSETWF: u32 = writes(b'B', 127, LIST_BYTES);
 const BIOCGDLTLIST: u32 = exchanges(b'B', 119, LIST_BYTES);
 
+/// Where the pointers of an [`Ifreq`](rump_abi::netbsd::interface::Ifreq) and of an [`Ifdrv`] are.
+const REQUEST_POINTER: usize = 16;
+const DRIVER_POINTER: usize = 32;
+
+/// Where in its structure a request has the address of what stands behind it here.
+fn pointer(number: u32) -> Option<usize> {
+    match number {
+        BIOCSETF | BIOCSETWF | BIOCGDLTLIST | SIOCGIFCONF | SIOCIFGCLONERS => Some(LIST_POINTER),
+        SIOCSETVLAN | SIOCGETVLAN => Some(REQUEST_POINTER),
+        SIOCSDRVSPEC | SIOCGDRVSPEC | SIOCSLINKSTR | SIOCGLINKSTR => Some(DRIVER_POINTER),
+        _ => None,
+    }
+}
+
+/// Whether a request's argument points to room for a list, by a structure of its own.
+fn has_list(number: u32, own: &[u8]) -> bool {
+    let command = Ifdrv::read(own).map(|asked| asked.command);
+    number == SIOCGDRVSPEC && matches!(command, Some(BRDGGIFS | BRDGRTS | OBRDGGIFS | OBRDGRTS))
+}
+
 impl RemoteProcess {
     /// As [`Process::ioctl`](rump_kern::Process::ioctl).
     pub fn ioctl(&self, fd: Fd, what: Ioctl) -> KResult<usize> {
@@ -37,13 +59,20 @@ impl RemoteProcess {
         Ok(if is_told { u32::from_le_bytes(argument) as usize } else { 0 })
     }
 
-    /// As [`Process::ioctl_by_number`](rump_kern::Process::ioctl_by_number).
+    /// As [`Process::ioctl_by_number`](rump_kern::Process::ioctl_by_number), and besides with the requests of interfaces
+    /// (`rump_abi::netbsd::interface`), whose argument's pointer is put in here: what it points to stands behind the structure,
+    /// and of lists of bridges a structure of 16 bytes, and behind that the list.
     pub fn ioctl_by_number(&self, fd: Fd, number: u32, argument: &mut [u8]) -> KResult<()> {
         let (own, behind) = argument.split_at_mut_checked(length(number)).ok_or(Errno::EINVAL)?;
         let mut lent = None;
-        if matches!(number, BIOCSETF | BIOCSETWF | BIOCGDLTLIST) {
+        // Without anything behind it, the program asks how much there would be.
+        if let Some(place) = pointer(number).filter(|_| !behind.is_empty()) {
+            let at = behind.as_ptr().addr() as u64;
+            if has_list(number, own) && behind.len() > LIST_BYTES as usize {
+                (at + u64::from(LIST_BYTES)).put(&mut behind[LIST_POINTER..]);
+            }
             let list = Region::write(behind);
-            list.address().put(&mut own[LIST_POINTER..]);
+            list.address().put(&mut own[place..]);
             lent = Some(list);
         }
         self.run(request(IOCTL).with(fd).with(number).write(own).lend(lent))

@@ -5,6 +5,7 @@ use rump_kern::Process;
 use rump_sysproxy::server::{Limits, Server};
 use rump_sysproxy::url::Url;
 use rumpkit::PosixHost;
+use rumpkit::net::Netconfig;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,8 +13,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub struct Rig {
     pub here: Process,
     pub there: RemoteProcess,
+    /// A folder that goes with it.
+    pub folder: PathBuf,
     _server: Server,
-    folder: PathBuf,
+    _configuration: Netconfig,
 }
 
 impl Rig {
@@ -23,11 +26,12 @@ impl Rig {
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir(&folder).unwrap();
         let kernel = rumpkit::kernel(PosixHost::new()).unwrap();
+        let configuration = Netconfig::for_programs(&kernel);
         let server = Server::new(kernel.clone(), Limits::default()).unwrap();
         let url = server.listen(&Url::parse("unix://sock", &folder).unwrap()).unwrap();
         let connection = Connection::new(url, "test", |_| {}).unwrap();
         let there = RemoteProcess::new(Arc::new(connection));
-        Self { here: kernel.init().fork(), there, _server: server, folder }
+        Self { here: kernel.init().fork(), there, folder, _server: server, _configuration: configuration }
     }
 }
 

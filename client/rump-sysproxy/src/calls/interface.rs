@@ -3,6 +3,7 @@
 //! Those that make, change and take away are the superuser's.
 
 use super::call::Call;
+use super::{bridge, interface_address, interface_link};
 use rump_abi::netbsd::Layout;
 use rump_abi::netbsd::interface::*;
 use rump_abi::netbsd::route::Address;
@@ -12,28 +13,42 @@ use rump_abi::{AddressFamily, Errno, SocketAddress};
 use rump_kern::{Fd, Process};
 use rump_kpi::KResult;
 use rump_kpi::device::{InterfaceInfo, Network};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4, SocketAddrV6};
+
+/// All requests of interfaces.
+const REQUESTS: [u32; 27] = [
+    SIOCSIFADDR,
+    SIOCSIFFLAGS,
+    SIOCGIFFLAGS,
+    SIOCDIFADDR,
+    SIOCAIFADDR,
+    SIOCAIFADDR_IN6,
+    SIOCGIFADDR,
+    SIOCGIFBRDADDR,
+    SIOCGIFNETMASK,
+    SIOCGIFCONF,
+    SIOCIFDESTROY,
+    SIOCIFCREATE,
+    SIOCGIFMTU,
+    SIOCSIFMTU,
+    SIOCGIFDATA,
+    SIOCGIFAFLAG_IN,
+    SIOCDIFADDR_IN6,
+    SIOCGIFNETMASK_IN6,
+    SIOCGIFAFLAG_IN6,
+    SIOCGIFALIFETIME_IN6,
+    SIOCGIFMETRIC,
+    SIOCGIFINDEX,
+    SIOCIFGCLONERS,
+    SIOCSETVLAN,
+    SIOCGETVLAN,
+    SIOCGLINKSTR,
+    SIOCSLINKSTR,
+];
 
 /// Whether a request is one of interfaces.
 pub(super) fn is_one(number: u32) -> bool {
-    matches!(
-        number,
-        SIOCSIFADDR
-            | SIOCSIFFLAGS
-            | SIOCGIFFLAGS
-            | SIOCDIFADDR
-            | SIOCAIFADDR
-            | SIOCAIFADDR_IN6
-            | SIOCGIFADDR
-            | SIOCGIFBRDADDR
-            | SIOCGIFNETMASK
-            | SIOCGIFCONF
-            | SIOCIFDESTROY
-            | SIOCIFCREATE
-            | SIOCGIFMTU
-            | SIOCSIFMTU
-            | SIOCGIFDATA
-    )
+    REQUESTS.contains(&number) || matches!(number, SIOCSDRVSPEC | SIOCGDRVSPEC)
 }
 
 /// Does a request. Errors: ENOTTY (no socket), EFAULT, EPERM (a change by other than the superuser), ENXIO (no such
@@ -47,34 +62,25 @@ pub(super) fn request(call: &mut Call<'_>, fd: Fd, number: u32, at: u64) -> KRes
             let interface = with(call.process, |network| find(network, &asked.name))?;
             call.put_at(at, &Ifdatareq { data: interface.data(), ..asked })
         }
-        SIOCGIFFLAGS | SIOCGIFADDR | SIOCGIFBRDADDR | SIOCGIFNETMASK | SIOCGIFMTU => {
+        SIOCGIFFLAGS | SIOCGIFADDR | SIOCGIFBRDADDR | SIOCGIFNETMASK | SIOCGIFMTU | SIOCGIFMETRIC
+        | SIOCGIFINDEX => {
             let mut asked: Ifreq = call.read_at(at)?;
             let interface = with(call.process, |network| find(network, &asked.name))?;
             tell(&interface, number, &mut asked)?;
             call.put_at(at, &asked)
         }
+        SIOCGIFAFLAG_IN | SIOCGIFNETMASK_IN6 | SIOCGIFAFLAG_IN6 | SIOCGIFALIFETIME_IN6 => {
+            interface_address::tell(call, number, at)
+        }
+        SIOCIFGCLONERS => interface_link::kinds(call, at),
+        SIOCGETVLAN => interface_link::vlan(call, at),
+        SIOCGLINKSTR => interface_link::link(call, at),
+        SIOCGDRVSPEC => bridge::ask(call, at),
         _ if call.process.geteuid() != 0 => Err(Errno::EPERM.into()),
-        SIOCAIFADDR => {
-            let asked: Ifaliasreq = call.read_at(at)?;
-            let address = Ipv4Addr::from(asked.address.address);
-            let mask = Ipv4Addr::from(asked.mask.address).to_bits();
-            let length = prefix(u128::from(mask) << 96, 32)?;
-            check_family(asked.address.family, AddressFamily::Inet)?;
-            with(call.process, |network| {
-                let interface = find(network, &asked.name)?;
-                network.add_address(interface.number, address.into(), length)
-            })
-        }
-        SIOCAIFADDR_IN6 => {
-            let asked: In6Aliasreq = call.read_at(at)?;
-            let address = Ipv6Addr::from(asked.address.address);
-            let length = prefix(u128::from_be_bytes(asked.mask.address), 128)?;
-            check_family(asked.address.family, AddressFamily::Inet6)?;
-            with(call.process, |network| {
-                let interface = find(network, &asked.name)?;
-                network.add_address(interface.number, address.into(), length)
-            })
-        }
+        SIOCSETVLAN => interface_link::set_vlan(call, at),
+        SIOCSLINKSTR => interface_link::set_link(call, at),
+        SIOCSDRVSPEC => bridge::change(call, at),
+        SIOCAIFADDR | SIOCAIFADDR_IN6 | SIOCDIFADDR_IN6 => interface_address::change(call, number, at),
         _ => {
             let asked: Ifreq = call.read_at(at)?;
             change(call.process, number, &asked)
@@ -84,31 +90,16 @@ pub(super) fn request(call: &mut Call<'_>, fd: Fd, number: u32, at: u64) -> KRes
 
 /// Does something with the interfaces of the kernel. Errors: ENXIO (halted), EAFNOSUPPORT (no protocols with interfaces are
 /// linked), those of `act`.
-fn with<T>(process: &Process, act: impl FnOnce(&dyn Network) -> KResult<T>) -> KResult<T> {
+pub(super) fn with<T>(process: &Process, act: impl FnOnce(&dyn Network) -> KResult<T>) -> KResult<T> {
     let domain = process.protocols(AddressFamily::Inet)?;
     act(domain.network().ok_or(Errno::EAFNOSUPPORT)?)
 }
 
 /// Errors: ENXIO.
-fn find(network: &dyn Network, name: &[u8]) -> KResult<InterfaceInfo> {
+pub(super) fn find(network: &dyn Network, name: &[u8]) -> KResult<InterfaceInfo> {
     let wanted = name_in(name);
     let mut all = network.interfaces().into_iter();
     all.find(|info| info.name.as_bytes() == wanted).ok_or_else(|| Errno::ENXIO.into())
-}
-
-/// Errors: EAFNOSUPPORT.
-fn check_family(number: u8, family: AddressFamily) -> KResult<()> {
-    if number == family as u8 { Ok(()) } else { Err(Errno::EAFNOSUPPORT.into()) }
-}
-
-/// How long a prefix a mask has, whose bits are in front; none at all is that of one host. Errors: EINVAL (a zero before a
-/// one).
-fn prefix(mask: u128, whole: u8) -> KResult<u8> {
-    match (mask.leading_ones(), mask.count_ones()) {
-        (0, 0) => Ok(whole),
-        (ones, all) if ones == all => Ok(ones as u8),
-        _ => Err(Errno::EINVAL.into()),
-    }
 }
 
 fn mask(length: u8) -> Ipv4Addr {
@@ -123,7 +114,7 @@ fn first_address(interface: &InterfaceInfo) -> Option<(Ipv4Addr, u8)> {
     })
 }
 
-fn put(to: &mut Ifreq, bytes: &[u8]) {
+pub(super) fn put(to: &mut Ifreq, bytes: &[u8]) {
     to.value = [0; 128];
     to.value[..bytes.len()].copy_from_slice(bytes);
 }
@@ -135,6 +126,8 @@ fn tell(interface: &InterfaceInfo, number: u32, to: &mut Ifreq) -> KResult<()> {
     match number {
         SIOCGIFFLAGS => put(to, &interface.flags().to_bytes()),
         SIOCGIFMTU => put(to, &interface.device.mtu.to_bytes()),
+        SIOCGIFMETRIC => put(to, &0_u32.to_bytes()),
+        SIOCGIFINDEX => put(to, &interface.number.to_bytes()),
         SIOCGIFADDR => put(to, &of_ip(address()?.0)),
         SIOCGIFNETMASK => put(to, &of_ip(mask(address()?.1))),
         _ => {
@@ -148,8 +141,10 @@ fn tell(interface: &InterfaceInfo, number: u32, to: &mut Ifreq) -> KResult<()> {
 /// Errors: EINVAL (no such kind, or no value that it can have), EEXIST, ENXIO, EADDRNOTAVAIL, EAFNOSUPPORT.
 fn change(process: &Process, number: u32, asked: &Ifreq) -> KResult<()> {
     if number == SIOCIFCREATE {
-        let name = std::str::from_utf8(name_in(&asked.name)).map_err(|_| Errno::EINVAL)?;
-        return process.create_interface(name).map(drop);
+        return create(process, text(&asked.name)?);
+    }
+    if number == SIOCIFDESTROY && destroy_linked(process, text(&asked.name)?)? {
+        return Ok(());
     }
     with(process, |network| {
         let interface = find(network, &asked.name)?;
@@ -157,12 +152,19 @@ fn change(process: &Process, number: u32, asked: &Ifreq) -> KResult<()> {
         match number {
             SIOCIFDESTROY => network.detach(id),
             SIOCSIFFLAGS => {
-                network.set_up(id, u16::read(&asked.value).is_some_and(|flags| flags & IFF_UP != 0))
+                let is_up = u16::read(&asked.value).is_some_and(|flags| flags & IFF_UP != 0);
+                network.set_up(id, is_up)?;
+                if let Some(linked) = process.linked_interfaces().filter(|_| is_up) {
+                    linked.raised(&interface.name);
+                }
+                Ok(())
             }
             SIOCSIFMTU => network.set_mtu(id, u32::read(&asked.value).ok_or(Errno::EINVAL)?),
-            SIOCDIFADDR => network.remove_address(id, ip_in(asked)?),
+            SIOCDIFADDR => network.remove_address(id, ip_in(&asked.value)?),
             _ => {
-                let IpAddr::V4(address) = ip_in(asked)? else { return Err(Errno::EAFNOSUPPORT.into()) };
+                let IpAddr::V4(address) = ip_in(&asked.value)? else {
+                    return Err(Errno::EAFNOSUPPORT.into());
+                };
                 if let Some((before, _)) = first_address(&interface) {
                     network.remove_address(id, before.into())?;
                 }
@@ -170,6 +172,25 @@ fn change(process: &Process, number: u32, asked: &Ifreq) -> KResult<()> {
             }
         }
     })
+}
+
+/// A name in a request. Errors: EINVAL.
+pub(super) fn text(name: &[u8]) -> KResult<&str> {
+    std::str::from_utf8(name_in(name)).map_err(|_| Errno::EINVAL.into())
+}
+
+/// Errors: EEXIST, EINVAL (no such kind), those of the kind.
+fn create(process: &Process, name: &str) -> KResult<()> {
+    let is_made = process.linked_interfaces().map(|linked| linked.create(name)).transpose()?;
+    match is_made {
+        Some(true) => Ok(()),
+        _ => process.create_interface(name).map(drop),
+    }
+}
+
+/// Takes an interface away whose cable is named later, if it is one. Errors: those of taking it away.
+fn destroy_linked(process: &Process, name: &str) -> KResult<bool> {
+    process.linked_interfaces().map_or(Ok(false), |linked| linked.destroy(name))
 }
 
 /// How long a prefix is when nobody said it: by the class of the address (RFC 791). Errors: EINVAL (that of a group).
@@ -183,8 +204,8 @@ fn length_of_class(address: Ipv4Addr) -> KResult<u8> {
 }
 
 /// Errors: EAFNOSUPPORT.
-fn ip_in(asked: &Ifreq) -> KResult<IpAddr> {
-    match sockaddr::parse(&asked.value) {
+pub(super) fn ip_in(value: &[u8]) -> KResult<IpAddr> {
+    match sockaddr::parse(value) {
         Ok(SocketAddress::Inet(address)) => Ok((*address.ip()).into()),
         Ok(SocketAddress::Inet6(address)) => Ok((*address.ip()).into()),
         _ => Err(Errno::EAFNOSUPPORT.into()),

@@ -17,6 +17,7 @@
 
 mod area;
 mod attr;
+mod bridge;
 mod call;
 mod clock;
 mod control;
@@ -26,6 +27,8 @@ mod fcntl;
 mod handle;
 mod ids;
 mod interface;
+mod interface_address;
+mod interface_link;
 mod ioctl;
 mod kqueue;
 mod limit;

@@ -3,6 +3,7 @@
 use super::NetworkDevice;
 use super::link::{self, Link};
 use crate::hyper::Hypervisor;
+use crate::kpi::link::LinkedInterfaces;
 use crate::{Errno, KError, KResult, Kernel};
 use rump_netconfig::{Links, Opened};
 use std::ops::Deref;
@@ -13,12 +14,20 @@ const LINKED: &[(&str, &str)] = &[("shmif", "shmif"), ("lanes", "lanes"), ("virt
 
 /// See [`rump_netconfig::Netconfig`], which has the calls. The link of an interface may be any [`Link`] with its word before
 /// it.
-pub struct Netconfig(rump_netconfig::Netconfig);
+pub struct Netconfig(Arc<rump_netconfig::Netconfig>);
 
 impl Netconfig {
     /// The configuration of a kernel.
     pub fn new(kernel: &Kernel) -> Self {
-        Self(rump_netconfig::Netconfig::new(kernel, Box::new(AllLinks(kernel.host().clone()))))
+        Self(Arc::new(rump_netconfig::Netconfig::new(kernel, Box::new(AllLinks(kernel.host().clone())))))
+    }
+
+    /// The same, which programs of the kernel reach as well, by requests of `ioctl`, as long as this is not dropped.
+    pub fn for_programs(kernel: &Kernel) -> Self {
+        let configuration = Self::new(kernel);
+        let linked: Arc<dyn LinkedInterfaces> = configuration.0.clone();
+        kernel.set_linked_interfaces(Arc::downgrade(&linked));
+        configuration
     }
 }
 
@@ -33,6 +42,10 @@ impl Deref for Netconfig {
 struct AllLinks(Arc<dyn Hypervisor>);
 
 impl Links for AllLinks {
+    fn kinds(&self) -> Vec<&'static str> {
+        LINKED.iter().map(|(kind, _)| *kind).collect()
+    }
+
     fn is_linked(&self, kind: &str) -> KResult<bool> {
         Ok(LINKED.iter().any(|(linked, _)| *linked == kind))
     }

@@ -8,7 +8,7 @@ use crate::route::{Changed, Route, Via};
 use crate::routers::DefaultRouter;
 use crate::stack::{LOOPBACK, Stack};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use rump_kpi::device::{AddressInfo, AddressState, InterfaceInfo};
+use rump_kpi::device::{AddressInfo, InterfaceInfo};
 use rump_kpi::netbsd::route::*;
 use rump_kpi::netbsd::statvfs::name;
 
@@ -138,7 +138,7 @@ pub(super) fn address(kind: u8, info: &InterfaceInfo, own: &AddressInfo) -> Mess
         flags: RTF_UP,
         addresses: 0,
         pid: 0,
-        address_flags: address_flags(own),
+        address_flags: own.flags(),
         metric: 0,
     };
     let broadcast = match own.address {
@@ -153,15 +153,4 @@ pub(super) fn address(kind: u8, info: &InterfaceInfo, own: &AddressInfo) -> Mess
         ..Addresses::default()
     };
     Message::Address(header, addresses)
-}
-
-fn address_flags(own: &AddressInfo) -> u32 {
-    match (own.state, own.address) {
-        (AddressState::Tentative, IpAddr::V4(_)) => IN_IFF_TENTATIVE,
-        (AddressState::Tentative, IpAddr::V6(_)) => IN6_IFF_TENTATIVE,
-        (AddressState::Duplicate, IpAddr::V4(_)) => IN_IFF_DUPLICATED,
-        (AddressState::Duplicate, IpAddr::V6(_)) => IN6_IFF_DUPLICATED,
-        (AddressState::Deprecated, _) => IN6_IFF_DEPRECATED,
-        (AddressState::Preferred, _) => 0,
-    }
 }
