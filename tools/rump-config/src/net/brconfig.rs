@@ -92,8 +92,7 @@ const NUMBERS: [(&str, u64); 6] = [
     ("maxage", BRDGSMA),
 ];
 /// Flags of members, by their words.
-const FLAGS: [(&str, u32); 3] =
-    [("discover", IFBIF_DISCOVER), ("learn", IFBIF_LEARNING), ("stp", IFBIF_STP)];
+const FLAGS: [(&str, u32); 3] = [("discover", IFBIF_DISCOVER), ("learn", IFBIF_LEARNING), ("stp", IFBIF_STP)];
 
 /// Errors: in words.
 fn parse(words: &[String]) -> Result<Vec<Step>, String> {
@@ -101,8 +100,10 @@ fn parse(words: &[String]) -> Result<Vec<Step>, String> {
     let mut words = words.iter().map(String::as_str);
     while let Some(word) = words.next() {
         let mut next = || words.next().ok_or_else(|| format!("{word}: something is missing behind it"));
-        let number = |text: &str| text.parse::<u32>().map_err(|_| format!("{word}: {text:?} is no such number"));
-        let byte = |text: &str| text.parse::<u8>().map_err(|_| format!("{word}: {text:?} is no number up to 255"));
+        let number =
+            |text: &str| text.parse::<u32>().map_err(|_| format!("{word}: {text:?} is no such number"));
+        let byte =
+            |text: &str| text.parse::<u8>().map_err(|_| format!("{word}: {text:?} is no number up to 255"));
         let plain = word.strip_prefix('-').unwrap_or(word);
         let flag = FLAGS.iter().find(|(name, _)| *name == plain);
         let of_bridge = NUMBERS.iter().find(|(name, _)| *name == word);
@@ -143,7 +144,9 @@ impl Args {
                 let asked = BridgeMember { priority: *number, path_cost: *number, ..member(name) };
                 (name.clone(), network.change_member(bridge, *command, &asked))
             }
-            Step::Flags(name, flags, is_set) => (name.clone(), set_flags(network, bridge, name, *flags, *is_set)),
+            Step::Flags(name, flags, is_set) => {
+                (name.clone(), set_flags(network, bridge, name, *flags, *is_set))
+            }
             Step::Number(command, number) => {
                 (number.to_string(), network.set_of_bridge(bridge, *command, *number))
             }
@@ -171,7 +174,12 @@ impl Args {
         Ok(())
     }
 
-    fn show(&self, network: &RemoteNetwork, info: &InterfaceInfo, out: &mut dyn Write) -> Result<(), Failure> {
+    fn show(
+        &self,
+        network: &RemoteNetwork,
+        info: &InterfaceInfo,
+        out: &mut dyn Write,
+    ) -> Result<(), Failure> {
         let bridge = info.name.as_str();
         let number = |command| network.of_bridge(bridge, command).map_err(of(bridge));
         let [priority, hello, delay, age] =
