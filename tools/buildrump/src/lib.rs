@@ -9,6 +9,7 @@ pub const CONFIG_PROGRAM: &str = "rump-config";
 /// Its other names, by which it is a tool each.
 pub const CONFIG_TOOLS: &[&str] = &[
     "rump.arp",
+    "rump.brconfig",
     "rump.cat",
     "rump.df",
     "rump.dhcpclient",

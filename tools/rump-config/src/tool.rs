@@ -70,6 +70,7 @@ macro_rules! tool {
 /// All of them.
 pub const TOOLS: &[Tool] = &[
     tool!("arp", net::arp::Args, "Show and change who has which hardware address"),
+    tool!("brconfig", net::brconfig::Args, "Show and configure bridges"),
     tool!("cat", files::cat::Args, "Write files to standard output"),
     tool!("df", files::df::Args, "Show the size and free space of file systems"),
     tool!("dhcpclient", net::dhcpclient::Args, "Get an address for an interface by DHCP"),

@@ -43,7 +43,7 @@ impl RemoteNetwork {
         let mut asked = Ifreq { name: named(interface)?, value: [0; 128] };
         asked.value[..value.len()].copy_from_slice(value);
         let mut bytes = asked.to_bytes();
-        self.process.ioctl_by_number(self.requests, number, &mut bytes)?;
+        self.request(number, &mut bytes)?;
         Ifreq::read(&bytes).ok_or_else(|| Errno::EIO.into())
     }
 
@@ -98,7 +98,7 @@ impl RemoteNetwork {
                 (SIOCAIFADDR_IN6, asked.to_bytes())
             }
         };
-        self.process.ioctl_by_number(self.requests, number, &mut bytes)
+        self.request(number, &mut bytes)
     }
 
     /// Takes an address away. Errors: ENXIO, EADDRNOTAVAIL, EPERM.

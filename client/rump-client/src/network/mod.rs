@@ -18,37 +18,36 @@ mod route;
 mod socket;
 mod table;
 
+pub use driver::{BridgeAddress, BridgeMember};
 pub use route::{Ask, News, Way};
 pub use table::{Neighbour, RemoteInterface};
 
 use crate::RemoteProcess;
 use rump_abi::{AddressFamily, OpenFlags, SocketType};
-use rump_kern::Fd;
 use rump_kpi::KResult;
 
 /// See the module.
 pub struct RemoteNetwork {
     process: RemoteProcess,
-    /// A socket that requests of interfaces go to.
-    requests: Fd,
 }
 
 impl RemoteNetwork {
-    /// That of a process's kernel. Errors: EAFNOSUPPORT (it has none).
-    pub fn new(process: RemoteProcess) -> KResult<Self> {
-        let requests = process.socket(AddressFamily::Inet, SocketType::Datagram, 0, OpenFlags::CLOEXEC)?;
-        Ok(Self { process, requests })
+    /// That of a process's kernel.
+    pub fn new(process: RemoteProcess) -> Self {
+        Self { process }
     }
 
     /// The process.
     pub fn process(&self) -> &RemoteProcess {
         &self.process
     }
-}
 
-impl Drop for RemoteNetwork {
-    fn drop(&mut self) {
-        // It fails only where the server has gone.
-        let _ = self.process.close(self.requests);
+    /// A request of interfaces, to a socket of its own. Errors: EAFNOSUPPORT (the kernel has no network), those of the request.
+    fn request(&self, number: u32, argument: &mut [u8]) -> KResult<()> {
+        let process = &self.process;
+        let fd = process.socket(AddressFamily::Inet, SocketType::Datagram, 0, OpenFlags::CLOEXEC)?;
+        let done = process.ioctl_by_number(fd, number, argument);
+        process.close(fd)?;
+        done
     }
 }

@@ -81,18 +81,4 @@ impl RemoteProcess {
         }
         done
     }
-
-    /// ioctl(2) with an argument that says at `place` where more is, which the call changes as well. Errors: those of the request.
-    pub fn ioctl_with_more(
-        &self,
-        fd: Fd,
-        number: u32,
-        argument: &mut [u8],
-        place: usize,
-        more: &mut [u8],
-    ) -> KResult<()> {
-        let more = Region::write(more);
-        more.address().put(argument.get_mut(place..).ok_or(Errno::EINVAL)?);
-        self.run(request(IOCTL).with(fd).with(number).write(argument).lend([more]))
-    }
 }

@@ -58,7 +58,7 @@ impl Run for Args {
         let process = session.connect()?;
         self.mount(&process, (special, node), flags, &own)?;
         if self.verbose {
-            self.show(&process.mounted(node.as_bytes()).map_err(of(node.display()))?, out)?;
+            self.show(&process.mounted(node.as_bytes()).map_err(of(escaped(node.as_bytes())))?, out)?;
         }
         Ok(())
     }
@@ -123,12 +123,13 @@ impl Args {
                 // It is not of this type, or the kernel has not the type.
                 Err(error) if self.fs_type.is_none() && is_of_another(error.errno) => last = error,
                 Err(error) => {
-                    let (special, node) = (special.display(), node.display());
+                    let [special, node] = [special, node].map(|name| escaped(name.as_bytes()));
                     return Err(Failure::Other(format!("{special} on {node}: {error}")));
                 }
             }
         }
-        Err(Failure::Other(format!("{} on {}: {last}; -t says the type", special.display(), node.display())))
+        let [special, node] = [special, node].map(|name| escaped(name.as_bytes()));
+        Err(Failure::Other(format!("{special} on {node}: {last}; -t says the type")))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tools of the network.
 
 pub mod arp;
+pub mod brconfig;
 pub mod dhcpclient;
 pub mod ifconfig;
 mod monitor;
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 /// The network of the session's server.
 fn network(session: &Session) -> Result<RemoteNetwork, Failure> {
-    RemoteNetwork::new(session.connect()?).map_err(of("the network"))
+    Ok(RemoteNetwork::new(session.connect()?))
 }
 
 /// Its interfaces.

@@ -62,7 +62,7 @@ impl Args {
         if !self.json {
             writeln!(
                 out,
-                "{:<8} {:<10} {:<5} {:<3} {:<6} {:<28} {:<28}",
+                "{:<8} {:<10} {:<5} {:<3} {:<6} {:<28} {}",
                 "USER", "COMMAND", "PID", "FD", "PROTO", "LOCAL ADDRESS", "FOREIGN ADDRESS"
             )?;
         }

@@ -196,7 +196,7 @@ fn a_router_between_two_buses_passes_on() {
     let said = servers.run(one, "route", &["add", "10.0.0.0/8", "172.16.0.1"]);
     assert_eq!(said.code, Some(1));
     assert!(
-        said.err.starts_with("rump.route: add net 10.0.0.0: gateway 172.16.0.1: Network is unreachable"),
+        said.err.starts_with("rump.route: add net 10.0.0.0: gateway 172.16.0.1: network is unreachable"),
         "{}",
         said.err
     );
@@ -207,4 +207,62 @@ fn a_router_between_two_buses_passes_on() {
     servers.ok(one, "route", &["add", "default", "192.168.1.254"]);
     assert!(servers.ok(one, "route", &["flush"]).contains("192.168.1.254"));
     assert!(!servers.ok(one, "route", &["show"]).contains("default"));
+}
+
+#[test]
+fn interfaces_are_made_and_said_where_they_are() {
+    let scratch = Scratch::new();
+    let all = [server(&scratch, "one", &[]), server(&scratch, "other", &[])];
+    let bus = scratch.path("bus").display().to_string();
+    for (server, address) in all.iter().zip(["10.0.0.1", "10.0.0.2"]) {
+        ok_at(&scratch, server, "ifconfig", &["shmif0", "create"]);
+        ok_at(&scratch, server, "ifconfig", &["shmif0", "linkstr", &bus]);
+        ok_at(&scratch, server, "ifconfig", &["shmif0", "inet", address, "netmask", "255.255.255.0", "up"]);
+    }
+    let shown = ok_at(&scratch, &all[0], "ifconfig", &["shmif0"]);
+    assert!(shown.contains(&format!("\tlinkstr: {bus}\n")), "{shown}");
+    let text = ok_at(&scratch, &all[0], "ping", &["-c", "1", "10.0.0.2"]);
+    assert!(text.contains("1 packets received"), "{text}");
+}
+
+#[test]
+fn a_bridge_joins_two_buses() {
+    let servers = Servers::new(&[
+        &[("shmif0", "net1")],
+        &[("shmif0", "net1"), ("shmif1", "net2")],
+        &[("shmif0", "net2")],
+    ]);
+    let (one, bridge, other) = (0, 1, 2);
+    servers.ok(one, "ifconfig", &["shmif0", "inet", "10.0.0.1/24"]);
+    servers.ok(other, "ifconfig", &["shmif0", "inet", "10.0.0.2/24"]);
+    servers.ok(bridge, "ifconfig", &["shmif0", "up"]);
+    servers.ok(bridge, "ifconfig", &["shmif1", "up"]);
+    servers.ok(bridge, "ifconfig", &["bridge0", "create"]);
+    servers.ok(bridge, "brconfig", &["bridge0", "add", "shmif0", "add", "shmif1", "timeout", "300", "up"]);
+    let text = servers.ok(one, "ping", &["-c", "2", "-i", "0.05", "10.0.0.2"]);
+    assert!(text.contains("2 packets received"), "{text}");
+    let shown = servers.ok(bridge, "brconfig", &["-a"]);
+    assert!(shown.starts_with("bridge0: flags=0x41<UP,RUNNING>\n"), "{shown}");
+    assert!(
+        shown.contains("\t\tshmif0 flags=3<LEARNING,DISCOVER>\n") && shown.contains("timeout: 300):"),
+        "{shown}"
+    );
+    let record: Value =
+        serde_json::from_str(&servers.ok(bridge, "brconfig", &["--json", "bridge0"])).unwrap();
+    let learned: Vec<&str> =
+        record["addresses"].as_array().unwrap().iter().map(|one| one["member"].as_str().unwrap()).collect();
+    assert!(learned.contains(&"shmif0") && learned.contains(&"shmif1"), "{record}");
+    servers.ok(
+        bridge,
+        "brconfig",
+        &["bridge0", "stp", "shmif0", "-learn", "shmif1", "static", "shmif1", "2:0:0:0:0:9"],
+    );
+    let shown = servers.ok(bridge, "brconfig", &["bridge0"]);
+    assert!(shown.contains("\t\tshmif0 flags=7<LEARNING,DISCOVER,STP>\n"), "{shown}");
+    assert!(shown.contains("\t\t02:00:00:00:00:09 shmif1 0 flags=<STATIC>\n"), "{shown}");
+    servers.ok(bridge, "brconfig", &["bridge0", "delete", "shmif1", "flush"]);
+    assert!(!servers.ok(bridge, "brconfig", &["bridge0"]).contains("shmif1"));
+    let said = servers.run(bridge, "brconfig", &["bridge0", "delete", "shmif1"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.starts_with("rump.brconfig: bridge0: shmif1: "), "{}", said.err);
 }
