@@ -60,7 +60,8 @@ int rumpclient_fork_init(struct rumpclient_fork *child);
 void rumpclient_fork_cancel(struct rumpclient_fork *child);
 
 /**
- * Lets the parent be itself again behind a vfork(2) whose child connected.
+ * Lets the parent be itself again behind a vfork(2) whose child connected. What the child had of its connection, some 17 KiB, stays
+ * in the memory that they shared.
  */
 void rumpclient_fork_vparent(struct rumpclient_fork *child);
 

@@ -14,8 +14,8 @@ use rump_kpi::{KError, KResult};
 use std::ffi::OsStr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::Arc;
 
 /// The descriptor of the stream, for a program that is executed.
 const EXECUTED: &str = "RUMPCLIENT__EXECFD";
@@ -29,6 +29,19 @@ static PROCESS: AtomicPtr<RemoteProcess> = AtomicPtr::new(ptr::null_mut());
 pub(crate) fn process() -> Option<RemoteProcess> {
     // SAFETY: it stays.
     unsafe { PROCESS.load(Ordering::Acquire).as_ref() }.cloned()
+}
+
+/// A process that the program was, and the one before it.
+struct Left(AtomicPtr<RemoteProcess>, AtomicPtr<Left>);
+
+/// The last of them. They are not freed: a parent's has locks that nobody will let go, a child's that shared the program's memory a
+/// descriptor that is not the program's. Who looks for memory that was lost finds them here.
+static LEFT: AtomicPtr<Left> = AtomicPtr::new(ptr::null_mut());
+
+fn leave(process: *mut RemoteProcess) {
+    let left = Box::leak(Box::new(Left(process.into(), AtomicPtr::default())));
+    let before = LEFT.swap(left, Ordering::AcqRel);
+    left.1.store(before, Ordering::Release);
 }
 
 fn become_process(connection: Connection) {
@@ -157,6 +170,7 @@ impl RumpclientFork {
     /// In the child: becomes it. Errors: those of connecting; the child is nobody then.
     pub fn begin(&self) -> KResult<()> {
         PROCESS.store(ptr::null_mut(), Ordering::Release);
+        leave(self.parent);
         // SAFETY: it stays.
         let parent = unsafe { &*self.parent }.connection().clone();
         let child = parent.child_of(&self.cookie);
@@ -170,7 +184,10 @@ impl RumpclientFork {
 
     /// In a parent whose memory the child shared: is itself again.
     pub fn return_to_parent(&self) {
-        PROCESS.store(self.parent, Ordering::Release);
+        let child = PROCESS.swap(self.parent, Ordering::AcqRel);
+        if child != self.parent && !child.is_null() {
+            leave(child);
+        }
     }
 
     /// In the parent: there is no child after all.
