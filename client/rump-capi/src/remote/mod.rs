@@ -14,8 +14,8 @@ use rump_kpi::{KError, KResult};
 use std::ffi::OsStr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// The descriptor of the stream, for a program that is executed.
 const EXECUTED: &str = "RUMPCLIENT__EXECFD";
@@ -32,16 +32,23 @@ pub(crate) fn process() -> Option<RemoteProcess> {
 }
 
 /// A process that the program was, and the one before it.
-struct Left(AtomicPtr<RemoteProcess>, AtomicPtr<Left>);
+struct Left {
+    #[expect(dead_code, reason = "it is kept, and not looked at")]
+    process: AtomicPtr<RemoteProcess>,
+    before: AtomicPtr<Left>,
+}
 
 /// The last of them. They are not freed: a parent's has locks that nobody will let go, a child's that shared the program's memory a
 /// descriptor that is not the program's. Who looks for memory that was lost finds them here.
 static LEFT: AtomicPtr<Left> = AtomicPtr::new(ptr::null_mut());
 
 fn leave(process: *mut RemoteProcess) {
-    let left = Box::leak(Box::new(Left(process.into(), AtomicPtr::default())));
+    if process.is_null() {
+        return;
+    }
+    let left = Box::leak(Box::new(Left { process: process.into(), before: AtomicPtr::default() }));
     let before = LEFT.swap(left, Ordering::AcqRel);
-    left.1.store(before, Ordering::Release);
+    left.before.store(before, Ordering::Release);
 }
 
 fn become_process(connection: Connection) {
@@ -169,8 +176,7 @@ impl RumpclientFork {
 
     /// In the child: becomes it. Errors: those of connecting; the child is nobody then.
     pub fn begin(&self) -> KResult<()> {
-        PROCESS.store(ptr::null_mut(), Ordering::Release);
-        leave(self.parent);
+        leave(PROCESS.swap(ptr::null_mut(), Ordering::AcqRel));
         // SAFETY: it stays.
         let parent = unsafe { &*self.parent }.connection().clone();
         let child = parent.child_of(&self.cookie);
@@ -185,7 +191,7 @@ impl RumpclientFork {
     /// In a parent whose memory the child shared: is itself again.
     pub fn return_to_parent(&self) {
         let child = PROCESS.swap(self.parent, Ordering::AcqRel);
-        if child != self.parent && !child.is_null() {
+        if child != self.parent {
             leave(child);
         }
     }
