@@ -90,7 +90,7 @@ errors(void)
 static void
 serving(void)
 {
-	int ends[2];
+	int ends[2], tries;
 	pid_t pid;
 
 	RETURNS(rump_init_server(first), 0);
@@ -107,6 +107,8 @@ serving(void)
 	RETURNS(rump_sys_pipe(ends), 0);
 	RETURNS(rump_sys_close(ends[0]), 0);
 	FAILS(rump_sys_write(ends[1], "x", 1), EPIPE);
+	for (tries = 0; tries < 10000 && pipes == 0; tries++)
+		usleep(1000);
 	CHECK(pipes == 1);
 	RETURNS(rump_sys_reboot(0, NULL), 0);
 	CHECK(!is_there(first) && !is_there(second));
