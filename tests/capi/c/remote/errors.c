@@ -66,22 +66,33 @@ by_number(void)
 	RETURNS(rumpclient_syscall(-1, NULL, 0, values), ENOSYS);
 }
 
+/* Announces as many as may be; `is_done` takes them back. */
+static void
+announce(struct rumpclient_fork **children, int is_done)
+{
+	int at;
+
+	for (at = 0; at < FORKS; at++) {
+		if (is_done) {
+			rumpclient_fork_cancel(children[at]);
+		} else {
+			children[at] = rumpclient_prefork();
+			CHECK(children[at] != NULL);
+		}
+	}
+}
+
 static void
 too_many_children(void)
 {
 	struct rumpclient_fork *children[FORKS];
-	int at;
 
-	for (at = 0; at < FORKS; at++) {
-		children[at] = rumpclient_prefork();
-		CHECK(children[at] != NULL);
-	}
+	announce(children, 0);
 	FAILS_NULL(rumpclient_prefork(), EAGAIN);
 	FAILS(rumpclient_fork(), EAGAIN);
 	FAILS(rumpclient_vfork(), EAGAIN);
 	FAILS(rumpclient_daemon(1, 1), EAGAIN);
-	while (at-- > 0)
-		rumpclient_fork_cancel(children[at]);
+	announce(children, 1);
 }
 
 /* What a child finds that comes behind the server's back: the check is the child's, and its status says how it went. */
@@ -120,7 +131,7 @@ strange_children(void)
 static int
 with_keys(void)
 {
-	struct rumpclient_fork *child;
+	struct rumpclient_fork *child, *children[FORKS];
 	char key_file[64], other_key[64];
 
 	far_over_network();
@@ -132,6 +143,9 @@ with_keys(void)
 	FAILS(rumpclient_init(), EACCES);
 	setenv("RUMP_SERVER_KEY", key_file, 1);
 	RETURNS(rumpclient_init(), 0);
+	announce(children, 0);
+	FAILS(rumpclient_exec("/bin/true", WORDS, NOTHING), EAGAIN);
+	announce(children, 1);
 	CHECK((child = rumpclient_prefork()) != NULL);
 	far_kill();
 	setenv("RUMP_SERVER_KEY", other_key, 1);
