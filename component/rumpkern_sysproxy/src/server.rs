@@ -48,7 +48,7 @@ fn listen(instance: &Instance, url: &[u8]) -> KResult<()> {
     let key = std::env::var_os(KEY).filter(|_| matches!(url, Url::Tcp(_)));
     let key = key.map(|path| {
         let key = Key::from_file(Path::new(&path));
-        key.map_err(|error| invalid(format!("the key {}: {error}", path.display())))
+        key.map_err(|error| invalid(format!("the key {}: {error}", Path::new(&path).display())))
     });
     let server = instance.server(|| begin(instance))?;
     server.listen_with(&url, key.transpose()?).map(drop).map_err(|error| {
