@@ -73,4 +73,14 @@ at home: classic" "$programs/kernels"
 
 timeout $patience "$programs/host" >"$work/host"
 same 'a host of callbacks' 'at 512: hello' tail -n 1 "$work/host"
+
+RUMP_SERVER=unix://$work/sock
+export RUMP_SERVER
+background serving "$programs/serve" "$work/ext4" "$RUMP_SERVER"
+server=$!
+same 'client: a file of a server' "$hello" "$programs/client" cat /mnt/hello.txt
+same 'client: a child' 'said far away' "$programs/client" put /mnt/said 'said far away'
+timeout $patience "$programs/client" halt
+wait "$server"
+same 'client: what was written is in the image' 'said far away' "$programs/cat" "$work/ext4" said
 echo Success

@@ -24,6 +24,25 @@ struct lwp;
 int rump_init(void);
 
 /**
+ * Lets clients come to the kernel of the thread, beside the calls that are made here: at `unix://path`, where only the user of the
+ * process comes in, `tcp://address:port` or `tcp6://[address]:port`. Each client is a process of the kernel; threads of their own
+ * make its calls, and its signals are raised there. Clients of the superuser, and those of the process's user, may do all, and so
+ * halt the kernel. RUMP_SERVER_KEY in the environment names the file of the 32 bytes that clients over a network have to know.
+ *
+ * Called again, it lets clients come there, too. Sockets are taken away when the kernel is halted, here or by a client, and when the
+ * process exits; one that a killed process left is replaced. Calls that wait answer ENXIO once the kernel is halted:
+ * rump_sys_poll(NULL, 0, -1) waits for that. Programs have the code of servers if they call this, or link -lrumpkern_sysproxy. Why it
+ * fails the console says in words.
+ *
+ * @returns 0, or an error number
+ * @errors ENXIO (no kernel, or halted), EFAULT (null), EINVAL (no URL, or the key's file is none or may be read by others), EACCES (an
+ * address that other machines reach, and there is no key; the socket may not be made), EADDRINUSE (somebody listens there),
+ * EADDRNOTAVAIL (an address of another machine), ENAMETOOLONG (a path longer than sockets may have), ENOENT, ENOTDIR (the folder is
+ * not there, or none), ENFILE (no descriptor is left), those of making sockets
+ */
+int rump_init_server(const char *url);
+
+/**
  * Tells the version of the interface as NetBSD counts it: 1000000000, that of NetBSD 10.0.
  *
  * @returns the version

@@ -1,5 +1,6 @@
 /* Programs whose kernel is a server's: every rump_sys_* goes to the server of the environment's RUMP_SERVER, where the program
- * is a process. Link -lrumpclient instead of -lrump and components; structures, flags and error numbers are the host's.
+ * is a process. Link -lrumpclient instead of -lrump and components; structures, flags and error numbers are the host's. Until
+ * rumpclient_init has connected, system calls answer ENXIO, and the calls here ENOTCONN.
  *
  * Where the server wants a key to be known (tcp:// and tcp6:// beyond this host), RUMP_SERVER_KEY names the file of 32 bytes that
  * has it. Threads may call at the same time. When the server goes, so does what it knew of the program: calls answer ENOTCONN, or
@@ -31,7 +32,7 @@ int rumpclient_init(void);
  * numbers NetBSD's. The server reads and changes memory that they name.
  *
  * @returns 0, and the call's two values in retval; an error number of the host
- * @errors ENOTCONN (the server has gone), EFAULT, those of the call
+ * @errors ENOTCONN (the server has gone), ENOSYS (there is no such call), EFAULT, those of the call
  */
 int rumpclient_syscall(int number, const void *args, size_t length, int64_t *retval);
 
@@ -59,7 +60,8 @@ int rumpclient_fork_init(struct rumpclient_fork *child);
 void rumpclient_fork_cancel(struct rumpclient_fork *child);
 
 /**
- * Lets the parent be itself again behind a vfork(2) whose child connected.
+ * Lets the parent be itself again behind a vfork(2) whose child connected. What the child had of its connection, some 17 KiB, stays
+ * in the memory that they shared.
  */
 void rumpclient_fork_vparent(struct rumpclient_fork *child);
 
@@ -81,10 +83,11 @@ pid_t rumpclient_vfork(void);
 
 /**
  * Executes a program, which is the same process if it is a client as well: descriptors stay open, but those that are to be closed.
- * Where messages are sealed, it is a child of the process.
+ * Where messages are sealed, it is a child of the process. If the server has gone, it is a fresh one.
  *
  * @returns -1 and errno
- * @errors ENOTCONN (the server has gone), EINVAL (path is none), those of execve(2)
+ * @errors ENOTCONN (rumpclient_init has not connected), EAGAIN (too many are announced, where messages are sealed), EFAULT (path is null), those of
+ * execve(2)
  */
 int rumpclient_exec(const char *path, char *const argv[], char *const envp[]);
 

@@ -28,7 +28,7 @@ numbers! {
 }
 
 /// The error for a number of the host, but for zero. What has no name here is EIO.
-pub(crate) fn of_host(number: c_int) -> Option<Errno> {
+pub fn of_host(number: c_int) -> Option<Errno> {
     let known = Errno::ALL.iter().copied().find(|&errno| self::number(errno) == number);
     (number != 0).then(|| known.unwrap_or(Errno::EIO))
 }

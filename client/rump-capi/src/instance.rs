@@ -7,6 +7,7 @@ use crate::{boot, lwp};
 use rump_abi::Errno;
 use rump_kern::{Kernel, Process};
 use rump_kpi::{Component, KError, KResult};
+use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ pub struct Instance {
     pub(crate) init: Process,
     pub(crate) lwps: lwp::Table,
     network: OnceLock<Box<dyn Configuration>>,
+    server: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
 }
 
 /// The kernel of `rump_init`.
@@ -47,8 +49,14 @@ impl Instance {
             .boot()
             .inspect_err(|error| host.services.write_line(&format!("rump: no kernel: {error}")))?;
         let init = kernel.init();
-        let instance =
-            Arc::new(Self { kernel, host, init, lwps: Default::default(), network: OnceLock::new() });
+        let instance = Arc::new(Self {
+            kernel,
+            host,
+            init,
+            lwps: Default::default(),
+            network: OnceLock::new(),
+            server: Mutex::default(),
+        });
         instance.host.carry(&instance);
         all().push(instance.clone());
         Ok(instance)
@@ -113,6 +121,17 @@ impl Instance {
     /// The configuration of its networks, which is made if there is none yet.
     pub fn configuration(&self, make: impl FnOnce() -> Box<dyn Configuration>) -> &dyn Configuration {
         &**self.network.get_or_init(make)
+    }
+
+    /// What serves its clients, which is made if there is none yet. Errors: those of making it.
+    pub fn server<T: Any + Send + Sync>(&self, make: impl FnOnce() -> KResult<Arc<T>>) -> KResult<Arc<T>> {
+        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = server.clone().and_then(|known| known.downcast().ok()) {
+            return Ok(known);
+        }
+        let made = make()?;
+        *server = Some(made.clone());
+        Ok(made)
     }
 
     /// Whether there is any.

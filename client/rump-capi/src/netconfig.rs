@@ -1,7 +1,7 @@
-//! What libraries that configure networks have in common with kernels. The calls of `rump/netconfig.h` are in the crate of
+//! What libraries with calls of their own have in common with kernels: those that configure networks, and that of servers. The calls of `rump/netconfig.h` are in the crate of
 //! `librumpnet_config`, so that programs without a network do without them.
 
-pub use crate::errno::status;
+pub use crate::errno::{of_host, status};
 use crate::host::Host;
 pub use crate::lwp::instance;
 pub use crate::memory::{store, string};

@@ -22,6 +22,8 @@ pub use librumpfs_kernfs;
 pub use librumpfs_msdos;
 #[cfg(feature = "rumpfs_tmpfs")]
 pub use librumpfs_tmpfs;
+#[cfg(feature = "rumpkern_sysproxy")]
+pub use librumpkern_sysproxy;
 #[cfg(feature = "rumpnet")]
 pub use librumpnet;
 #[cfg(feature = "rumpnet_bridge")]

@@ -14,6 +14,7 @@ use crate::semaphore::Semaphores;
 use crate::signal::{SignalModel, Signals};
 use crate::sysctl::Facts;
 use crate::timer::Timers;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::{Arc, Weak};
@@ -25,7 +26,7 @@ use rump_hyper::Hypervisor;
 use rump_kpi::character::CharacterDriver;
 use rump_kpi::link::{InterfaceKind, LinkedInterfaces};
 use rump_kpi::socket::{Domain, ProtocolFamily};
-use rump_kpi::sync::RwLock;
+use rump_kpi::sync::{Mutex, RwLock};
 use rump_kpi::{
     BlockDevice, Component, Environment, FileSystem, FileSystemInfo, FileSystemType, KError, KResult, Memory,
     PartitionScheme,
@@ -61,7 +62,12 @@ pub(crate) struct Shared {
     /// In bytes, if there is one.
     pub(crate) memory_limit: Option<u64>,
     halted: AtomicBool,
+    /// What is to be done then.
+    at_halt: Mutex<Vec<Box<AtHalt>>>,
 }
+
+/// What is to be done when a kernel was halted.
+type AtHalt = dyn FnOnce() + Send;
 
 impl Shared {
     /// A process ended: what it began at a time or gave a name goes.
@@ -93,7 +99,10 @@ impl Shared {
         self.aio.stop();
         self.devices.stop();
         self.network.stop();
-        self.vfs.shutdown()
+        let written = self.vfs.shutdown();
+        let at_halt = core::mem::take(&mut *self.at_halt.lock());
+        at_halt.into_iter().for_each(|run| run());
+        written
     }
 
     /// Lets all calls that block look again.
@@ -297,6 +306,16 @@ impl Kernel {
         self.inner.shared.signals.set_model(model);
     }
 
+    /// Does something once the kernel was halted, on the thread that halted it, with no lock held. Errors: ENXIO (it was).
+    pub fn at_halt(&self, run: impl FnOnce() + Send + 'static) -> KResult<()> {
+        let shared = &self.inner.shared;
+        let mut at_halt = shared.at_halt.lock();
+        // Who halts says so before it looks here.
+        shared.check_running()?;
+        at_halt.push(Box::new(run));
+        Ok(())
+    }
+
     /// What is mounted, the root first.
     pub fn mounts(&self) -> Vec<MountInfo> {
         self.inner.shared.vfs.mounts().iter().map(|mount| mount.info().clone()).collect()
@@ -397,6 +416,7 @@ impl Builder {
             cpus: parameters.cpus,
             memory_limit: parameters.memory_limit,
             halted: AtomicBool::new(false),
+            at_halt: Mutex::default(),
         });
         let init = Process::first(shared.clone())?;
         Ok(Kernel { inner: Arc::new(Inner { shared, init }) })

@@ -6,7 +6,7 @@ use crate::kernel::Shared;
 use crate::locks::{FileKey, Owner};
 use crate::processes::Beginning;
 use crate::semaphore::OpenSemaphores;
-use crate::signal::{Arrivals, Pending};
+use crate::signal::{Arrivals, Pending, SignalModel};
 use crate::sys::ids::Ids;
 use crate::sys::limits::Limits;
 use crate::{Credentials, Fd};
@@ -32,6 +32,8 @@ pub(crate) struct Standing {
     pub(crate) credentials: Arc<Credentials>,
     /// The real and the saved ones.
     pub(crate) ids: Ids,
+    /// What becomes of its signals, if that is not what becomes of the kernel's.
+    pub(crate) signals: Option<SignalModel>,
     /// None after `exit`.
     places: Option<Places>,
 }
@@ -39,7 +41,8 @@ pub(crate) struct Standing {
 impl Standing {
     fn of_root(places: Option<Places>) -> Self {
         let credentials = Credentials::root();
-        Self { ids: Ids::all_of(&credentials), credentials: Arc::new(credentials), places }
+        let ids = Ids::all_of(&credentials);
+        Self { ids, credentials: Arc::new(credentials), signals: None, places }
     }
 }
 

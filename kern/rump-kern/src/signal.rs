@@ -139,6 +139,13 @@ impl Process {
         Ok(())
     }
 
+    /// Changes what becomes of the signals of this process and of those that it forks, whatever becomes of others.
+    pub fn set_signal_model(&self, model: SignalModel) {
+        let before = self.change_standing(|standing| standing.signals.replace(model));
+        // It may be the client's last reference to something.
+        drop(before);
+    }
+
     /// The signals that were noted ([`SignalModel::Record`]).
     pub fn pending_signals(&self) -> SignalSet {
         SignalSet::from_bits(self.pending().0.load(Ordering::SeqCst))
@@ -188,7 +195,8 @@ impl Process {
     }
 
     fn deliver(&self, signal: Signal) -> (Posted, Handling) {
-        let model = self.shared().signals.0.read().clone();
+        let own = self.standing().signals.clone();
+        let model = own.unwrap_or_else(|| self.shared().signals.0.read().clone());
         match model {
             SignalModel::Panic => self.shared().panic(self.pid(), signal),
             SignalModel::Ignore => {}

@@ -136,6 +136,22 @@ fn the_model_can_be_changed() {
 }
 
 #[test]
+fn a_process_and_its_children_may_have_a_model_of_their_own() {
+    let (raised, model) = raising();
+    let (_, p) = boot(SignalModel::Record);
+    let other = p.fork();
+    other.set_signal_model(model);
+    let child = other.fork();
+    for process in [&p, &other, &child] {
+        process.raise(Signal::SIGHUP).unwrap();
+    }
+    assert_eq!(p.pending_signals(), Signal::SIGHUP.into());
+    assert!(other.pending_signals().is_empty());
+    let expected = [&other, &child].map(|process| (process.pid(), Signal::SIGHUP));
+    assert_eq!(*raised.lock().unwrap(), expected);
+}
+
+#[test]
 fn a_descriptor_that_wants_no_signal_raises_none() {
     let (raised, model) = raising();
     let (_, p) = boot(model);

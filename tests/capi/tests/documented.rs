@@ -104,7 +104,8 @@ fn checked(text: &str, names: &BTreeMap<u32, String>) -> BTreeSet<Pair> {
 fn tested() -> BTreeSet<Pair> {
     let names = names();
     let mut tested: BTreeSet<Pair> = BTreeSet::new();
-    for entry in std::fs::read_dir(source().join("tests/capi/c")).unwrap() {
+    let folders = ["tests/capi/c", "tests/capi/c/remote"].map(|folder| source().join(folder));
+    for entry in folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap()) {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "c") {
             let text = preprocessed(&path);

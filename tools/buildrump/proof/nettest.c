@@ -3,10 +3,10 @@
  *
  * server   listens, and answers one client what that says
  * client   says something to the server, checks the answer, and ends
- * router   joins two buses
+ * router   joins two buses, until a client of the URL in RUMP_SERVER halts it
  *
  * FAMILY is 4 or 6. With two buses, the client is on the first, the server on the second, and packets go by the router.
- * Server and router say by a line that they are ready, for which the next one waits, and are there until their standard input
+ * Server and router say by a line that they are ready, for which the next one waits. The server is there until its standard input
  * ends: what a kernel sent last is not sent again when it is gone.
  */
 #include "proof.h"
@@ -174,8 +174,9 @@ forward(void)
 	int on = 1;
 
 	NEED(rump_sys_sysctlbyname(forwarding, NULL, NULL, &on, sizeof on) == 0);
+	WORKS(rump_init_server(getenv("RUMP_SERVER")));
 	ready();
-	stay();
+	NEED(rump_sys_poll(NULL, 0, -1) == -1 && errno == ENXIO);
 }
 
 int
@@ -201,6 +202,7 @@ main(int argc, char **argv)
 		join(argv[3], NEAR[is_v6]);
 		join(argv[argc - 1], FAR[is_v6]);
 		forward();
+		return 0;
 	}
 	halt();
 	return 0;

@@ -1,7 +1,7 @@
 //! Fetching and compiling, with cargo.
 
 use crate::Outcome;
-use crate::components::{self, WHOLE};
+use crate::components::{self, CLIENTS, WHOLE};
 use crate::options::{Hypercalls, Options, Parts};
 use crate::run::succeed;
 use crate::toolchain::Toolchain;
@@ -22,19 +22,34 @@ pub fn fetch(options: &Options) -> Outcome {
 
 /// Compiles for the target.
 pub fn build(options: &Options, toolchain: &Toolchain) -> Outcome {
-    let mut command = cargo(options);
-    command.args(["build", "--locked", "--profile", options.profile.name(), "--package", WHOLE]);
-    command.arg("--target-dir").arg(absolute(&options.objects)?);
-    if options.parts == Parts::All && has_programs(options) {
-        command.args(["--package", "rump", "--package", "rump-server", "--package", "rump-config"]);
-        if has_hijack(options, toolchain)? {
-            command.args(["--package", "rump-hijack"]);
-        }
+    let all = options.parts == Parts::All;
+    let mut kernels = compile(options, toolchain)?;
+    kernels.args(["--package", WHOLE]);
+    if all && has_programs(options) {
+        kernels.args(["--package", "rump", "--package", "rump-server", "--package", "rump-config"]);
     }
     let features = features(options)?;
     if !features.is_empty() {
-        command.args(["--no-default-features", "--features", &features.join(",")]);
+        kernels.args(["--no-default-features", "--features", &features.join(",")]);
     }
+    succeed(&mut kernels)?;
+    if !has_clients(options) {
+        return Ok(());
+    }
+    // In one go with the others, they would all have the calls that go to servers.
+    let mut clients = compile(options, toolchain)?;
+    clients.args(["--package", CLIENTS]);
+    if all && has_hijack(options, toolchain)? {
+        clients.args(["--package", "rump-hijack"]);
+    }
+    succeed(&mut clients)
+}
+
+/// Cargo, for the target.
+fn compile(options: &Options, toolchain: &Toolchain) -> Outcome<Command> {
+    let mut command = cargo(options);
+    command.args(["build", "--locked", "--profile", options.profile.name()]);
+    command.arg("--target-dir").arg(absolute(&options.objects)?);
     if let Some(target) = &toolchain.cross {
         command.args(["--target", target]);
         let variable = target.replace('-', "_");
@@ -53,12 +68,17 @@ pub fn build(options: &Options, toolchain: &Toolchain) -> Outcome {
     if options.quiet {
         command.arg("--quiet");
     }
-    succeed(&mut command)
+    Ok(command)
 }
 
 /// Programs run on this host, and need its hypercalls.
 pub fn has_programs(options: &Options) -> bool {
     options.hypercalls == Hypercalls::Posix
+}
+
+/// A client is a program of this host, as its server is.
+pub fn has_clients(options: &Options) -> bool {
+    has_programs(options)
 }
 
 /// The library of `rump run` goes before glibc.

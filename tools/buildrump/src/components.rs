@@ -8,8 +8,10 @@ use std::path::Path;
 
 /// The library that holds all others.
 pub const WHOLE: &str = "librump";
-/// The library of the hypercalls.
-const HYPERCALLS: &str = "rumpuser";
+/// The library of programs whose kernel is a server's.
+pub const CLIENTS: &str = "librumpclient";
+/// The library of the hypercalls, and that of servers, which are nothing without them.
+const HYPERCALLS: &[&str] = &["rumpuser", "rumpkern_sysproxy"];
 
 /// A component.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +28,7 @@ pub struct Component {
 pub fn chosen(options: &Options) -> Outcome<Vec<Component>> {
     let mut all = load(&options.source.join("component"))?;
     if options.hypercalls == Hypercalls::Callbacks {
-        all.retain(|component| component.name != HYPERCALLS);
+        all.retain(|component| !HYPERCALLS.contains(&component.name.as_str()));
     }
     let Some(wanted) = &options.components else { return Ok(all) };
     let mut names: BTreeSet<&str> = BTreeSet::new();
@@ -100,8 +102,9 @@ mod tests {
     }
 
     #[test]
-    fn without_hypercalls_their_library_is_not_built() {
-        assert!(of("").unwrap().contains(&"rumpuser".to_string()));
-        assert!(!of("-k").unwrap().contains(&"rumpuser".to_string()));
+    fn without_hypercalls_their_libraries_are_not_built() {
+        let (all, without) = (of("").unwrap(), of("-k").unwrap());
+        assert!(HYPERCALLS.iter().all(|name| all.contains(&name.to_string())));
+        assert_eq!(without.len(), all.len() - HYPERCALLS.len());
     }
 }

@@ -43,7 +43,7 @@ fn install_libraries(options: &Options, toolchain: &Toolchain) -> Outcome {
         return Err(format!("{}: nothing was built there; fullbuild builds and installs", from.display()));
     }
     copy_libraries(&from, &to)?;
-    for (name, text) in pkgconfig::files(&components::chosen(options)?) {
+    for (name, text) in pkgconfig::files(&components::chosen(options)?, build::has_clients(options)) {
         file::write(&to.join("pkgconfig").join(name), &text)?;
     }
     Ok(())

@@ -27,7 +27,7 @@ options:
   -q       quiet
   -r       release build, which is the default
   -D       debugging build
-  -k       kernel only: without the hypercalls of POSIX, and without programs
+  -k       kernel only: without the hypercalls of POSIX, without programs and librumpclient
   -H       skip the checks of the toolchain
   -V A=B   environment of the build, e.g. -V CARGO_NET_OFFLINE=true
   -F X=v   flags: CFLAGS, CPPFLAGS, CWARNFLAGS, DBG, LDFLAGS, ACFLAGS, RUSTFLAGS

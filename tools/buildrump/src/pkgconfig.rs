@@ -1,5 +1,5 @@
-//! Files for pkg-config: `rump.pc`, and one for each component, which says what it needs. They find the rest from where they
-//! are, so that an installation can be moved.
+//! Files for pkg-config: `rump.pc`, `rumpclient.pc`, and one for each component, which says what it needs. They find the rest
+//! from where they are, so that an installation can be moved.
 
 use crate::components::Component;
 
@@ -14,12 +14,18 @@ libdir=${prefix}/lib
 const STATIC: &str = "-Wl,--gc-sections -lpthread -ldl -lm";
 
 /// The names and texts of all.
-pub fn files(components: &[Component]) -> Vec<(String, String)> {
+pub fn files(components: &[Component], has_clients: bool) -> Vec<(String, String)> {
     let version = env!("CARGO_PKG_VERSION");
-    let whole = format!(
-        "{PLACES}\nName: rump\nDescription: Rump kernels, as a library for C\nVersion: {version}\n\
-         Cflags: -I${{includedir}}\nLibs: -L${{libdir}} -lrump\nLibs.private: {STATIC}\n"
-    );
+    let whole = |name: &str, description: &str| {
+        let text = format!(
+            "{PLACES}\nName: {name}\nDescription: {description}\nVersion: {version}\n\
+             Cflags: -I${{includedir}}\nLibs: -L${{libdir}} -l{name}\nLibs.private: {STATIC}\n"
+        );
+        (format!("{name}.pc"), text)
+    };
+    let kernels = whole("rump", "Rump kernels, as a library for C");
+    let clients =
+        has_clients.then(|| whole("rumpclient", "Clients of servers of rump kernels, as a library for C"));
     let one = |component: &Component| {
         let Component { name, description, needs } = component;
         let needs: Vec<&str> = needs.iter().map(String::as_str).chain(["rump"]).collect();
@@ -30,5 +36,5 @@ pub fn files(components: &[Component]) -> Vec<(String, String)> {
         );
         (format!("{name}.pc"), text)
     };
-    components.iter().map(one).chain([("rump.pc".to_string(), whole)]).collect()
+    components.iter().map(one).chain([kernels]).chain(clients).collect()
 }

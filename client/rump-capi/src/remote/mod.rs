@@ -31,6 +31,26 @@ pub(crate) fn process() -> Option<RemoteProcess> {
     unsafe { PROCESS.load(Ordering::Acquire).as_ref() }.cloned()
 }
 
+/// A process that the program was, and the one before it.
+struct Left {
+    #[expect(dead_code, reason = "it is kept, and not looked at")]
+    process: AtomicPtr<RemoteProcess>,
+    before: AtomicPtr<Left>,
+}
+
+/// The last of them. They are not freed: a parent's has locks that nobody will let go, a child's that shared the program's memory a
+/// descriptor that is not the program's. Who looks for memory that was lost finds them here.
+static LEFT: AtomicPtr<Left> = AtomicPtr::new(ptr::null_mut());
+
+fn leave(process: *mut RemoteProcess) {
+    if process.is_null() {
+        return;
+    }
+    let left = Box::leak(Box::new(Left { process: process.into(), before: AtomicPtr::default() }));
+    let before = LEFT.swap(left, Ordering::AcqRel);
+    left.before.store(before, Ordering::Release);
+}
+
 fn become_process(connection: Connection) {
     let process = Box::new(RemoteProcess::new(Arc::new(connection)));
     PROCESS.store(Box::into_raw(process), Ordering::Release);
@@ -156,7 +176,7 @@ impl RumpclientFork {
 
     /// In the child: becomes it. Errors: those of connecting; the child is nobody then.
     pub fn begin(&self) -> KResult<()> {
-        PROCESS.store(ptr::null_mut(), Ordering::Release);
+        leave(PROCESS.swap(ptr::null_mut(), Ordering::AcqRel));
         // SAFETY: it stays.
         let parent = unsafe { &*self.parent }.connection().clone();
         let child = parent.child_of(&self.cookie);
@@ -170,7 +190,10 @@ impl RumpclientFork {
 
     /// In a parent whose memory the child shared: is itself again.
     pub fn return_to_parent(&self) {
-        PROCESS.store(self.parent, Ordering::Release);
+        let child = PROCESS.swap(self.parent, Ordering::AcqRel);
+        if child != self.parent {
+            leave(child);
+        }
     }
 
     /// In the parent: there is no child after all.

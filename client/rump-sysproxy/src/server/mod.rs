@@ -71,6 +71,10 @@ pub(crate) struct Shared {
     /// One came or went, or the server ended.
     changed: Condvar,
     has_ended: AtomicBool,
+    /// A client halts the kernel, and is told how that went before it is sent away.
+    is_halting: AtomicBool,
+    /// What becomes of the signals of clients.
+    signals: SignalModel,
     /// Its other end is shut down for those who accept once the server has ended.
     bell: (UnixStream, UnixStream),
 }
@@ -82,20 +86,21 @@ struct Clients {
 }
 
 impl Server {
-    /// Signals that the kernel raises for the process of a client go to the client from now on. Errors: ENXIO (halted), ENFILE.
+    /// Signals that the kernel raises for the process of a client go to the client. When somebody halts the kernel, the server
+    /// ends. Errors: ENXIO (halted), ENFILE.
     pub fn new(kernel: Kernel, limits: Limits) -> KResult<Self> {
         let names = kernel.init().uname()?;
         let bell = UnixStream::pair().map_err(|_| KError::new(Errno::ENFILE, "no sockets for the server"))?;
         let banner = format!("RUMPSP-0.4-{}-{}/{}\n", names.sysname, names.release, names.machine);
         let shared = Arc::new_cyclic(|shared: &Weak<Shared>| {
             let of_signals = shared.clone();
-            kernel.set_signal_model(SignalModel::Raise(Arc::new(move |pid, signal| {
+            let signals = SignalModel::Raise(Arc::new(move |pid, signal| {
                 if let Some(shared) = of_signals.upgrade() {
                     shared.raise(pid, signal);
                 }
                 // What becomes of it there is not known here, and no message says that a call is to end.
                 Handling::Ignored
-            })));
+            }));
             Shared {
                 kernel,
                 limits,
@@ -104,9 +109,18 @@ impl Server {
                 clients: Mutex::default(),
                 changed: Condvar::new(),
                 has_ended: AtomicBool::new(false),
+                is_halting: AtomicBool::new(false),
+                signals,
                 bell,
             }
         });
+        let of_halt = Arc::downgrade(&shared);
+        shared.kernel.at_halt(move || {
+            if let Some(shared) = of_halt.upgrade().filter(|shared| !shared.is_halting.load(Ordering::SeqCst))
+            {
+                shared.close();
+            }
+        })?;
         Ok(Self { shared })
     }
 
@@ -143,10 +157,7 @@ impl Server {
 
     /// Waits until a client halted the kernel, or [`Server::halt`] did.
     pub fn wait(&self) {
-        let mut clients = self.shared.clients.lock();
-        while !self.shared.has_ended() || !clients.by_number.is_empty() || !clients.listening.is_empty() {
-            self.shared.changed.wait(&mut clients);
-        }
+        self.shared.wait();
     }
 
     /// Lets nobody in any more, halts the kernel and sends the clients away. Errors: those of writing back what is not on its
@@ -156,12 +167,17 @@ impl Server {
         self.shared.send_away();
         halted
     }
+
+    /// Lets nobody in any more, and sends the clients away. The kernel goes on, unless a client halts it: this waits until that
+    /// is done.
+    pub fn close(&self) {
+        self.shared.close();
+    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.shared.end();
-        self.shared.send_away();
+        self.shared.close();
     }
 }
 
@@ -221,6 +237,7 @@ impl Shared {
         self.kernel.check_running()?;
         let process = self.kernel.process();
         process.set_open_max(self.limits.descriptors)?;
+        process.set_signal_model(self.signals.clone());
         if let Some(peer) = peer.filter(|peer| !is_superuser(*peer)) {
             process.set_credentials(Credentials { uid: peer.uid, gid: peer.gid, groups: Vec::new() });
         }
@@ -250,6 +267,23 @@ impl Shared {
         }
     }
 
+    fn close(&self) {
+        // Calls that waited answer before everything is written, and their program may want to exit.
+        if self.is_halting.load(Ordering::SeqCst) {
+            return self.wait();
+        }
+        self.end();
+        self.send_away();
+    }
+
+    /// Waits until the server has ended, and the last client has gone.
+    fn wait(&self) {
+        let mut clients = self.clients.lock();
+        while !self.has_ended() || !clients.by_number.is_empty() || !clients.listening.is_empty() {
+            self.changed.wait(&mut clients);
+        }
+    }
+
     fn send_away(&self) {
         let connections: Vec<_> = self.clients.lock().by_number.values().cloned().collect();
         connections.iter().for_each(|connection| connection.close());
@@ -257,6 +291,7 @@ impl Shared {
 
     /// Lets nobody in any more, and halts the kernel. Errors: EIO, ENOSPC.
     fn halt_kernel(&self) -> KResult<()> {
+        self.is_halting.store(true, Ordering::SeqCst);
         self.end();
         match self.kernel.init().reboot() {
             // It was halted before.

@@ -77,6 +77,18 @@ fn a_client_is_a_process_as_long_as_its_connection_lasts() {
 }
 
 #[test]
+fn a_server_ends_with_its_kernel() {
+    let running = running();
+    let mut raw = Raw::guest(&running.url);
+    raw.pid();
+    running.kernel.init().reboot().unwrap();
+    assert!(!running.folder.0.join("sock").exists());
+    assert!(raw.call(GETPID, &[]).is_err());
+    running.server.wait();
+    assert!(Server::new(running.kernel.clone(), Limits::default()).is_err());
+}
+
+#[test]
 fn only_its_user_gets_to_a_socket() {
     use std::os::unix::fs::PermissionsExt;
     let running = running();

@@ -48,4 +48,6 @@ pub const UNTESTED: &[Reason] = &[
         "only sockets of the host's, by librumpnet_sockin, and not of Linux",
         &[("ECONNABORTED", &["rump_sys_accept", "rump_sys_accept4", "rump_sys_paccept"])],
     ),
+    ("a server has to answer what none answers", &[("EIO", &["rumpclient_prefork"])]),
+    ("another test may need the last descriptor", &[("ENFILE", &["rump_init_server"])]),
 ];

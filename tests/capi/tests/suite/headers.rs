@@ -1,7 +1,7 @@
-//! The headers: each compiles alone, and all of them declare what the library exports.
+//! The headers: each compiles alone, and all of them declare what the libraries export.
 
 use super::compiler::{Compiler, GNU, Language, run};
-use super::installation::Installation;
+use super::installation::{CLIENTS, Installation};
 use interop::suite::Suite;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub fn add(suite: &mut Suite, installation: &Arc<Installation>, compilers: &[&'s
         }
     }
     let installation = installation.clone();
-    suite.add("headers declare what the library exports", None, move || compare(&installation));
+    suite.add("headers declare what the libraries export", None, move || compare(&installation));
 }
 
 /// Every header by its name, as programs include it.
@@ -60,16 +60,26 @@ fn compile_alone(installation: &Installation, compiler: &Compiler, language: Lan
 }
 
 fn compare(installation: &Installation) -> Result<(), String> {
-    let (declared, exported) = (declared(installation)?, exported(installation)?);
+    let (kernels, clients) = (exported(installation, "rump")?, exported(installation, CLIENTS)?);
+    let (declared, exported) = (declared(installation)?, kernels.union(&clients).cloned().collect());
     let missing: Vec<_> = declared.difference(&exported).map(String::as_str).collect();
     let secret: Vec<_> = exported.difference(&declared).map(String::as_str).collect();
-    if missing.is_empty() && secret.is_empty() && !declared.is_empty() {
+    // Clients have all system calls, and what is theirs.
+    let unshared: Vec<_> = kernels
+        .symmetric_difference(&clients)
+        .filter(|name| {
+            name.starts_with("rump_sys_") || kernels.contains(*name) == name.starts_with("rumpclient_")
+        })
+        .map(String::as_str)
+        .collect();
+    if missing.is_empty() && secret.is_empty() && unshared.is_empty() && !declared.is_empty() {
         return Ok(());
     }
     Err(format!(
-        "declared, not exported: {}\nexported, not declared: {}",
+        "declared, not exported: {}\nexported, not declared: {}\nof one library: {}",
         missing.join(" "),
-        secret.join(" ")
+        secret.join(" "),
+        unshared.join(" ")
     ))
 }
 
@@ -96,7 +106,7 @@ fn functions(text: &str) -> BTreeSet<String> {
         match letter {
             '{' | '(' => depth += 1,
             '}' | ')' => depth = depth.saturating_sub(1),
-            _ if depth == 0 && word.starts_with("rump_") && after.trim_start().starts_with('(') => {
+            _ if depth == 0 && word.starts_with("rump") && after.trim_start().starts_with('(') => {
                 found.insert(word.to_string());
             }
             _ => {}
@@ -106,8 +116,8 @@ fn functions(text: &str) -> BTreeSet<String> {
     found
 }
 
-fn exported(installation: &Installation) -> Result<BTreeSet<String>, String> {
-    let library = installation.lib().join("librump.so");
+fn exported(installation: &Installation, name: &str) -> Result<BTreeSet<String>, String> {
+    let library = installation.lib().join(format!("lib{name}.so"));
     let listing = run(std::process::Command::new("nm").args(["-D", "--defined-only"]).arg(library))?;
     let names = listing.lines().filter_map(|line| line.split_whitespace().nth(2));
     Ok(names.filter(|name| !name.starts_with(OF_COMPONENTS)).map(str::to_string).collect())

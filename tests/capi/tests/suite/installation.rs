@@ -1,11 +1,15 @@
 //! The libraries as the builder installs them.
 
-use super::compiler::run;
+use super::compiler::{GNU, Language, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// What everybody may have.
 const NOT_ALL: &str = "rumpnet_sockin";
+
+/// The library of clients, instead of all others.
+pub const CLIENTS: &str = "rumpclient";
 
 /// Where things are.
 pub struct Installation {
@@ -15,6 +19,8 @@ pub struct Installation {
     pub root: PathBuf,
     /// Where programs are built and run.
     pub work: PathBuf,
+    /// A program with a kernel that clients come to, which is built when it is wanted.
+    server: OnceLock<Result<PathBuf, String>>,
 }
 
 impl Installation {
@@ -27,7 +33,7 @@ impl Installation {
         let is_debug = std::env::var("RUMP_CAPI_PROFILE").is_ok_and(|profile| profile == "debug");
         let (letter, name) = if is_debug { ("-D", "capi-debug") } else { ("-r", "capi") };
         let root = target.join(name);
-        let installation = Self { source, work: root.join("tests"), root };
+        let installation = Self { source, work: root.join("tests"), root, server: OnceLock::new() };
         if !lists_only {
             let mut builder = Command::new(installation.source.join("buildrump.sh"));
             builder
@@ -56,6 +62,19 @@ impl Installation {
         self.root.join("lib")
     }
 
+    /// The program with a kernel that clients come to. Errors: what the compiler says.
+    pub fn server(&self) -> Result<&Path, String> {
+        let built = self.server.get_or_init(|| {
+            let program = self.work.join("server");
+            let mut compile = GNU.command(Language::C99);
+            compile.arg("-I").arg(self.include()).arg(self.programs().join("remote/server.c"));
+            compile.arg("-o").arg(&program).arg("-L").arg(self.lib());
+            compile.args(self.components()?.iter().map(|name| format!("-l{name}"))).arg("-lrump");
+            run(&mut compile).map(|_| program)
+        });
+        built.as_deref().map_err(Clone::clone)
+    }
+
     /// All components, but the one that others exclude.
     pub fn components(&self) -> Result<Vec<String>, String> {
         let entries = std::fs::read_dir(self.lib()).map_err(|error| error.to_string())?;
@@ -63,7 +82,7 @@ impl Installation {
         let mut names: Vec<_> = names
             .filter_map(|name| Some(name.strip_prefix("lib")?.strip_suffix(".a")?.to_string()))
             .collect();
-        names.retain(|name| name != NOT_ALL && name != "rump");
+        names.retain(|name| ![NOT_ALL, "rump", CLIENTS].contains(&name.as_str()));
         names.sort();
         Ok(names)
     }

@@ -2,7 +2,7 @@
 //! static, and runs it: as it is, under valgrind, and with AddressSanitizer.
 //!
 //! Headers compile alone, and declare what the library exports, no more and no less. `RUMP_CAPI_PROFILE=debug` tests the
-//! debugging build. The examples are built and tried, too. A program whose text says `Links: rumpnet_local ...` links those components; others link all but
+//! debugging build. Programs of `c/remote` are clients of servers, and so are others once more. The examples are built and tried, too. A program whose text says `Links: rumpnet_local ...` links those components; others link all but
 //! `rumpnet_sockin`, which has families that others have as well.
 
 mod compiler;
@@ -10,6 +10,7 @@ mod examples;
 mod headers;
 mod installation;
 mod program;
+mod remote;
 
 use compiler::{Compiler, GNU};
 use installation::Installation;
@@ -33,7 +34,7 @@ fn main() {
     headers::add(&mut suite, &installation, &compilers);
     examples::add(&mut suite, &installation, &compilers);
     let variants = variants(&compilers, is_there("valgrind"));
-    for program in program::all(&installation) {
+    for program in program::all(&installation.programs()) {
         let program = Arc::new(program);
         for variant in variants.iter().copied() {
             let (name, program, installation) =
@@ -41,6 +42,7 @@ fn main() {
             suite.add(name, None, move || Program::run(&program, &installation, variant));
         }
     }
+    remote::add(&mut suite, &installation, &variants);
     suite.run()
 }
 

@@ -1,7 +1,7 @@
 //! A program in C: how it is built, run and looked at.
 
 use super::compiler::{Compiler, Language, run};
-use super::installation::Installation;
+use super::installation::{CLIENTS, Installation};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,6 +16,8 @@ pub struct Program {
     /// Its name.
     pub name: String,
     source: PathBuf,
+    /// What it includes before its text.
+    prelude: Option<PathBuf>,
 }
 
 /// What looks at a program while it runs.
@@ -64,16 +66,16 @@ impl fmt::Display for Variant {
     }
 }
 
-/// All programs, by name.
-pub fn all(installation: &Installation) -> Vec<Program> {
-    let entries = std::fs::read_dir(installation.programs()).into_iter().flatten();
+/// All programs of a folder, by name.
+pub fn all(folder: &Path) -> Vec<Program> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
     let sources = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let mut programs: Vec<_> = sources
         .filter(|path| path.extension().is_some_and(|extension| extension == "c"))
-        .map(|source| Program { name: stem(&source), source })
+        .map(|source| Program { name: stem(&source), source, prelude: None })
         .collect();
     programs.sort_by(|one, other| one.name.cmp(&other.name));
-    assert!(!programs.is_empty(), "no programs in {}", installation.programs().display());
+    assert!(!programs.is_empty(), "no programs in {}", folder.display());
     programs
 }
 
@@ -82,8 +84,24 @@ fn stem(path: &Path) -> String {
 }
 
 impl Program {
+    /// The same, as a client of a server.
+    pub fn into_client(self, installation: &Installation) -> Self {
+        let name = format!("{}_as_client", self.name);
+        Self { name, prelude: Some(installation.programs().join("remote/as_client.h")), ..self }
+    }
+
     /// Builds and runs it. Errors: all that compiler or program say.
     pub fn run(&self, installation: &Installation, variant: Variant) -> Result<(), String> {
+        self.run_in(installation, variant, &[])
+    }
+
+    /// The same, with this besides in its environment.
+    pub fn run_in(
+        &self,
+        installation: &Installation,
+        variant: Variant,
+        environment: &[(&str, &Path)],
+    ) -> Result<(), String> {
         let folder = installation.work.join(format!("{} {variant}", self.name).replace(' ', "-"));
         let _ = std::fs::remove_dir_all(&folder);
         let empty = folder.join("empty");
@@ -92,6 +110,7 @@ impl Program {
         run(&mut self.compile(installation, variant, &program)?)?;
         let mut command = launch(variant.check);
         command.arg(&program).current_dir(&empty).env("LD_LIBRARY_PATH", installation.lib());
+        command.envs(environment.iter().copied());
         let said = run(&mut command)?;
         // Static ones are large.
         let _ = std::fs::remove_dir_all(&folder);
@@ -101,6 +120,9 @@ impl Program {
     fn compile(&self, installation: &Installation, variant: Variant, to: &Path) -> Result<Command, String> {
         let mut command = variant.compiler.command(variant.language);
         command.arg("-I").arg(installation.include()).arg("-I").arg(installation.programs());
+        if let Some(prelude) = &self.prelude {
+            command.arg("-include").arg(prelude);
+        }
         command.arg(&self.source).arg("-o").arg(to).args(["-x", "none", "-L"]).arg(installation.lib());
         if variant.is_static {
             command.arg("-static");
@@ -108,21 +130,26 @@ impl Program {
         if variant.check == Check::AddressSanitizer {
             command.args(["-fsanitize=address", "-fno-omit-frame-pointer"]);
         }
-        for component in self.components(installation)? {
-            command.arg(format!("-l{component}"));
+        for library in self.libraries(installation)? {
+            command.arg(format!("-l{library}"));
         }
-        command.args(["-lrump", "-lpthread"]);
+        command.arg("-lpthread");
         Ok(command)
     }
 
-    /// What it says that it links, or all.
-    fn components(&self, installation: &Installation) -> Result<Vec<String>, String> {
+    /// What it says that it links, or all; and what has the calls.
+    fn libraries(&self, installation: &Installation) -> Result<Vec<String>, String> {
         let text = std::fs::read_to_string(&self.source).map_err(|error| error.to_string())?;
         let said = text.lines().find_map(|line| Some(line.split_once("Links:")?.1.trim_end_matches("*/")));
-        match said {
-            Some(names) => Ok(names.split_whitespace().map(str::to_string).collect()),
-            None => installation.components(),
+        let mut libraries = match said {
+            _ if self.prelude.is_some() => vec![CLIENTS.to_string()],
+            Some(names) => names.split_whitespace().map(str::to_string).collect(),
+            None => installation.components()?,
+        };
+        if libraries != [CLIENTS] {
+            libraries.push("rump".to_string());
         }
+        Ok(libraries)
     }
 }
 

@@ -40,6 +40,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ("ENAMETOOLONG", "A name is too long"),
     ("ENETDOWN", "The network is down"),
     ("ENETUNREACH", "The network cannot be reached"),
+    ("ENFILE", "Too many open files in the system"),
     ("ENOATTR", "No such attribute"),
     ("ENOBUFS", "No room in buffers"),
     ("ENODATA", "No such data"),

@@ -5,6 +5,7 @@
 
 mod network;
 mod programs;
+mod remote;
 mod samples;
 
 use crate::Outcome;
@@ -38,7 +39,7 @@ pub fn prove(options: &Options, toolchain: &Toolchain) -> Outcome<bool> {
         return Ok(report.finish());
     }
     if build::has_programs(options) {
-        prove_kernels(&programs, &mut report);
+        prove_kernels(options, &programs, &mut report);
         prove_command(options, &programs, &mut report);
     } else {
         let host = programs.each("host", |run| run.output(&[]).map(drop));
@@ -48,7 +49,7 @@ pub fn prove(options: &Options, toolchain: &Toolchain) -> Outcome<bool> {
 }
 
 /// The tests of the original, in its order.
-fn prove_kernels(programs: &Programs, report: &mut Report) {
+fn prove_kernels(options: &Options, programs: &Programs, report: &mut Report) {
     report.count("bootstrap test", "Done", programs.each("init", |run| run.output(&[]).map(drop)));
     report.count(
         "VFS test",
@@ -60,6 +61,7 @@ fn prove_kernels(programs: &Programs, report: &mut Report) {
     );
     let images = || SAMPLES.iter().try_for_each(|sample| mount(programs, sample));
     report.count("VFS test with actual file system", "done", images());
+    report.count("Remote communication", "done", remote::run(options, programs));
     if programs.options.profile == Profile::Release {
         report.count("A static program with a file system is small", "done", programs.measure("size"));
     }

@@ -1,6 +1,7 @@
 //! Tests of the network: kernels in processes of their own, on buses of shared memory.
 
 use super::programs::{Linkage, Programs, Run};
+use super::remote::{self, Place};
 use crate::Outcome;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -28,30 +29,33 @@ pub fn run(programs: &Programs, test: &Test) -> Outcome {
     let server = programs.run("nettest", Linkage::Shared)?;
     let client = programs.run("nettest", Linkage::Static)?;
     let buses = Buses::new(&programs.folder, test);
-    let result = talk(&server, &client, test, &buses);
+    let result = talk(programs, &server, &client, test, &buses);
     drop(buses);
     result
 }
 
-fn talk(server: &Run, client: &Run, test: &Test, buses: &Buses) -> Outcome {
+fn talk(programs: &Programs, server: &Run, client: &Run, test: &Test, buses: &Buses) -> Outcome {
     let arguments = |role: &'static str| -> Vec<&str> {
         [role, test.family]
             .into_iter()
             .chain(buses.0.iter().map(|path| path.to_str().unwrap_or_default()))
             .collect()
     };
+    let place = Place::new(&format!("{}-{}", test.family, buses.0.len()));
     let router = match test.has_router {
-        true => Some(Peer::start(server, "router", &arguments("router"))?),
+        true => Some(Peer::start(server, "router", &arguments("router"), &place)?),
         false => None,
     };
-    let serving = Peer::start(server, "server", &arguments("server"))?;
+    let serving = Peer::start(server, "server", &arguments("server"), &place)?;
     let asked = client.output(&arguments("client")).map_err(|error| format!("client: {error}"));
     if let Err(why) = asked {
         // It waits for a client that will not come; what it says may be the reason.
         return Err(format!("{why}{}", serving.kill()));
     }
     serving.end()?;
-    router.map_or(Ok(()), Peer::end)
+    let Some(router) = router else { return Ok(()) };
+    remote::halt(programs, &place)?;
+    router.end()
 }
 
 /// The files of buses, which are taken away in the end.
@@ -87,8 +91,10 @@ struct Peer {
 }
 
 impl Peer {
-    fn start(run: &Run, role: &'static str, arguments: &[&str]) -> Outcome<Self> {
+    /// A router serves its clients at `place`.
+    fn start(run: &Run, role: &'static str, arguments: &[&str], place: &Place) -> Outcome<Self> {
         let mut command = run.command(arguments);
+        command.env("RUMP_SERVER", place.url());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let process = command.spawn().map_err(|error| format!("{role}: {error}"))?;
         let mut peer = Self { role, process };

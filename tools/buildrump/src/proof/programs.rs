@@ -69,6 +69,12 @@ pub const ALL: &[Program] = &[
         linkages: BOTH,
     },
     Program {
+        name: "simpleclient",
+        source: include_str!("../../proof/simpleclient.c"),
+        libraries: &["rumpclient"],
+        linkages: BOTH,
+    },
+    Program {
         name: "dynamic",
         source: include_str!("../../proof/dynamic.c"),
         libraries: &["rump"],
@@ -80,6 +86,17 @@ pub const ALL: &[Program] = &[
 const LARGEST_STATIC: u64 = 4 << 20;
 
 const HEADER: &str = include_str!("../../proof/proof.h");
+
+/// What decides whether one that is there is built again.
+const USED: &[&str] = &[
+    "lib/librump.so.0",
+    "lib/librump.a",
+    "lib/librumpclient.so.0",
+    "lib/librumpclient.a",
+    "include/rump/rump.h",
+    "include/rump/rump_syscalls.h",
+    "include/rump/rumpclient.h",
+];
 
 /// What C programs of ours are held to.
 const STRICT: &[&str] = &["-std=c99", "-D_DEFAULT_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror"];
@@ -142,9 +159,7 @@ impl<'a> Programs<'a> {
         compile.args(program.libraries.iter().map(|library| format!("-l{library}")));
         compile.args(self.options.flags("LDFLAGS"));
         let mut inputs = format!("{}{compile:?}\n", file::builder());
-        for used in
-            ["lib/librump.so.0", "lib/librump.a", "include/rump/rump.h", "include/rump/rump_syscalls.h"]
-        {
+        for used in USED {
             inputs.push_str(&file::state(&self.installed.join(used)));
         }
         file::unless_done(&path.with_extension("made"), &inputs, || output(&mut compile).map(drop))?;

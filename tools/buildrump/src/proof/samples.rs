@@ -73,6 +73,7 @@ const GENERATED: &[&str] = &[
     "man/man1/rump_server.1",
     "man/man1/shmif_dumpbus.1",
     "man/man3/rump_sys_open.3",
+    "man/man3/rumpclient_fork.3",
     "man/man3/rump_sys_close.3",
     "man/man7/rump.7",
     "bash-completion/completions/rump",
