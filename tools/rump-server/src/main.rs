@@ -182,18 +182,14 @@ fn serve(options: &Options, has_all: bool) -> Result<ExitCode, String> {
                 std::process::exit(1);
             }
             let of_halt = of_signals.clone();
-            std::thread::spawn(move || {
-                if let Err(error) = of_halt.halt() {
-                    eprintln!("rump_server: not everything could be written: {error}");
-                    std::process::exit(1);
-                }
-            });
+            // Who waits for the server is told how it went.
+            std::thread::spawn(move || of_halt.halt());
         }
     });
     if !options.stay {
         detach().map_err(|error| format!("cannot go to the background: {error}"))?;
     }
-    server.wait();
+    server.wait().map_err(|error| format!("not everything could be written: {error}"))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -285,7 +285,7 @@ fn whoever_halts_the_kernel_is_answered() {
     assert!(!running.folder.0.join("sock").exists());
     assert!(running.kernel.check_running().is_err());
     assert!(bystander.ends() && raw.ends());
-    running.server.wait();
+    running.server.wait().unwrap();
 }
 
 #[test]
