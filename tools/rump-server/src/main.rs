@@ -158,6 +158,9 @@ fn serve(options: &Options, has_all: bool) -> Result<ExitCode, String> {
         ..Limits::default()
     };
     let server = Arc::new(Server::new(kernel, limits).map_err(|error| error.to_string())?);
+    // Whoever sees a socket of the server may end it.
+    let mut signals =
+        signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(|error| error.to_string())?;
     let cwd = std::env::current_dir().map_err(|error| format!("the folder of the server: {error}"))?;
     let key = options
         .key
@@ -173,8 +176,6 @@ fn serve(options: &Options, has_all: bool) -> Result<ExitCode, String> {
         }
     }
     let of_signals = server.clone();
-    let mut signals =
-        signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(|error| error.to_string())?;
     std::thread::spawn(move || {
         // A second one ends a halt that takes long.
         for (count, _) in signals.forever().enumerate() {

@@ -25,7 +25,7 @@ use std::sync::{Mutex, PoisonError};
 type Strings = *const *const c_char;
 
 unsafe extern "C" {
-    pub static environ: Strings;
+    pub static mut environ: Strings;
 }
 
 /// A path of C's. Null is the empty one, which no program has.
@@ -226,19 +226,21 @@ interpose! {
     [popen](command: *const c_char, mode: *const c_char) -> *mut FILE, |host| {
         static ONE: Mutex<()> = Mutex::new(());
         let announced = match announce() {
-            Ok(Some(announced)) => announced,
-            Ok(None) => return host(command, mode),
+            Ok(announced) => announced,
             Err(number) => return fail(number),
         };
         let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let variable = announced.variable();
-        let (name, value) = variable.split_once('=').unwrap_or_default();
-        // SAFETY: as of popen(3) itself, no other thread may look at the environment now.
-        unsafe { std::env::set_var(name, value) };
+        let carried = Carried::add(
+            // SAFETY: libc's own variable.
+            unsafe { environ },
+            announced.as_ref().map(RumpclientFork::variable).as_deref(),
+        );
+        // SAFETY: as above; as of popen(3) itself, no other thread may change it now.
+        let before = unsafe { std::ptr::replace(&raw mut environ, carried.pointer()) };
         let stream = host(command, mode);
         // SAFETY: as above.
-        unsafe { std::env::remove_var(name) };
-        cancel_unless(!stream.is_null(), Some(announced));
+        unsafe { environ = before };
+        cancel_unless(!stream.is_null(), announced);
         stream
     }
 
