@@ -74,7 +74,7 @@ pub fn is_expected() -> bool {
 pub fn is_private(entry: &[u8]) -> bool {
     let is_of =
         |name: &&str| entry.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first() == Some(&b'='));
-    [EXECUTED, ANNOUNCED].iter().any(|name| is_of(&name))
+    [EXECUTED, ANNOUNCED].iter().any(is_of)
 }
 
 /// Connects, once, as what the environment says: the process of the program that executed this one, one that was announced,
