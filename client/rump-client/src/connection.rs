@@ -11,9 +11,9 @@ use rump_kpi::{KError, KResult};
 use rump_sysproxy::frame::{Class, Handshake, Header, Kind, Refusal};
 use rump_sysproxy::transport::{Reader, Stream, Writer};
 use std::collections::HashMap;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// By what the server knows the child of a process.
@@ -27,6 +27,14 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// What becomes of signals that the kernel raises for the process.
 type Raise = dyn Fn(Signal) + Send + Sync;
+
+/// The lowest number that a stream's descriptor may have.
+static LOWEST: AtomicI32 = AtomicI32::new(0);
+
+/// Lets the descriptors of later streams have this number or a higher one, for programs that choose low ones themselves.
+pub fn keep_streams_from(lowest: RawFd) {
+    LOWEST.store(lowest, Ordering::Relaxed);
+}
 
 /// A process of a kernel that is elsewhere.
 pub struct Connection {
@@ -128,9 +136,11 @@ impl Connection {
         let raise: Arc<Raise> = Arc::new(raise);
         let stream = Stream::from_fd(fd).map_err(|_| Errno::EBADF)?;
         let (reader, writer) = (Reader::new(stream.clone()), Writer::new(stream.clone()));
-        let connection =
-            Self::at(Link::at(stream, reader, writer, raise.clone()), server.into(), name, raise);
+        let link = Link::at(stream, reader, writer, raise.clone());
+        let connection = Self::at(link, server.into(), name, raise);
         connection.exec()?;
+        // Calls of the program before end by then; their answers are nobody's.
+        connection.link.read().state.lock().answers.clear();
         Ok(connection)
     }
 
@@ -160,6 +170,12 @@ impl Connection {
         let link = self.link.read().clone();
         // SAFETY: the stream is open as long as the link is there.
         run(unsafe { BorrowedFd::borrow_raw(link.stream.fd()) })
+    }
+
+    /// Whether no call is in flight. While one is, the stream cannot be left to a program that is executed: a part of an
+    /// answer may have been read.
+    pub fn is_idle(&self) -> bool {
+        !self.link.read().state.lock().has_reader
     }
 
     /// Makes a call; `regions` are what its arguments name. Errors: ENOTCONN (the server has gone, and [`Retry`] did not
@@ -292,7 +308,11 @@ impl Drop for Loan<'_> {
 impl Link {
     fn connect(Server { url, key }: &Server, raise: Arc<Raise>) -> KResult<Self> {
         let refused = |_| KError::new(Errno::ECONNREFUSED, format!("there is no server at {url}"));
-        let stream = Stream::connect(url).map_err(refused)?;
+        let stream = Stream::connect(url).and_then(|stream| match LOWEST.load(Ordering::Relaxed) {
+            0 => Ok(stream),
+            lowest => stream.renumbered(lowest),
+        });
+        let stream = stream.map_err(refused)?;
         let not_known = |error: std::io::Error| KError::new(Errno::EACCES, format!("{url}: {error}"));
         let (mut reader, writer) = stream.to_server(key.as_ref()).map_err(not_known)?;
         let banner = reader.banner().map_err(refused)?;

@@ -19,7 +19,7 @@ pub use rump_abi as abi;
 pub use rump_kern as kern;
 pub use rump_kpi as kpi;
 
-pub use connection::{Connection, Cookie};
+pub use connection::{Connection, Cookie, keep_streams_from};
 pub use process::RemoteProcess;
 pub use retry::Retry;
 pub use server::Server;

@@ -1,50 +1,114 @@
-//! The kernel that calls go to: it boots when the first call needs it.
+//! The kernel that calls go to: one inside this process (`local`), which boots when the first call needs it, or with
+//! `RUMP_SERVER` one at a server.
 //!
-//! It has threads, which a fork does not copy: in a child, calls answer ENXIO. A child that
-//! is forked before the kernel was needed boots one of its own.
+//! A kernel inside has threads, which a fork does not copy: in a child, calls answer ENXIO. A child that is forked before
+//! the kernel was needed boots one of its own. At a server, a child is a process of the kernel as well, with what its
+//! parent had, and so is a program that is executed.
 
 use crate::errno::{Failing, fail};
 use crate::guard::Inside;
 use crate::host::tell;
-use crate::{local, paths, sys};
+use crate::{descriptors, local, paths, sys};
+use libc::c_int;
+use rump_capi::remote::{self, Origin};
+use rump_client::{Retry, keep_streams_from};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+static IS_REMOTE: AtomicBool = AtomicBool::new(false);
 static IS_BEGUN: AtomicBool = AtomicBool::new(false);
 /// Whether it booted.
 static IS_THERE: OnceLock<bool> = OnceLock::new();
 /// This process is a child of the one that has it.
 static IS_LEFT: AtomicBool = AtomicBool::new(false);
 
+/// When this library is loaded. A program that another one began, which had descriptors of a server's kernel, has them
+/// from its first instruction on.
+pub fn begin() {
+    if std::env::var_os("RUMP_SERVER").is_some() && std::env::var_os("RUMPHIJACK_LOCAL").is_none() {
+        IS_REMOTE.store(true, Ordering::Release);
+        if remote::is_expected() {
+            is_there();
+        }
+    }
+}
+
+/// Whether the kernel is at a server.
+pub fn is_remote() -> bool {
+    IS_REMOTE.load(Ordering::Acquire)
+}
+
+/// Whether this process is one of a server's kernel.
+pub fn is_connected() -> bool {
+    is_remote() && IS_THERE.get().copied() == Some(true)
+}
+
+fn is_there() -> bool {
+    !IS_LEFT.load(Ordering::Acquire)
+        && *IS_THERE.get_or_init(|| {
+            let booted = if is_remote() { connect() } else { boot() };
+            booted.map_err(tell).is_ok()
+        })
+}
+
 /// Makes a call of the kernel. Errors: ENXIO (there is none).
 pub fn call<T: Failing>(run: impl FnOnce() -> T) -> T {
     let _inside = Inside::enter();
-    let is_there = !IS_LEFT.load(Ordering::Acquire) && *IS_THERE.get_or_init(boot);
-    if is_there { run() } else { fail(libc::ENXIO) }
+    if is_there() { run() } else { fail(libc::ENXIO) }
 }
 
-/// Whether there is one that this process has to write out.
+/// Whether there is one in this process, which has to write it out.
 pub fn is_running() -> bool {
-    !IS_LEFT.load(Ordering::Acquire) && IS_THERE.get().copied() == Some(true)
+    !is_remote() && !IS_LEFT.load(Ordering::Acquire) && IS_THERE.get().copied() == Some(true)
 }
 
-fn boot() -> bool {
+/// Errors: what went wrong, in words.
+fn boot() -> Result<(), String> {
     IS_BEGUN.store(true, Ordering::Release);
     // SAFETY: a function that only stores numbers.
     unsafe { libc::pthread_atfork(None, None, Some(leave)) };
-    match local::boot() {
-        Ok(()) => {
-            // Where it is gone, the program is at the root of the kernel.
-            if let Some(path) = paths::carried() {
-                sys::rump_sys_chdir(path.as_ptr());
-            }
-            true
-        }
-        Err(what) => {
-            tell(what);
-            false
+    local::boot()?;
+    go_on();
+    Ok(())
+}
+
+/// Goes where the program before was. If that is gone, it is at the root of the kernel.
+fn go_on() {
+    if let Some(path) = paths::carried() {
+        sys::rump_sys_chdir(path.as_ptr());
+    }
+}
+
+/// Becomes a process of the server's kernel. Errors: what went wrong, in words.
+fn connect() -> Result<(), String> {
+    const RETRY: &str = "RUMPHIJACK_RETRYCONNECT";
+    let retry = std::env::var(RETRY).ok().map(|text| {
+        Retry::parse(&text).ok_or(format!("{RETRY}={text}: it is inftime, once, die, or a number of seconds"))
+    });
+    keep_streams_from(descriptors::OURS);
+    let origin = remote::connect().map_err(|error| format!("RUMP_SERVER: {error}"))?;
+    if let (Some(retry), Some(process)) = (retry.transpose()?, remote::process()) {
+        process.connection().set_retry(retry);
+    }
+    match origin {
+        Origin::Continued => descriptors::adopt(),
+        Origin::Fresh => {
+            sys::rump_sys_umask(local::umask());
+            go_on();
         }
     }
+    Ok(())
+}
+
+/// Whether a number of the host's is that of the stream to the server.
+pub fn is_stream(fd: c_int) -> bool {
+    fd >= descriptors::OURS && stream() == Some(fd)
+}
+
+/// The number of the stream to the server.
+pub fn stream() -> Option<c_int> {
+    let _inside = Inside::enter();
+    remote::process().map(|process| process.connection().with_fd(|fd| std::os::fd::AsRawFd::as_raw_fd(&fd)))
 }
 
 /// In a child.
@@ -56,7 +120,7 @@ extern "C" fn leave() {
 
 /// Writes out what was written.
 pub fn sync() {
-    if is_running() {
+    if is_running() || is_connected() {
         let _inside = Inside::enter();
         sys::rump_sys_sync();
     }
@@ -92,7 +156,7 @@ static AT_EXIT: extern "C" fn() = at_exit;
 
 /// Lets the kernel know of the mask of this process. One that boots later asks for it.
 pub fn follow_umask(mask: libc::mode_t) {
-    if is_running() {
+    if is_running() || is_connected() {
         let _inside = Inside::enter();
         sys::rump_sys_umask(mask);
     }

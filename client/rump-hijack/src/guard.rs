@@ -12,6 +12,14 @@ pub fn is_inside() -> bool {
     DEPTH.get() > 0
 }
 
+/// Does what is the program's, such as a handler of its own, in the middle of what is not.
+pub fn outside<T>(run: impl FnOnce() -> T) -> T {
+    let depth = DEPTH.replace(0);
+    let answer = run();
+    DEPTH.set(depth);
+    answer
+}
+
 /// As long as it is there, the thread is inside.
 pub struct Inside(());
 

@@ -7,8 +7,9 @@
 //! - `policy`: which paths, sockets and numbers are the kernel's: `RUMPHIJACK`.
 //! - `paths`: which kernel a name is of, from whichever working directory.
 //! - `descriptors`: numbers that the program sees, for descriptors of the kernel.
-//! - `carrier`: the kernel: when it boots, and how it ends. `local` boots one inside this process.
-//! - `wake`: waiting for both kernels at once.
+//! - `carrier`: the kernel: when it boots, and how it ends. `local` boots one inside this process; with `RUMP_SERVER`, this
+//!   is a process of a server's.
+//! - `wake`: waiting for both kernels at once; `watcher`: what changes at descriptors of a server's kernel.
 //! - `calls`: the functions, a module for each group.
 //!
 //! # Inside
@@ -21,7 +22,7 @@
 //! what the function says, for the time of the call. It is passed on as it came, to libc or to `rump_sys_*`.
 //!
 //! # Locks
-//! Those of `descriptors`, of `calls::epoll` and of `calls::stdio` are leaves: neither kernel is called while one is
+//! Those of `paths`, of `watcher`, of `calls::epoll` and of `calls::stdio` are leaves: neither kernel is called while one is
 //! held.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
@@ -38,3 +39,4 @@ mod paths;
 mod policy;
 mod sys;
 mod wake;
+mod watcher;

@@ -2,7 +2,7 @@
 
 use crate::guard::Inside;
 use crate::host::tell;
-use crate::paths;
+use crate::{carrier, paths};
 use libc::c_int;
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
@@ -60,7 +60,10 @@ extern "C" fn read() {
     }
     match Policy::parse(&text) {
         // Nobody else sets it.
-        Ok(policy) => drop(POLICY.set(policy)),
+        Ok(policy) => {
+            drop(POLICY.set(policy));
+            carrier::begin();
+        }
         Err(what) => {
             tell(format_args!("RUMPHIJACK={}: {what}", String::from_utf8_lossy(&text)));
             // SAFETY: a number.

@@ -17,7 +17,6 @@ unsafe extern "C" {
 
     pub safe fn rump_i_openat(dir: c_int, path: Path, flags: c_int, mode: mode_t) -> c_int;
     pub safe fn rump_sys_close(fd: c_int) -> c_int;
-    pub safe fn rump_sys_dup(fd: c_int) -> c_int;
     pub safe fn rump_i_fcntl(fd: c_int, command: c_int, argument: c_int) -> c_int;
     pub safe fn rump_i_fcntl_lock(fd: c_int, command: c_int, lock: *mut flock) -> c_int;
     pub safe fn rump_sys_flock(fd: c_int, operation: c_int) -> c_int;

@@ -2,10 +2,10 @@
 //! the host's.
 
 use crate::guard::Inside;
-use crate::{carrier, descriptors, sys};
+use crate::{carrier, descriptors, sys, watcher};
 use libc::{c_int, pollfd, socklen_t, timeval};
 use rump_capi::netconfig;
-use rump_kern::{Fd, Watch};
+use rump_kern::Fd;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
@@ -61,12 +61,21 @@ impl Wake for Bell {
     }
 }
 
+/// As long as it is there, changes wake.
+pub enum Watch {
+    Here { _watch: rump_kern::Watch },
+    AtServer { _watch: watcher::Watch },
+}
+
 /// Wakes whenever what can be done with a descriptor of the kernel changes, as long as the answer is kept. None where
 /// it is closed.
 pub fn watch(rump: c_int, waker: &Waker) -> Option<Watch> {
     let _inside = Inside::enter();
+    if carrier::is_remote() {
+        return watcher::watch(rump, waker).map(|_watch| Watch::AtServer { _watch });
+    }
     let process = netconfig::instance().ok()?.kernel().init();
-    process.watch(Fd(rump as u32), waker).ok()
+    process.watch(Fd(rump as u32), waker).ok().map(|_watch| Watch::Here { _watch })
 }
 
 /// Waits at the host, where signals come in, until a blocking socket has something to read; false where a handler ended

@@ -40,6 +40,19 @@ impl Stream {
         Ok(if is_local { UnixStream::from(fd).into() } else { TcpStream::from(fd).into() })
     }
 
+    /// The same with a descriptor of this number or a higher one. Where the limit of the program is lower, it stays as it is.
+    /// Errors: those of the host.
+    pub fn renumbered(self, lowest: RawFd) -> io::Result<Self> {
+        let copied = match &*self.0 {
+            Socket::Unix(stream) => rustix::io::fcntl_dupfd_cloexec(stream, lowest),
+            Socket::Tcp(stream) => rustix::io::fcntl_dupfd_cloexec(stream, lowest),
+        };
+        match copied {
+            Err(rustix::io::Errno::INVAL) => Ok(self),
+            copied => Self::from_fd(copied?),
+        }
+    }
+
     /// Its descriptor.
     pub fn fd(&self) -> RawFd {
         match &*self.0 {

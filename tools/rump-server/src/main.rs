@@ -158,6 +158,9 @@ fn serve(options: &Options, has_all: bool) -> Result<ExitCode, String> {
         ..Limits::default()
     };
     let server = Arc::new(Server::new(kernel, limits).map_err(|error| error.to_string())?);
+    // Whoever sees a socket of the server may end it.
+    let mut signals =
+        signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(|error| error.to_string())?;
     let cwd = std::env::current_dir().map_err(|error| format!("the folder of the server: {error}"))?;
     let key = options
         .key
@@ -173,8 +176,6 @@ fn serve(options: &Options, has_all: bool) -> Result<ExitCode, String> {
         }
     }
     let of_signals = server.clone();
-    let mut signals =
-        signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(|error| error.to_string())?;
     std::thread::spawn(move || {
         // A second one ends a halt that takes long.
         for (count, _) in signals.forever().enumerate() {
@@ -182,18 +183,14 @@ fn serve(options: &Options, has_all: bool) -> Result<ExitCode, String> {
                 std::process::exit(1);
             }
             let of_halt = of_signals.clone();
-            std::thread::spawn(move || {
-                if let Err(error) = of_halt.halt() {
-                    eprintln!("rump_server: not everything could be written: {error}");
-                    std::process::exit(1);
-                }
-            });
+            // Who waits for the server is told how it went.
+            std::thread::spawn(move || of_halt.halt());
         }
     });
     if !options.stay {
         detach().map_err(|error| format!("cannot go to the background: {error}"))?;
     }
-    server.wait();
+    server.wait().map_err(|error| format!("not everything could be written: {error}"))?;
     Ok(ExitCode::SUCCESS)
 }
 

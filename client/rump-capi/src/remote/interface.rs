@@ -18,7 +18,7 @@ fn host_error() -> c_int {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn rumpclient_init() -> c_int {
-    answer(connect())
+    answer(connect().map(drop))
 }
 
 /// # Safety

@@ -26,7 +26,7 @@ const ANNOUNCED: &str = "RUMPCLIENT__COOKIE";
 static PROCESS: AtomicPtr<RemoteProcess> = AtomicPtr::new(ptr::null_mut());
 
 /// The process that calls are made in.
-pub(crate) fn process() -> Option<RemoteProcess> {
+pub fn process() -> Option<RemoteProcess> {
     // SAFETY: it stays.
     unsafe { PROCESS.load(Ordering::Acquire).as_ref() }.cloned()
 }
@@ -76,12 +76,33 @@ fn name() -> String {
     name.to_string_lossy().into_owned()
 }
 
+/// What the program is to the server after it connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// What another program left it or announced, with descriptors and a working directory.
+    Continued,
+    /// A process that has nothing.
+    Fresh,
+}
+
+/// Whether another program left this one a process, or announced one.
+pub fn is_expected() -> bool {
+    [EXECUTED, ANNOUNCED].iter().any(|name| std::env::var_os(name).is_some())
+}
+
+/// Whether an entry of an environment is for the program that is begun with it alone.
+pub fn is_private(entry: &[u8]) -> bool {
+    let is_of =
+        |name: &&str| entry.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first() == Some(&b'='));
+    [EXECUTED, ANNOUNCED].iter().any(is_of)
+}
+
 /// Connects, once, as what the environment says: the process of the program that executed this one, one that was announced,
 /// or a fresh one. Errors: ENOENT (`RUMP_SERVER` is not set), EINVAL (it is no URL), those of connecting, which are told in
 /// words.
-pub fn connect() -> KResult<()> {
+pub fn connect() -> KResult<Origin> {
     if !PROCESS.load(Ordering::Acquire).is_null() {
-        return Ok(());
+        return Ok(Origin::Continued);
     }
     let server =
         Server::from_environment().ok_or_else(|| KError::new(Errno::ENOENT, "RUMP_SERVER is not set"))?;
@@ -94,18 +115,18 @@ pub fn connect() -> KResult<()> {
         set_cloexec(&fd, true);
         if let Ok(connection) = Connection::executed(server.clone(), &name(), fd, raise) {
             become_process(connection);
-            return Ok(());
+            return Ok(Origin::Continued);
         }
     }
     if let Some(cookie) = announced.and_then(|text| cookie(&text)) {
         let child = Connection::child(server.clone(), &name(), &cookie, raise);
         if let Ok(connection) = child.and_then(|child| child.exec().map(|()| child)) {
             become_process(connection);
-            return Ok(());
+            return Ok(Origin::Continued);
         }
     }
     become_process(Connection::new(server, &name(), raise)?);
-    Ok(())
+    Ok(Origin::Fresh)
 }
 
 /// What a variable says, which is for this program alone.
@@ -128,37 +149,38 @@ fn set_cloexec(fd: &impl AsRawFd, is_set: bool) {
 /// What a program that is executed has to have in its environment, and from then on is the process. Errors: ENOTCONN.
 pub fn executing() -> KResult<Executing> {
     let connection = connection()?;
-    // What is sealed is sealed for the two that met.
-    if connection.server().key.is_some() {
-        return announcing().map(|variable| Executing { variable, connection: None });
+    // What is sealed is sealed for the two that met, and what another thread reads now is nobody's afterwards.
+    if connection.server().key.is_some() || !connection.is_idle() {
+        let announced = RumpclientFork::announce()?;
+        return Ok(Executing { variable: announced.variable(), of: Of::Another(announced) });
     }
     let fd = connection.with_fd(|fd| {
         set_cloexec(&fd, false);
         fd.as_raw_fd()
     });
-    Ok(Executing { variable: format!("{EXECUTED}={fd}"), connection: Some(connection) })
+    Ok(Executing { variable: format!("{EXECUTED}={fd}"), of: Of::Same(connection) })
 }
 
 /// An execution that did not happen yet.
 pub struct Executing {
     /// For the environment.
     pub variable: String,
-    connection: Option<Arc<Connection>>,
+    of: Of,
+}
+
+/// Which process the program will be.
+enum Of {
+    Same(Arc<Connection>),
+    Another(RumpclientFork),
 }
 
 impl Drop for Executing {
     fn drop(&mut self) {
-        if let Some(connection) = &self.connection {
-            connection.with_fd(|fd| set_cloexec(&fd, true));
+        match &self.of {
+            Of::Same(connection) => connection.with_fd(|fd| set_cloexec(&fd, true)),
+            Of::Another(announced) => announced.cancel(),
         }
     }
-}
-
-/// What a program that is begun beside this one has to have in its environment, to be a child of the process. Errors:
-/// ENOTCONN, EAGAIN (too many are announced), EIO.
-pub fn announcing() -> KResult<String> {
-    let cookie = connection()?.prefork()?;
-    Ok(format!("{ANNOUNCED}={:032x}", u128::from_be_bytes(cookie)))
 }
 
 /// `struct rumpclient_fork`: a child that was announced.
@@ -172,6 +194,11 @@ impl RumpclientFork {
     pub fn announce() -> KResult<Self> {
         let cookie = connection()?.prefork()?;
         Ok(Self { cookie, parent: PROCESS.load(Ordering::Acquire) })
+    }
+
+    /// What a program that is begun beside this one has to have in its environment to be the child.
+    pub fn variable(&self) -> String {
+        format!("{ANNOUNCED}={:032x}", u128::from_be_bytes(self.cookie))
     }
 
     /// In the child: becomes it. Errors: those of connecting; the child is nobody then.

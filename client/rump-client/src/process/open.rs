@@ -2,6 +2,7 @@
 
 use super::RemoteProcess;
 use super::request::{request, room, text, told};
+use rump_abi::netbsd::fcntl::F_CLOSEM;
 use rump_abi::netbsd::numbers::*;
 use rump_abi::{Mode, OpenFlags};
 use rump_kern::Fd;
@@ -29,6 +30,11 @@ impl RemoteProcess {
     /// As [`Process::close`](rump_kern::Process::close).
     pub fn close(&self, fd: Fd) -> KResult<()> {
         self.run(request(CLOSE).with(fd))
+    }
+
+    /// As [`Process::closefrom`](rump_kern::Process::closefrom).
+    pub fn closefrom(&self, least: Fd) -> KResult<()> {
+        self.run(request(FCNTL).with(least).with(F_CLOSEM).null())
     }
 
     /// As [`Process::dup`](rump_kern::Process::dup).

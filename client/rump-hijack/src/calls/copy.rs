@@ -85,6 +85,10 @@ interpose! {
         if !is_ours(to, from) {
             return host(from, from_at, to, to_at, length, flags);
         }
+        // SAFETY: numbers.
+        if unsafe { libc::fcntl(to, libc::F_GETFL) } & libc::O_APPEND != 0 {
+            return fail(libc::EBADF);
+        }
         let target = Side { fd: to, place: to_at };
         let Some(begin) = target.at() else { return -1 };
         let from = Side { fd: from, place: from_at };

@@ -7,13 +7,12 @@ use super::poll::{Deadline, length};
 use crate::descriptors;
 use crate::errno::fail;
 use crate::guard::Inside;
-use crate::wake::{Bell, watch};
+use crate::wake::{Bell, Watch, watch};
 use crate::{carrier, sys};
 use libc::{
     EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLET, EPOLLIN, EPOLLONESHOT, POLLNVAL, c_int, c_short,
     epoll_event, pollfd, sigset_t, timespec,
 };
-use rump_kern::Watch;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -20,6 +20,7 @@ mod stat;
 mod statfs;
 pub mod stdio;
 mod temporary;
+mod words;
 mod xattr;
 
 use crate::errno::{Failing, fail};

@@ -26,7 +26,7 @@ pub fn open_at(
         return host(name.dir, name.path);
     }
     let flags = if flags & libc::O_PATH != 0 { flags & OF_PATH } else { flags };
-    let fd = carrier::call(|| sys::rump_i_openat(name.dir, name.path, flags, mode));
+    let fd = carrier::call(|| sys::rump_i_openat(name.dir, name.path, flags & !O_CLOEXEC, mode));
     descriptors::enter(fd, flags & O_CLOEXEC != 0)
 }
 
@@ -53,6 +53,9 @@ interpose! {
     }
 
     [close](fd: c_int) -> c_int, |host| {
+        if carrier::is_stream(fd) {
+            return fail(libc::EBADF);
+        }
         // Of the host's numbers, sets are known there.
         super::epoll::forget(fd);
         descriptors::close(fd, || host(fd))
@@ -60,14 +63,21 @@ interpose! {
 
     [closefrom](first: c_int) -> (), |host| {
         close_numbers(first.max(0) as usize, usize::MAX);
-        host(first)
+        match carrier::stream().filter(|stream| *stream >= first) {
+            None => host(first),
+            Some(stream) => {
+                // SAFETY: numbers.
+                unsafe { close_range(first.max(0) as c_uint, stream as c_uint, 0) };
+                host(stream + 1);
+            }
+        }
     }
 
     [close_range](first: c_uint, last: c_uint, flags: c_int) -> c_int, |host| {
         if flags as c_uint & libc::CLOSE_RANGE_CLOEXEC == 0 {
             close_numbers(first as usize, last as usize);
         }
-        host(first, last, flags)
+        around_stream(first, last, |first, last| host(first, last, flags))
     }
 
     [dup](fd: c_int) -> c_int, |host| {
@@ -75,10 +85,16 @@ interpose! {
     }
 
     [dup2](fd: c_int, to: c_int) -> c_int, |host| {
+        if carrier::is_stream(to) {
+            return fail(libc::EBUSY);
+        }
         descriptors::duplicate(fd, || host(fd, to))
     }
 
     [dup3](fd: c_int, to: c_int, flags: c_int) -> c_int, |host| {
+        if carrier::is_stream(to) {
+            return fail(libc::EBUSY);
+        }
         descriptors::duplicate(fd, || host(fd, to, flags))
     }
 
@@ -109,6 +125,18 @@ interpose! {
             |_, path| host(version, path, mode, device),
             |dir, path| sys::rump_sys_mknodat(dir, path, mode, *number),
         )
+    }
+}
+
+/// Does something with a range of the host's numbers but the stream to the server, which is not the program's.
+fn around_stream(first: c_uint, last: c_uint, run: impl Fn(c_uint, c_uint) -> c_int) -> c_int {
+    let stream = carrier::stream().map(|stream| stream as c_uint);
+    match stream.filter(|stream| (first..=last).contains(stream)) {
+        None => run(first, last),
+        Some(stream) => {
+            let below = if first < stream { run(first, stream - 1) } else { 0 };
+            if below != 0 || stream == last { below } else { run(stream + 1, last) }
+        }
     }
 }
 

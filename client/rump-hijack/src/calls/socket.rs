@@ -7,7 +7,7 @@ use crate::{carrier, descriptors};
 use libc::{SOCK_CLOEXEC, c_int, c_void, sockaddr, socklen_t};
 
 fn accept_rump(fd: c_int, to: *mut sockaddr, length: *mut socklen_t, flags: c_int) -> c_int {
-    let accepted = rump_sys_accept4(fd, to, length, flags);
+    let accepted = rump_sys_accept4(fd, to, length, flags & !SOCK_CLOEXEC);
     descriptors::enter_socket(accepted, flags & SOCK_CLOEXEC != 0)
 }
 
@@ -16,7 +16,7 @@ interpose! {
         if !policy().domains.contains(&domain) {
             return host(domain, kind, protocol);
         }
-        let socket = carrier::call(|| rump_sys_socket(domain, kind, protocol));
+        let socket = carrier::call(|| rump_sys_socket(domain, kind & !SOCK_CLOEXEC, protocol));
         descriptors::enter_socket(socket, kind & SOCK_CLOEXEC != 0)
     }
 
@@ -25,7 +25,8 @@ interpose! {
             return host(domain, kind, protocol, to);
         }
         let mut pair = [-1; 2];
-        if carrier::call(|| rump_sys_socketpair(domain, kind, protocol, pair.as_mut_ptr())) != 0 {
+        let plain = kind & !SOCK_CLOEXEC;
+        if carrier::call(|| rump_sys_socketpair(domain, plain, protocol, pair.as_mut_ptr())) != 0 {
             return -1;
         }
         let [one, other] = pair.map(|socket| descriptors::enter_socket(socket, kind & SOCK_CLOEXEC != 0));

@@ -83,6 +83,10 @@ pub(crate) struct Shared {
 struct Clients {
     by_number: BTreeMap<u64, Arc<Connection>>,
     listening: Vec<Url>,
+    /// Halts of the kernel that are under way.
+    halting: usize,
+    /// What went wrong with one.
+    failure: Option<KError>,
 }
 
 impl Server {
@@ -155,9 +159,11 @@ impl Server {
         known.map(|(pid, name)| Client { pid, name }).collect()
     }
 
-    /// Waits until a client halted the kernel, or [`Server::halt`] did.
-    pub fn wait(&self) {
+    /// Waits until a client halted the kernel, or [`Server::halt`] did, and everything is written. Errors: as
+    /// [`Server::halt`].
+    pub fn wait(&self) -> KResult<()> {
         self.shared.wait();
+        self.shared.clients.lock().failure.take().map_or(Ok(()), Err)
     }
 
     /// Lets nobody in any more, halts the kernel and sends the clients away. Errors: those of writing back what is not on its
@@ -276,10 +282,13 @@ impl Shared {
         self.send_away();
     }
 
-    /// Waits until the server has ended, and the last client has gone.
+    /// Waits until the server has ended, everything is written, and the last client has gone.
     fn wait(&self) {
         let mut clients = self.clients.lock();
-        while !self.has_ended() || !clients.by_number.is_empty() || !clients.listening.is_empty() {
+        let is_busy = |clients: &Clients| {
+            clients.halting > 0 || !clients.by_number.is_empty() || !clients.listening.is_empty()
+        };
+        while !self.has_ended() || is_busy(&clients) {
             self.changed.wait(&mut clients);
         }
     }
@@ -292,12 +301,18 @@ impl Shared {
     /// Lets nobody in any more, and halts the kernel. Errors: EIO, ENOSPC.
     fn halt_kernel(&self) -> KResult<()> {
         self.is_halting.store(true, Ordering::SeqCst);
+        self.clients.lock().halting += 1;
         self.end();
-        match self.kernel.init().reboot() {
+        let halted = match self.kernel.init().reboot() {
             // It was halted before.
             Err(error) if error.errno == Errno::ENXIO => Ok(()),
             halted => halted,
-        }
+        };
+        let mut clients = self.clients.lock();
+        clients.halting -= 1;
+        clients.failure = halted.clone().err().or(clients.failure.take());
+        self.changed.notify_all();
+        halted
     }
 }
 

@@ -84,7 +84,7 @@ fn a_server_ends_with_its_kernel() {
     running.kernel.init().reboot().unwrap();
     assert!(!running.folder.0.join("sock").exists());
     assert!(raw.call(GETPID, &[]).is_err());
-    running.server.wait();
+    running.server.wait().unwrap();
     assert!(Server::new(running.kernel.clone(), Limits::default()).is_err());
 }
 
@@ -297,7 +297,7 @@ fn whoever_halts_the_kernel_is_answered() {
     assert!(!running.folder.0.join("sock").exists());
     assert!(running.kernel.check_running().is_err());
     assert!(bystander.ends() && raw.ends());
-    running.server.wait();
+    running.server.wait().unwrap();
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! Programs on files.
 
-use crate::rig::{ROOT, Twins, equal, sorted};
+use crate::rig::{Carrier, ROOT, Twins, equal, sorted};
 use interop::Check;
 use interop::program::{Finished, lacks, run_ok};
 use interop::suite::Suite;
 
 /// How what is printed is compared.
 #[derive(Clone, Copy)]
-enum Print {
+pub enum Print {
     /// As it is.
     Same,
     /// In whatever order.
@@ -17,13 +17,13 @@ enum Print {
 }
 
 /// A program. `{}` stands for the tree, `{out}` for a file of the host.
-struct Row {
-    name: &'static str,
-    words: &'static [&'static str],
-    print: Print,
+pub struct Row {
+    pub name: &'static str,
+    pub words: &'static [&'static str],
+    pub print: Print,
 }
 
-const fn row(name: &'static str, words: &'static [&'static str], print: Print) -> Row {
+pub const fn row(name: &'static str, words: &'static [&'static str], print: Print) -> Row {
     Row { name, words, print }
 }
 
@@ -168,21 +168,24 @@ const ROWS: &[Row] = &[
     ),
 ];
 
-/// What the tree has to have before, for some rows: a program at the host makes it in both.
+pub const JUDGES: &[&str] = &["mke2fs", "e2fsck", "debugfs", "diff", "find"];
+
 pub fn add(suite: &mut Suite) {
-    for row in ROWS {
-        let needed =
-            lacks(&["mke2fs", "e2fsck", "debugfs", "diff", "find"]).or_else(|| lacks(&row.words[..1]));
-        suite.add(format!("files::{}", row.name), needed, || check(row));
+    for (carrier, folder) in [(Carrier::Local, "files"), (Carrier::Remote, "remote_files")] {
+        for row in ROWS {
+            let needed = lacks(JUDGES).or_else(|| lacks(&row.words[..1]));
+            suite.add(format!("{folder}::{}", row.name), needed, move || check(row, carrier));
+        }
+        let needed = lacks(JUDGES).or_else(|| lacks(&["tar"]));
+        suite.add(format!("{folder}::git"), needed.or_else(|| lacks(&["git"])), move || git(carrier));
+        suite.add(format!("{folder}::tar_goes_out_and_in"), needed, move || tar_goes_out_and_in(carrier));
+        let name = format!("{folder}::what_was_written_is_there_for_the_next");
+        suite.add(name, needed, move || next_program(carrier));
     }
-    let needed = lacks(&["mke2fs", "e2fsck", "debugfs", "tar"]);
-    suite.add("files::git", needed.or_else(|| lacks(&["git"])), git);
-    suite.add("files::tar_goes_out_and_in", needed, tar_goes_out_and_in);
-    suite.add("files::what_was_written_is_there_for_the_next", needed, next_program);
 }
 
-fn check(row: &Row) -> Check {
-    let twins = Twins::make(row.name)?;
+pub fn check(row: &Row, carrier: Carrier) -> Check {
+    let twins = Twins::make(row.name, carrier)?;
     let (host, rump) = (twins.at_host(row.words)?, twins.at_rump(row.words)?);
     same(row.print, &twins, &host, &rump)?;
     let out = ["host", "rump"].map(|name| twins.path(name));
@@ -192,7 +195,7 @@ fn check(row: &Row) -> Check {
     twins.compare()
 }
 
-fn same(print: Print, twins: &Twins, host: &Finished, rump: &Finished) -> Check {
+pub fn same(print: Print, twins: &Twins, host: &Finished, rump: &Finished) -> Check {
     let text = |finished: &Finished, root: &str, out: &str| {
         let text = String::from_utf8_lossy(&finished.stdout).replace(root, "TREE");
         let complaint = finished.stderr.replace(root, "TREE");
@@ -229,8 +232,8 @@ fn listing(text: &str) -> String {
 }
 
 /// An archive of the tree, unpacked by the same program.
-fn tar_goes_out_and_in() -> Check {
-    let twins = Twins::make("tar")?;
+fn tar_goes_out_and_in(carrier: Carrier) -> Check {
+    let twins = Twins::make("tar", carrier)?;
     for words in [
         &["tar", "-C", "{}", "-cf", "{out}", "etc", "home", "deep"][..],
         &["mkdir", "{}/again"],
@@ -243,8 +246,8 @@ fn tar_goes_out_and_in() -> Check {
 }
 
 /// A repository that the host made, which changed since.
-fn git() -> Check {
-    let twins = Twins::make_with("git", |tree| {
+fn git(carrier: Carrier) -> Check {
+    let twins = Twins::make_with("git", carrier, |tree| {
         let git = |words: &[&str]| {
             let all = ["-C", tree, "-c", "user.name=x", "-c", "user.email=x@example.org"];
             run_ok("git", &[&all[..], words].concat()).map(drop)
@@ -271,9 +274,9 @@ fn git() -> Check {
     twins.compare()
 }
 
-/// Each program has a kernel of its own, and the image holds what the one before wrote.
-fn next_program() -> Check {
-    let twins = Twins::make("next")?;
+/// The image holds what the program before wrote, whether it had a kernel of its own or not.
+fn next_program(carrier: Carrier) -> Check {
+    let twins = Twins::make("next", carrier)?;
     for words in [
         &["/usr/bin/python3", "-c", "import os\nopen('{}/new', 'w').write('x' * 70000)\nos._exit(3)"][..],
         &["dash", "-c", "echo more >> {}/new; exec cat {}/new"],

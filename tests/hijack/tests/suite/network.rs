@@ -1,7 +1,8 @@
 //! Programs with sockets: one side's are the kernel's, which reach the host's network by its sockets (`--net sockin`),
 //! the other's are the host's. With a network of its own, a program talks to itself.
 
-use crate::rig::{PATIENCE, hijacked};
+use crate::rig::{Carrier, PATIENCE, hijacked};
+use crate::server::Server as Kernel;
 use interop::image::Scratch;
 use interop::program::{lacks, run_group_within};
 use interop::suite::Suite;
@@ -132,14 +133,71 @@ const ROWS: &[Row] = &[
     ),
 ];
 
+/// Programs that need a kernel that their children have as well.
+const REMOTE: &[Row] = &[
+    row("nginx_with_workers", Server, &["nginx", "-p", "{dir}", "-c", "{dir}/several.conf"], CURL, PAGE),
+    row("ssh", Client, &["dash", "{dir}/sshd"], SSH, "over 6"),
+];
+
+const SSH: &[&str] = &[
+    "ssh",
+    "-F",
+    "/dev/null",
+    "-i",
+    "{dir}/key",
+    "-p",
+    "{port}",
+    "-o",
+    "StrictHostKeyChecking=no",
+    "-o",
+    "UserKnownHostsFile=/dev/null",
+    "-o",
+    "BatchMode=yes",
+    "127.0.0.1",
+    "echo over $((1 + 2 + 3))",
+];
+
+/// Keys are made before the server listens.
+const SSHD: &str = "set -e
+mkdir -p /run/sshd
+ssh-keygen -q -t ed25519 -N '' -f {dir}/key
+ssh-keygen -q -t ed25519 -N '' -f {dir}/host
+exec /usr/sbin/sshd -D -e -f /dev/null -p {port} -h {dir}/host -o ListenAddress=127.0.0.1 -o UsePAM=no -o StrictModes=no \
+    -o PermitRootLogin=yes -o PidFile=none -o AuthorizedKeysFile={dir}/key.pub
+";
+
+const SIGNALS: &str = "import signal, socket, threading
+class Ended(Exception): pass
+def handler(*_): raise Ended
+signal.signal(signal.SIGALRM, handler)
+listener = socket.create_server(('127.0.0.1', 0))
+def waits(name, run):
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        run()
+    except Ended:
+        print(name, 'ended')
+waits('accept', listener.accept)
+one = socket.create_connection(listener.getsockname())
+waits('recv', lambda: one.recv(1))
+";
+
 pub fn add(suite: &mut Suite) {
-    for row in ROWS {
-        let needed = lacks(&row.server[..1]).or_else(|| lacks(&row.client[..1]));
-        suite.add(format!("network::{}", row.name), needed, || check(row));
+    for (carrier, folder) in [(Carrier::Local, "network"), (Carrier::Remote, "remote_network")] {
+        for row in ROWS {
+            let needed = lacks(&row.server[..1]).or_else(|| lacks(&row.client[..1]));
+            suite.add(format!("{folder}::{}", row.name), needed, move || check(row, carrier));
+        }
+    }
+    for row in REMOTE {
+        let needed = lacks(&["nginx", "curl", "dash", "sshd", "ssh", "ssh-keygen"]);
+        suite.add(format!("remote_network::{}", row.name), needed, move || check(row, Carrier::Remote));
     }
     suite.add("network::a_network_of_its_own", lacks(&["/usr/bin/python3"]), own_network);
     suite.add("network::two_stacks_on_a_bus", lacks(&["/usr/bin/python3", "curl"]), bus);
     suite.add("network::descriptors_of_both_kernels_mix", lacks(&["/usr/bin/python3"]), mixed);
+    suite.add("remote_network::descriptors_of_both_kernels_mix", lacks(&["/usr/bin/python3"]), remote_mixed);
+    suite.add("remote_network::signals_end_waiting", lacks(&["/usr/bin/python3"]), signals);
 }
 
 /// A program that is ended with the test.
@@ -152,15 +210,25 @@ impl Drop for Running {
     }
 }
 
-fn check(row: &Row) -> Check {
+fn check(row: &Row, carrier: Carrier) -> Check {
+    let kernel = match carrier {
+        Carrier::Local => None,
+        Carrier::Remote => Some(Kernel::start(&["rumpnet_sockin"])?),
+    };
     let scratch = Scratch::in_memory(row.name)?;
     let folder = scratch.path("served");
     context(fs::create_dir_all(folder.join("logs")), folder.display())?;
     let port = free_port()?;
     let dir = folder.display().to_string();
-    for (name, text) in
-        [("page", PAGE), ("nginx.conf", NGINX_CONF), ("server.py", SERVER), ("client.py", ECHOES)]
-    {
+    let several = NGINX_CONF.replace("master_process off;", "worker_processes 2;");
+    for (name, text) in [
+        ("page", PAGE),
+        ("nginx.conf", NGINX_CONF),
+        ("several.conf", &several),
+        ("server.py", SERVER),
+        ("client.py", ECHOES),
+        ("sshd", SSHD),
+    ] {
         let text = text.replace("{port}", &port.to_string()).replace("{dir}", &dir);
         context(fs::write(folder.join(name), text), name)?;
     }
@@ -170,8 +238,10 @@ fn check(row: &Row) -> Check {
             .map(|word| word.replace("{port}", &port.to_string()).replace("{dir}", &dir))
             .collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        if is_hijacked {
-            return hijacked(&[], &words);
+        match (&kernel, is_hijacked) {
+            (None, true) => return hijacked(&[], &words),
+            (Some(kernel), true) => return kernel.command(&words),
+            _ => {}
         }
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
@@ -217,7 +287,11 @@ fn wait_for(port: u16, server: &mut Running) -> Check {
 }
 
 fn python(options: &[&str], text: &str, wanted: &str) -> Check {
-    let finished = run_group_within(&mut hijacked(options, &["/usr/bin/python3", "-c", text])?, PATIENCE)?;
+    says(&mut hijacked(options, &["/usr/bin/python3", "-c", text])?, wanted)
+}
+
+fn says(command: &mut Command, wanted: &str) -> Check {
+    let finished = run_group_within(command, PATIENCE)?;
     let printed = String::from_utf8_lossy(&finished.stdout);
     if finished.status == Some(0) && printed.trim() == wanted {
         return Ok(());
@@ -265,6 +339,20 @@ fn bus() -> Check {
 /// select, poll and epoll with a pipe of the host's and a socket of the kernel's.
 fn mixed() -> Check {
     python(&["--net", "none"], MIXED, "select ok\npoll ok\nepoll ok\nno files")
+}
+
+fn remote_python(text: &str, wanted: &str) -> Check {
+    let kernel = Kernel::start(&["rumpnet_netinet"])?;
+    says(&mut kernel.command(&["/usr/bin/python3", "-c", text])?, wanted)
+}
+
+fn remote_mixed() -> Check {
+    remote_python(MIXED, "select ok\npoll ok\nepoll ok\nno files")
+}
+
+/// A handler runs while a call waits, and ends the waiting by an error of its own.
+fn signals() -> Check {
+    remote_python(SIGNALS, "accept ended\nrecv ended")
 }
 
 const NGINX_CONF: &str = "daemon off; master_process off; pid {dir}/nginx.pid; error_log stderr; user root;

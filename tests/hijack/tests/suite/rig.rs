@@ -1,5 +1,6 @@
 //! The command under test, and images of a tree.
 
+use crate::server::Server;
 use interop::image::{Image, Scratch};
 use interop::program::{Finished, run_group_within, run_ok, run_within};
 use interop::rump::project;
@@ -8,7 +9,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// How long one program may take.
@@ -18,7 +19,16 @@ const NOW: &str = "@1700000000";
 /// Where the tree is for the program under test.
 pub const ROOT: &str = "/rump/mnt/tree";
 
-/// `rump`, with its library beside it: `RUMP_BIN`, else the build for tests.
+/// Where the kernel is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// In the program.
+    Local,
+    /// At a server.
+    Remote,
+}
+
+/// `rump`, with its library and the server beside it: `RUMP_BIN`, else the build for tests.
 pub fn binary() -> Check<&'static Path> {
     static BINARY: OnceLock<Check<PathBuf>> = OnceLock::new();
     BINARY.get_or_init(find_binary).as_deref().map_err(Clone::clone)
@@ -30,7 +40,8 @@ fn find_binary() -> Check<PathBuf> {
     }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "-p", "rump", "-p", "rump-hijack"]).current_dir(project());
+    build.args(["build", "--quiet", "-p", "rump", "-p", "rump-hijack", "-p", "rump-server"]);
+    build.current_dir(project());
     let finished = run_within(&mut build, Duration::from_secs(1800))?;
     if finished.status != Some(0) {
         return Err(format!("building rump: {}", finished.verdict()));
@@ -50,15 +61,18 @@ pub fn hijacked(options: &[&str], words: &[&str]) -> Check<Command> {
 pub struct Twins {
     scratch: Scratch,
     image: Image,
+    carrier: Carrier,
+    /// Since the first program that needs it.
+    server: Mutex<Option<Server>>,
 }
 
 impl Twins {
-    pub fn make(name: &str) -> Check<Self> {
-        Self::make_with(name, |_| Ok(()))
+    pub fn make(name: &str, carrier: Carrier) -> Check<Self> {
+        Self::make_with(name, carrier, |_| Ok(()))
     }
 
     /// The same with what `plant_more` adds to the tree.
-    pub fn make_with(name: &str, plant_more: impl FnOnce(&str) -> Check) -> Check<Self> {
+    pub fn make_with(name: &str, carrier: Carrier, plant_more: impl FnOnce(&str) -> Check) -> Check<Self> {
         let scratch = Scratch::in_memory(name)?;
         let tree = scratch.path("source/tree");
         plant(&tree).map_err(|error| format!("{}: {error}", tree.display()))?;
@@ -77,7 +91,7 @@ impl Twins {
             ],
         )?;
         let image = Image::make(name, 48, &["-t", "ext4"], Some(&scratch.path("source")))?;
-        Ok(Self { scratch, image })
+        Ok(Self { scratch, image, carrier, server: Mutex::default() })
     }
 
     /// The tree at the host.
@@ -104,12 +118,28 @@ impl Twins {
     pub fn at_rump(&self, words: &[&str]) -> Check<Finished> {
         let words = filled(words, ROOT, &self.path("rump"));
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let disk = self.disk();
-        run_group_within(&mut hijacked(&["--disk", &disk], &words)?, PATIENCE)
+        let mut command = match self.carrier {
+            Carrier::Local => hijacked(&["--disk", &self.disk()], &words)?,
+            Carrier::Remote => self.at_server(|server| server.command(&words))?,
+        };
+        run_group_within(&mut command, PATIENCE)
+    }
+
+    /// Does something with the server that has the image.
+    pub fn at_server<T>(&self, run: impl FnOnce(&Server) -> Check<T>) -> Check<T> {
+        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        let server = match &mut *server {
+            Some(server) => server,
+            none => none.insert(Server::of_image(&self.image.path())?),
+        };
+        run(server)
     }
 
     /// The image is whole, and holds what the folder holds.
     pub fn compare(&self) -> Check {
+        if let Some(server) = self.server.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            server.end()?;
+        }
         let image = self.image.path();
         let judged = run_within(Command::new("e2fsck").arg("-fn").arg(&image), PATIENCE)?;
         if judged.status != Some(0) {
