@@ -57,8 +57,7 @@ impl Drop for Other {
 fn serve(socket: &Path) -> Outcome {
     let server = Server::new(rumpkit::kernel(PosixHost::new())?, Limits::default())?;
     server.listen(&Url::Unix(socket.into()))?;
-    server.wait();
-    Ok(())
+    Ok(server.wait()?)
 }
 
 fn echo(socket: &Path) -> Outcome {

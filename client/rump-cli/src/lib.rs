@@ -7,7 +7,7 @@
 //! | [`escape`] | names that are harmless on a terminal |
 //! | [`units`] | sizes and times |
 //! | [`mode`] | permissions |
-//! | [`file`] | the record of a file |
+//! | [`mod@file`] | the record of a file |
 //! | [`interface`], [`route`], [`netstat`] | interfaces, routes, sockets and counters, for people and in JSON |
 //! | [`calls`], [`bell`] | calls of a kernel that is here or elsewhere, and waiting in it |
 //! | [`ping`] | echo messages, and what is told of them |

@@ -140,11 +140,12 @@ fn parse_bits(letters: &str) -> Option<Bits> {
 }
 
 /// The mask that this process was started with.
+#[allow(clippy::unnecessary_cast, reason = "some hosts have 16 bits")]
 pub fn umask() -> u32 {
     use rustix::fs::Mode;
     let mask = rustix::process::umask(Mode::from_raw_mode(0o077));
     rustix::process::umask(mask);
-    u32::from(mask.as_raw_mode()) & 0o777
+    mask.bits() as u32 & 0o777
 }
 
 /// `drwxr-sr-x`.

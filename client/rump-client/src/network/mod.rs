@@ -6,11 +6,11 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`interface`] | requests that change interfaces |
-//! | [`table`] | interfaces, routes and neighbours, as they are |
-//! | [`socket`] | sockets, as they are |
-//! | [`driver`] | what a kind of interfaces alone has: links, bridges |
-//! | [`route`] | messages of routing sockets: changes, questions, news |
+//! | `interface` | requests that change interfaces |
+//! | `table` | interfaces, routes and neighbours, as they are |
+//! | `socket` | sockets, as they are |
+//! | `driver` | what a kind of interfaces alone has: links, bridges |
+//! | `route` | messages of routing sockets: changes, questions, news |
 
 mod driver;
 mod interface;

@@ -62,8 +62,8 @@ impl Args {
         if !self.json {
             writeln!(
                 out,
-                "{:<8} {:<10} {:<5} {:<3} {:<6} {:<28} {}",
-                "USER", "COMMAND", "PID", "FD", "PROTO", "LOCAL ADDRESS", "FOREIGN ADDRESS"
+                "{:<8} {:<10} {:<5} {:<3} {:<6} {:<28} FOREIGN ADDRESS",
+                "USER", "COMMAND", "PID", "FD", "PROTO", "LOCAL ADDRESS"
             )?;
         }
         for info in all {
