@@ -9,19 +9,9 @@ use std::time::Instant;
 /// Where tests note what they skip, one line each: test, tab, reason.
 const SKIP_LOG: &str = "RUMP_SKIP_LOG";
 
-/// What the builder asks of cargo.
-const INSTALLED: &[&str] = &[
-    "--package",
-    "librump",
-    "--package",
-    "rump",
-    "--package",
-    "rump-server",
-    "--package",
-    "rump-config",
-    "--package",
-    "rump-hijack",
-];
+/// What the builder asks of cargo: kernels, and then their clients.
+const INSTALLED: [&[&str]; 2] =
+    [&["librump", "rump", "rump-server", "rump-config"], &["librumpclient", "rump-hijack"]];
 
 /// Runs one program at the root of the project; its output goes to ours.
 pub fn step(
@@ -47,8 +37,11 @@ pub fn step(
 pub fn tests(options: Options) -> Result<(), String> {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace::root().join("target"), PathBuf::from);
-    let build = [&["build", "--locked", "--profile", "installed", "--quiet"][..], INSTALLED].concat();
-    step("programs", "cargo", &build, &[("CC", "cc")])?;
+    for packages in INSTALLED {
+        let mut build = vec!["build", "--locked", "--profile", "installed", "--quiet"];
+        build.extend(packages.iter().flat_map(|package| ["--package", package]));
+        step("programs", "cargo", &build, &[("CC", "cc")])?;
+    }
     let program = target.join("installed/rump").to_string_lossy().into_owned();
     let log = target.join("skipped.txt");
     fs::write(&log, "").map_err(|error| format!("{}: {error}", log.display()))?;
