@@ -204,6 +204,7 @@ fn what_is_linked_is_listed() {
         module("kernfs", ModuleClass::FileSystem, 0),
         module("inet", ModuleClass::Misc, 0),
         module("inet6", ModuleClass::Misc, 0),
+        module("route", ModuleClass::Misc, 0),
         module("local", ModuleClass::Misc, 0),
     ];
     assert_eq!(p.modctl_stat().unwrap(), all);

@@ -12,6 +12,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -268,13 +269,25 @@ fn inwards(linux: &Namespace, station: &Station) -> Check {
         [("198.51.100.1:8080", "10.9.0.2:8080"), ("[2001:db8::1]:8080", "[2001:db8:9::2]:8080")]
     {
         let listener = station.listen(bound)?;
-        let mut theirs = linux.enter(|| context(std::net::TcpStream::connect(place), place))?;
-        // Versions of passt acknowledge a SYN of ours only with the first bytes that they have to send.
-        context(theirs.write_all(b"first"), "write")?;
-        let (ours, _) = context(listener.accept(), "accept")?;
+        let theirs = linux.enter(|| context(std::net::TcpStream::connect(place), place))?;
+        // Versions of passt acknowledge a SYN of ours only with bytes that they have to send, and miss those that came early.
+        let is_accepted = AtomicBool::new(false);
+        let (ours, _) = thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_accepted.load(Ordering::SeqCst) && (&theirs).write_all(b".").is_ok() {
+                    thread::sleep(Duration::from_millis(100));
+                }
+            });
+            let accepted = listener.accept();
+            is_accepted.store(true, Ordering::SeqCst);
+            context(accepted, "accept")
+        })?;
         context(ours.set_read_timeout(Some(Duration::from_secs(20))), "a limit of time")?;
-        let mut first = [0; 5];
-        context((&ours).read_exact(&mut first), "read")?;
+        context((&theirs).write_all(b"!"), "write")?;
+        let mut first = [0];
+        while first != *b"!" {
+            context((&ours).read_exact(&mut first), "read")?;
+        }
         exchange_ending_last(&ours, &theirs, 8 * MEBIBYTE).map_err(|why| format!("to {place}: {why}"))?;
     }
     for (place, from, bound) in [
