@@ -28,11 +28,7 @@ impl Suite {
 
     /// Runs the trials as `cargo test` asks.
     pub fn run(self) -> ! {
-        let mut arguments = Arguments::from_args();
-        // Trials wait, for programs, for mounts and for clocks.
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        arguments.test_threads.get_or_insert(2 * cores);
-        libtest_mimic::run(&arguments, self.trials).exit()
+        libtest_mimic::run(&Arguments::from_args(), self.trials).exit()
     }
 }
 

@@ -269,19 +269,25 @@ fn inwards(linux: &Namespace, station: &Station) -> Check {
         [("198.51.100.1:8080", "10.9.0.2:8080"), ("[2001:db8::1]:8080", "[2001:db8:9::2]:8080")]
     {
         let listener = station.listen(bound)?;
-        let theirs = linux.enter(|| context(std::net::TcpStream::connect(place), place))?;
-        // Versions of passt acknowledge a SYN of ours only with bytes that they have to send, and miss those that came early.
+        // Versions of passt acknowledge a SYN of ours only with bytes that they have to send, and now and then give up.
         let is_accepted = AtomicBool::new(false);
-        let (ours, _) = thread::scope(|scope| {
-            scope.spawn(|| {
-                while !is_accepted.load(Ordering::SeqCst) && (&theirs).write_all(b".").is_ok() {
-                    thread::sleep(Duration::from_millis(100));
+        let come = || loop {
+            let theirs = linux.enter(|| context(std::net::TcpStream::connect(place), place))?;
+            while (&theirs).write_all(b".").is_ok() {
+                if is_accepted.load(Ordering::SeqCst) {
+                    return Ok::<_, String>(theirs);
                 }
-            });
+                thread::sleep(Duration::from_millis(100));
+            }
+        };
+        let (accepted, come) = thread::scope(|scope| {
+            let coming = scope.spawn(come);
             let accepted = listener.accept();
             is_accepted.store(true, Ordering::SeqCst);
-            context(accepted, "accept")
-        })?;
+            (accepted, coming.join())
+        });
+        let (ours, _) = context(accepted, "accept")?;
+        let theirs = come.map_err(|_| format!("to {place}: the peer failed"))??;
         context(ours.set_read_timeout(Some(Duration::from_secs(20))), "a limit of time")?;
         context((&theirs).write_all(b"!"), "write")?;
         let mut first = [0];
