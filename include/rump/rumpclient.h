@@ -4,7 +4,8 @@
  *
  * Where the server wants a key to be known (tcp:// and tcp6:// beyond this host), RUMP_SERVER_KEY names the file of 32 bytes that
  * has it. Threads may call at the same time. When the server goes, so does what it knew of the program: calls answer ENOTCONN, or
- * what rumpclient_setconnretry says. Signals of the kernel are raised in the program. */
+ * what rumpclient_setconnretry says. Signals of the kernel are raised in the program. A signal's handler makes no rump_sys_* itself:
+ * the thread that it interrupts may be in the middle of one. */
 #ifndef RUMP_RUMP_RUMPCLIENT_H
 #define RUMP_RUMP_RUMPCLIENT_H
 
