@@ -111,6 +111,7 @@ impl Stack {
     ///
     /// Errors: EBADF, the error that waits, ENOTCONN, EPIPE, EAGAIN.
     pub fn tcp_send(&mut self, now: Instant, id: TcpId, parts: &[&[u8]]) -> Result<usize, Errno> {
+        let memory = self.tcp.memory.clone();
         let pcb = self.tcp.find_mut(id)?;
         if let Some(errno) = pcb.error.take() {
             return Err(errno);
@@ -125,7 +126,7 @@ impl Stack {
         let mut taken = 0;
         for part in parts {
             let count = part.len().min(room);
-            pcb.outgoing.push(&part[..count]);
+            pcb.outgoing.push(&part[..count], &memory);
             (taken, room) = (taken + count, room - count);
         }
         if taken == 0 && parts.iter().any(|part| !part.is_empty()) {
