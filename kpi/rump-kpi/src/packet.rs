@@ -239,19 +239,16 @@ impl Packet {
 
     /// `length` bytes from `start` on as a packet of its own with room for headers; content is shared.
     pub fn slice(&self, start: usize, length: usize) -> Packet {
-        let mut parts = Vec::new();
+        let has_head = self.begin < self.head.len();
+        let head = has_head.then(|| Bytes::copy_from_slice(&self.head[self.begin..]));
         let (mut skip, mut left) = (start, length);
-        let mut take = |part: Bytes| {
+        let parts = head.iter().chain(&self.parts).map(|part| {
             let from = skip.min(part.len());
             let to = (from + left).min(part.len());
             skip -= from;
             left -= to - from;
-            parts.push(part.slice(from..to));
-        };
-        if self.begin < self.head.len() {
-            take(Bytes::copy_from_slice(&self.head[self.begin..]));
-        }
-        self.parts.iter().cloned().for_each(take);
+            part.slice(from..to)
+        });
         Packet::with_content(parts)
     }
 

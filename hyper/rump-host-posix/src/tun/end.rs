@@ -27,8 +27,8 @@ const MOST_BYTES: usize = HEADER_BYTES + 22 + 65_535;
 const LONG: usize = 16_384;
 /// Memory for short ones that is taken at once, and again when they are gone.
 const ARENA_BYTES: usize = 256 << 10;
-/// Parts that `writev` takes at least.
-const MOST_PARTS: usize = 512;
+/// Parts of a frame that are written as they are; what has more is joined before.
+const MOST_PARTS: usize = 32;
 /// What the host says of an interface that is no more.
 #[cfg(target_os = "linux")]
 const DELETED: Host = Host::BADFD;
@@ -150,15 +150,18 @@ impl End {
             }
         };
         let joined;
-        let mut parts = vec![IoSlice::new(prefix)];
-        if frame.parts.len() < MOST_PARTS {
-            parts.extend(frame.parts.iter().map(|part| IoSlice::new(part)));
+        let mut parts = [IoSlice::new(&[]); MOST_PARTS];
+        parts[0] = IoSlice::new(prefix);
+        let count = if frame.parts.len() < MOST_PARTS {
+            parts[1..].iter_mut().zip(&frame.parts).for_each(|(place, part)| *place = IoSlice::new(part));
+            1 + frame.parts.len()
         } else {
             joined = frame.parts.concat();
-            parts.push(IoSlice::new(&joined));
-        }
+            parts[1] = IoSlice::new(&joined);
+            2
+        };
         loop {
-            match rustix::io::writev(&self.file, &parts) {
+            match rustix::io::writev(&self.file, &parts[..count]) {
                 Ok(_) => return Ok(()),
                 Err(Host::INTR) => {}
                 Err(why) => return Err(why),

@@ -101,7 +101,7 @@ pub fn cut(mut packet: Packet, link: usize) -> Result<Vec<Packet>, Uncuttable> {
         return Err(Uncuttable);
     }
     packet.advance(headers.content);
-    let mut all = Vec::new();
+    let mut all = Vec::with_capacity(content.div_ceil(size.into()));
     let mut at = 0;
     loop {
         let length = packet.len().min(size.into());

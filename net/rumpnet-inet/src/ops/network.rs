@@ -34,8 +34,7 @@ impl Receiver for Input {
     fn receive(&self, packets: Vec<Packet>) {
         if let Some(shared) = self.shared.upgrade() {
             let packets = coalesce(packets, self.link_bytes);
-            shared
-                .drive(|stack, now| packets.into_iter().for_each(|packet| stack.input(now, self.id, packet)));
+            shared.drive(|stack, now| stack.input_all(now, self.id, packets));
         }
     }
 

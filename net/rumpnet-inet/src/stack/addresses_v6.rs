@@ -215,8 +215,11 @@ impl Stack {
             place.claim = claim;
             self.is_reconfigured |= claim != own.claim && claim == Claim::Assigned;
         }
-        if claim == Claim::Assigned && own.claim != Claim::Assigned && own.address.is_unicast_link_local() {
-            self.link_local_is_ours(id);
+        if claim == Claim::Assigned && own.claim != Claim::Assigned {
+            self.announce_to_routers(now, id, own.address);
+            if own.address.is_unicast_link_local() {
+                self.link_local_is_ours(id);
+            }
         }
     }
 

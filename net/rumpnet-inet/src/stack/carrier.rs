@@ -1,7 +1,7 @@
 //! Cables that are plugged in and pulled out: who is at the other side may be somebody else, and does not know us.
 
 use super::Stack;
-use super::discovery::ALL_NODES;
+use super::discovery::{ALL_NODES, Told};
 use crate::interface::{Interface, InterfaceId};
 use crate::own_address::{Claim, OwnAddress};
 use crate::time::Instant;
@@ -54,7 +54,8 @@ impl Stack {
         let own: Vec<Ipv6Addr> =
             interface.v6.addresses.iter().filter(usable).map(|own| own.address).collect();
         if interface.hardware().is_some() {
-            own.into_iter().for_each(|own| self.advertise(now, id, own, ALL_NODES, false));
+            let told = Told { is_solicited: false, overrides: true };
+            own.into_iter().for_each(|own| self.advertise(now, id, own, ALL_NODES, told));
         }
         if self.follows_routers(id) && self.interfaces.get(&id).and_then(Interface::link_local).is_some() {
             self.solicit_at(id, 0, Instant::ZERO);

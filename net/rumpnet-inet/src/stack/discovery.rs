@@ -29,6 +29,15 @@ const SOLICITATION_INTERVAL: Duration = Duration::from_secs(4);
 /// Before the first one (MAX_RTR_SOLICITATION_DELAY).
 pub(super) const SOLICITATION_DELAY: Duration = Duration::from_secs(1);
 
+/// How it is said that an address is ours.
+#[derive(Clone, Copy)]
+pub(super) struct Told {
+    /// Because somebody asked for it.
+    pub is_solicited: bool,
+    /// Whatever was known before is wrong.
+    pub overrides: bool,
+}
+
 impl Stack {
     /// Takes a message from the link, `bytes` being all of it.
     pub(super) fn input_discovery(
@@ -101,7 +110,7 @@ impl Stack {
             }
         }
         let to = if is_anonymous { ALL_NODES } else { source };
-        self.advertise(now, id, target, to, !is_anonymous);
+        self.advertise(now, id, target, to, Told { is_solicited: !is_anonymous, overrides: true });
         true
     }
 
@@ -127,11 +136,11 @@ impl Stack {
         id: InterfaceId,
         target: Ipv6Addr,
         to: Ipv6Addr,
-        is_solicited: bool,
+        Told { is_solicited, overrides }: Told,
     ) {
         let hardware = self.interfaces.get(&id).and_then(Interface::hardware);
         let is_router = self.settings.forwarding_v6;
-        let message = Message::NeighbourAdvertisement { target, is_router, is_solicited, overrides: true };
+        let message = Message::NeighbourAdvertisement { target, is_router, is_solicited, overrides };
         let options = ndp::Options { target: hardware, ..ndp::Options::default() };
         self.send_discovery(now, id, (target, to), &message, &options);
     }
@@ -229,6 +238,11 @@ impl Stack {
         let options = ndp::Options { nonce: Some(self.nonce(target)), ..ndp::Options::default() };
         let addresses = (Ipv6Addr::UNSPECIFIED, solicited_node(target));
         self.send_discovery(now, id, addresses, &Message::NeighbourSolicitation { target }, &options);
+    }
+
+    /// Tells routers that an address has become ours, so that they can send to it before it has sent anything (RFC 9131).
+    pub(super) fn announce_to_routers(&mut self, now: Instant, id: InterfaceId, own: Ipv6Addr) {
+        self.advertise(now, id, own, ALL_ROUTERS, Told { is_solicited: false, overrides: false });
     }
 
     /// Asks routers to show themselves, until they do (section 6.3.7).

@@ -11,7 +11,8 @@ use crate::wire::icmpv4::{self, Unreachable};
 use crate::wire::icmpv6;
 use crate::wire::ip::IpHeader;
 use crate::wire::ipv4::{Fragment, Ipv4, Protocol};
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 use rump_kpi::Errno;
 use rump_kpi::device::Statistics;
@@ -39,6 +40,14 @@ pub(super) struct Arrived {
 }
 
 impl Stack {
+    /// Takes packets that an interface received at once. What acknowledgements among them allow to be sent goes after all of
+    /// them, in few long segments.
+    pub fn input_all(&mut self, now: Instant, id: InterfaceId, packets: Vec<Packet>) {
+        self.gathered = Some(BTreeSet::new());
+        packets.into_iter().for_each(|packet| self.input(now, id, packet));
+        self.send_gathered(now);
+    }
+
     /// Takes a packet that an interface received.
     pub fn input(&mut self, now: Instant, id: InterfaceId, mut packet: Packet) {
         let Some(interface) = self.interfaces.get_mut(&id).filter(|interface| interface.is_up) else {

@@ -31,11 +31,11 @@ use crate::reassembly::{FragmentV6, Reassembly};
 use crate::route::RoutingTable;
 use crate::routers::Routers;
 use crate::sockets::Sockets;
-use crate::tcp::{Sending, Table};
+use crate::tcp::{Sending, Table, TcpId};
 use crate::time::Instant;
 use crate::wire::Malformed;
 use crate::wire::ipv4::Ipv4;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
@@ -158,6 +158,8 @@ pub struct Stack {
     limit: Limit,
     /// Segments that are being sent, so that no call allocates for them.
     pub(crate) outbox: Vec<Sending>,
+    /// Connections that send once all of what came at once is taken in; none while nothing is.
+    pub(crate) gathered: Option<BTreeSet<TcpId>>,
     /// Packets to itself, and the interface that they come in by.
     looped: VecDeque<(InterfaceId, Packet)>,
     /// They are being taken in.
@@ -197,6 +199,7 @@ impl Stack {
             reassembly_v6: Reassembly::default(),
             limit: Limit::default(),
             outbox: Vec::new(),
+            gathered: None,
             looped: VecDeque::new(),
             is_looping: false,
             is_overheard: false,

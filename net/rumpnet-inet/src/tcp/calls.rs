@@ -4,6 +4,7 @@ use super::input::Effect;
 use super::output::{Cut, Sending};
 use super::pcb::{LEAST_SEGMENT, Listener, Pcb, State};
 use super::receive_buffer::copy_out;
+use super::recovery::Phase;
 use super::seq::SeqNumber;
 use super::table::TcpId;
 use crate::address::{self, Version};
@@ -111,6 +112,7 @@ impl Stack {
     ///
     /// Errors: EBADF, the error that waits, ENOTCONN, EPIPE, EAGAIN.
     pub fn tcp_send(&mut self, now: Instant, id: TcpId, parts: &[&[u8]]) -> Result<usize, Errno> {
+        let memory = self.tcp.memory.clone();
         let pcb = self.tcp.find_mut(id)?;
         if let Some(errno) = pcb.error.take() {
             return Err(errno);
@@ -125,7 +127,7 @@ impl Stack {
         let mut taken = 0;
         for part in parts {
             let count = part.len().min(room);
-            pcb.outgoing.push(&part[..count]);
+            pcb.outgoing.push(&part[..count], &memory);
             (taken, room) = (taken + count, room - count);
         }
         if taken == 0 && parts.iter().any(|part| !part.is_empty()) {
@@ -329,8 +331,11 @@ impl Stack {
             self.made(id);
         }
         let Ok(pcb) = self.tcp.find(id) else { return };
-        if sending.is_some() || pcb.has_output() {
-            self.send_all(now, id, sending);
+        let may_wait = sending.is_none() && pcb.may_wait();
+        match &mut self.gathered {
+            _ if sending.is_none() && !pcb.has_output() => {}
+            Some(gathered) if may_wait => drop(gathered.insert(id)),
+            _ => self.send_all(now, id, sending),
         }
         let Ok(pcb) = self.tcp.find(id) else { return };
         if pcb.state == State::TimeWait && !was_waiting {
@@ -339,6 +344,13 @@ impl Stack {
         self.tcp.rearm(id);
         if effect.wakes {
             self.tcp.wake(id);
+        }
+    }
+
+    /// Sends what acknowledgements allowed since [`Stack::gathered`] was begun.
+    pub(crate) fn send_gathered(&mut self, now: Instant) {
+        for id in self.gathered.take().unwrap_or_default() {
+            self.run(now, id, |_| (None, Effect::default()));
         }
     }
 
@@ -478,6 +490,12 @@ impl Pcb {
         let has_new = self.send.next.is_before(self.end_of_data()) || self.is_ending;
         let is_begun = matches!(self.state, State::SynSent | State::SynReceived);
         self.must_acknowledge || has_new || is_begun || self.scoreboard.lost_bytes() > 0
+    }
+
+    /// Whether nothing is to be sent but bytes that are new, so that more acknowledgements may come before.
+    fn may_wait(&self) -> bool {
+        let is_even = self.recovery.phase == Phase::Open && self.scoreboard.lost_bytes() == 0;
+        is_even && !self.must_acknowledge && matches!(self.state, State::Established | State::CloseWait)
     }
 
     fn path_options(&self, remote: SocketAddr) -> Options {

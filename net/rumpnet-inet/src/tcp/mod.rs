@@ -19,6 +19,7 @@ mod header;
 mod info;
 mod input;
 mod listen;
+mod memory;
 pub(crate) mod names;
 mod output;
 mod pcb;

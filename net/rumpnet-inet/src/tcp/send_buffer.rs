@@ -1,11 +1,14 @@
 //! What a program sent and the other side has not acknowledged yet. Segments share it.
 
+use super::memory::{BLOCK, Memory};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::{Buf, Bytes, BytesMut};
 
 /// Small writes gather in pieces of this size.
 const PIECE: usize = 16 << 10;
+/// What is no shorter has a block of its own, and wastes no more than half of it.
+const LONG: usize = BLOCK / 2;
 
 /// Bytes in order.
 #[derive(Debug, Default)]
@@ -27,12 +30,17 @@ impl SendBuffer {
         self.length == 0
     }
 
-    /// Adds bytes at the end.
-    pub fn push(&mut self, bytes: &[u8]) {
+    /// Adds bytes at the end; long ones are in memory that is used again.
+    pub fn push(&mut self, bytes: &[u8], memory: &Memory) {
+        bytes.chunks(BLOCK).for_each(|bytes| self.push_piece(bytes, memory));
+    }
+
+    fn push_piece(&mut self, bytes: &[u8], memory: &Memory) {
         self.length += bytes.len();
         if bytes.len() >= PIECE {
             self.seal();
-            self.pieces.push_back(Bytes::copy_from_slice(bytes));
+            let is_long = bytes.len() >= LONG;
+            self.pieces.push_back(if is_long { memory.copy(bytes) } else { Bytes::copy_from_slice(bytes) });
             return;
         }
         if self.last.len() + bytes.len() > PIECE {
@@ -96,17 +104,17 @@ mod tests {
 
     #[test]
     fn bytes_come_out_in_order_whatever_pieces_they_came_in() {
-        let all: Vec<u8> = (0..100_000_u32).map(|n| (n * 7 % 251) as u8).collect();
-        let mut buffer = SendBuffer::default();
+        let all: Vec<u8> = (0..1_000_000_u32).map(|n| (n * 7 % 251) as u8).collect();
+        let (mut buffer, memory) = (SendBuffer::default(), Memory::default());
         let (mut pushed, mut gone, mut step) = (0, 0, 1);
         while gone < all.len() {
-            let count = (step * 37 % 9000).min(all.len() - pushed);
-            buffer.push(&all[pushed..pushed + count]);
+            let count = (step * 3701 % 90_000).min(all.len() - pushed);
+            buffer.push(&all[pushed..pushed + count], &memory);
             pushed += count;
             let start = step % (buffer.len() + 1);
             let seen = buffer.slice(start, 5000).concat();
             assert!(seen == all[gone + start..(gone + start + 5000).min(pushed)]);
-            let taken = (step * 29 % 8000).min(buffer.len());
+            let taken = (step * 29 % 40_000).min(buffer.len());
             buffer.advance(taken);
             gone += taken;
             step += 1;

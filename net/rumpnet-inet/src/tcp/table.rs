@@ -1,6 +1,7 @@
 //! All sockets of TCP: who has which address, and whose timer is next.
 
 use super::cookies::Cookies;
+use super::memory::Memory;
 use super::pcb::{Pcb, State};
 use super::seq::SeqNumber;
 use crate::address;
@@ -54,6 +55,8 @@ pub struct Table {
     secret: [u64; 2],
     random: Random,
     changed: Vec<Arc<WaitQueue>>,
+    /// Where all have what is to be sent.
+    pub(super) memory: Memory,
 }
 
 impl Table {
@@ -73,6 +76,7 @@ impl Table {
             secret: [random.number(), random.number()],
             random,
             changed: Vec::new(),
+            memory: Memory::default(),
         }
     }
 

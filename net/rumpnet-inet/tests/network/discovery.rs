@@ -86,9 +86,17 @@ fn an_interface_that_comes_up_asks_for_its_address_and_then_for_routers() {
     let kinds: Vec<_> =
         all.iter().map(|(_, header, message, _)| (header.source, header.destination, *message)).collect();
     let ask = (Ipv6Addr::UNSPECIFIED, solicited_node(own), Message::NeighbourSolicitation { target: own });
+    let told = Message::NeighbourAdvertisement {
+        target: own,
+        is_router: false,
+        is_solicited: false,
+        overrides: false,
+    };
+    // Routers need not ask for it (RFC 9131).
+    let tell = (own, address("ff02::2"), told);
     let routers = (own, address("ff02::2"), Message::RouterSolicitation);
-    assert_eq!(kinds, [ask, routers, routers, routers]);
-    assert_eq!(all[1].3.source, Some(hardware(0, 0)));
+    assert_eq!(kinds, [ask, tell, routers, routers, routers]);
+    assert_eq!((all[1].3.target, all[2].3.source), (Some(hardware(0, 0)), Some(hardware(0, 0))));
     assert!(all[0].3.nonce.is_some() && all[0].3.source.is_none());
     // Four seconds lie between questions for routers.
     let asked: Vec<Duration> = watched

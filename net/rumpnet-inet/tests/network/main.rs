@@ -6,6 +6,7 @@ mod endings;
 mod floods;
 mod forwarding;
 mod frames;
+mod gathered;
 mod groups;
 mod headers_v6;
 mod hostile_v6;

@@ -3,7 +3,9 @@
 use interop::{Check, context};
 use rumpkit::hyper::Console;
 use rumpkit::hyper::packet::PacketIo;
-use rumpkit::net::{Interface, TcpListener, TcpStream, UdpSocket, add_default_route};
+use rumpkit::net::{
+    AddressInfo, AddressState, Interface, TcpListener, TcpStream, UdpSocket, add_default_route,
+};
 use rumpkit::virtif::VirtIf;
 use rumpkit::{Kernel, PosixHost, Process};
 use std::io::{Read, Write};
@@ -67,6 +69,19 @@ impl Station {
         while context(self.interface.info(), "the interface")?.has_carrier != expected {
             if begin.elapsed() > PATIENCE {
                 return Err(format!("the carrier is not {expected} after {PATIENCE:?}"));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    /// Waits until others were asked for all addresses, and have none of them.
+    pub fn wait_for_addresses(&self) -> Check {
+        let begin = Instant::now();
+        let is_ours = |address: &AddressInfo| address.state == AddressState::Preferred;
+        while !context(self.interface.addresses(), "its addresses")?.iter().all(is_ours) {
+            if begin.elapsed() > PATIENCE {
+                return Err(format!("addresses are not ours after {PATIENCE:?}"));
             }
             thread::sleep(Duration::from_millis(5));
         }
