@@ -18,6 +18,7 @@
 #include <rump/sys/names.h>
 #include <rump/sys/open.h>
 #include <rump/sys/poll.h>
+#include <rump/sys/route.h>
 #include <rump/sys/rw.h>
 #include <rump/sys/signal.h>
 #include <rump/sys/socket.h>

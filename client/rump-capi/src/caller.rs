@@ -1,8 +1,8 @@
 //! Who makes the calls of a thread: a process of a kernel that is here, or one at a server.
 //!
 //! Both have the same methods, of which this is the list of those that C has; what each does and answers stands at
-//! [`rump_kern::Process`]. The table is the only place that knows of both. Without the feature `remote` there is one kind,
-//! and nothing to choose.
+//! [`rump_kern::Process`]. The table is the only place that knows of both. With one of the features `kernel` and `remote` there
+//! is one kind, and nothing to choose.
 
 #[cfg(feature = "remote")]
 use rump_abi::Errno;
@@ -19,24 +19,47 @@ use std::time::Duration;
 /// A process that calls are made in.
 #[derive(Clone)]
 pub(crate) enum Caller {
+    #[cfg(feature = "kernel")]
     Here(Process),
     #[cfg(feature = "remote")]
     AtServer(RemoteProcess),
 }
 
-impl From<Process> for Caller {
-    fn from(process: Process) -> Self {
-        Self::Here(process)
+/// The process that a call of this thread is made in. Errors: ENXIO (there is no kernel).
+pub(crate) fn process() -> KResult<Caller> {
+    #[cfg(feature = "remote")]
+    if let Some(process) = crate::remote::process() {
+        return Ok(Caller::AtServer(process));
     }
+    #[cfg(feature = "kernel")]
+    return crate::lwp::process().map(Caller::Here);
+    #[cfg(not(feature = "kernel"))]
+    Err(Errno::ENXIO.into())
 }
 
 impl Caller {
     /// As [`Process::pending_signals`]. Errors: ENOSYS (at servers).
     pub(crate) fn pending_signals(&self) -> KResult<SignalSet> {
         match self {
+            #[cfg(feature = "kernel")]
             Self::Here(process) => Ok(process.pending_signals()),
             #[cfg(feature = "remote")]
             Self::AtServer(_) => Err(Errno::ENOSYS.into()),
+        }
+    }
+
+    /// Writes on the console that a library would have what a program asked for, unless it is there.
+    pub(crate) fn tell_of_library(&self, library: &str, what: impl FnOnce() -> String) {
+        match self {
+            #[cfg(feature = "kernel")]
+            Self::Here(process) => {
+                if !crate::component::is_attached(library) {
+                    process.host().write_line(&format!("rump: {}: link lib{library} (-l{library})", what()));
+                }
+            }
+            // A server tells it itself.
+            #[cfg(feature = "remote")]
+            Self::AtServer(_) => drop((library, what)),
         }
     }
 }
@@ -52,6 +75,7 @@ macro_rules! calls {
                 #[inline]
                 pub(crate) fn $both(&self, $($arg: $of),*) -> $answer {
                     match self {
+                        #[cfg(feature = "kernel")]
                         Self::Here(process) => process.$both($($arg),*),
                         #[cfg(feature = "remote")]
                         Self::AtServer(process) => process.$both($($arg),*),
@@ -62,6 +86,7 @@ macro_rules! calls {
                 #[inline]
                 pub(crate) fn $certain(&self, $($certain_arg: $certain_of),*) -> KResult<$certain_answer> {
                     match self {
+                        #[cfg(feature = "kernel")]
                         Self::Here(process) => Ok(process.$certain($($certain_arg),*)),
                         #[cfg(feature = "remote")]
                         Self::AtServer(process) => process.$certain($($certain_arg),*),
@@ -72,9 +97,13 @@ macro_rules! calls {
                 #[inline]
                 pub(crate) fn $here(&self, $($here_arg: $here_of),*) -> KResult<$here_answer> {
                     match self {
+                        #[cfg(feature = "kernel")]
                         Self::Here(process) => process.$here($($here_arg),*),
                         #[cfg(feature = "remote")]
-                        Self::AtServer(_) => Err(Errno::ENOSYS.into()),
+                        Self::AtServer(_) => {
+                            $(let _ = $here_arg;)*
+                            Err(Errno::ENOSYS.into())
+                        }
                     }
                 }
             )*
@@ -86,6 +115,13 @@ calls! {
     // At both.
     both {
         fn access(path: impl AsRef<[u8]>, mode: u32) -> KResult<()>;
+        fn aio_cancel(fd: Fd, key: Option<AioKey>) -> KResult<AioCancel>;
+        fn aio_error(key: AioKey) -> KResult<AioStatus>;
+        fn aio_fsync(sync: AioSync, key: AioKey, fd: Fd, notify: Notify) -> KResult<()>;
+        fn aio_read(request: &AioRequest) -> KResult<()>;
+        fn aio_return(key: AioKey) -> KResult<usize>;
+        fn aio_suspend(keys: &[AioKey], timeout: Option<TimeSpec>) -> KResult<()>;
+        fn aio_write(request: &AioRequest) -> KResult<()>;
         fn bind(fd: Fd, address: &SocketAddress) -> KResult<()>;
         fn chdir(path: impl AsRef<[u8]>) -> KResult<()>;
         fn chflags(path: impl AsRef<[u8]>, flags: FileFlags) -> KResult<()>;
@@ -167,6 +203,7 @@ calls! {
         fn lgetxattr(path: impl AsRef<[u8]>, name: impl AsRef<[u8]>) -> KResult<Vec<u8>>;
         fn link(old: impl AsRef<[u8]>, new: impl AsRef<[u8]>) -> KResult<()>;
         fn linkat(old_dir: Option<Fd>, old: impl AsRef<[u8]>, new_dir: Option<Fd>, new: impl AsRef<[u8]>, flags: AtFlags) -> KResult<()>;
+        fn lio_listio(list: &[(AioOperation, AioRequest)], mode: ListMode) -> KResult<()>;
         fn listen(fd: Fd, backlog: u32) -> KResult<()>;
         fn listxattr(path: impl AsRef<[u8]>) -> KResult<Vec<Vec<u8>>>;
         fn llistxattr(path: impl AsRef<[u8]>) -> KResult<Vec<Vec<u8>>>;
@@ -233,6 +270,7 @@ calls! {
         fn symlinkat(target: impl AsRef<[u8]>, dir: Option<Fd>, path: impl AsRef<[u8]>) -> KResult<()>;
         fn sync() -> KResult<()>;
         fn sysctl(name: &[i32], old: Option<&mut [u8]>, new: Option<&[u8]>) -> Result<usize, SysctlError>;
+        fn sysctl_numbers(name: &str) -> KResult<Vec<i32>>;
         fn timer_create(clock: ClockId, notify: Notify) -> KResult<TimerId>;
         fn timer_delete(timer: TimerId) -> KResult<()>;
         fn timer_getoverrun(timer: TimerId) -> KResult<u32>;
@@ -240,6 +278,7 @@ calls! {
         fn timer_settime(timer: TimerId, spec: &TimerSpec, arm: Arm) -> KResult<TimerSpec>;
         fn truncate(path: impl AsRef<[u8]>, size: u64) -> KResult<()>;
         fn try_flock(fd: Fd, kind: Option<LockKind>) -> KResult<()>;
+        fn uname() -> KResult<Uname>;
         fn unlink(path: impl AsRef<[u8]>) -> KResult<()>;
         fn unlinkat(dir: Option<Fd>, path: impl AsRef<[u8]>, flags: AtFlags) -> KResult<()>;
         fn unmount(target: impl AsRef<[u8]>, how: Unmount) -> KResult<()>;
@@ -262,19 +301,9 @@ calls! {
     }
     // Servers have no such calls.
     here {
-        fn aio_cancel(fd: Fd, key: Option<AioKey>) -> AioCancel;
-        fn aio_error(key: AioKey) -> AioStatus;
-        fn aio_fsync(sync: AioSync, key: AioKey, fd: Fd, notify: Notify) -> ();
-        fn aio_read(request: &AioRequest) -> ();
-        fn aio_return(key: AioKey) -> usize;
-        fn aio_suspend(keys: &[AioKey], timeout: Option<TimeSpec>) -> ();
-        fn aio_write(request: &AioRequest) -> ();
-        fn lio_listio(list: &[(AioOperation, AioRequest)], mode: ListMode) -> ();
         fn modctl_load(name: &str) -> Infallible;
         fn modctl_stat() -> Vec<ModuleInfo>;
         fn modctl_unload(name: &str) -> Infallible;
-        fn sysctl_numbers(name: &str) -> Vec<i32>;
-        fn uname() -> Uname;
         fn wait_for_signal(set: SignalSet, timeout: Option<Duration>) -> Signal;
     }
 }

@@ -3,7 +3,6 @@
 //! A thread that is none makes its calls in process 1. One that ends lets go of what it is, and another may be it. A process
 //! ends with its last lwp, but for process 1. A thread that goes to another kernel is there what it was there before.
 
-use crate::caller::Caller;
 use crate::errno;
 use crate::instance::Instance;
 use libc::{c_int, c_void, pid_t};
@@ -150,12 +149,8 @@ thread_local! {
         const { RefCell::new(Thread { instance: None, lwp: None, elsewhere: Vec::new() }) };
 }
 
-/// The process that a call of this thread is made in. Errors: ENXIO (there is no kernel).
-pub(crate) fn process() -> KResult<Caller> {
-    #[cfg(feature = "remote")]
-    if let Some(process) = crate::remote::process() {
-        return Ok(Caller::AtServer(process));
-    }
+/// The process of a kernel that is here that a call of this thread is made in. Errors: ENXIO (there is no kernel).
+pub(crate) fn process() -> KResult<Process> {
     let known = THREAD.try_with(|thread| {
         let thread = thread.borrow();
         let of_lwp = thread.lwp.as_ref().map(|lwp| lwp.process.clone());
@@ -163,8 +158,8 @@ pub(crate) fn process() -> KResult<Caller> {
     });
     // A thread that is ending is nobody.
     match known.ok().flatten() {
-        Some(process) => Ok(process.into()),
-        None => Ok(Instance::classic().map_err(|_| Errno::ENXIO)?.init.clone().into()),
+        Some(process) => Ok(process),
+        None => Ok(Instance::classic().map_err(|_| Errno::ENXIO)?.init.clone()),
     }
 }
 

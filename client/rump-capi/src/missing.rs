@@ -1,7 +1,6 @@
 //! Names on the console the library that a program wants and did not link: errors of C are numbers alone.
 
 use crate::caller::Caller;
-use crate::component;
 use rump_abi::{AddressFamily, Errno};
 use rump_kpi::{KError, KResult};
 
@@ -20,6 +19,7 @@ const FAMILIES: &[(AddressFamily, &str)] = &[
     (AddressFamily::Inet, "rumpnet_netinet"),
     (AddressFamily::Inet6, "rumpnet_netinet6"),
     (AddressFamily::Local, "rumpnet_local"),
+    (AddressFamily::Route, "rumpnet_netinet"),
 ];
 
 /// Tells of a type of file systems that a mount did not find.
@@ -34,7 +34,7 @@ pub(crate) fn of_socket<T>(process: &Caller, family: AddressFamily, result: KRes
     tell(process, Errno::EAFNOSUPPORT, library, || format!("no sockets of the family {family:?}"), result)
 }
 
-/// Writes the line if a library was wanted that is not attached.
+/// Tells of a library that was wanted.
 fn tell<T>(
     process: &Caller,
     wanting: Errno,
@@ -43,10 +43,8 @@ fn tell<T>(
     result: KResult<T>,
 ) -> KResult<T> {
     let Err(KError { errno, .. }) = &result else { return result };
-    let Some(library) = library.filter(|_| *errno == wanting) else { return result };
-    // A server tells it itself.
-    if let (Caller::Here(process), false) = (process, component::is_attached(library)) {
-        process.host().write_line(&format!("rump: {}: link lib{library} (-l{library})", what()));
+    if let Some(library) = library.filter(|_| *errno == wanting) {
+        process.tell_of_library(library, what);
     }
     result
 }

@@ -13,7 +13,8 @@ struct timespec;
 struct mmsghdr;
 
 /**
- * Makes a socket. The type may carry SOCK_NONBLOCK and SOCK_CLOEXEC.
+ * Makes a socket. The type may carry SOCK_NONBLOCK and SOCK_CLOEXEC. What sockets of AF_ROUTE read and write, and which numbers
+ * families have there, is in rump/sys/route.h.
  *
  * @returns a descriptor; -1 and errno
  * @errors EAFNOSUPPORT (no such family, or its library is not linked), EINVAL (other flags), ESOCKTNOSUPPORT, EPROTONOSUPPORT,

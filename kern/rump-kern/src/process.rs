@@ -233,6 +233,13 @@ impl Process {
         self.interrupt();
     }
 
+    /// Its program is another from now on (execve(2)): descriptors with `FD_CLOEXEC` are closed, and asynchronous requests are
+    /// cancelled. Those that were begun go on, and nobody hears of them.
+    pub fn exec(&self) {
+        self.close_on_exec();
+        self.jobs().clear();
+    }
+
     pub(crate) fn has_ended(&self) -> bool {
         self.inner.has_ended.load(Ordering::SeqCst)
     }

@@ -337,6 +337,30 @@ fn requests_keep_neither_their_process_nor_its_kernel() {
 }
 
 #[test]
+fn another_program_has_no_requests() {
+    both(|Rig { p, raised, .. }| {
+        let [read, write] = p.pipe2(OpenFlags::NONBLOCK).unwrap();
+        p.fcntl(write, Fcntl::SetFd { cloexec: true }).unwrap();
+        let writer = p.dup(write).unwrap();
+        let buffer = bytes([0; 3]);
+        let told = AioRequest { notify: Notify::Signal(Signal::SIGUSR1), ..request(1, read, 0, &buffer) };
+        p.aio_read(&told).unwrap();
+        p.aio_read(&request(2, read, 0, &bytes([0; 3]))).unwrap();
+        p.exec();
+        assert_eq!(p.aio_error(AioKey(1)).unwrap_err().errno, EINVAL);
+        assert_eq!(p.write(write, b"x").unwrap_err().errno, EBADF);
+        until(|| Arc::strong_count(&buffer) == 2);
+        // What comes is the new program's, whose requests may have the same keys.
+        assert_eq!(p.write(writer, b"abc").unwrap(), 3);
+        let other = bytes([0; 3]);
+        p.aio_read(&request(1, read, 0, &other)).unwrap();
+        assert_eq!(wait(&p, 1), Ok(3));
+        assert_eq!((other.to_vec(), buffer.to_vec()), (b"abc".to_vec(), vec![0; 3]));
+        assert!(raised.lock().unwrap().is_empty());
+    });
+}
+
+#[test]
 fn a_halt_ends_all() {
     both(|Rig { p, .. }| {
         let [r, _w] = p.pipe().unwrap();

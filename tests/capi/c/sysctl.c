@@ -12,8 +12,6 @@ int
 main(void)
 {
 	struct utsname names;
-	struct rump_modstat modules[64];
-	struct rump_modstat_room room = { modules, sizeof(modules) };
 	static const int hostname[] = { 1, 10 }, ostype[] = { 1, 1 }, nothing[] = { 1, 4711 }, below[] = { 1, 1, 1 };
 	char text[64], long_name[4000];
 	size_t length = sizeof(text);
@@ -47,17 +45,7 @@ main(void)
 	RETURNS(rump_sys_uname(&names), 0);
 	CHECK(strcmp(names.nodename, "here") == 0 && names.sysname[0] != 0 && names.release[0] != 0);
 	FAILS(rump_sys_uname(NULL), EFAULT);
-	FAILS(rump_sys_modctl(4711, NULL), EINVAL);
-	FAILS(rump_sys_modctl(RUMP_MODCTL_STAT, NULL), EFAULT);
-	RETURNS(rump_sys_modctl(RUMP_MODCTL_STAT, &room), 0);
-	CHECK(room.length % sizeof(struct rump_modstat) == 0);
-	FAILS(rump_sys_modctl(RUMP_MODCTL_LOAD, (void *)(size_t)"nothing"), ENOENT);
-	FAILS(rump_sys_modctl(RUMP_MODCTL_UNLOAD, (void *)(size_t)"nothing"), ENOENT);
-	FAILS(rump_sys_modctl(RUMP_MODCTL_LOAD, (void *)modules[0].name), EEXIST);
-	FAILS(rump_sys_modctl(RUMP_MODCTL_UNLOAD, (void *)modules[0].name), EBUSY);
-	FAILS(rump_sys_ktrace("/x", 0, 0, 0), ENOSYS);
 	RETURNS(rump_sys_seteuid(1), 0);
 	FAILS(rump_sys_sysctlbyname("kern.hostname", NULL, NULL, "there", 5), EPERM);
-	FAILS(rump_sys_modctl(RUMP_MODCTL_LOAD, (void *)(size_t)"nothing"), EPERM);
 	return checked();
 }

@@ -86,6 +86,8 @@ linux_calls(int fd)
 		FAILS(delete_(what, ""), EINVAL);               \
 		FAILS(get(what, long_name, buf, 4), ERANGE);    \
 		FAILS(set(what, long_name, "x", 1, 0), ERANGE); \
+		FAILS(set(what, long_name, large, sizeof large, 0), ERANGE); \
+		FAILS(set(none, long_name, large, sizeof large, 0), number); \
 		FAILS(delete_(what, long_name), ERANGE);        \
 		FAILS(get(what, NULL, buf, 4), EFAULT);         \
 		FAILS(set(what, NULL, "x", 1, 0), EFAULT);      \
@@ -166,6 +168,8 @@ bsd_calls(int fd)
 		FAILS(delete_(what, USER, ""), EINVAL);               \
 		FAILS(get(what, USER, long_name, buf, 4), ENAMETOOLONG);    \
 		FAILS(set(what, USER, long_name, "x", 1), ENAMETOOLONG);    \
+		FAILS(set(what, USER, long_name, large, sizeof large), ENAMETOOLONG); \
+		FAILS(set(none, USER, long_name, large, sizeof large), number); \
 		FAILS(delete_(what, USER, long_name), ENAMETOOLONG);  \
 		FAILS(get(what, USER, NULL, buf, 4), EFAULT);         \
 		FAILS(set(what, USER, NULL, "x", 1), EFAULT);         \

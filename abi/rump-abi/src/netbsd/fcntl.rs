@@ -29,6 +29,11 @@ pub const F_SETNOSIGPIPE: i32 = 14;
 /// The flag of descriptors: close on exec.
 pub const FD_CLOEXEC: u64 = 1;
 
+/// A request of ioctl(2): the first offset at or after one that holds data.
+pub const FIOSEEKDATA: u32 = 0xc008_6661;
+/// The same for a hole.
+pub const FIOSEEKHOLE: u32 = 0xc008_6662;
+
 /// A shared lock.
 pub const F_RDLCK: i16 = 1;
 /// None.

@@ -98,6 +98,20 @@ layout! {
         lifetimes: [u32; 2] = 16,
     }
 
+    /// `struct if_laddrreq`: an address of a link.
+    struct IfLaddrreq[280] {
+        /// The name of the interface.
+        name: [u8; IFNAMSIZ] = 0,
+        /// `IFLR_*`.
+        flags: u32 = 16,
+        /// Bits that count.
+        prefix: u32 = 20,
+        /// The address, a [`SockaddrDl`](super::sockaddr::SockaddrDl).
+        address: [u8; 128] = 24,
+        /// That of the other end.
+        destination: [u8; 128] = 152,
+    }
+
     /// `struct ifdrv`: a command for what an interface is made of.
     struct Ifdrv[40] {
         /// The name of the interface.
@@ -188,6 +202,10 @@ pub const SIOCDIFADDR: u32 = request(IN, 25, 144);
 pub const SIOCAIFADDR: u32 = request(IN, 26, 64);
 /// Adds an address of IPv6.
 pub const SIOCAIFADDR_IN6: u32 = request(IN, 107, 128);
+/// Changes the address of hardware, if the request says that it is to be used ([`IFLR_ACTIVE`]).
+pub const SIOCALIFADDR: u32 = request(IN, 28, 280);
+/// The address is to be used from now on.
+pub const IFLR_ACTIVE: u32 = 0x4000;
 /// Asks for the first address.
 pub const SIOCGIFADDR: u32 = request(BOTH, 33, 144);
 /// Asks for the address of all.
@@ -249,6 +267,7 @@ mod tests {
         assert_eq!((SIOCGIFFLAGS, SIOCGIFADDR), (0xc090_6911, 0xc090_6921));
         assert_eq!((SIOCAIFADDR, SIOCAIFADDR_IN6), (0x8040_691a, 0x8080_696b));
         assert_eq!((SIOCGIFCONF, SIOCGIFDATA), (0xc010_6926, 0xc098_6985));
+        assert_eq!(SIOCALIFADDR, 0x8118_691c);
         assert_eq!((SIOCSLINKSTR, SIOCGDRVSPEC, SIOCSDRVSPEC), (0x8028_6988, 0xc028_697b, 0x8028_697b));
         assert_eq!((SIOCIFGCLONERS, SIOCDIFADDR_IN6), (0xc010_6978, 0x8120_6919));
     }

@@ -16,6 +16,7 @@ const FAMILIES: &[(i32, AddressFamily)] = &[
     (libc::AF_UNIX, AddressFamily::Local),
     (libc::AF_INET, AddressFamily::Inet),
     (libc::AF_INET6, AddressFamily::Inet6),
+    (libc::AF_ROUTE, AddressFamily::Route),
 ];
 
 /// The family of a host's number. Errors: EAFNOSUPPORT.
@@ -74,7 +75,9 @@ pub(crate) fn parse(bytes: &[u8]) -> KResult<SocketAddress> {
             let (ip, port) = (inet.sin6_addr.s6_addr.into(), u16::from_be(inet.sin6_port));
             Ok(SocketAddress::Inet6(SocketAddrV6::new(ip, port, inet.sin6_flowinfo, inet.sin6_scope_id)))
         }
-        _ => Ok(SocketAddress::Unspecified),
+        AddressFamily::Unspecified => Ok(SocketAddress::Unspecified),
+        // Nobody has a name there.
+        AddressFamily::Route => Err(Errno::EAFNOSUPPORT.into()),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Clocks and sleeping: clock_gettime(2), gettimeofday(2), nanosleep(2).
 
 use super::call;
+use crate::caller;
 use crate::errno;
 use crate::layout::time::{of_timespec, of_timeval, to_timespec, to_timeval};
-use crate::lwp;
 use crate::pointer::{Place, Value};
 use libc::{c_int, c_void, clockid_t, timespec, timeval};
 use rump_abi::{ClockId, Errno};
@@ -80,7 +80,7 @@ pub extern "C" fn rump_sys_clock_nanosleep(
     left: Place<timespec>,
 ) -> c_int {
     let sleep = || {
-        let process = lwp::process()?;
+        let process = caller::process()?;
         if flags & !libc::TIMER_ABSTIME != 0 {
             return Err(Errno::EINVAL.into());
         }

@@ -29,9 +29,8 @@ mod sysctl;
 mod timer;
 mod xattr;
 
-use crate::caller::Caller;
+use crate::caller::{self, Caller};
 use crate::errno::{Answer, answer};
-use crate::lwp;
 use libc::c_int;
 use rump_abi::Errno;
 use rump_kern::Fd;
@@ -39,7 +38,7 @@ use rump_kpi::KResult;
 
 /// Makes a call as whoever the thread is.
 fn call<T: Answer>(run: impl FnOnce(&Caller) -> KResult<T>) -> T::C {
-    answer(lwp::process().and_then(|process| run(&process)))
+    answer(caller::process().and_then(|process| run(&process)))
 }
 
 /// A descriptor of C's. Errors: EBADF (it is negative).

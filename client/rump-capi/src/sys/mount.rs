@@ -4,7 +4,7 @@ use super::call;
 use crate::caller::Caller;
 use crate::layout::mount_args;
 use crate::pointer::{Source, Text};
-use crate::{errno, lwp, missing};
+use crate::{caller, errno, missing};
 use libc::{c_char, c_int, c_void, size_t};
 use rump_abi::{Errno, MountFlags};
 use rump_kern::{MountArgs, Unmount};
@@ -49,7 +49,7 @@ pub extern "C" fn rump_pub_mount(
     flags: c_int,
     options: Text,
 ) -> c_int {
-    errno::status(lwp::process().and_then(|process| {
+    errno::status(caller::process().and_then(|process| {
         let (fs_type, dir, flags) = (fs_type.bytes()?, dir.bytes()?, mount_args::flags(flags)?);
         let options = std::str::from_utf8(options.optional().unwrap_or_default());
         let options = options.map_err(|_| Errno::EINVAL)?.to_owned();

@@ -2,7 +2,7 @@
 
 use super::call;
 use super::rw::offset;
-use crate::{errno, lwp};
+use crate::{caller, errno};
 use libc::{c_int, off_t};
 use rump_abi::{AllocateFlags, Errno, SyncFlags};
 use rump_kern::Advice;
@@ -30,7 +30,7 @@ pub extern "C" fn rump_sys_fsync_range(fd: c_int, flags: c_int, start: off_t, le
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_sync() {
     // There is nobody to tell, as at hosts.
-    let _ = lwp::process().and_then(|process| process.sync());
+    let _ = caller::process().and_then(|process| process.sync());
 }
 
 #[unsafe(no_mangle)]
@@ -41,7 +41,7 @@ pub extern "C" fn rump_sys_fdiscard(fd: c_int, start: off_t, length: off_t) -> c
 /// Answers the error number.
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_posix_fallocate(fd: c_int, start: off_t, length: off_t) -> c_int {
-    errno::status(lwp::process().and_then(|process| {
+    errno::status(caller::process().and_then(|process| {
         let (start, length) = (offset(start)?, offset(length)?);
         process.fallocate(super::fd(fd)?, AllocateFlags::empty(), start, length)
     }))
@@ -50,7 +50,7 @@ pub extern "C" fn rump_sys_posix_fallocate(fd: c_int, start: off_t, length: off_
 /// Answers the error number.
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_posix_fadvise(fd: c_int, start: off_t, length: off_t, advice: c_int) -> c_int {
-    errno::status(lwp::process().and_then(|process| {
+    errno::status(caller::process().and_then(|process| {
         process.fadvise(super::fd(fd)?, offset(start)?, offset(length)?, advice_of(advice)?)
     }))
 }

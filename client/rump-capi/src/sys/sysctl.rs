@@ -1,10 +1,9 @@
 //! sysctl(3), modctl(2), ktrace(2).
 
 use super::call;
-use crate::caller::Caller;
+use crate::caller::{self, Caller};
 use crate::errno;
 use crate::layout::layout;
-use crate::lwp;
 use crate::pointer::{Place, Room, Source, Text, Values};
 use libc::{c_char, c_int, c_uint, c_void, size_t};
 use rump_abi::Errno;
@@ -137,7 +136,7 @@ pub extern "C" fn rump_sys_ktrace(_path: Text, _operation: c_int, _points: c_int
 #[unsafe(no_mangle)]
 pub extern "C" fn rump_sys_uname(to: Place<libc::utsname>) -> c_int {
     let fill = || {
-        let known = lwp::process()?.uname()?;
+        let known = caller::process()?.uname()?;
         // SAFETY: all zeros is one.
         let mut names: libc::utsname = unsafe { std::mem::zeroed() };
         put(&mut names.sysname, known.sysname.as_bytes());

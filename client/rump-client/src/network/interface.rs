@@ -3,6 +3,7 @@
 use super::RemoteNetwork;
 use rump_abi::netbsd::Layout;
 use rump_abi::netbsd::interface::*;
+use rump_abi::netbsd::route::{Address, LinkAddress};
 use rump_abi::netbsd::sockaddr::{self, SockaddrIn, SockaddrIn6};
 use rump_abi::netbsd::statvfs::name;
 use rump_abi::{AddressFamily, Errno, SocketAddress};
@@ -67,6 +68,17 @@ impl RemoteNetwork {
     /// Says how long a packet may be. Errors: ENXIO, EINVAL, EPERM.
     pub fn set_mtu(&self, interface: &str, mtu: u32) -> KResult<()> {
         self.ask(SIOCSIFMTU, interface, &mtu.to_bytes()).map(drop)
+    }
+
+    /// Changes the address of hardware. Errors: ENXIO, EINVAL (it has none, or the address is one of a group), EPERM.
+    pub fn set_hardware(&self, interface: &str, hardware: [u8; 6]) -> KResult<()> {
+        let link =
+            Address::Link(LinkAddress { hardware: hardware.to_vec(), ..LinkAddress::default() }).to_bytes();
+        let mut address = [0; 128];
+        address[..link.len()].copy_from_slice(&link);
+        let name = named(interface)?;
+        let asked = IfLaddrreq { name, flags: IFLR_ACTIVE, prefix: 0, address, destination: [0; 128] };
+        self.request(SIOCALIFADDR, &mut asked.to_bytes())
     }
 
     /// Adds an address, with the length of its network's prefix. Errors: ENXIO, EEXIST, EADDRNOTAVAIL, EPERM.

@@ -2,7 +2,7 @@
 
 use super::RemoteProcess;
 use super::request::{Request, request, text};
-use super::xattr::VALUE_MAX;
+use super::xattr::{VALUE_MAX, own_name};
 use rump_abi::netbsd::numbers::*;
 use rump_kern::{ExtattrNamespace, ExtattrOf};
 use rump_kpi::KResult;
@@ -32,7 +32,7 @@ impl RemoteProcess {
         space: ExtattrNamespace,
         name: impl AsRef<[u8]>,
     ) -> KResult<Vec<u8>> {
-        let (path, name) = (path(of)?, text(name)?);
+        let (path, name) = (path(of)?, own_name(name));
         let numbers = [EXTATTR_GET_FILE, EXTATTR_GET_LINK, EXTATTR_GET_FD];
         self.bytes(of_whom(numbers, of, &path).with(space as u32).read(&name), VALUE_MAX)
     }
@@ -45,7 +45,7 @@ impl RemoteProcess {
         name: impl AsRef<[u8]>,
         value: impl AsRef<[u8]>,
     ) -> KResult<usize> {
-        let (path, name, value) = (path(of)?, text(name)?, value.as_ref());
+        let (path, name, value) = (path(of)?, own_name(name), value.as_ref());
         let numbers = [EXTATTR_SET_FILE, EXTATTR_SET_LINK, EXTATTR_SET_FD];
         let request = of_whom(numbers, of, &path).with(space as u32).read(&name);
         self.count(request.read(value).with(value.len()), value.len())
@@ -58,7 +58,7 @@ impl RemoteProcess {
         space: ExtattrNamespace,
         name: impl AsRef<[u8]>,
     ) -> KResult<()> {
-        let (path, name) = (path(of)?, text(name)?);
+        let (path, name) = (path(of)?, own_name(name));
         let numbers = [EXTATTR_DELETE_FILE, EXTATTR_DELETE_LINK, EXTATTR_DELETE_FD];
         self.run(of_whom(numbers, of, &path).with(space as u32).read(&name))
     }

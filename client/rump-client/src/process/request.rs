@@ -170,7 +170,7 @@ pub(super) fn room<T: Layout>() -> Vec<u8> {
     vec![0; T::SIZE]
 }
 
-/// From where an offset counts. Errors: EINVAL (of what has holes, which NetBSD does not tell).
+/// From where an offset counts. Errors: EINVAL (from data or a hole, which is a request of ioctl(2) at NetBSD).
 pub(super) fn number_of(whence: Whence) -> KResult<i16> {
     match whence {
         Whence::Set => Ok(0),

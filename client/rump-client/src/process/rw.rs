@@ -5,6 +5,7 @@ use super::RemoteProcess;
 use super::request::{Request, list, number_of, request, text};
 use crate::connection::malformed;
 use crate::memory::Region;
+use rump_abi::netbsd::fcntl::{FIOSEEKDATA, FIOSEEKHOLE};
 use rump_abi::netbsd::numbers::*;
 use rump_abi::{AllocateFlags, Errno, SyncFlags};
 use rump_kern::{Advice, Fd, Whence};
@@ -47,7 +48,17 @@ impl RemoteProcess {
         self.move_parts(PREADV, fd, bufs.iter_mut().map(|part| Region::write(part)).collect(), Some(at))
     }
 
+    /// NetBSD refuses lists without parts; bytes of which there are none, it moves.
     fn move_parts(&self, number: u32, fd: Fd, parts: Vec<Region<'_>>, at: Option<u64>) -> KResult<usize> {
+        if parts.is_empty() {
+            let number = match number {
+                READV => READ,
+                PREADV => PREAD,
+                WRITEV => WRITE,
+                _ => PWRITE,
+            };
+            return self.count(offset(request(number).with(fd).null().null(), at), 0);
+        }
         let length = parts.iter().fold(0, |all: usize, part| all.saturating_add(part.length()));
         let (list, count) = (list(&parts), parts.len());
         let request = request(number).with(fd).read(&list).with(count).lend(parts);
@@ -74,10 +85,28 @@ impl RemoteProcess {
         self.move_parts(PWRITEV, fd, bufs.iter().map(|part| Region::read(part)).collect(), Some(at))
     }
 
-    /// As [`Process::lseek`](rump_kern::Process::lseek), but that holes are not found. Errors: EINVAL (those, too).
+    /// As [`Process::lseek`](rump_kern::Process::lseek). Data and holes are asked for by ioctl(2), as NetBSD has it, before the
+    /// offset is moved. Errors: EINVAL (for those, too, where the server does not know them).
     pub fn lseek(&self, fd: Fd, offset: i64, whence: Whence) -> KResult<u64> {
+        let (offset, whence) = match whence {
+            Whence::Data => (self.seek(fd, FIOSEEKDATA, offset)?, Whence::Set),
+            Whence::Hole => (self.seek(fd, FIOSEEKHOLE, offset)?, Whence::Set),
+            _ => (offset, whence),
+        };
         let offset = self.ask(request(LSEEK).with(fd).null().with(offset).with(number_of(whence)?))?;
         u64::try_from(offset).map_err(|_| malformed())
+    }
+
+    fn seek(&self, fd: Fd, number: u32, from: i64) -> KResult<i64> {
+        let mut argument = from.to_le_bytes();
+        match self.ioctl_by_number(fd, number, &mut argument) {
+            Err(error) if error.errno == Errno::ENOTTY => {
+                // What has no offsets at all says so.
+                self.lseek(fd, 0, Whence::Cur)?;
+                Err(Errno::EINVAL.into())
+            }
+            done => done.map(|()| i64::from_le_bytes(argument)),
+        }
     }
 
     /// As [`Process::truncate`](rump_kern::Process::truncate).

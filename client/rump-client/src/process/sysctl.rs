@@ -8,11 +8,14 @@ use rump_abi::netbsd::Layout;
 use rump_abi::netbsd::numbers::__SYSCTL;
 use rump_abi::netbsd::statvfs::name_in;
 use rump_abi::netbsd::sysctl::{CTL_QUERY, Sysctlnode};
-use rump_kern::SysctlError;
+use rump_abi::sysctl::*;
+use rump_kern::{SysctlError, Uname};
 use rump_kpi::KResult;
 
 /// Names that are below another, at most.
 const NAMES_MAX: usize = 256;
+/// Bytes of a text that is asked for; what is behind them is left out.
+const TEXT_MAX: usize = 1024;
 
 impl RemoteProcess {
     /// As [`Process::sysctl_numbers`](rump_kern::Process::sysctl_numbers), of names with values that there are.
@@ -32,6 +35,28 @@ impl RemoteProcess {
         let query = [folder, &[CTL_QUERY]].concat();
         let length = self.sysctl(&query, Some(&mut bytes), None).map_err(|failure| failure.error)?;
         Ok(bytes[..length].chunks_exact(Sysctlnode::SIZE).filter_map(Sysctlnode::read).collect())
+    }
+
+    /// As [`Process::uname`](rump_kern::Process::uname), name by name, as uname(3) of NetBSD asks. Errors: those of
+    /// [`Process::sysctl`](rump_kern::Process::sysctl).
+    pub fn uname(&self) -> KResult<Uname> {
+        let text = |name| self.sysctl_text(name).map(|text| String::from_utf8_lossy(&text).into_owned());
+        Ok(Uname {
+            sysname: text([CTL_KERN, KERN_OSTYPE])?,
+            nodename: self.sysctl_text([CTL_KERN, KERN_HOSTNAME])?,
+            release: text([CTL_KERN, KERN_OSRELEASE])?,
+            // Of NetBSD's, lines are the parts.
+            version: text([CTL_KERN, KERN_VERSION])?.trim_end().replace('\n', " "),
+            machine: text([CTL_HW, HW_MACHINE])?,
+        })
+    }
+
+    fn sysctl_text(&self, name: [i32; 2]) -> KResult<Vec<u8>> {
+        let mut bytes = vec![0; TEXT_MAX];
+        match self.sysctl(&name, Some(&mut bytes), None) {
+            Err(failure) if failure.error.errno != Errno::ENOMEM => Err(failure.error),
+            _ => Ok(name_in(&bytes).to_vec()),
+        }
     }
 
     /// As [`Process::sysctl`](rump_kern::Process::sysctl).

@@ -10,6 +10,13 @@ use rump_kpi::KResult;
 /// No value of an attribute, and no list of their names, is longer.
 pub(super) const VALUE_MAX: usize = 65_536;
 
+/// A name with its end. One with an end within is no name, and none is not, either: so the kernel says so, in the order of its
+/// checks.
+pub(super) fn own_name(name: impl AsRef<[u8]>) -> Vec<u8> {
+    let name = name.as_ref();
+    if name.contains(&0) { vec![0] } else { [name, &[0]].concat() }
+}
+
 impl RemoteProcess {
     /// Names, each of which is ended by a NUL.
     fn names(&self, request: Request<'_>) -> KResult<Vec<Vec<u8>>> {
@@ -30,7 +37,7 @@ macro_rules! by_path {
         impl RemoteProcess {$(
             /// As the method of [`Process`](rump_kern::Process) of this name.
             pub fn $get(&self, path: impl AsRef<[u8]>, name: impl AsRef<[u8]>) -> KResult<Vec<u8>> {
-                let (path, name) = (text(path)?, text(name)?);
+                let (path, name) = (text(path)?, own_name(name));
                 self.bytes(request($get_number).read(&path).read(&name), VALUE_MAX)
             }
 
@@ -48,14 +55,14 @@ macro_rules! by_path {
                 value: impl AsRef<[u8]>,
                 flags: XattrFlags,
             ) -> KResult<()> {
-                let (path, name, value) = (text(path)?, text(name)?, value.as_ref());
+                let (path, name, value) = (text(path)?, own_name(name), value.as_ref());
                 let request = request($set_number).read(&path).read(&name).read(value);
                 self.run(request.with(value.len()).with(flags.bits()))
             }
 
             /// As the method of [`Process`](rump_kern::Process) of this name.
             pub fn $remove(&self, path: impl AsRef<[u8]>, name: impl AsRef<[u8]>) -> KResult<()> {
-                let (path, name) = (text(path)?, text(name)?);
+                let (path, name) = (text(path)?, own_name(name));
                 self.run(request($remove_number).read(&path).read(&name))
             }
         )*}
@@ -70,7 +77,7 @@ by_path! {
 impl RemoteProcess {
     /// As [`Process::fgetxattr`](rump_kern::Process::fgetxattr).
     pub fn fgetxattr(&self, fd: Fd, name: impl AsRef<[u8]>) -> KResult<Vec<u8>> {
-        let name = text(name)?;
+        let name = own_name(name);
         self.bytes(request(FGETXATTR).with(fd).read(&name), VALUE_MAX)
     }
 
@@ -87,14 +94,14 @@ impl RemoteProcess {
         value: impl AsRef<[u8]>,
         flags: XattrFlags,
     ) -> KResult<()> {
-        let (name, value) = (text(name)?, value.as_ref());
+        let (name, value) = (own_name(name), value.as_ref());
         let request = request(FSETXATTR).with(fd).read(&name).read(value);
         self.run(request.with(value.len()).with(flags.bits()))
     }
 
     /// As [`Process::fremovexattr`](rump_kern::Process::fremovexattr).
     pub fn fremovexattr(&self, fd: Fd, name: impl AsRef<[u8]>) -> KResult<()> {
-        let name = text(name)?;
+        let name = own_name(name);
         self.run(request(FREMOVEXATTR).with(fd).read(&name))
     }
 }

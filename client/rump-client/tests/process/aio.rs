@@ -3,6 +3,7 @@
 use crate::rig::Rig;
 use crate::same;
 use rump_abi::{Errno, Mode, OpenFlags, Signal, TimeSpec};
+use rump_client::RemoteProcess;
 use rump_kern::{
     AioBytes, AioCancel, AioKey, AioOperation, AioRequest, AioStatus, AioSync, Fd, ListMode, Notify,
 };
@@ -211,4 +212,22 @@ fn a_server_that_has_gone_has_no_requests() {
     assert_eq!(rig.there.aio_error(AioKey(2)).unwrap_err().errno, gone);
     assert_eq!(rig.there.aio_read(&request).unwrap_err().errno, gone);
     assert_eq!(rig.there.aio_suspend(&[AioKey(1)], None).unwrap_err().errno, gone);
+}
+
+#[test]
+fn another_program_has_no_requests() {
+    let rig = Rig::new();
+    let [read, write] = rig.there.pipe2(OpenFlags::empty()).unwrap();
+    let (before, buffer) = asked(1, read, 0, &[0; 3]);
+    rig.there.aio_read(&before).unwrap();
+    rig.there.connection().exec().unwrap();
+    // It was forgotten there, and nothing waits for what is written now.
+    let program = RemoteProcess::new(rig.there.connection().clone());
+    assert_eq!(rig.there.aio_error(before.key).unwrap_err().errno, Errno::EINVAL);
+    assert_eq!(program.write(write, b"abc").unwrap(), 3);
+    let (after, other) = asked(1, read, 0, &[0; 3]);
+    program.aio_read(&after).unwrap();
+    let end = end!(program, after.key).unwrap();
+    assert_eq!((end.status, end.taken), (Ok(AioStatus::Done(3)), Ok(3)));
+    assert_eq!((other.to_vec(), buffer.to_vec()), (b"abc".to_vec(), vec![0; 3]));
 }

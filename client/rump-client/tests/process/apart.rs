@@ -7,7 +7,7 @@ use rump_abi::{
     AddressFamily, AllocateFlags, AtFlags, DevNumber, Errno, FileFlags, FileType, Ino, Mode, OpenFlags,
     SocketType, Stat, TimeSpec, XattrFlags,
 };
-use rump_kern::{Fd, MountedFs, PathConf};
+use rump_kern::{ExtattrNamespace, ExtattrOf, Fd, MountedFs, PathConf, Whence};
 use rump_kpi::character::request::{plain, reads, writes};
 
 const RW: OpenFlags = OpenFlags::RDWR.union(OpenFlags::CREAT);
@@ -171,17 +171,48 @@ fn descriptors_tell_the_same_of_files_and_mounts() {
 }
 
 #[test]
+fn data_and_holes_are_found_alike() {
+    let rig = Rig::apart();
+    let fd = same!(rig, |process| process.open("f", RW, MODE)).unwrap();
+    let dir = same!(rig, |process| process.open(".", OpenFlags::DIRECTORY, MODE)).unwrap();
+    let [end, _] = same!(rig, |process| process.pipe2(OpenFlags::empty())).unwrap();
+    for (at, length) in [(0, 5000), (1 << 20, 10)] {
+        same!(rig, |process| process.pwrite(fd, &vec![1; length], at)).unwrap();
+    }
+    for fd in [fd, dir, end, NONE] {
+        for offset in [0, 4999, 5000, 20_000, 1 << 20, (1 << 20) + 9, (1 << 20) + 10, -1, i64::MAX] {
+            for whence in [Whence::Data, Whence::Hole] {
+                same!(rig, |process| process.lseek(fd, offset, whence)).ok();
+                // The offset is where it was, where none was found.
+                same!(rig, |process| process.lseek(fd, 0, Whence::Cur)).ok();
+            }
+        }
+    }
+    assert_eq!(rig.there.lseek(fd, 4999, Whence::Data).unwrap(), 4999);
+    assert_eq!(rig.there.lseek(fd, 20_000, Whence::Data).unwrap(), 1 << 20);
+}
+
+#[test]
 fn attributes_of_links_and_descriptors_are_alike() {
     let rig = Rig::apart();
     let fd = same!(rig, |process| process.open("f", RW, MODE)).unwrap();
     same!(rig, |process| process.symlink("f", "l")).unwrap();
-    // Names that do not get as far as the kernel.
-    for name in ["user.with\0end", &format!("user.{}", "x".repeat(300))] {
-        same!(rig, |process| process.lsetxattr("f", name, b"one", XattrFlags::empty())).unwrap_err();
-        same!(rig, |process| process.lgetxattr("f", name)).unwrap_err();
-        same!(rig, |process| process.lremovexattr("f", name)).unwrap_err();
-    }
     let (value, huge) = (vec![5; 65_536], vec![5; 65_537]);
+    // Of several mistakes, the same is told.
+    for name in ["with\0end", &"x".repeat(300), ""] {
+        for path in ["f", "none"] {
+            for value in [b"one", &huge[..]] {
+                let user = format!("user.{name}");
+                same!(rig, |process| process.lsetxattr(path, &user, value, XattrFlags::empty())).ok();
+                same!(rig, |process| process.lgetxattr(path, &user)).unwrap_err();
+                same!(rig, |process| process.lremovexattr(path, &user)).unwrap_err();
+                let (of, space) = (ExtattrOf::File(path.as_bytes()), ExtattrNamespace::User);
+                same!(rig, |process| process.extattr_set(of, space, name, value)).unwrap_err();
+                same!(rig, |process| process.extattr_get(of, space, name)).unwrap_err();
+                same!(rig, |process| process.extattr_delete(of, space, name)).unwrap_err();
+            }
+        }
+    }
     let names = ["user.a", "trusted.b", "security.c", "nothing", "user.", ""];
     for name in names {
         for path in ["l", "f", "none"] {

@@ -9,7 +9,9 @@ use rump_abi::netbsd::route::*;
 use rump_abi::netbsd::sockaddr::{self, SockaddrIn};
 use rump_abi::netbsd::statvfs::{name, name_in};
 use rump_abi::{AddressFamily, Errno, OpenFlags, SocketAddress, SocketType};
+use rump_client::network::RemoteNetwork;
 use rump_kern::Fd;
+use rump_kpi::device::Medium;
 use std::net::{IpAddr, SocketAddrV6};
 
 /// A client with a socket that requests of interfaces go to.
@@ -230,6 +232,40 @@ fn an_interface_is_made_linked_joined_and_taken_away() {
         client.of(SIOCIFDESTROY, interface, &[]).unwrap();
         assert_eq!(client.of(SIOCGIFFLAGS, interface, &[]), Err(Errno::ENXIO));
     }
+}
+
+#[test]
+fn an_address_of_hardware_is_changed_from_elsewhere() {
+    let rig = Rig::new();
+    let network = RemoteNetwork::new(rig.there.clone());
+    network.create("tap0").unwrap();
+    let medium = || {
+        let all = network.interfaces().unwrap();
+        all.into_iter().find(|one| one.info.name == "tap0").unwrap().info.device.medium
+    };
+    network.set_hardware("tap0", [2, 1, 2, 3, 4, 5]).unwrap();
+    assert_eq!(medium(), Medium::Ethernet { address: [2, 1, 2, 3, 4, 5] });
+    let failed = |interface, address| network.set_hardware(interface, address).unwrap_err().errno;
+    assert_eq!(failed("tap0", [1, 0, 0x5e, 0, 0, 1]), Errno::EINVAL);
+    assert_eq!(failed("lo0", [2, 1, 2, 3, 4, 5]), Errno::EINVAL);
+    assert_eq!(failed("tap7", [2, 1, 2, 3, 4, 5]), Errno::ENXIO);
+    // One that is of no link, and one that is not to be used.
+    let client = Client::new(&rig);
+    let mut asked = IfLaddrreq {
+        name: name(b"tap0"),
+        flags: IFLR_ACTIVE,
+        prefix: 0,
+        address: [0; 128],
+        destination: [0; 128],
+    };
+    assert_eq!(client.ask(SIOCALIFADDR, &asked, &[]), Err(Errno::EAFNOSUPPORT));
+    let link = Address::Link(LinkAddress { hardware: vec![2, 1, 2, 3, 4, 6], ..LinkAddress::default() }).to_bytes();
+    asked.address[..link.len()].copy_from_slice(&link);
+    asked.flags = 0;
+    assert_eq!(client.ask(SIOCALIFADDR, &asked, &[]), Err(Errno::EINVAL));
+    rig.there.seteuid(1).unwrap();
+    assert_eq!(failed("tap0", [2, 1, 2, 3, 4, 7]), Errno::EPERM);
+    assert_eq!(medium(), Medium::Ethernet { address: [2, 1, 2, 3, 4, 5] });
 }
 
 #[test]

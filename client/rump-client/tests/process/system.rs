@@ -26,6 +26,13 @@ fn a_process_is_who_it_is() {
 }
 
 #[test]
+fn the_names_of_the_kernel_are_the_same() {
+    let rig = Rig::new();
+    let names = same!(rig, |process| process.uname()).unwrap();
+    assert!(!names.sysname.is_empty() && !names.machine.is_empty());
+}
+
+#[test]
 fn clocks_and_timers_are_the_kernels() {
     let rig = Rig::new();
     let there = &rig.there;

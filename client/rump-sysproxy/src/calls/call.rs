@@ -85,6 +85,15 @@ impl Call<'_> {
         self.text_at(address, most)
     }
 
+    /// The same for a name that has less than `room` bytes: of one that has not, there is enough for the kernel to say so, in the
+    /// order of its checks. Errors: EFAULT.
+    pub(crate) fn name(&mut self, index: usize, room: usize) -> KResult<Vec<u8>> {
+        match self.text(index, room) {
+            Err(error) if error.errno == Errno::ENAMETOOLONG => Ok(vec![b'.'; room]),
+            name => name,
+        }
+    }
+
     /// The path at an address. Errors: EFAULT, ENAMETOOLONG.
     pub(crate) fn path_at(&mut self, address: u64) -> KResult<Vec<u8>> {
         self.text_at(address, PATH_MAX)

@@ -53,18 +53,18 @@ fn give(call: &mut Call<'_>, at: usize, bytes: &[u8]) -> Answer {
 }
 
 fn get(call: &mut Call<'_>, by: By) -> Answer {
-    let (space, name) = (space(call)?, call.text(2, NAME_MAX)?);
+    let (space, name) = (space(call)?, call.name(2, NAME_MAX)?);
     let value = with(call, by, |call, of| call.process.extattr_get(of, space, name))?;
     give(call, 3, &value)
 }
 
 fn set(call: &mut Call<'_>, by: By) -> Answer {
-    let (space, name, value) = (space(call)?, call.text(2, NAME_MAX)?, value_at(call, 3)?);
+    let (space, name, value) = (space(call)?, call.name(2, NAME_MAX)?, value_at(call, 3)?);
     answer(with(call, by, |call, of| call.process.extattr_set(of, space, name, value)))
 }
 
 fn delete(call: &mut Call<'_>, by: By) -> Answer {
-    let (space, name) = (space(call)?, call.text(2, NAME_MAX)?);
+    let (space, name) = (space(call)?, call.name(2, NAME_MAX)?);
     answer(with(call, by, |call, of| call.process.extattr_delete(of, space, name)))
 }
 

@@ -16,12 +16,13 @@ use rump_kpi::device::{InterfaceInfo, Network};
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4, SocketAddrV6};
 
 /// All requests of interfaces.
-const REQUESTS: [u32; 27] = [
+const REQUESTS: [u32; 28] = [
     SIOCSIFADDR,
     SIOCSIFFLAGS,
     SIOCGIFFLAGS,
     SIOCDIFADDR,
     SIOCAIFADDR,
+    SIOCALIFADDR,
     SIOCAIFADDR_IN6,
     SIOCGIFADDR,
     SIOCGIFBRDADDR,
@@ -79,6 +80,7 @@ pub(super) fn request(call: &mut Call<'_>, fd: Fd, number: u32, at: u64) -> KRes
         _ if call.process.geteuid() != 0 => Err(Errno::EPERM.into()),
         SIOCSETVLAN => interface_link::set_vlan(call, at),
         SIOCSLINKSTR => interface_link::set_link(call, at),
+        SIOCALIFADDR => interface_link::set_hardware(call, at),
         SIOCSDRVSPEC => bridge::change(call, at),
         SIOCAIFADDR | SIOCAIFADDR_IN6 | SIOCDIFADDR_IN6 => interface_address::change(call, number, at),
         _ => {

@@ -1,10 +1,11 @@
-//! Requests about what an interface is at: a virtual network, or a cable that has a name.
+//! Requests about what an interface is at: its address of hardware, a virtual network, or a cable that has a name.
 
 use super::call::Call;
 use super::interface::{find, text, with};
 use rump_abi::Errno;
 use rump_abi::netbsd::Layout;
 use rump_abi::netbsd::interface::*;
+use rump_abi::netbsd::sockaddr::{AF_LINK, SockaddrDl};
 use rump_abi::netbsd::statvfs::{name, name_in};
 use rump_kern::Process;
 use rump_kpi::KResult;
@@ -27,6 +28,18 @@ fn with_vlan<T>(
         Role::Vlan(vlan) => act(vlan, network),
         _ => Err(Errno::EOPNOTSUPP.into()),
     })
+}
+
+/// Changes the address of hardware. Errors: EFAULT, ENXIO, EAFNOSUPPORT (it is none of a link), EINVAL (it is none of Ethernet, or
+/// not to be used; the interface has none).
+pub(super) fn set_hardware(call: &mut Call<'_>, at: u64) -> KResult<()> {
+    let asked: IfLaddrreq = call.read_at(at)?;
+    let link = SockaddrDl::read(&asked.address).filter(|link| link.family == AF_LINK);
+    let link = link.ok_or(Errno::EAFNOSUPPORT)?;
+    let (begin, length) = (usize::from(link.name_length), usize::from(link.address_length));
+    let address = link.data.get(begin..begin + length).and_then(|bytes| bytes.try_into().ok());
+    let address = address.filter(|_| asked.flags & IFLR_ACTIVE != 0).ok_or(Errno::EINVAL)?;
+    with(call.process, |network| network.set_hardware(find(network, &asked.name)?.number, address))
 }
 
 /// Says which network on which cable it is; on none, if no interface is named. Errors: EFAULT, ENXIO, EOPNOTSUPP, EINVAL (there

@@ -151,17 +151,10 @@ impl Requests {
         }
     }
 
-    /// The memory is another program's: what was read goes nowhere.
-    pub(crate) fn forget_read(&self) {
-        let mut read = Vec::new();
-        self.table.lock().retain(|_, request| {
-            let is_written = request.to.is_none();
-            if !is_written {
-                read.push(request.clone());
-            }
-            is_written
-        });
-        read.iter().for_each(|request| *request.content.lock() = None);
+    /// The program is another, and the kernel forgets them, too. What was read goes nowhere.
+    pub(crate) fn clear(&self) {
+        let all = std::mem::take(&mut *self.table.lock());
+        drop(all);
     }
 
     /// A request did not begin: the one before it is that of its key again.

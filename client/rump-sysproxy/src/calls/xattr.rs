@@ -9,12 +9,9 @@ const NAME_MAX: usize = 256;
 /// Bytes of a value at most, as the kernel has it.
 const VALUE_MAX: u64 = 65_536;
 
-/// The name of an attribute. Errors: EFAULT, ERANGE (too long).
+/// The name of an attribute. Errors: EFAULT.
 fn name(call: &mut Call<'_>) -> KResult<Vec<u8>> {
-    call.text(1, NAME_MAX).map_err(|error| match error.errno {
-        Errno::ENAMETOOLONG => Errno::ERANGE.into(),
-        _ => error,
-    })
+    call.name(1, NAME_MAX)
 }
 
 /// What is given, where the arguments from `at` on tell of room; without any, it answers how much it takes.

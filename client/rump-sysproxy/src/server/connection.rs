@@ -312,8 +312,8 @@ impl Connection {
         if !self.crew.begin_exec(|| process.interrupt()) {
             return self.refuse(header, Refusal::InExec);
         }
-        process.close_on_exec();
-        self.requests.forget_read();
+        process.exec();
+        self.requests.clear();
         *self.name.lock() = name;
         self.crew.finish_exec();
         self.answer_errno(header, Ok(()))

@@ -137,20 +137,24 @@ impl Jobs {
         self.table.lock().active.values().cloned().collect()
     }
 
-    /// A request is done; answers those that can begin now.
-    pub(crate) fn leave(&self, job: &Job) -> Vec<Arc<Job>> {
+    /// A request is done; answers those that can begin now. None: it was forgotten.
+    pub(crate) fn leave(&self, job: &Job) -> Option<Vec<Arc<Job>>> {
         let mut table = self.table.lock();
-        let left = table.active.remove(&job.number);
+        let left = table.active.remove(&job.number)?;
         let is_free = |held: &&Arc<Job>| !table.is_held(held) && held.release();
         let free: Vec<_> = table.active.values().filter(is_free).cloned().collect();
         drop(table);
         drop(left);
-        free
+        Some(free)
     }
 
-    /// Forgets all; those that were begun go on.
+    /// Forgets all; those that were begun go on, and nobody hears of them.
     pub(crate) fn clear(&self) {
-        let all = core::mem::take(&mut *self.table.lock());
+        let mut table = self.table.lock();
+        let next = table.next;
+        // No later one has the number of one that goes on.
+        let all = core::mem::replace(&mut *table, Table { next, ..Table::default() });
+        drop(table);
         all.active.values().for_each(|job| drop(job.cancel()));
         drop(all);
     }

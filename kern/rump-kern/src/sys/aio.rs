@@ -307,9 +307,10 @@ impl Process {
         self.after_job(job);
     }
 
-    /// A request is done: others may begin, and who waits hears of it.
+    /// A request is done: others may begin, and who waits hears of it, unless it was forgotten.
     fn after_job(&self, job: &Arc<Job>) {
-        for free in self.jobs().leave(job) {
+        let Some(free) = self.jobs().leave(job) else { return };
+        for free in free {
             self.shared().aio.enqueue(free);
         }
         let mut of_list = Notify::None;

@@ -57,7 +57,7 @@ impl Process {
     }
 
     /// Closes those that are not to be there in a program that is executed (`FD_CLOEXEC`).
-    pub fn close_on_exec(&self) {
+    pub(crate) fn close_on_exec(&self) {
         let Some(last) = self.max_fd() else { return };
         for fd in (0..=last.0).map(Fd) {
             // Few numbers are in use, and another thread may be closing those.

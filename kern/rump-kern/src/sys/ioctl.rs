@@ -2,6 +2,7 @@
 
 use crate::descriptors::Object;
 use crate::{Fd, Process};
+use rump_abi::netbsd::fcntl::{FIOSEEKDATA, FIOSEEKHOLE};
 use rump_abi::{Errno, OpenFlags};
 use rump_kpi::KResult;
 use rump_kpi::character::{Argument, request};
@@ -50,9 +51,11 @@ impl Process {
     }
 
     /// Does a request by its number, with a structure of NetBSD's on amd64 as the argument, which holds the answer then: one of
-    /// [`Ioctl`], or one of a device, where what the structure points to stands behind it in the argument.
+    /// [`Ioctl`], `FIOSEEKDATA` or `FIOSEEKHOLE` of a file, or one of a device, where what the structure points to stands behind
+    /// it in the argument.
     ///
-    /// Errors: EBADF, EINVAL (the argument is too short), ENOTTY (not for such a file), those of the device.
+    /// Errors: EBADF, EINVAL (the argument is too short), ENOTTY (not for such a file), ENXIO (an offset beyond the end), those of
+    /// the device.
     pub fn ioctl_by_number(&self, fd: Fd, request: u32, argument: &mut [u8]) -> KResult<()> {
         let file = self.file(fd)?;
         let mut place = Argument(argument);
@@ -62,6 +65,14 @@ impl Process {
             SIOCATMARK => Ioctl::AtMark,
             FIONBIO => Ioctl::SetNonblocking { nonblocking: place.u32(0)? != 0 },
             _ => match &file.object {
+                Object::Vnode(vnode) if matches!(request, FIOSEEKDATA | FIOSEEKHOLE) => {
+                    let node = vnode.node()?;
+                    let from = u64::from_le_bytes(place.bytes(0)?);
+                    // What is negative is beyond every end.
+                    let found =
+                        if request == FIOSEEKDATA { node.seek_data(from)? } else { node.seek_hole(from)? };
+                    return place.put(0, &found.to_le_bytes());
+                }
                 Object::Device(device) => return device.file.ioctl(request, argument),
                 _ => return Err(Errno::ENOTTY.into()),
             },

@@ -119,6 +119,7 @@ impl Process {
         if flags.contains(XattrFlags::CREATE | XattrFlags::REPLACE) {
             return Err(Errno::EINVAL.into());
         }
+        check_name(name)?;
         if value.len() > VALUE_MAX {
             return Err(Errno::E2BIG.into());
         }
@@ -146,12 +147,7 @@ impl Process {
     }
 
     fn check_xattr(&self, vnode: &Vnode, name: &[u8], wanted: u32) -> KResult<()> {
-        if name.is_empty() || name.contains(&0) {
-            return Err(Errno::EINVAL.into());
-        }
-        if name.len() > NAME_MAX {
-            return Err(Errno::ERANGE.into());
-        }
+        check_name(name)?;
         if wanted == access::WRITE {
             access::check_not_fixed(vnode)?;
         }
@@ -188,4 +184,12 @@ impl Process {
         }
         access::check(&cred, vnode, wanted)
     }
+}
+
+/// Errors: EINVAL (none, or with an end within), ERANGE (too long).
+fn check_name(name: &[u8]) -> KResult<()> {
+    if name.is_empty() || name.contains(&0) {
+        return Err(Errno::EINVAL.into());
+    }
+    if name.len() > NAME_MAX { Err(Errno::ERANGE.into()) } else { Ok(()) }
 }

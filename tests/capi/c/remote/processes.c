@@ -2,6 +2,8 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <aio.h>
+#include <poll.h>
 #include <time.h>
 
 #include "far.h"
@@ -92,14 +94,25 @@ vforks(void)
 	CHECK(rump_sys_getpid() == me);
 }
 
-/* Executes this program again; with a key the server knows it as a child. */
+/* Executes this program again; with a key the server knows it as a child. A request that waits does not do so any longer. */
 static void
 execute(const char *role)
 {
-	char kept[16], closed[16], pid[16], variable[128], server[128], library[256], folder[64];
-	char *words[] = { own_path, (char *)role, kept, closed, pid, NULL };
+	char kept[16], closed[16], pid[16], from[16], to[16], variable[128], server[128], library[256], folder[64];
+	char *words[] = { own_path, (char *)role, kept, closed, pid, from, to, NULL };
 	char *environment[] = { server, library, variable, folder, NULL };
+	static char room[3];
+	struct aiocb request;
+	int ends[2];
 
+	memset(&request, 0, sizeof request);
+	CHECK(rump_sys_pipe(ends) == 0);
+	request.aio_fildes = ends[0];
+	request.aio_buf = room;
+	request.aio_nbytes = sizeof room;
+	CHECK(rump_sys_aio_read(&request) == 0);
+	snprintf(from, sizeof from, "%d", ends[0]);
+	snprintf(to, sizeof to, "%d", ends[1]);
 	snprintf(kept, sizeof kept, "%d", make("/kept", "kept", 0));
 	snprintf(closed, sizeof closed, "%d", make("/closed", "closed", O_CLOEXEC));
 	snprintf(pid, sizeof pid, "%d", (int)rump_sys_getpid());
@@ -109,6 +122,19 @@ execute(const char *role)
 	snprintf(folder, sizeof folder, "FAR=%s", far_folder);
 	rumpclient_exec(own_path, words, environment);
 	_exit(3);
+}
+
+/* Whether what is written into a pipe is there for who reads. */
+static int
+is_read(int from, int to)
+{
+	struct pollfd wanted;
+	char text[4] = "";
+
+	wanted.fd = from;
+	wanted.events = POLLIN;
+	return rump_sys_write(to, "abc", 3) == 3 && rump_sys_poll(&wanted, 1, 10000) == 1 && rump_sys_read(from, text, 3) == 3 &&
+	    strcmp(text, "abc") == 0;
 }
 
 /* The program that was executed. */
@@ -126,6 +152,9 @@ executed(char **words)
 		return 6;
 	if (!has(kept, "kept") || rump_sys_lseek(closed, 0, SEEK_SET) != -1 || errno != EBADF)
 		return 7;
+	/* A child has a parent, whose request goes when the server hears that it has ended. */
+	if (strcmp(words[1], "same") == 0 && !is_read(atoi(words[5]), atoi(words[6])))
+		return 9;
 	child = rumpclient_fork();
 	if (child == 0)
 		_exit(has(kept, "kept") ? 0 : 1);
@@ -186,7 +215,7 @@ signals(void)
 	CHECK(pipes == 1);
 }
 
-/* Where messages are sealed, a program that is executed is a child. In a process of its own, as one connects once. */
+/* The same where messages are sealed, and a program that is executed is a child. In a process of its own, as one connects once. */
 static int
 sealed(void)
 {
@@ -197,7 +226,11 @@ sealed(void)
 	setenv("RUMP_SERVER_KEY", key, 1);
 	far_start(far_url);
 	RETURNS(rumpclient_init(), 0);
+	forks();
+	vforks();
 	programs("child");
+	daemons();
+	signals();
 	far_kill();
 	CHECK(unlink(key) == 0);
 	fflush(stdout);

@@ -24,6 +24,7 @@ const NEVER_CLIENTS: &[(&str, &[&str])] = &[
             "kernels",
             "locks",
             "lwp",
+            "modctl",
             "mountargs",
             "netconfig",
             "packets",
@@ -38,12 +39,6 @@ const NEVER_CLIENTS: &[(&str, &[&str])] = &[
     ("no call is made", &["layout"]),
     ("it looks at the console of the kernel", &["inet4"]),
     ("it is the first process of its kernel", &["ids"]),
-    ("servers have no asynchronous input and output, no names of sysctl(7), no uname(3)", &["aio", "sysctl"]),
-    (
-        "interfaces and routes as Linux has them, and lists that structures point to, are not sent",
-        &["ioctl", "bpf"],
-    ),
-    ("NetBSD has neither SEEK_DATA nor vectors of no parts", &["rw"]),
     ("semaphores without a name and timers that nobody waits for are not told of", &["clock"]),
     ("the protocol does not say that a signal ends a call", &["interrupted"]),
 ];

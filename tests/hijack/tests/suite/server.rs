@@ -7,7 +7,10 @@ use rump_client::{Connection, RemoteProcess, Server as Place};
 use rump_kern::{MountArgs, Unmount};
 use rump_kpi::Mode;
 use rustix::process::{Pid, Signal, kill_process};
-use std::path::Path;
+use std::fs::Permissions;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -18,20 +21,55 @@ const MOUNT_POINT: &str = "/mnt";
 pub struct Server {
     child: Child,
     scratch: Scratch,
+    place: Address,
+}
+
+/// Where it is, and what it wants to be known.
+#[derive(Clone)]
+struct Address {
+    url: String,
+    key: Option<PathBuf>,
+}
+
+impl Address {
+    /// A socket in a folder.
+    fn in_folder(scratch: &Scratch) -> Self {
+        Self { url: format!("unix://{}", scratch.path("sock").display()), key: None }
+    }
+
+    /// A port of this host that is free, with a key.
+    fn sealed(scratch: &Scratch) -> Check<Self> {
+        let key = scratch.path("key");
+        context(std::fs::write(&key, [7; 32]), "the key")?;
+        context(std::fs::set_permissions(&key, Permissions::from_mode(0o600)), "the key")?;
+        let free = context(TcpListener::bind("127.0.0.1:0"), "a port")?;
+        let address = context(free.local_addr(), "a port")?;
+        Ok(Self { url: format!("tcp://{address}"), key: Some(key) })
+    }
 }
 
 impl Server {
     /// One with the components of some libraries.
     pub fn start(libraries: &[&str]) -> Check<Self> {
-        let words: Vec<_> = libraries.iter().flat_map(|library| ["-l", library]).collect();
-        Self::start_with(&words, Scratch::new("server")?)
+        let scratch = Scratch::new("server")?;
+        let place = Address::in_folder(&scratch);
+        Self::start_with(&of_libraries(libraries), scratch, place)
+    }
+
+    /// One over the network, that lets in who has its key.
+    pub fn start_sealed(libraries: &[&str]) -> Check<Self> {
+        let scratch = Scratch::new("server")?;
+        let place = Address::sealed(&scratch)?;
+        Self::start_with(&of_libraries(libraries), scratch, place)
     }
 
     /// One with an image, which is mounted.
     pub fn of_image(image: &Path) -> Check<Self> {
         let drive = format!("key=/dev/disk0,hostpath={},size=host", image.display());
         let words = ["-l", "rumpfs_ext2fs", "-l", "rumpdev_disk", "-d", &drive];
-        let server = Self::start_with(&words, Scratch::new("server")?)?;
+        let scratch = Scratch::new("server")?;
+        let place = Address::in_folder(&scratch);
+        let server = Self::start_with(&words, scratch, place)?;
         let client = server.client()?;
         client.mkdir(MOUNT_POINT, Mode::new(0o755)).map_err(|error| format!("mkdir: {error}"))?;
         let args = MountArgs { source: Some(b"/dev/disk0".to_vec()), ..MountArgs::default() };
@@ -39,11 +77,15 @@ impl Server {
         Ok(server)
     }
 
-    fn start_with(words: &[&str], scratch: Scratch) -> Check<Self> {
+    fn start_with(words: &[&str], scratch: Scratch, place: Address) -> Check<Self> {
         let mut command = Command::new(binary()?.with_file_name("rump_server"));
-        command.arg("-s").args(words).arg(url_in(&scratch));
+        command.arg("-s").args(words);
+        if let Some(key) = &place.key {
+            command.arg("--key").arg(key);
+        }
+        command.arg(&place.url);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let server = Self { child: context(child, "rump_server")?, scratch };
+        let server = Self { child: context(child, "rump_server")?, scratch, place };
         let until = Instant::now() + PATIENCE;
         while let Err(why) = server.client() {
             if Instant::now() > until {
@@ -58,13 +100,12 @@ impl Server {
     pub fn replace(mut self, libraries: &[&str]) -> Check<Self> {
         self.kill();
         let scratch = std::mem::replace(&mut self.scratch, Scratch::new("gone")?);
-        let words: Vec<_> = libraries.iter().flat_map(|library| ["-l", library]).collect();
-        Self::start_with(&words, scratch)
+        Self::start_with(&of_libraries(libraries), scratch, self.place.clone())
     }
 
     /// A client that is in no other program.
     pub fn client(&self) -> Check<RemoteProcess> {
-        let place = Place::find(&url_in(&self.scratch), None)?;
+        let place = Place::find(&self.place.url, self.place.key.as_deref())?;
         let connection = Connection::new(place, "test", |_| {}).map_err(|error| error.to_string())?;
         Ok(RemoteProcess::new(connection.into()))
     }
@@ -72,7 +113,10 @@ impl Server {
     /// A program that has the server's kernel behind it.
     pub fn command(&self, words: &[&str]) -> Check<Command> {
         let mut command = Command::new(words[0]);
-        command.args(&words[1..]).env("RUMP_SERVER", url_in(&self.scratch));
+        command.args(&words[1..]).env("RUMP_SERVER", &self.place.url);
+        if let Some(key) = &self.place.key {
+            command.env("RUMP_SERVER_KEY", key);
+        }
         command.env("LD_PRELOAD", binary()?.with_file_name("librumphijack.so"));
         Ok(command)
     }
@@ -117,6 +161,6 @@ impl Drop for Server {
     }
 }
 
-fn url_in(scratch: &Scratch) -> String {
-    format!("unix://{}", scratch.path("sock").display())
+fn of_libraries<'a>(libraries: &[&'a str]) -> Vec<&'a str> {
+    libraries.iter().flat_map(|library| ["-l", library]).collect()
 }

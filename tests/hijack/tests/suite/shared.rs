@@ -110,6 +110,7 @@ pub fn add(suite: &mut Suite) {
     suite.add("shared::a_thousand_forks", needed, thousand_forks);
     suite.add("shared::who_is_killed_leaves_nothing", needed, killed);
     suite.add("shared::a_server_that_comes_again", needed, server_again);
+    suite.add("shared::a_server_with_a_key", lacks(&["dash", PYTHON]), sealed);
     suite.add("shared::no_server_is_told_once", None, no_server);
 }
 
@@ -231,6 +232,32 @@ except OSError as error:
     print(errno.errorcode[error.errno])
 print(os.path.exists('/rump/here'))
 ";
+
+/// What goes over the network is sealed: children, and programs that are executed, come as clients of their own.
+fn sealed() -> Check {
+    let server = Server::start_sealed(&["rumpfs_tmpfs"])?;
+    let script = format!(
+        "mkdir /rump/d && (echo one; dash -c 'echo two'; exec dash -c 'echo three') > /rump/d/f && sort -r < /rump/d/f | cat
+        exec {PYTHON} -c 'import os
+if os.fork() == 0:
+    os.write(os.open(\"/rump/d/f\", os.O_WRONLY | os.O_APPEND), b\"four\\n\")
+    os._exit(0)
+os.wait()
+print(open(\"/rump/d/f\").read(), end=\"\")'"
+    );
+    let mut command = server.command(&["dash", "-c", &script])?;
+    let finished = run_group_within(&mut command, PATIENCE)?;
+    if (finished.status, &finished.stdout[..]) != (Some(0), b"two\nthree\none\none\ntwo\nthree\nfour\n") {
+        return Err(format!("{}: {}", finished.verdict(), String::from_utf8_lossy(&finished.stdout)));
+    }
+    // Without the key, nobody is let in.
+    let mut command = server.command(&["ls", "/rump/d"])?;
+    let finished = run_group_within(command.env_remove("RUMP_SERVER_KEY"), PATIENCE)?;
+    match (finished.status, finished.stdout.is_empty()) {
+        (Some(2), true) => Ok(()),
+        _ => Err(finished.verdict()),
+    }
+}
 
 fn no_server() -> Check {
     let server = Server::start(&[])?;

@@ -2,8 +2,8 @@
 //!
 //! A linker takes objects whole, and those of the language's own library are large. All that no component has, the kernel and
 //! what is below it, becomes one object, of which every section that nothing refers to was thrown away, and whose only global
-//! names are those of the interface and those that others need. So does the server, with what only that needs. Components stay
-//! as the compiler made them. What is neither of the interface nor mangled, and might be somebody else's too, is renamed.
+//! names are those of the interface and those that others need. So does the server, with what only that needs, and each crate of
+//! components. What is neither of the interface nor mangled, and might be somebody else's too, is renamed.
 
 use super::{Library, Workshop};
 use crate::Outcome;
@@ -46,6 +46,11 @@ impl Object {
             [_, _, name] => self.defines.push(name.to_string()),
             _ => {}
         }
+    }
+
+    /// The crate that it is of, as its name begins.
+    fn of_crate(&self) -> &str {
+        self.name.split('-').next().unwrap_or_default()
     }
 
     fn is_of_components(&self) -> bool {
@@ -135,29 +140,26 @@ pub fn make(shop: &Workshop, library: &Library, compiled: &Path) -> Outcome<Vec<
     succeed(rename.current_dir(&work).args(["--redefine-syms=renames", "plain.a", "renamed.a"]))?;
     succeed(shop.toolchain.utility("ar").current_dir(&work).args(["x", "renamed.a"]))?;
 
-    let mut joined = Vec::new();
+    let mut joined = join_components(shop, library, &work, &objects, &groups.components)?;
     if !groups.apart.is_empty() {
         // Of what both have, the linker takes one.
         let is_global = |name: &&str| is_shown(name) || roots.contains(name);
         let globals: Vec<_> = defined(&groups.apart).filter(is_global).map(global).collect();
         joined.push(join(shop, &work, &groups.apart, &globals, &format!("{}_apart", library.name))?);
     }
-    // Of what it was made of, it does not need all.
-    let mut symbols = shop.toolchain.utility("nm");
-    let by_joined = match joined.first() {
-        Some(object) => read_object(&output(symbols.arg("-g").arg(object))?).needs,
-        None => Vec::new(),
-    };
-    let by_joined: BTreeSet<String> = by_joined.into_iter().collect();
-    let is_needed =
-        |name: &&&str| is_shown(name) || by_components.contains(**name) || by_joined.contains(&global(name));
+    // Of what they were made of, they do not need all.
+    let mut by_joined = BTreeSet::new();
+    for object in &joined {
+        let mut symbols = shop.toolchain.utility("nm");
+        by_joined.extend(read_object(&output(symbols.arg("-g").arg(object))?).needs);
+    }
+    let is_needed = |name: &&&str| is_shown(name) || by_joined.contains(&global(name));
     let globals: Vec<_> = roots.iter().filter(is_needed).map(|name| global(name)).collect();
     joined.push(join(shop, &work, &groups.kernel, &globals, &format!("{}_kernel", library.name))?);
 
     let archive = format!("lib{}.a", library.name);
     let mut collect = shop.toolchain.utility("ar");
-    collect.current_dir(&work).args(["rcs", &archive]).args(&joined);
-    succeed(collect.args(groups.components.iter().map(|object| &object.name)))?;
+    succeed(collect.current_dir(&work).args(["rcs", &archive]).args(&joined))?;
     let finished = shop.folder.join(&archive);
     fs::rename(work.join(&archive), &finished).map_err(|error| format!("{}: {error}", finished.display()))?;
     let _ = fs::remove_dir_all(&work);
@@ -167,6 +169,50 @@ pub fn make(shop: &Workshop, library: &Library, compiled: &Path) -> Outcome<Vec<
         .filter(|name| library.shows(name))
         .cloned()
         .collect())
+}
+
+/// Makes one object of each crate of components that has something for others; answers where they are.
+fn join_components(
+    shop: &Workshop,
+    library: &Library,
+    work: &Path,
+    all: &[Object],
+    components: &[&Object],
+) -> Outcome<Vec<PathBuf>> {
+    let mut joined = Vec::new();
+    for (name, (own, wanted)) in crates(all, components, &|name| library.shows(name)) {
+        if !wanted.is_empty() {
+            let globals: Vec<_> = wanted.into_iter().map(global).collect();
+            joined.push(join(shop, work, &own, &globals, &format!("{}-{name}", library.name))?);
+        }
+    }
+    Ok(joined)
+}
+
+/// The objects of each crate of components, and what of them other crates need, or is of the interface.
+fn crates<'o>(
+    all: &'o [Object],
+    components: &[&'o Object],
+    is_shown: &impl Fn(&&str) -> bool,
+) -> BTreeMap<&'o str, (Vec<&'o Object>, Vec<&'o str>)> {
+    let mut needed: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for object in all {
+        object.needs.iter().for_each(|name| {
+            needed.entry(name).or_default().insert(object.of_crate());
+        });
+    }
+    let mut crates: BTreeMap<&str, (Vec<&Object>, Vec<&str>)> = BTreeMap::new();
+    for object in components {
+        let name = object.of_crate();
+        let is_wanted = |symbol: &&str| {
+            let by_others = |by: &BTreeSet<&str>| by.iter().any(|other| *other != name);
+            is_shown(symbol) || needed.get(symbol).is_some_and(by_others)
+        };
+        let (own, wanted) = crates.entry(name).or_default();
+        own.push(object);
+        wanted.extend(object.defines.iter().map(String::as_str).filter(is_wanted));
+    }
+    crates
 }
 
 /// All that objects have to do with.
@@ -272,6 +318,17 @@ mod tests {
         assert_eq!(names(&groups.kernel), ["rump_capi.o", "both.o", "x.o"]);
         assert_eq!(names(&groups.components), ["librumpfs_x.o"]);
         assert_eq!(names(&groups.apart), ["server.o", "seal.o", "curve.o"]);
+    }
+
+    #[test]
+    fn of_a_crate_there_is_what_others_need() {
+        let listing = "\nrumpfs_x-1.o:\n0 T driver\n0 T maker\n U sum\n\nrumpfs_x-2.o:\n0 T sum\n\n\
+            librumpfs_x-1.o:\n0 T rump_component_x\n U driver\n";
+        let objects = read(listing);
+        let components: Vec<_> = objects.iter().collect();
+        let found = crates(&objects, &components, &|name| name.starts_with("rump_"));
+        assert_eq!(found["librumpfs_x"].1, ["rump_component_x"]);
+        assert_eq!((found["rumpfs_x"].0.len(), &found["rumpfs_x"].1[..]), (2, &["driver"][..]));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Addresses of IPv6: `SIOCSIFADDR` and `SIOCDIFADDR` at a socket of that family, with `struct in6_ifreq`, as ipv6(7) has them.
 //! One is added to those that the interface has.
 
-use super::interface::{check_superuser, with_network};
+use super::interface::check_superuser;
+use super::network::with_network;
 use crate::caller::Caller;
 use crate::pointer::Room;
 use libc::{c_ulong, in6_ifreq};
 use rump_abi::Errno;
 use rump_kpi::KResult;
-use rump_kpi::device::Network;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Bits of an address.
@@ -22,18 +22,15 @@ pub(super) fn request(process: &Caller, number: c_ulong, argument: &Room) -> KRe
         u8::try_from(asked.ifr6_prefixlen).ok().filter(|length| *length <= BITS).ok_or(Errno::EINVAL)?;
     let address = IpAddr::V6(Ipv6Addr::from(asked.ifr6_addr.s6_addr));
     let id = u32::try_from(asked.ifr6_ifindex).map_err(|_| Errno::ENODEV)?;
-    with_network(|network| match number {
-        libc::SIOCSIFADDR => network.add_address(id, address, length),
-        _ => remove(network, id, (address, length)),
+    with_network(process, |network| {
+        let interfaces = network.interfaces()?;
+        let interface = interfaces.iter().find(|info| info.number == id).ok_or(Errno::ENODEV)?;
+        if number == libc::SIOCSIFADDR {
+            return network.add_address(interface, address, length);
+        }
+        if !interface.addresses.contains(&(address, length)) {
+            return Err(Errno::EADDRNOTAVAIL.into());
+        }
+        network.remove_address(interface, address)
     })
-}
-
-/// Errors: ENODEV, EADDRNOTAVAIL.
-fn remove(network: &dyn Network, id: u32, meant: (IpAddr, u8)) -> KResult<()> {
-    let interfaces = network.interfaces();
-    let interface = interfaces.iter().find(|info| info.number == id).ok_or(Errno::ENODEV)?;
-    if !interface.addresses.contains(&meant) {
-        return Err(Errno::EADDRNOTAVAIL.into());
-    }
-    network.remove_address(id, meant.0)
 }

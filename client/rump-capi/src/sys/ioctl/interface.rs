@@ -1,24 +1,15 @@
 //! Requests of interfaces (netdevice(7)), which any socket takes. Addresses are those of IPv4,
 //! and an interface's first; those of IPv6 are in `address6`.
 
+use super::network::{Network, with_network};
 use crate::caller::Caller;
 use crate::layout::interface::{Configuration, InterfaceRequest, mask, prefix_length};
-use crate::lwp;
 use crate::pointer::Room;
 use libc::{c_int, c_ulong, sa_family_t};
-use rump_abi::{AddressFamily, Errno};
-use rump_kpi::device::{InterfaceInfo, Medium, Network};
-use rump_kpi::{KError, KResult};
+use rump_abi::Errno;
+use rump_kpi::KResult;
+use rump_kpi::device::{InterfaceInfo, Medium};
 use std::net::{IpAddr, Ipv4Addr};
-
-/// Interfaces and routes of the thread's kernel. Errors: ENXIO (there is no kernel, or it is halted), EAFNOSUPPORT (no protocols
-/// with interfaces are linked), those of `run`, but ENODEV for ENXIO.
-pub(super) fn with_network<T>(run: impl FnOnce(&dyn Network) -> KResult<T>) -> KResult<T> {
-    let domain = lwp::instance()?.kernel.protocols(AddressFamily::Inet)?;
-    let network = domain.network().ok_or(Errno::EAFNOSUPPORT)?;
-    run(network)
-        .map_err(|error| if error.errno == Errno::ENXIO { KError::from(Errno::ENODEV) } else { error })
-}
 
 /// Errors: EPERM (not the superuser).
 pub(super) fn check_superuser(process: &Caller) -> KResult<()> {
@@ -26,18 +17,18 @@ pub(super) fn check_superuser(process: &Caller) -> KResult<()> {
 }
 
 /// Errors: ENODEV.
-pub(super) fn find(network: &dyn Network, name: &str) -> KResult<InterfaceInfo> {
-    network.interfaces().into_iter().find(|info| info.name == name).ok_or_else(|| Errno::ENODEV.into())
+pub(super) fn find(network: &Network<'_>, name: &str) -> KResult<InterfaceInfo> {
+    network.interfaces()?.into_iter().find(|info| info.name == name).ok_or_else(|| Errno::ENODEV.into())
 }
 
 /// Errors: EFAULT, EPERM, ENODEV, ENOTTY (no such request), EADDRNOTAVAIL (it has no address), those of the change.
 pub(super) fn request(process: &Caller, number: c_ulong, argument: &Room) -> KResult<()> {
     if number == libc::SIOCGIFCONF {
-        return configuration(argument);
+        return configuration(process, argument);
     }
     let place = argument.place::<InterfaceRequest>();
     let mut asked = place.read()?;
-    with_network(|network| match number {
+    with_network(process, |network| match number {
         libc::SIOCSIFFLAGS
         | libc::SIOCSIFADDR
         | libc::SIOCSIFNETMASK
@@ -48,7 +39,7 @@ pub(super) fn request(process: &Caller, number: c_ulong, argument: &Room) -> KRe
         }
         libc::SIOCGIFNAME => {
             let wanted = u32::try_from(asked.number()).ok();
-            let interfaces = network.interfaces();
+            let interfaces = network.interfaces()?;
             let found = interfaces.iter().find(|info| Some(info.number) == wanted);
             asked.put_name(&found.ok_or(Errno::ENODEV)?.name);
             place.store(asked)
@@ -110,28 +101,29 @@ fn broadcast(interface: &InterfaceInfo, (address, length): (Ipv4Addr, u8)) -> Ip
 
 /// Errors: EINVAL (no value that it can have), EADDRNOTAVAIL.
 fn change(
-    network: &dyn Network,
+    network: &Network<'_>,
     interface: &InterfaceInfo,
     number: c_ulong,
     asked: &InterfaceRequest,
 ) -> KResult<()> {
-    let id = interface.number;
     let before = first_address(interface);
     match number {
-        libc::SIOCSIFFLAGS => network.set_up(id, asked.flags() & libc::IFF_UP != 0),
-        libc::SIOCSIFMTU => network.set_mtu(id, u32::try_from(asked.number()).map_err(|_| Errno::EINVAL)?),
-        libc::SIOCSIFHWADDR => network.set_hardware(id, asked.hardware()?),
+        libc::SIOCSIFFLAGS => network.set_up(interface, asked.flags() & libc::IFF_UP != 0),
+        libc::SIOCSIFMTU => {
+            network.set_mtu(interface, u32::try_from(asked.number()).map_err(|_| Errno::EINVAL)?)
+        }
+        libc::SIOCSIFHWADDR => network.set_hardware(interface, asked.hardware()?),
         libc::SIOCSIFADDR => {
             let address = asked.address()?;
             let length = match interface.device.medium {
                 Medium::Ip => 32,
                 _ => length_of_class(address)?,
             };
-            replace(network, id, before, (address, length))
+            replace(network, interface, before, (address, length))
         }
         _ => {
             let (address, _) = before.ok_or(Errno::EADDRNOTAVAIL)?;
-            replace(network, id, before, (address, prefix_length(asked.address()?)?))
+            replace(network, interface, before, (address, prefix_length(asked.address()?)?))
         }
     }
 }
@@ -148,8 +140,8 @@ fn length_of_class(address: Ipv4Addr) -> KResult<u8> {
 
 /// Another address instead of the one before; that of nobody is none. If it cannot be, that before stays.
 fn replace(
-    network: &dyn Network,
-    id: u32,
+    network: &Network<'_>,
+    interface: &InterfaceInfo,
     before: Option<(Ipv4Addr, u8)>,
     (address, length): (Ipv4Addr, u8),
 ) -> KResult<()> {
@@ -157,24 +149,24 @@ fn replace(
         return Ok(());
     }
     if let Some((before, _)) = before {
-        network.remove_address(id, before.into())?;
+        network.remove_address(interface, before.into())?;
     }
     if address.is_unspecified() {
         return Ok(());
     }
-    network.add_address(id, address.into(), length).inspect_err(|_| {
+    network.add_address(interface, address.into(), length).inspect_err(|_| {
         if let Some((address, length)) = before {
             // It was there a moment ago.
-            let _ = network.add_address(id, address.into(), length);
+            let _ = network.add_address(interface, address.into(), length);
         }
     })
 }
 
 /// `SIOCGIFCONF`. Errors: EFAULT.
-fn configuration(argument: &Room) -> KResult<()> {
+fn configuration(process: &Caller, argument: &Room) -> KResult<()> {
     let place = argument.place::<Configuration>();
     let mut room = place.read()?;
-    let all = with_network(|network| {
+    let all = with_network(process, |network| {
         let of_interface = |info: InterfaceInfo| {
             let addresses = info.addresses.into_iter().filter_map(|(address, _)| match address {
                 IpAddr::V4(address) => Some(InterfaceRequest::of_address(&info.name, address)),
@@ -182,7 +174,7 @@ fn configuration(argument: &Room) -> KResult<()> {
             });
             addresses.collect::<Vec<_>>()
         };
-        Ok(network.interfaces().into_iter().flat_map(of_interface).collect::<Vec<_>>())
+        Ok(network.interfaces()?.into_iter().flat_map(of_interface).collect::<Vec<_>>())
     })?;
     room.fill(&all)?;
     place.store(room)

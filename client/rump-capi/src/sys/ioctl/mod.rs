@@ -6,6 +6,8 @@ mod device;
 #[cfg(target_os = "linux")]
 mod interface;
 #[cfg(target_os = "linux")]
+mod network;
+#[cfg(target_os = "linux")]
 mod route;
 
 use super::{call, fd};

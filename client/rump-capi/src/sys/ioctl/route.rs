@@ -1,13 +1,14 @@
 //! Routes: `SIOCADDRT` and `SIOCDELRT`.
 
-use super::interface::{check_superuser, find, with_network};
+use super::interface::{check_superuser, find};
+use super::network::{Network, with_network};
 use crate::caller::Caller;
 use crate::layout::interface::RouteEntry;
 use crate::pointer::Room;
 use libc::c_ulong;
 use rump_abi::Errno;
 use rump_kpi::KResult;
-use rump_kpi::device::{Gateway, Network, RouteInfo};
+use rump_kpi::device::{Gateway, RouteInfo};
 
 /// Errors: EPERM, EFAULT, EAFNOSUPPORT (not of IPv4), EINVAL (no mask, or no router), ENODEV (no such interface, or neither an
 /// interface nor a router is named), ENETUNREACH (the router is on no link), EEXIST, ESRCH.
@@ -15,7 +16,7 @@ pub(super) fn request(process: &Caller, number: c_ulong, argument: &Room) -> KRe
     check_superuser(process)?;
     let entry = argument.place::<RouteEntry>().read()?;
     let (destination, length) = entry.prefix()?;
-    with_network(|network| {
+    with_network(process, |network| {
         let gateway = gateway(network, &entry)?;
         if number == libc::SIOCADDRT {
             let gateway = gateway.ok_or(Errno::ENODEV)?;
@@ -32,13 +33,13 @@ pub(super) fn request(process: &Caller, number: c_ulong, argument: &Room) -> KRe
                 && gateway.is_none_or(|gateway| gateway == route.gateway)
                 && entry.metric().is_none_or(|metric| metric == route.metric)
         };
-        let routes = network.routes();
-        network.remove_exact_route(routes.iter().find(|route| is_meant(route)).ok_or(Errno::ESRCH)?)
+        let routes = network.routes()?;
+        network.remove_route(routes.iter().find(|route| is_meant(route)).ok_or(Errno::ESRCH)?)
     })
 }
 
 /// Errors: EINVAL (no router), ENODEV.
-fn gateway(network: &dyn Network, entry: &RouteEntry) -> KResult<Option<Gateway>> {
+fn gateway(network: &Network<'_>, entry: &RouteEntry) -> KResult<Option<Gateway>> {
     if entry.flags() & libc::RTF_REJECT != 0 {
         return Ok(Some(Gateway::Reject));
     }
