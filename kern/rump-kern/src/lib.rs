@@ -39,6 +39,7 @@ mod sys;
 mod sysctl;
 mod timer;
 mod waiting;
+mod worker;
 
 pub use aio::{AioBuffer, AioBytes, AioKey, AioSync};
 pub use descriptors::{Fd, OPEN_MAX, OPEN_MAX_LIMIT};

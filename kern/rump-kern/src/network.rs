@@ -5,20 +5,18 @@
 
 use crate::Process;
 use crate::clock::WallClock;
-use alloc::boxed::Box;
+use crate::worker::{Work, Worker};
 use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use rump_abi::{AddressFamily, Errno};
-use rump_hyper::{Event, Hypervisor};
+use rump_hyper::Hypervisor;
 use rump_kpi::device::NetworkDevice;
 use rump_kpi::link::{InterfaceKind, LinkedInterfaces};
 use rump_kpi::socket::{Domain, NetEnvironment, ProtocolFamily};
 use rump_kpi::sync::{Mutex, RwLock};
 use rump_kpi::{KError, KResult};
-use rump_vfs::has_threads;
 
 /// A family, and what it is attached as.
 type Linked = (Arc<dyn ProtocolFamily>, Option<Arc<dyn Domain>>);
@@ -173,11 +171,8 @@ fn unit_of(name: &str, kind: &str) -> Option<u16> {
 }
 
 struct Driver {
-    host: Arc<dyn Hypervisor>,
+    worker: Worker,
     wall: Arc<WallClock>,
-    event: Arc<dyn Event>,
-    /// No thread is to be begun: there is one, or the host wants none.
-    has_thread: AtomicBool,
     /// None once it was stopped.
     domains: Mutex<Option<Vec<Arc<dyn Domain>>>>,
     /// Interfaces that were made by name. A leaf.
@@ -186,15 +181,13 @@ struct Driver {
 
 impl Driver {
     fn new(host: &Arc<dyn Hypervisor>, clock: &Arc<WallClock>) -> Self {
-        let has_thread = AtomicBool::new(!has_threads(&**host));
-        let domains = Mutex::new(Some(Vec::new()));
-        let (host, wall, event) = (host.clone(), clock.clone(), host.event());
-        Self { host, wall, event, has_thread, domains, devices: Mutex::default() }
+        let (worker, wall) = (Worker::new("network", host), clock.clone());
+        Self { worker, wall, domains: Mutex::new(Some(Vec::new())), devices: Mutex::default() }
     }
 
     fn environment(self: &Arc<Self>) -> NetEnvironment {
         let wall = self.wall.clone();
-        let [clock, source, console] = [(); 3].map(|()| self.host.clone());
+        let [clock, source, console] = [(); 3].map(|()| self.worker.host.clone());
         let driver: Weak<Self> = Arc::downgrade(self);
         NetEnvironment {
             now: Arc::new(move || wall.now()),
@@ -213,7 +206,7 @@ impl Driver {
     fn add(&self, domain: Arc<dyn Domain>) -> KResult<()> {
         self.domains.lock().as_mut().ok_or(Errno::ENXIO)?.push(domain);
         // What it asked for while it was attached.
-        self.event.set();
+        self.worker.wake();
         Ok(())
     }
 
@@ -222,28 +215,23 @@ impl Driver {
         devices.retain(|device| device.strong_count() > 0);
         devices.push(Arc::downgrade(device));
         drop(devices);
-        self.event.set();
+        self.worker.wake();
     }
 
-    fn ask(self: &Arc<Self>) {
-        if !self.has_thread.swap(true, Ordering::AcqRel) {
-            let driver = self.clone();
-            // Without a thread, whoever drives the kernel polls.
-            let _ = self.host.spawn("network", Box::new(move || driver.run()));
-        }
-        self.event.set();
+    fn stop(&self) {
+        let domains = self.domains.lock().take();
+        drop(domains);
+        self.worker.wake();
+    }
+}
+
+impl Work for Driver {
+    fn worker(&self) -> &Worker {
+        &self.worker
     }
 
-    fn run(&self) {
-        let mut due = None;
-        loop {
-            let left = due.map(|due: Duration| due.saturating_sub(self.host.monotonic()));
-            self.event.wait(left);
-            if self.domains.lock().is_none() {
-                return;
-            }
-            due = self.poll();
-        }
+    fn is_over(&self) -> bool {
+        self.domains.lock().is_none()
     }
 
     fn poll(&self) -> Option<Duration> {
@@ -252,12 +240,6 @@ impl Driver {
         // Devices first: what they bring makes work for the protocols.
         let of_devices: Vec<_> = devices.iter().filter_map(|device| device.poll()).collect();
         domains.iter().filter_map(|domain| domain.poll()).chain(of_devices).min()
-    }
-
-    fn stop(&self) {
-        let domains = self.domains.lock().take();
-        drop(domains);
-        self.event.set();
     }
 }
 

@@ -6,17 +6,15 @@
 use crate::clock::{WallClock, checked_length, length, time_of};
 use crate::process::WeakProcess;
 use crate::signal::Posted;
-use alloc::boxed::Box;
+use crate::worker::{Work, Worker};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use rump_abi::{ClockId, Errno, Signal, TimeSpec, TimerSpec};
-use rump_hyper::{Event, Hypervisor};
+use rump_hyper::Hypervisor;
 use rump_kpi::KResult;
 use rump_kpi::sync::Mutex;
-use rump_vfs::has_threads;
 
 /// Timers of `timer_create` that a process may have.
 const TIMER_MAX: u32 = 32;
@@ -53,11 +51,8 @@ pub enum Arm {
 pub(crate) struct Timers(Arc<Driver>);
 
 struct Driver {
-    host: Arc<dyn Hypervisor>,
+    worker: Worker,
     clock: Arc<WallClock>,
-    event: Arc<dyn Event>,
-    /// No thread is to be begun: there is one, or the host wants none.
-    has_thread: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -106,9 +101,8 @@ struct Fired {
 
 impl Timers {
     pub(crate) fn new(clock: &Arc<WallClock>, host: &Arc<dyn Hypervisor>) -> Self {
-        let has_thread = AtomicBool::new(!has_threads(&**host));
-        let (host, clock, event) = (host.clone(), clock.clone(), host.event());
-        Self(Arc::new(Driver { host, clock, event, has_thread, state: Mutex::default() }))
+        let (worker, clock) = (Worker::new("timers", host), clock.clone());
+        Self(Arc::new(Driver { worker, clock, state: Mutex::default() }))
     }
 
     /// Makes a timer with the lowest free number. Errors: EAGAIN ([`TIMER_MAX`]).
@@ -192,7 +186,7 @@ impl Timers {
 
     /// The wall clock was set.
     pub(crate) fn look_again(&self) {
-        self.0.event.set();
+        self.0.worker.wake();
     }
 
     /// Signals what is due; answers when to come again, by the monotonic clock.
@@ -202,7 +196,7 @@ impl Timers {
 
     pub(crate) fn stop(&self) {
         self.0.state.lock().is_stopped = true;
-        self.0.event.set();
+        self.0.worker.wake();
     }
 }
 
@@ -262,46 +256,6 @@ impl Driver {
         TimerSpec { value: time_of(length(left)), interval }
     }
 
-    fn ask(self: &Arc<Self>) {
-        if !self.has_thread.swap(true, Ordering::AcqRel) {
-            let driver = self.clone();
-            // Without a thread, whoever drives the kernel polls.
-            let _ = self.host.spawn("timers", Box::new(move || driver.run()));
-        }
-        self.event.set();
-    }
-
-    fn run(&self) {
-        let mut due = None;
-        loop {
-            let left = due.map(|due: Duration| due.saturating_sub(self.host.monotonic()));
-            self.event.wait(left);
-            if self.state.lock().is_stopped {
-                return;
-            }
-            due = self.poll();
-        }
-    }
-
-    fn poll(&self) -> Option<Duration> {
-        for fired in self.take_due() {
-            let Ok(process) = fired.process.upgrade() else { continue };
-            if process.post(fired.signal) == Posted::Again {
-                if let Some(timer) = self.state.lock().timers.get_mut(&fired.key) {
-                    timer.overruns = fired.overruns_before.saturating_add(fired.times).min(i32::MAX as u32);
-                }
-            }
-        }
-        let state = self.state.lock();
-        let first = |base: Base| state.queues[base as usize].first().map(|(look, _)| *look);
-        let monotonic = first(Base::Monotonic).map(length);
-        let realtime = first(Base::Realtime).map(|look| {
-            let left = look - self.now(Base::Realtime);
-            self.clock.monotonic().saturating_add(length(left))
-        });
-        [monotonic, realtime].into_iter().flatten().min()
-    }
-
     fn take_due(&self) -> Vec<Fired> {
         let mut fired = Vec::new();
         let mut state = self.state.lock();
@@ -322,6 +276,35 @@ impl Driver {
             }
         }
         fired
+    }
+}
+
+impl Work for Driver {
+    fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
+    fn is_over(&self) -> bool {
+        self.state.lock().is_stopped
+    }
+
+    fn poll(&self) -> Option<Duration> {
+        for fired in self.take_due() {
+            let Ok(process) = fired.process.upgrade() else { continue };
+            if process.post(fired.signal) == Posted::Again {
+                if let Some(timer) = self.state.lock().timers.get_mut(&fired.key) {
+                    timer.overruns = fired.overruns_before.saturating_add(fired.times).min(i32::MAX as u32);
+                }
+            }
+        }
+        let state = self.state.lock();
+        let first = |base: Base| state.queues[base as usize].first().map(|(look, _)| *look);
+        let monotonic = first(Base::Monotonic).map(length);
+        let realtime = first(Base::Realtime).map(|look| {
+            let left = look - self.now(Base::Realtime);
+            self.clock.monotonic().saturating_add(length(left))
+        });
+        [monotonic, realtime].into_iter().flatten().min()
     }
 }
 

@@ -1,5 +1,8 @@
 //! Commands of `fcntl`, `struct flock`, and what `flock` takes.
 
+/// In place of a descriptor: paths begin at the working directory.
+pub const AT_FDCWD: i32 = -100;
+
 /// Duplicate.
 pub const F_DUPFD: i32 = 0;
 /// Ask for the flags of the descriptor.

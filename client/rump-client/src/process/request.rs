@@ -4,15 +4,13 @@ use super::RemoteProcess;
 use crate::connection::malformed;
 use crate::memory::Region;
 use rump_abi::netbsd::Layout;
+use rump_abi::netbsd::fcntl::AT_FDCWD;
 use rump_abi::netbsd::message::Iovec;
 use rump_abi::netbsd::time::Timespec;
 use rump_abi::{AtFlags, Errno, FileFlags, MessageFlags, Mode, OpenFlags, SyncFlags, TimeSpec};
 use rump_kern::{Fd, Whence};
 use rump_kpi::KResult;
 use std::time::Duration;
-
-/// The directory of an at-call that means the working directory.
-const AT_FDCWD: i32 = -100;
 
 /// What has a slot of 64 bits.
 pub(super) trait Slot {

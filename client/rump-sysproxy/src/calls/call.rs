@@ -3,6 +3,7 @@
 use super::{Args, Requests, Values};
 use crate::memory::ClientMemory;
 use rump_abi::netbsd::Layout;
+use rump_abi::netbsd::fcntl::AT_FDCWD;
 use rump_abi::netbsd::time::{Timespec, Timespec50, Timeval, Timeval50};
 use rump_abi::{AtFlags, Errno, Mode, TimeSpec};
 use rump_kern::{Fd, Process};
@@ -11,8 +12,6 @@ use std::time::Duration;
 
 /// Bytes of a path, with the NUL that ends it.
 const PATH_MAX: usize = 1024;
-/// The directory that relative paths begin at, if it is the working directory.
-const AT_FDCWD: i32 = -100;
 
 /// A call.
 pub(crate) struct Call<'a> {

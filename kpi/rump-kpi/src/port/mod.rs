@@ -19,54 +19,27 @@
 //! # Locks
 //! That of the guests and that of the stack's receiver, both leaves: nothing is called while one is held.
 
+mod guests;
+mod tags;
+#[cfg(test)]
+mod tests;
+
+pub use guests::{Direction, Listener, Relay, TagReceiver};
+pub use tags::{TAG_TYPES, link_bytes};
+
 use crate::KResult;
 use crate::device::{DeviceInfo, Media, Medium, NetworkDevice, Receiver};
 use crate::link::Role;
 use crate::packet::Packet;
 use crate::sync::RwLock;
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
+use guests::Guests;
 use rump_abi::Errno;
-
-/// Which way a packet goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// It came from the cable.
-    In,
-    /// It goes out.
-    Out,
-}
-
-/// Who looks on.
-pub trait Listener: Send + Sync {
-    /// Shows a packet as the stack has it: its checksum may be missing, and it may be one that is yet to be cut.
-    fn hear(&self, direction: Direction, packet: &Packet);
-
-    /// The interface is gone.
-    fn gone(&self) {}
-}
-
-/// Who takes an interface's packets in the place of its stack and its device: a bridge.
-pub trait Relay: Send + Sync {
-    /// Takes what came from the cable. What is for the stack goes there by [`Port::deliver`].
-    fn incoming(&self, port: &Arc<Port>, packets: Vec<Packet>);
-
-    /// Takes what the stack sends. What goes onto this cable goes there by [`Port::transmit`].
-    fn outgoing(&self, port: &Arc<Port>, packets: &mut Vec<Packet>);
-
-    /// The interface is gone.
-    fn gone(&self, port: &Arc<Port>);
-}
-
-/// Who takes the frames of one virtual network, tags and all.
-pub trait TagReceiver: Receiver {
-    /// The interface is gone.
-    fn gone(&self);
-}
+use tags::untangle;
 
 /// See the module.
 pub struct Port {
@@ -84,37 +57,6 @@ pub struct Port {
     guests: RwLock<Guests>,
     stack: RwLock<Option<Arc<dyn Receiver>>>,
 }
-
-#[derive(Clone, Default)]
-struct Guests {
-    listeners: Arc<[Arc<dyn Listener>]>,
-    relay: Option<Arc<dyn Relay>>,
-    tags: Arc<BTreeMap<u16, Arc<dyn TagReceiver>>>,
-}
-
-impl Guests {
-    fn is_empty(&self) -> bool {
-        self.listeners.is_empty() && self.relay.is_none() && self.tags.is_empty()
-    }
-
-    fn hear(&self, direction: Direction, packets: &[Packet]) {
-        for listener in self.listeners.iter() {
-            packets.iter().for_each(|packet| listener.hear(direction, packet));
-        }
-    }
-}
-
-/// The types that say that a frame of Ethernet has a tag (IEEE 802.1Q and 802.1ad).
-pub const TAG_TYPES: [u16; 2] = [0x8100, 0x88a8];
-/// Bytes of Ethernet before its type, and with a tag and the type behind it.
-const ETHERNET_TYPE: usize = 12;
-const WITH_TAG: usize = 18;
-/// Bytes of a tag.
-const TAG_BYTES: usize = 4;
-/// Tags of a frame that are looked behind.
-const MOST_TAGS: usize = 2;
-/// Bits of a tag that name the network.
-const NETWORK: u16 = 0x0fff;
 
 impl Port {
     /// The port of an interface.
@@ -299,42 +241,6 @@ fn number_of(address: [u8; 6]) -> u64 {
     address.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-/// Hands tagged frames to whom they are for, and answers the rest.
-fn untangle(packets: Vec<Packet>, tags: &BTreeMap<u16, Arc<dyn TagReceiver>>) -> Vec<Packet> {
-    let mut rest = Vec::with_capacity(packets.len());
-    let mut tagged: BTreeMap<u16, Vec<Packet>> = BTreeMap::new();
-    for mut packet in packets {
-        match tag_of(&mut packet).filter(|network| tags.contains_key(network)) {
-            Some(network) => tagged.entry(network).or_default().push(packet),
-            None => rest.push(packet),
-        }
-    }
-    for (network, packets) in tagged {
-        tags[&network].receive(packets);
-    }
-    rest
-}
-
-/// The virtual network of a frame, if it has a tag.
-fn tag_of(packet: &mut Packet) -> Option<u16> {
-    let header = packet.first(WITH_TAG)?;
-    let word = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
-    TAG_TYPES.contains(&word(ETHERNET_TYPE)).then(|| word(ETHERNET_TYPE + 2) & NETWORK)
-}
-
-/// Bytes of a frame of Ethernet before what it carries: its header, and tags.
-pub fn link_bytes(frame: &mut Packet) -> usize {
-    let mut at = ETHERNET_TYPE;
-    for _ in 0..MOST_TAGS {
-        let is_tag = |word: &[u8]| TAG_TYPES.contains(&u16::from_be_bytes([word[0], word[1]]));
-        if !frame.first(at + 2).is_some_and(|header| is_tag(&header[at..])) {
-            break;
-        }
-        at += TAG_BYTES;
-    }
-    at + 2
-}
-
 /// What a device receives comes to its port.
 struct Arrivals(Weak<Port>);
 
@@ -409,190 +315,5 @@ impl NetworkDevice for Port {
 
     fn below(&self) -> Vec<Arc<Port>> {
         self.device.below()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sync::Mutex;
-    use alloc::vec;
-    use bytes::Bytes;
-
-    #[derive(Default)]
-    struct Seen(Mutex<Vec<Vec<u8>>>);
-
-    impl Seen {
-        fn take(&self) -> Vec<Vec<u8>> {
-            core::mem::take(&mut self.0.lock())
-        }
-    }
-
-    impl Receiver for Seen {
-        fn receive(&self, packets: Vec<Packet>) {
-            self.0.lock().extend(packets.iter().map(Packet::to_vec));
-        }
-    }
-
-    impl TagReceiver for Seen {
-        fn gone(&self) {
-            self.0.lock().push(b"gone".to_vec());
-        }
-    }
-
-    impl Listener for Seen {
-        fn hear(&self, direction: Direction, packet: &Packet) {
-            let mark = if direction == Direction::In { b'<' } else { b'>' };
-            self.0.lock().push([vec![mark], packet.to_vec()].concat());
-        }
-
-        fn gone(&self) {
-            self.0.lock().push(b"gone".to_vec());
-        }
-    }
-
-    /// Takes everything, and gives it on.
-    impl Relay for Seen {
-        fn incoming(&self, port: &Arc<Port>, packets: Vec<Packet>) {
-            self.0.lock().push(b"from cable".to_vec());
-            port.deliver(packets);
-        }
-
-        fn outgoing(&self, port: &Arc<Port>, packets: &mut Vec<Packet>) {
-            self.0.lock().push(b"from stack".to_vec());
-            port.transmit(packets).unwrap();
-        }
-
-        fn gone(&self, port: &Arc<Port>) {
-            self.0.lock().push(port.name().as_bytes().to_vec());
-        }
-    }
-
-    /// Sends nowhere, and receives what the test says.
-    #[derive(Default)]
-    struct Device {
-        sent: Mutex<Vec<Vec<u8>>>,
-        receiver: Mutex<Option<Arc<dyn Receiver>>>,
-    }
-
-    impl Device {
-        fn receive(&self, frame: &[u8]) {
-            let receiver = self.receiver.lock().clone();
-            receiver.unwrap().receive(vec![packet(frame)]);
-        }
-    }
-
-    impl NetworkDevice for Device {
-        fn info(&self) -> DeviceInfo {
-            let medium = Medium::Ethernet { address: [2, 0, 0, 0, 0, 1] };
-            DeviceInfo { medium, mtu: 1500, offloads: crate::device::Offloads::empty() }
-        }
-
-        fn send(&self, packets: &mut Vec<Packet>) -> KResult<()> {
-            self.sent.lock().extend(packets.drain(..).map(|packet| packet.to_vec()));
-            Ok(())
-        }
-
-        fn start(&self, receiver: Arc<dyn Receiver>) -> KResult<()> {
-            *self.receiver.lock() = Some(receiver);
-            Ok(())
-        }
-
-        fn stop(&self) {
-            self.receiver.lock().take();
-        }
-    }
-
-    fn packet(frame: &[u8]) -> Packet {
-        Packet::received(Bytes::copy_from_slice(frame))
-    }
-
-    fn port() -> (Arc<Device>, Arc<Port>, Arc<Seen>) {
-        let (device, stack) = (Arc::new(Device::default()), Arc::new(Seen::default()));
-        let port = Port::new("virt0", device.clone());
-        port.start(stack.clone()).unwrap();
-        (device, port, stack)
-    }
-
-    const PLAIN: &[u8] = b"ddddddssssss\x08\x00content";
-    const TAGGED: &[u8] = b"ddddddssssss\x81\x00\x60\x07\x08\x00content";
-
-    #[test]
-    fn alone_it_is_the_device() {
-        let (device, port, stack) = port();
-        device.receive(PLAIN);
-        device.receive(TAGGED);
-        port.send(&mut vec![packet(b"out")]).unwrap();
-        assert_eq!(stack.take(), [PLAIN, TAGGED]);
-        assert_eq!(*device.sent.lock(), [b"out"]);
-        assert_eq!(port.hardware(), Some([2, 0, 0, 0, 0, 1]));
-        port.set_hardware([2, 3, 4, 5, 6, 7]).unwrap();
-        assert_eq!(port.info().medium, Medium::Ethernet { address: [2, 3, 4, 5, 6, 7] });
-    }
-
-    #[test]
-    fn listeners_hear_both_ways() {
-        let (device, port, stack) = port();
-        let ear = Arc::new(Seen::default());
-        let listener: Arc<dyn Listener> = ear.clone();
-        port.listen(listener.clone());
-        device.receive(b"in");
-        port.send(&mut vec![packet(b"out")]).unwrap();
-        port.transmit(&mut vec![packet(b"injected")]).unwrap();
-        assert_eq!(ear.take(), [&b"<in"[..], b">out", b">injected"]);
-        assert_eq!(stack.take(), [b"in"]);
-        port.unlisten(&listener);
-        device.receive(b"in");
-        assert!(ear.take().is_empty());
-    }
-
-    #[test]
-    fn a_relay_takes_the_place_of_both_sides() {
-        let (device, port, stack) = port();
-        let relay = Arc::new(Seen::default());
-        port.join(relay.clone()).unwrap();
-        assert_eq!(port.join(relay.clone()).map_err(|error| error.errno), Err(Errno::EBUSY));
-        device.receive(b"in");
-        port.send(&mut vec![packet(b"out")]).unwrap();
-        assert_eq!(relay.take(), [b"from cable", b"from stack"]);
-        assert_eq!((stack.take(), &device.sent.lock()[..]), (vec![b"in".to_vec()], &[b"out".to_vec()][..]));
-        port.leave();
-        device.receive(b"in");
-        assert!(relay.take().is_empty());
-    }
-
-    #[test]
-    fn tagged_frames_go_to_their_network() {
-        let (device, port, stack) = port();
-        let network = Arc::new(Seen::default());
-        port.join_tag(7, network.clone()).unwrap();
-        assert_eq!(port.join_tag(7, network.clone()).map_err(|error| error.errno), Err(Errno::EBUSY));
-        device.receive(TAGGED);
-        device.receive(PLAIN);
-        device.receive(b"short");
-        device.receive(b"ddddddssssss\x81\x00\x60\x08\x08\x00content");
-        assert_eq!(network.take(), [TAGGED]);
-        assert_eq!(stack.take().len(), 3);
-        port.leave_tag(7);
-        device.receive(TAGGED);
-        assert_eq!(stack.take(), [TAGGED]);
-    }
-
-    #[test]
-    fn tags_belong_to_the_link() {
-        let bytes = |frame: &[u8]| link_bytes(&mut packet(frame));
-        assert_eq!([bytes(PLAIN), bytes(TAGGED), bytes(b"short")], [14, 18, 14]);
-        assert_eq!(bytes(b"ddddddssssss\x88\xa8\x00\x07\x81\x00\x00\x08\x08\x00content"), 22);
-    }
-
-    #[test]
-    fn guests_learn_that_it_is_gone() {
-        let (_device, port, _stack) = port();
-        let [ear, relay, network] = [(); 3].map(|()| Arc::new(Seen::default()));
-        port.listen(ear.clone());
-        port.join(relay.clone()).unwrap();
-        port.join_tag(7, network.clone()).unwrap();
-        port.stop();
-        assert_eq!([ear.take(), relay.take(), network.take()].concat(), [&b"gone"[..], b"virt0", b"gone"]);
     }
 }
