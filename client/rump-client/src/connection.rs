@@ -1,11 +1,12 @@
 //! A process at a server, and how threads share the stream to it.
 //!
-//! Whoever waits for an answer while nobody reads does so for all, until its own is there. Locks: `link`; then `state`, `lent`
-//! and the writer, of which none is taken with another. The reader belongs to who has the role.
+//! Whoever waits for an answer while nobody reads does so for all, until its own is there. Locks: `link`; then `state`
+//! alone, or `lent` and then the writer. The reader belongs to who has the role. A child of the program lets all of it go, and must
+//! find nothing locked beside ([`crate::lock`]).
 
+use crate::lock::{Condvar, Mutex, RwLock};
 use crate::memory::{Lent, Region};
 use crate::{Retry, Server};
-use parking_lot::{Condvar, Mutex, RwLock};
 use rump_abi::{Errno, Signal};
 use rump_kpi::{KError, KResult};
 use rump_sysproxy::frame::{Class, Handshake, Header, Kind, Refusal};
@@ -331,7 +332,7 @@ impl Link {
             writer: Mutex::new(writer),
             stream,
             state: Mutex::default(),
-            changed: Condvar::new(),
+            changed: Condvar::default(),
             lent: Mutex::default(),
             last: AtomicU64::new(0),
             raise,
@@ -381,7 +382,7 @@ impl Link {
                 return None;
             }
             if state.has_reader {
-                self.changed.wait(&mut state);
+                state = self.changed.wait(state);
                 continue;
             }
             state.has_reader = true;
@@ -423,20 +424,17 @@ impl Link {
     /// Does what the server asks for. None: it has gone, or asks for what no server asks for.
     fn serve(&self, header: &Header, body: &[u8]) -> Option<()> {
         let word = |at: usize| Some(u64::from_ne_bytes(*body.get(at..)?.first_chunk()?));
+        // What is sent stays lent until it is.
+        let mut lent = self.lent.lock();
         let answer = match header.kind {
-            Kind::CopyIn => {
-                let (length, address) = (usize::try_from(word(0)?).ok()?, word(8)?);
-                self.lent.lock().copyin(address, length)
-            }
-            Kind::CopyInStr => {
-                let (length, address) = (usize::try_from(word(0)?).ok()?, word(8)?);
-                self.lent.lock().copyinstr(address, length)
-            }
+            Kind::CopyIn => lent.copyin(word(8)?, usize::try_from(word(0)?).ok()?),
+            Kind::CopyInStr => lent.copyinstr(word(8)?, usize::try_from(word(0)?).ok()?),
             Kind::CopyOut | Kind::CopyOutStr => {
-                self.lent.lock().copyout(word(8)?, body.get(16..)?);
+                lent.copyout(word(8)?, body.get(16..)?);
                 return Some(());
             }
             Kind::Raise => {
+                drop(lent);
                 if let Some(signal) = Signal::from_number(header.code) {
                     (self.raise)(signal);
                 }
@@ -446,11 +444,11 @@ impl Link {
             Kind::AnonMmap => None,
             Kind::Handshake | Kind::Syscall | Kind::Prefork => return None,
         };
-        let (header, bytes) = match &answer {
-            Some(bytes) => (header.answer(bytes.len()), &bytes[..]),
+        let (header, bytes) = match answer {
+            Some(bytes) => (header.answer(bytes.len()), bytes),
             None => (header.refusal(Refusal::Malformed), &[][..]),
         };
-        self.writer.lock().message(&header, bytes, &[]).ok()
+        self.writer.lock().message(&header, &[], bytes).ok()
     }
 
     fn end(&self) {

@@ -9,6 +9,7 @@
 //! or shows its descriptor.
 
 mod connection;
+mod lock;
 pub mod memory;
 pub mod network;
 mod process;
@@ -22,4 +23,5 @@ pub use rump_kpi as kpi;
 pub use connection::{Connection, Cookie, keep_streams_from};
 pub use process::RemoteProcess;
 pub use retry::Retry;
+pub use rump_sysproxy::transport::use_plain_calls;
 pub use server::Server;

@@ -115,25 +115,25 @@ impl Lent {
     }
 
     /// So many bytes at an address. None: not all of them are lent.
-    pub(crate) fn copyin(&self, address: u64, length: usize) -> Option<Vec<u8>> {
+    pub(crate) fn copyin(&self, address: u64, length: usize) -> Option<&[u8]> {
         if let Some(bytes) = self.kept_from(address) {
-            return bytes.get(..length).map(<[u8]>::to_vec);
+            return bytes.get(..length);
         }
         let found = self.regions().filter_map(|region| region.from(address));
         let (start, _) = found.filter(|(_, left)| *left >= length).max_by_key(|(_, left)| *left)?;
         // SAFETY: so many bytes are lent from there, and nobody changes them but through `self`.
-        Some(unsafe { std::slice::from_raw_parts(start, length) }.to_vec())
+        Some(unsafe { std::slice::from_raw_parts(start, length) })
     }
 
     /// A string at an address with its end, or what there is of it within `most` bytes. None: nothing is lent there.
-    pub(crate) fn copyinstr(&self, address: u64, most: usize) -> Option<Vec<u8>> {
+    pub(crate) fn copyinstr(&self, address: u64, most: usize) -> Option<&[u8]> {
         let found = self.regions().filter_map(|region| region.from(address));
         let (start, left) = found.max_by_key(|(_, left)| *left)?;
         let most = left.min(most);
         // SAFETY: so many bytes are lent from there, or all up to the end of a string, where this stops.
         let length = unsafe { libc::strnlen(start.cast(), most) };
         // SAFETY: as above; nobody changes them but through `self`.
-        Some(unsafe { std::slice::from_raw_parts(start, most.min(length + 1)) }.to_vec())
+        Some(unsafe { std::slice::from_raw_parts(start, most.min(length + 1)) })
     }
 
     /// Puts bytes to an address, if all of their places are lent for changing.
@@ -166,11 +166,11 @@ mod tests {
         let mut lent = Lent::default();
         // SAFETY: it is taken back below.
         unsafe { lent.lend(1, &[Region::read(&seen), Region::write(&mut changed)]) };
-        assert_eq!(lent.copyin(at_seen + 5, 4).as_deref(), Some(&b"rest"[..]));
+        assert_eq!(lent.copyin(at_seen + 5, 4), Some(&b"rest"[..]));
         assert_eq!(lent.copyin(at_seen + 5, 5), None);
         assert_eq!(lent.copyin(at_seen, usize::MAX), None);
-        assert_eq!(lent.copyinstr(at_seen, 100).as_deref(), Some(&b"name\0"[..]));
-        assert_eq!(lent.copyinstr(at_seen, 2).as_deref(), Some(&b"na"[..]));
+        assert_eq!(lent.copyinstr(at_seen, 100), Some(&b"name\0"[..]));
+        assert_eq!(lent.copyinstr(at_seen, 2), Some(&b"na"[..]));
         assert_eq!(lent.copyinstr(at_seen + 9, 2), None);
         lent.copyout(at_seen, b"xx");
         lent.copyout(at_changed + 6, b"xx");
@@ -185,7 +185,7 @@ mod tests {
     fn what_is_kept_is_there_until_it_is_given_back() {
         let mut lent = Lent::default();
         let at = lent.keep(b"kept....".to_vec());
-        assert_eq!(lent.copyin(at + 2, 2).as_deref(), Some(&b"pt"[..]));
+        assert_eq!(lent.copyin(at + 2, 2), Some(&b"pt"[..]));
         assert_eq!(lent.copyin(at + 4, 5), None);
         lent.copyout(at + 6, b"yes");
         lent.copyout(at + 8, b"no");

@@ -8,23 +8,29 @@
 use crate::errno::{Failing, fail};
 use crate::guard::Inside;
 use crate::host::tell;
-use crate::{descriptors, local, paths, sys};
+use crate::{descriptors, fork, local, paths, sys};
 use libc::c_int;
 use rump_capi::remote::{self, Origin};
 use rump_client::{Retry, keep_streams_from};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 static IS_REMOTE: AtomicBool = AtomicBool::new(false);
 static IS_BEGUN: AtomicBool = AtomicBool::new(false);
-/// Whether it booted.
-static IS_THERE: OnceLock<bool> = OnceLock::new();
+/// Whether it booted, as far as that is known.
+static STATE: AtomicU8 = AtomicU8::new(UNKNOWN);
+const UNKNOWN: u8 = 0;
+const THERE: u8 = 1;
+const FAILED: u8 = 2;
+/// For whoever boots it.
+static BOOTING: Mutex<()> = Mutex::new(());
 /// This process is a child of the one that has it.
 static IS_LEFT: AtomicBool = AtomicBool::new(false);
 
 /// When this library is loaded. A program that another one began, which had descriptors of a server's kernel, has them
 /// from its first instruction on.
 pub fn begin() {
+    fork::begin();
     if std::env::var_os("RUMP_SERVER").is_some() && std::env::var_os("RUMPHIJACK_LOCAL").is_none() {
         IS_REMOTE.store(true, Ordering::Release);
         if remote::is_expected() {
@@ -40,15 +46,30 @@ pub fn is_remote() -> bool {
 
 /// Whether this process is one of a server's kernel.
 pub fn is_connected() -> bool {
-    is_remote() && IS_THERE.get().copied() == Some(true)
+    is_remote() && has_booted()
+}
+
+fn has_booted() -> bool {
+    !IS_LEFT.load(Ordering::Acquire) && STATE.load(Ordering::Acquire) == THERE
 }
 
 fn is_there() -> bool {
-    !IS_LEFT.load(Ordering::Acquire)
-        && *IS_THERE.get_or_init(|| {
+    if STATE.load(Ordering::Acquire) == UNKNOWN && !IS_LEFT.load(Ordering::Acquire) {
+        let _booting = hold();
+        // Another thread may have done it meanwhile.
+        if STATE.load(Ordering::Acquire) == UNKNOWN {
             let booted = if is_remote() { connect() } else { boot() };
-            booted.map_err(tell).is_ok()
-        })
+            STATE.store(if booted.map_err(tell).is_ok() { THERE } else { FAILED }, Ordering::Release);
+        }
+    }
+    has_booted()
+}
+
+/// As long as it is there, nobody boots the kernel.
+pub type Held = MutexGuard<'static, ()>;
+
+pub fn hold() -> Held {
+    BOOTING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Makes a call of the kernel. Errors: ENXIO (there is none).
@@ -59,14 +80,12 @@ pub fn call<T: Failing>(run: impl FnOnce() -> T) -> T {
 
 /// Whether there is one in this process, which has to write it out.
 pub fn is_running() -> bool {
-    !is_remote() && !IS_LEFT.load(Ordering::Acquire) && IS_THERE.get().copied() == Some(true)
+    !is_remote() && has_booted()
 }
 
 /// Errors: what went wrong, in words.
 fn boot() -> Result<(), String> {
     IS_BEGUN.store(true, Ordering::Release);
-    // SAFETY: a function that only stores numbers.
-    unsafe { libc::pthread_atfork(None, None, Some(leave)) };
     local::boot()?;
     go_on();
     Ok(())
@@ -111,11 +130,21 @@ pub fn stream() -> Option<c_int> {
     remote::process().map(|process| process.connection().with_fd(|fd| std::os::fd::AsRawFd::as_raw_fd(&fd)))
 }
 
-/// In a child.
-extern "C" fn leave() {
+/// In a child, which has no kernel that is inside its parent.
+pub fn leave() {
     if IS_BEGUN.load(Ordering::Acquire) {
-        IS_LEFT.store(true, Ordering::Release);
+        lose();
     }
+}
+
+/// In a child that was not announced to the server before its parent connected.
+pub fn lose() {
+    IS_LEFT.store(true, Ordering::Release);
+}
+
+/// Whether the kernel, if there was one, is that of this process's parent alone.
+pub fn is_left() -> bool {
+    IS_LEFT.load(Ordering::Acquire)
 }
 
 /// Writes out what was written.

@@ -9,7 +9,9 @@
 //! - `descriptors`: numbers that the program sees, for descriptors of the kernel.
 //! - `carrier`: the kernel: when it boots, and how it ends. `local` boots one inside this process; with `RUMP_SERVER`, this
 //!   is a process of a server's.
+//! - `confined`: programs that forbid themselves system calls.
 //! - `wake`: waiting for both kernels at once; `watcher`: what changes at descriptors of a server's kernel.
+//! - `fork`: what a child finds.
 //! - `calls`: the functions, a module for each group.
 //!
 //! # Inside
@@ -23,15 +25,17 @@
 //!
 //! # Locks
 //! Those of `paths`, of `watcher`, of `calls::epoll` and of `calls::stdio` are leaves: neither kernel is called while one is
-//! held.
+//! held, but for what a standard stream has yet to write. Whoever forks takes all (`fork`).
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
 #[macro_use]
 mod interpose;
 mod calls;
 mod carrier;
+mod confined;
 mod descriptors;
 mod errno;
+mod fork;
 mod guard;
 mod host;
 mod local;

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +38,15 @@ pub fn is_cwd_rump() -> bool {
 /// The kernel's name of it, for programs that this one begins.
 static CARRIED: Mutex<Option<CString>> = Mutex::new(None);
 
+/// As long as it is there, nobody notes another one.
+pub type Held = MutexGuard<'static, Option<CString>>;
+
+pub fn hold() -> Held {
+    CARRIED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn carry(path: Option<CString>) {
-    *CARRIED.lock().unwrap_or_else(PoisonError::into_inner) = path;
+    *hold() = path;
 }
 
 /// Notes in which kernel the working directory is, after it went there.
@@ -56,7 +63,7 @@ pub fn begin_in(path: CString) {
 
 /// The kernel's name of the working directory, if it is there.
 pub fn carried() -> Option<CString> {
-    CARRIED.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    hold().clone()
 }
 
 impl Name {

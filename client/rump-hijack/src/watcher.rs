@@ -36,6 +36,13 @@ fn current() -> Option<&'static Watcher> {
     unsafe { WATCHER.load(Ordering::Acquire).as_ref() }
 }
 
+/// As long as it is there, nobody begins to watch or ends it.
+pub type Held = MutexGuard<'static, BTreeMap<c_int, Watching>>;
+
+pub fn hold() -> Option<Held> {
+    current().map(Watcher::watching)
+}
+
 /// In a child.
 pub fn leave() {
     WATCHER.store(null_mut(), Ordering::Release);

@@ -10,6 +10,13 @@ pub trait ClientMemory {
     /// Fills `into` from an address. Errors: EFAULT (there is nothing there), EIO (the client is gone).
     fn copyin(&mut self, address: u64, into: &mut [u8]) -> KResult<()>;
 
+    /// So many bytes at an address, which whoever has them already need not copy. Errors: as [`ClientMemory::copyin`].
+    fn take(&mut self, address: u64, length: usize) -> KResult<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.copyin(address, &mut bytes)?;
+        Ok(bytes)
+    }
+
     /// The string at an address without its end. Errors: EFAULT, ENAMETOOLONG (it has no end within `most` bytes), EIO.
     fn copyinstr(&mut self, address: u64, most: usize) -> KResult<Vec<u8>>;
 

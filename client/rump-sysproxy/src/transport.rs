@@ -13,7 +13,20 @@ use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+static IS_PLAIN: AtomicBool = AtomicBool::new(false);
+
+/// Streams are read and written by read(2) and write(2) alone from now on, for a program that is about to forbid itself other
+/// calls. SIGPIPE tells it of the end of a stream then.
+pub fn use_plain_calls() {
+    IS_PLAIN.store(true, Ordering::Relaxed);
+}
+
+fn is_plain() -> bool {
+    IS_PLAIN.load(Ordering::Relaxed)
+}
 
 /// A stream, of which several may have a part.
 #[derive(Clone)]
@@ -96,6 +109,12 @@ impl Stream {
 
     /// Reads, and looks for a while before it sleeps: often the other end is about to answer.
     fn read_soon(&self, into: &mut [u8]) -> io::Result<usize> {
+        if is_plain() {
+            return Ok(match &*self.0 {
+                Socket::Unix(stream) => rustix::io::read(stream, into),
+                Socket::Tcp(stream) => rustix::io::read(stream, into),
+            }?);
+        }
         let (into, outcome) = (RefCell::new(into), Cell::new(Ok(0)));
         let flags = RecvFlags::DONTWAIT;
         let is_there = || {
@@ -162,6 +181,8 @@ const SILENTLY: SendFlags = SendFlags::empty();
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let sent = match &*self.0 {
+            Socket::Unix(stream) if is_plain() => rustix::io::write(stream, bytes),
+            Socket::Tcp(stream) if is_plain() => rustix::io::write(stream, bytes),
             Socket::Unix(stream) => rustix::net::send(stream, bytes, SILENTLY),
             Socket::Tcp(stream) => rustix::net::send(stream, bytes, SILENTLY),
         };

@@ -10,7 +10,7 @@ use super::RemoteProcess;
 use super::request::{Request, request};
 use super::timer::event;
 use crate::connection::{check, malformed};
-use parking_lot::Mutex;
+use crate::lock::Mutex;
 use rump_abi::netbsd::Layout;
 use rump_abi::netbsd::aio::*;
 use rump_abi::netbsd::numbers::*;

@@ -47,13 +47,15 @@ fn transfer(
     mut write: impl FnMut(*const c_void, size_t, size_t) -> ssize_t,
 ) -> ssize_t {
     let Some(begin) = from.at() else { return -1 };
-    let mut bytes = vec![0_u8; length.min(MOST)];
+    let mut bytes = Vec::<u8>::with_capacity(length.min(MOST));
     // SAFETY: there is room for so many.
-    let got = unsafe { libc::pread(from.fd, bytes.as_mut_ptr().cast(), bytes.len(), begin) };
+    let got = unsafe { libc::pread(from.fd, bytes.as_mut_ptr().cast(), length.min(MOST), begin) };
     let Ok(got) = usize::try_from(got) else { return -1 };
+    // SAFETY: so many were read.
+    unsafe { bytes.set_len(got) };
     let mut done = 0;
     while done < got {
-        match write(bytes[done..got].as_ptr().cast(), got - done, done) {
+        match write(bytes[done..].as_ptr().cast(), got - done, done) {
             written @ 1.. => done += written as usize,
             _ if done == 0 => return -1,
             _ => break,

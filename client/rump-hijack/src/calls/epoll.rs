@@ -50,12 +50,32 @@ struct Set {
     entries: Mutex<BTreeMap<c_int, Entry>>,
 }
 
-static SETS: Mutex<BTreeMap<c_int, Arc<Set>>> = Mutex::new(BTreeMap::new());
+type Sets = BTreeMap<c_int, Arc<Set>>;
+
+static SETS: Mutex<Sets> = Mutex::new(BTreeMap::new());
 /// Whether there ever was one.
 static IS_ANY: AtomicBool = AtomicBool::new(false);
 
-fn sets() -> MutexGuard<'static, BTreeMap<c_int, Arc<Set>>> {
+fn sets() -> MutexGuard<'static, Sets> {
     SETS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// As long as it is there, nothing changes.
+pub struct Held {
+    /// Each with the set that it is of.
+    _entries: Vec<(MutexGuard<'static, BTreeMap<c_int, Entry>>, Arc<Set>)>,
+    _sets: MutexGuard<'static, Sets>,
+}
+
+pub fn hold() -> Held {
+    let sets = sets();
+    let of_set = |set: &Arc<Set>| {
+        // SAFETY: the set stays beside it, and is let go after it.
+        let entries =
+            unsafe { std::mem::transmute::<MutexGuard<'_, _>, MutexGuard<'static, _>>(set.entries()) };
+        (entries, set.clone())
+    };
+    Held { _entries: sets.values().map(of_set).collect(), _sets: sets }
 }
 
 fn set_of(epoll: c_int) -> Option<Arc<Set>> {

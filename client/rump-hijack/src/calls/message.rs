@@ -1,6 +1,6 @@
 //! send(2), recv(2) and their like.
 
-use super::{on, on_input};
+use super::{on, on_arrival, on_input};
 use crate::sys::*;
 use libc::{c_int, c_uint, c_void, mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t, timespec};
 
@@ -36,11 +36,11 @@ interpose! {
     }
 
     [recv](fd: c_int, to: *mut c_void, length: size_t, flags: c_int) -> ssize_t, |host| {
-        on_input(fd, flags, || host(fd, to, length, flags), |fd| rump_sys_recv(fd, to, length, flags))
+        on_input(fd, flags, || host(fd, to, length, flags), |fd, flags| rump_sys_recv(fd, to, length, flags))
     }
 
     [__recv_chk](fd: c_int, to: *mut c_void, length: size_t, room: size_t, flags: c_int) -> ssize_t, |host| {
-        on_input(fd, flags, || host(fd, to, length, room, flags), |fd| rump_sys_recv(fd, to, length.min(room), flags))
+        on_input(fd, flags, || host(fd, to, length, room, flags), |fd, flags| rump_sys_recv(fd, to, length.min(room), flags))
     }
 
     [recvfrom](
@@ -55,7 +55,7 @@ interpose! {
             fd,
             flags,
             || host(fd, to, length, flags, address, address_length),
-            |fd| rump_sys_recvfrom(fd, to, length, flags, address, address_length),
+            |fd, flags| rump_sys_recvfrom(fd, to, length, flags, address, address_length),
         )
     }
 
@@ -72,12 +72,12 @@ interpose! {
             fd,
             flags,
             || host(fd, to, length, room, flags, address, address_length),
-            |fd| rump_sys_recvfrom(fd, to, length.min(room), flags, address, address_length),
+            |fd, flags| rump_sys_recvfrom(fd, to, length.min(room), flags, address, address_length),
         )
     }
 
     [recvmsg](fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t, |host| {
-        on_input(fd, flags, || host(fd, message, flags), |fd| rump_sys_recvmsg(fd, message, flags))
+        on_input(fd, flags, || host(fd, message, flags), |fd, flags| rump_sys_recvmsg(fd, message, flags))
     }
 
     [recvmmsg](
@@ -87,6 +87,8 @@ interpose! {
         flags: c_int,
         timeout: *mut timespec,
     ) -> c_int, |host| {
-        on_input(fd, flags, || host(fd, messages, count, flags, timeout), |fd| rump_sys_recvmmsg(fd, messages, count, flags, timeout))
+        let host = || host(fd, messages, count, flags, timeout);
+        let rump = |fd| rump_sys_recvmmsg(fd, messages, count, flags, timeout);
+        if flags & libc::MSG_DONTWAIT == 0 { on_arrival(fd, host, rump) } else { on(fd, host, rump) }
     }
 }

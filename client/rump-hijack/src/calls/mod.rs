@@ -6,12 +6,13 @@ mod cwd;
 mod directory;
 pub mod epoll;
 mod fcntl;
+mod fts;
 mod map;
 mod message;
 mod names;
 mod open;
 mod poll;
-mod process;
+pub mod process;
 mod raw;
 mod resolved;
 mod rw;
@@ -20,11 +21,13 @@ mod stat;
 mod statfs;
 pub mod stdio;
 mod temporary;
+mod walk;
 mod words;
 mod xattr;
 
-use crate::errno::{Failing, fail};
+use crate::errno::{Failing, fail, get};
 use crate::paths::Which;
+use crate::wake::Waited;
 use crate::{carrier, descriptors, paths, wake};
 use libc::{c_char, c_int};
 
@@ -36,18 +39,39 @@ fn on<T: Failing>(fd: c_int, host: impl FnOnce() -> T, rump: impl FnOnce(c_int) 
     }
 }
 
-/// The same for a call that waits for what comes in at a socket. Where a signal's handler ends the waiting: EINTR.
-fn on_input<T: Failing>(
+/// The same for a call that takes what came in at a socket, and is told its flags. It does not wait in the kernel, but where
+/// signals come in. Where a signal's handler ends the waiting: EINTR.
+fn on_input<T: Failing + PartialEq>(
     fd: c_int,
     flags: c_int,
     host: impl FnOnce() -> T,
-    rump: impl FnOnce(c_int) -> T,
+    rump: impl Fn(c_int, c_int) -> T,
 ) -> T {
     let Some(number) = descriptors::find(fd) else { return host() };
-    if flags & libc::MSG_DONTWAIT == 0 && !wake::wait_for_input(number) {
-        return fail(libc::EINTR);
+    let waits = flags & libc::MSG_DONTWAIT == 0;
+    if waits && flags & libc::MSG_WAITALL == 0 {
+        let answer = carrier::call(|| rump(number, flags | libc::MSG_DONTWAIT));
+        if answer != T::FAILED || get() != libc::EAGAIN {
+            return answer;
+        }
     }
-    carrier::call(|| rump(number))
+    match if waits { wake::wait_for_input(number) } else { Waited::Enough } {
+        Waited::Enough => {}
+        Waited::ForNothing => return fail(libc::EAGAIN),
+        Waited::InVain => return fail(libc::EINTR),
+    }
+    carrier::call(|| rump(number, flags))
+}
+
+/// The same for a call that is made when something is there.
+fn on_arrival<T: Failing>(fd: c_int, host: impl FnOnce() -> T, rump: impl FnOnce(c_int) -> T) -> T {
+    match descriptors::find(fd) {
+        None => host(),
+        Some(number) if !wake::is_ready(number) && wake::wait_for_input(number) == Waited::InVain => {
+            fail(libc::EINTR)
+        }
+        Some(number) => carrier::call(|| rump(number)),
+    }
 }
 
 /// Makes a call of whichever kernel a name is of.

@@ -2,7 +2,7 @@
 
 use crate::errno::fail;
 use crate::guard::Inside;
-use crate::wake::{Bell, watch};
+use crate::wake::{Bell, Watch, watch};
 use crate::{carrier, descriptors, sys};
 use libc::{
     POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, c_int, c_short, nfds_t, pollfd, sigset_t, size_t,
@@ -11,6 +11,9 @@ use libc::{
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
+
+/// How often the kernel is looked at that cannot ring.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Until when; none is for ever.
 pub struct Deadline(Option<Instant>);
@@ -47,6 +50,7 @@ impl Split {
         let none = pollfd { fd: -1, events: 0, revents: 0 };
         let mut split = Self { host: fds.to_vec(), rump: vec![none; fds.len()] };
         for (host, rump) in split.host.iter_mut().zip(&mut split.rump) {
+            host.revents = 0;
             if let Some(number) = descriptors::find(host.fd) {
                 *rump = pollfd { fd: number, ..*host };
                 host.fd = -1;
@@ -65,8 +69,20 @@ impl Split {
         let left =
             left.map(|left| timespec { tv_sec: left.as_secs() as _, tv_nsec: left.subsec_nanos().into() });
         let timeout = left.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+        // There may be no more than the program may have descriptors.
+        let count = self.host.iter().rposition(|entry| entry.fd >= 0).map_or(0, |last| last + 1);
         // SAFETY: so many entries; the mask is the caller's.
-        unsafe { libc::ppoll(self.host.as_mut_ptr(), self.host.len() as nfds_t, timeout, mask) }
+        unsafe { libc::ppoll(self.host.as_mut_ptr(), count as nfds_t, timeout, mask) }
+    }
+
+    /// Has the kernel ring a bell, as long as the answer is kept.
+    fn watch(&mut self, bell: &Arc<Bell>) -> Vec<Watch> {
+        if let Some(last) = self.host.last_mut() {
+            *last = pollfd { fd: bell.fd(), events: POLLIN, revents: 0 };
+        }
+        let waker = Waker::from(Arc::clone(bell));
+        let numbers = self.rump.iter().map(|entry| entry.fd).filter(|fd| *fd >= 0);
+        numbers.filter_map(|fd| watch(fd, &waker)).collect()
     }
 
     /// Tells what was found; answers at how many.
@@ -91,29 +107,28 @@ fn wait(fds: &mut [pollfd], deadline: &Deadline, mask: *const sigset_t) -> c_int
         let asked = split.ask_host(Some(Duration::ZERO), mask);
         return if asked < 0 { asked } else { split.tell(fds) };
     }
-    let Some(bell) = Bell::new() else { return -1 };
-    let waker = Waker::from(Arc::clone(&bell));
-    let numbers: Vec<c_int> = split.rump.iter().map(|entry| entry.fd).filter(|fd| *fd >= 0).collect();
-    let _watches: Vec<_> = numbers.into_iter().filter_map(|fd| watch(fd, &waker)).collect();
-    if let Some(last) = split.host.last_mut() {
-        *last = pollfd { fd: bell.fd(), events: POLLIN, revents: 0 };
-    }
+    let bell = Bell::new();
+    let _watches = bell.as_ref().map(|bell| split.watch(bell));
     loop {
         // What changed before the watch rang nothing.
         let ready = split.ask_rump();
         if ready < 0 {
             return ready;
         }
-        let left = if ready > 0 { Some(Duration::ZERO) } else { deadline.left() };
+        let left = match &bell {
+            _ if ready > 0 => Some(Duration::ZERO),
+            Some(_) => deadline.left(),
+            None => Some(deadline.left().unwrap_or(PAUSE).min(PAUSE)),
+        };
         let asked = split.ask_host(left, mask);
         if asked < 0 {
             return asked;
         }
         let found = split.tell(fds);
-        if found > 0 || asked == 0 {
+        if found > 0 || deadline.is_over() {
             return found;
         }
-        bell.still();
+        bell.iter().for_each(|bell| bell.still());
     }
 }
 

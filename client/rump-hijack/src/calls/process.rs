@@ -20,7 +20,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::ptr::{null, null_mut};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 type Strings = *const *const c_char;
 
@@ -118,10 +118,22 @@ fn cancel_unless(is_begun: bool, announced: Option<RumpclientFork>) {
     }
 }
 
+/// For whoever changes the program's environment for a time.
+static POPEN: Mutex<()> = Mutex::new(());
+
+/// As long as it is there, nobody else does.
+pub fn hold_popen() -> MutexGuard<'static, ()> {
+    POPEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Forks by `host`; the child is one of this process at a server as well.
 fn fork_by(host: impl FnOnce() -> pid_t) -> pid_t {
     if !carrier::is_connected() {
-        return host();
+        let pid = host();
+        if pid == 0 && carrier::is_connected() {
+            carrier::lose();
+        }
+        return pid;
     }
     let _inside = Inside::enter();
     // What a program does before and after a fork is its own.
@@ -224,12 +236,11 @@ interpose! {
 
     // The program's environment is the only way to the shell. Others that begin programs meanwhile leave it out.
     [popen](command: *const c_char, mode: *const c_char) -> *mut FILE, |host| {
-        static ONE: Mutex<()> = Mutex::new(());
         let announced = match announce() {
             Ok(announced) => announced,
             Err(number) => return fail(number),
         };
-        let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = hold_popen();
         let carried = Carried::add(
             // SAFETY: libc's own variable.
             unsafe { environ },

@@ -1,6 +1,7 @@
 //! syscall(2), by which some libraries make calls that older versions of libc have no function for, such as libuv.
 
 use super::{copy, directory, message, names, open, rw, stat};
+use crate::confined;
 use libc::{c_int, c_long, c_uint, c_void};
 
 interpose! {
@@ -24,6 +25,10 @@ interpose! {
                 libc::SYS_sendmmsg => message::sendmmsg(fd, b as _, c as c_uint, d as c_int).into(),
                 libc::SYS_recvmmsg => message::recvmmsg(fd, b as _, c as c_uint, d as c_int, e as _).into(),
                 libc::SYS_close_range => open::close_range(a as c_uint, b as c_uint, c as c_int).into(),
+                libc::SYS_seccomp => {
+                    confined::begin();
+                    host(number, a, b, c, d, e, f)
+                }
                 _ => host(number, a, b, c, d, e, f),
             }
         }

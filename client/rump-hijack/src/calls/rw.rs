@@ -3,24 +3,38 @@
 use super::{of, on, on_input};
 use crate::descriptors;
 use crate::sys::*;
-use libc::{c_char, c_int, c_void, iovec, off_t, size_t, ssize_t};
+use libc::{c_char, c_int, c_void, iovec, msghdr, off_t, size_t, ssize_t};
 
-/// A read, which waits at a socket.
-fn on_read(fd: c_int, host: impl FnOnce() -> ssize_t, rump: impl FnOnce(c_int) -> ssize_t) -> ssize_t {
-    if descriptors::is_socket(fd) { on_input(fd, 0, host, rump) } else { on(fd, host, rump) }
+fn read_by(fd: c_int, to: *mut c_void, length: size_t, host: impl FnOnce() -> ssize_t) -> ssize_t {
+    if descriptors::is_socket(fd) {
+        on_input(fd, 0, host, |fd, flags| rump_sys_recv(fd, to, length, flags))
+    } else {
+        on(fd, host, |fd| rump_sys_read(fd, to, length))
+    }
+}
+
+fn receive_parts(fd: c_int, parts: *const iovec, count: c_int, flags: c_int) -> ssize_t {
+    // SAFETY: all zeros is one.
+    let mut message: msghdr = unsafe { std::mem::zeroed() };
+    (message.msg_iov, message.msg_iovlen) = (parts.cast_mut(), count as _);
+    rump_sys_recvmsg(fd, &mut message, flags)
 }
 
 interpose! {
     [read](fd: c_int, to: *mut c_void, length: size_t) -> ssize_t, |host| {
-        on_read(fd, || host(fd, to, length), |fd| rump_sys_read(fd, to, length))
+        read_by(fd, to, length, || host(fd, to, length))
     }
 
     [__read_chk](fd: c_int, to: *mut c_void, length: size_t, room: size_t) -> ssize_t, |host| {
-        on_read(fd, || host(fd, to, length, room), |fd| rump_sys_read(fd, to, length.min(room)))
+        read_by(fd, to, length.min(room), || host(fd, to, length, room))
     }
 
     [readv](fd: c_int, parts: *const iovec, count: c_int) -> ssize_t, |host| {
-        on_read(fd, || host(fd, parts, count), |fd| rump_sys_readv(fd, parts, count))
+        if descriptors::is_socket(fd) && count >= 0 {
+            let host = || host(fd, parts, count);
+            return on_input(fd, 0, host, |fd, flags| receive_parts(fd, parts, count, flags));
+        }
+        on(fd, || host(fd, parts, count), |fd| rump_sys_readv(fd, parts, count))
     }
 
     [pread, pread64](fd: c_int, to: *mut c_void, length: size_t, at: off_t) -> ssize_t, |host| {

@@ -1,6 +1,6 @@
 //! socket(2) and what names and connects sockets.
 
-use super::{on, on_input};
+use super::{on, on_arrival};
 use crate::policy::policy;
 use crate::sys::*;
 use crate::{carrier, descriptors};
@@ -55,11 +55,11 @@ interpose! {
     }
 
     [accept](fd: c_int, to: *mut sockaddr, length: *mut socklen_t) -> c_int, |host| {
-        on_input(fd, 0, || host(fd, to, length), |fd| accept_rump(fd, to, length, 0))
+        on_arrival(fd, || host(fd, to, length), |fd| accept_rump(fd, to, length, 0))
     }
 
     [accept4](fd: c_int, to: *mut sockaddr, length: *mut socklen_t, flags: c_int) -> c_int, |host| {
-        on_input(fd, 0, || host(fd, to, length, flags), |fd| accept_rump(fd, to, length, flags))
+        on_arrival(fd, || host(fd, to, length, flags), |fd| accept_rump(fd, to, length, flags))
     }
 
     [shutdown](fd: c_int, how: c_int) -> c_int, |host| {

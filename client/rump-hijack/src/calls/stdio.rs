@@ -34,6 +34,13 @@ fn streams() -> MutexGuard<'static, BTreeMap<usize, c_int>> {
     STREAMS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// As long as it is there, nothing changes.
+pub type Held = (MutexGuard<'static, Standard>, MutexGuard<'static, BTreeMap<usize, c_int>>);
+
+pub fn hold() -> Held {
+    (standards(), streams())
+}
+
 fn number(cookie: *mut c_void) -> c_int {
     cookie.addr() as c_int
 }
@@ -122,14 +129,20 @@ fn standard(fd: c_int) -> Option<(*mut *mut FILE, &'static CStr)> {
 }
 
 /// What the standard streams were at first, and what is ours.
-static STANDARD: Mutex<[(usize, usize); 3]> = Mutex::new([(0, 0); 3]);
+type Standard = [(usize, usize); 3];
+
+static STANDARD: Mutex<Standard> = Mutex::new([(0, 0); 3]);
+
+fn standards() -> MutexGuard<'static, Standard> {
+    STANDARD.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Lets the standard stream of a number be that of the kernel it is of now.
 pub fn follow(fd: c_int) {
     let Some((place, mode)) = standard(fd) else { return };
     // SAFETY: libc's variable, which the program may set at any time, as it may call dup2(2).
     let now = unsafe { *place };
-    let mut all = STANDARD.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut all = standards();
     let (first, ours) = &mut all[fd as usize];
     let next = if find(fd).is_some() {
         if *ours == 0 {

@@ -71,6 +71,13 @@ impl Area {
 
     /// So many bytes from an offset on. Errors: EFAULT.
     pub(crate) fn take(&self, memory: &mut dyn ClientMemory, at: u64, length: usize) -> KResult<Vec<u8>> {
+        if let [part] = &self.parts[..] {
+            let is_all =
+                part.base != 0 && part.length.checked_sub(at).is_some_and(|left| left >= length as u64);
+            if is_all {
+                return memory.take(part.base + at, length);
+            }
+        }
         let mut bytes = vec![0; length];
         self.each(at, length, |address, from, to| match address {
             0 => Err(Errno::EFAULT.into()),

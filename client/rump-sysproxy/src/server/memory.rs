@@ -118,6 +118,17 @@ impl RemoteMemory<'_> {
         if answer.0.class == Class::Error { Err(Errno::EFAULT.into()) } else { Ok(answer) }
     }
 
+    /// As many bytes as one message has at most.
+    fn bytes(&mut self, address: u64, length: usize) -> KResult<Vec<u8>> {
+        Self::not_null(address)?;
+        let (_, body) = self.ask(Kind::CopyIn, &place(length, address))?;
+        if body.len() == length {
+            Ok(body)
+        } else {
+            Err(KError::new(Errno::EFAULT, "the client answered with another length"))
+        }
+    }
+
     fn not_null(address: u64) -> KResult<()> {
         if address == 0 { Err(Errno::EFAULT.into()) } else { Ok(()) }
     }
@@ -127,15 +138,19 @@ impl ClientMemory for RemoteMemory<'_> {
     fn copyin(&mut self, address: u64, into: &mut [u8]) -> KResult<()> {
         let mut at = address;
         for piece in into.chunks_mut(PIECE) {
-            Self::not_null(address)?;
-            let (_, body) = self.ask(Kind::CopyIn, &place(piece.len(), at))?;
-            if body.len() != piece.len() {
-                return Err(KError::new(Errno::EFAULT, "the client answered with another length"));
-            }
-            piece.copy_from_slice(&body);
+            piece.copy_from_slice(&self.bytes(at, piece.len())?);
             at = at.checked_add(piece.len() as u64).ok_or(Errno::EFAULT)?;
         }
         Ok(())
+    }
+
+    fn take(&mut self, address: u64, length: usize) -> KResult<Vec<u8>> {
+        if (1..=PIECE).contains(&length) {
+            return self.bytes(address, length);
+        }
+        let mut bytes = vec![0; length];
+        self.copyin(address, &mut bytes)?;
+        Ok(bytes)
     }
 
     fn copyinstr(&mut self, address: u64, most: usize) -> KResult<Vec<u8>> {

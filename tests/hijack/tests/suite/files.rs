@@ -1,9 +1,10 @@
 //! Programs on files.
 
-use crate::rig::{Carrier, ROOT, Twins, equal, sorted};
+use crate::rig::{Carrier, ROOT, Twins, compiled, equal, sorted};
 use interop::Check;
 use interop::program::{Finished, lacks, run_ok};
 use interop::suite::Suite;
+use std::path::Path;
 
 /// How what is printed is compared.
 #[derive(Clone, Copy)]
@@ -178,6 +179,8 @@ pub fn add(suite: &mut Suite) {
         }
         let needed = lacks(JUDGES).or_else(|| lacks(&["tar"]));
         suite.add(format!("{folder}::git"), needed.or_else(|| lacks(&["git"])), move || git(carrier));
+        let gcc = lacks(JUDGES).or_else(|| lacks(&["gcc"]));
+        suite.add(format!("{folder}::walks_of_libc"), gcc, move || walks(carrier));
         suite.add(format!("{folder}::tar_goes_out_and_in"), needed, move || tar_goes_out_and_in(carrier));
         let name = format!("{folder}::what_was_written_is_there_for_the_next");
         suite.add(name, needed, move || next_program(carrier));
@@ -189,7 +192,7 @@ pub fn check(row: &Row, carrier: Carrier) -> Check {
     let (host, rump) = (twins.at_host(row.words)?, twins.at_rump(row.words)?);
     same(row.print, &twins, &host, &rump)?;
     let out = ["host", "rump"].map(|name| twins.path(name));
-    if std::path::Path::new(&out[0]).exists() && row.name != "tar_creates" {
+    if Path::new(&out[0]).exists() && row.name != "tar_creates" {
         run_ok("diff", &["-r", "--no-dereference", &out[0], &out[1]])?;
     }
     twins.compare()
@@ -242,6 +245,16 @@ fn tar_goes_out_and_in(carrier: Carrier) -> Check {
         let (host, rump) = (twins.at_host(words)?, twins.at_rump(words)?);
         same(Same, &twins, &host, &rump)?;
     }
+    twins.compare()
+}
+
+/// nftw(3), ftw(3) and fts(3). In each directory that is told of in its own order there is one file.
+fn walks(carrier: Carrier) -> Check {
+    let twins = Twins::make("walks", carrier)?;
+    let program = compiled(Path::new(&twins.path("walks")), include_str!("programs/walks.c"))?;
+    let words = [program.as_str(), "{}"];
+    let (host, rump) = (twins.at_host(&words)?, twins.at_rump(&words)?);
+    same(Same, &twins, &host, &rump)?;
     twins.compare()
 }
 

@@ -137,6 +137,8 @@ const ROWS: &[Row] = &[
 const REMOTE: &[Row] = &[
     row("nginx_with_workers", Server, &["nginx", "-p", "{dir}", "-c", "{dir}/several.conf"], CURL, PAGE),
     row("ssh", Client, &["dash", "{dir}/sshd"], SSH, "over 6"),
+    row("sshd", Server, &["dash", "{dir}/sshd"], SSH, "over 6"),
+    row("ssh_and_sshd", Both, &["dash", "{dir}/sshd"], SSH, "over 6"),
 ];
 
 const SSH: &[&str] = &[

@@ -57,6 +57,15 @@ pub fn hijacked(options: &[&str], words: &[&str]) -> Check<Command> {
     Ok(command)
 }
 
+/// Makes a program of C at a path.
+pub fn compiled(program: &Path, text: &str) -> Check<String> {
+    let source = program.with_extension("c");
+    context(fs::write(&source, text), source.display())?;
+    let [program, source] = [program, &source].map(|path| path.display().to_string());
+    run_ok("gcc", &["-pthread", "-o", &program, &source])?;
+    Ok(program)
+}
+
 /// A folder of the host and an image, with the same tree.
 pub struct Twins {
     scratch: Scratch,

@@ -2,12 +2,13 @@
 
 use crate::files::Print::{Same, Sorted};
 use crate::files::{JUDGES, Row, check, row, same};
-use crate::rig::{Carrier, PATIENCE, Twins};
+use crate::rig::{Carrier, PATIENCE, Twins, compiled, hijacked};
 use crate::server::Server;
-use interop::program::{lacks, run_group_within, run_ok};
+use interop::image::Scratch;
+use interop::program::{lacks, run_group_within};
 use interop::suite::Suite;
 use interop::{Check, context};
-use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -107,6 +108,7 @@ pub fn add(suite: &mut Suite) {
     }
     let needed = lacks(JUDGES).or_else(|| lacks(&["dash", "gcc", PYTHON]));
     suite.add("shared::a_program_in_c", needed, program_in_c);
+    suite.add("shared::forks_amid_threads", needed, forks_amid_threads);
     suite.add("shared::a_thousand_forks", needed, thousand_forks);
     suite.add("shared::who_is_killed_leaves_nothing", needed, killed);
     suite.add("shared::a_server_that_comes_again", needed, server_again);
@@ -117,9 +119,7 @@ pub fn add(suite: &mut Suite) {
 /// popen(3), system(3), posix_spawn(3) by functions of libc's own.
 fn program_in_c() -> Check {
     let twins = Twins::make("c", Carrier::Remote)?;
-    let [source, program] = ["begins.c", "begins"].map(|name| twins.path(name));
-    context(fs::write(&source, BEGINS), &source)?;
-    run_ok("gcc", &["-o", &program, &source])?;
+    let program = compiled(Path::new(&twins.path("begins")), BEGINS)?;
     let words = [program.as_str(), "{}"];
     let (host, rump) = (twins.at_host(&words)?, twins.at_rump(&words)?);
     same(Same, &twins, &host, &rump)?;
@@ -162,6 +162,20 @@ int main(int argc, char **argv)
     return getenv("RUMPCLIENT__COOKIE") || getenv("RUMPCLIENT__EXECFD");
 }
 "#;
+
+/// A child does not wait for what its parent's other threads were about.
+fn forks_amid_threads() -> Check {
+    let scratch = Scratch::new("forks")?;
+    let program = compiled(&scratch.path("forks"), include_str!("programs/forks.c"))?;
+    let server = Server::start(&["rumpfs_tmpfs", "rumpnet_netinet"])?;
+    for mut command in [server.command(&[&program, "/rump/dev"])?, hijacked(&[], &[&program, "/rump/dev"])?] {
+        let finished = run_group_within(&mut command, PATIENCE)?;
+        if finished.stdout != b"0 failed\n" {
+            return Err(format!("{}: {}", finished.verdict(), String::from_utf8_lossy(&finished.stdout)));
+        }
+    }
+    server.end()
+}
 
 /// They come and go, and each has what its parent had.
 fn thousand_forks() -> Check {
