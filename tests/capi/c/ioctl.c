@@ -165,23 +165,6 @@ loopback(const struct side *side)
 	RETURNS(side->close(s), 0);
 }
 
-/* Whether it can be used soon: what a server tells of a cable may come a little later than that the interface is up. */
-static int
-is_running_soon(int s, struct ifreq *request)
-{
-	struct timespec tick = { 0, 10000000 };
-	int tries;
-
-	for (tries = 0; tries < 1000; tries++) {
-		RETURNS(rump_sys_ioctl(s, SIOCGIFFLAGS, request), 0);
-		CHECK((request->ifr_flags & IFF_UP) != 0);
-		if ((request->ifr_flags & IFF_RUNNING) != 0)
-			return 1;
-		nanosleep(&tick, NULL);
-	}
-	return 0;
-}
-
 static void
 interfaces(void)
 {
@@ -203,7 +186,8 @@ interfaces(void)
 	FAILS(rump_sys_ioctl(s, SIOCSIFNETMASK, &request), EADDRNOTAVAIL);
 	request.ifr_flags = IFF_UP;
 	RETURNS(rump_sys_ioctl(s, SIOCSIFFLAGS, &request), 0);
-	CHECK(is_running_soon(s, &request));
+	RETURNS(rump_sys_ioctl(s, SIOCGIFFLAGS, &request), 0);
+	CHECK((request.ifr_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING));
 
 	put(&request.ifr_addr, "10.1.2.3");
 	RETURNS(rump_sys_ioctl(s, SIOCSIFADDR, &request), 0);

@@ -171,7 +171,8 @@ interface(int s, int *tap, unsigned int *number)
 		memcpy(&information, bytes, sizeof(information));
 		is_up = information.ifm_index == *number && (information.ifm_flags & RUMP_IFF_UP) != 0;
 	}
-	CHECK(is_up && information.ifm_data.ifi_mtu == 1500);
+	/* This program is connected. */
+	CHECK(is_up && information.ifm_data.ifi_mtu == 1500 && information.ifm_data.ifi_link_state == 2);
 
 	memset(&address, 0, sizeof(address));
 	address.sin_family = AF_INET;
