@@ -87,6 +87,15 @@ impl End {
             core::mem::take(&mut state.waiting)
         };
         drop(waiting);
+        self.tell_of_carrier();
+    }
+
+    /// Somebody has it, or nobody any more.
+    fn tell_of_carrier(&self) {
+        let receiver = self.receiver.read().clone();
+        if let Some(receiver) = receiver {
+            receiver.changed();
+        }
     }
 
     /// What was sent. Errors: EAGAIN, ENXIO (the interface is gone).
@@ -130,10 +139,10 @@ impl End {
 impl ProgramEnd for End {
     fn take(&self, name: &str) -> KResult<Arc<dyn DeviceFile>> {
         let end = self.itself.upgrade().ok_or(Errno::ENXIO)?;
-        let mut state = self.state.lock();
-        if core::mem::replace(&mut state.is_taken, true) {
+        if core::mem::replace(&mut self.state.lock().is_taken, true) {
             return Err(Errno::EBUSY.into());
         }
+        self.tell_of_carrier();
         Ok(Arc::new(File::new(end.clone(), String::from(name))))
     }
 }

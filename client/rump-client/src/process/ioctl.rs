@@ -64,7 +64,9 @@ impl RemoteProcess {
         };
         let (mut lent, before) = (None, own.to_vec());
         // Without anything behind it, the program asks how much there would be.
-        let place = pointer(number).filter(|_| !behind.is_empty() || has_list(number));
+        let is_said = |place: &usize| u64::read(&own[*place..]).is_some_and(|address| address != 0);
+        let place =
+            pointer(number).filter(|place| !behind.is_empty() || (has_list(number) && is_said(place)));
         if let Some(place) = place {
             let at = behind.as_ptr().addr() as u64;
             if is_list_of_bridge(number, own) && behind.len() > LIST_BYTES {

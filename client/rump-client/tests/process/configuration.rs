@@ -259,7 +259,8 @@ fn an_address_of_hardware_is_changed_from_elsewhere() {
         destination: [0; 128],
     };
     assert_eq!(client.ask(SIOCALIFADDR, &asked, &[]), Err(Errno::EAFNOSUPPORT));
-    let link = Address::Link(LinkAddress { hardware: vec![2, 1, 2, 3, 4, 6], ..LinkAddress::default() }).to_bytes();
+    let link =
+        Address::Link(LinkAddress { hardware: vec![2, 1, 2, 3, 4, 6], ..LinkAddress::default() }).to_bytes();
     asked.address[..link.len()].copy_from_slice(&link);
     asked.flags = 0;
     assert_eq!(client.ask(SIOCALIFADDR, &asked, &[]), Err(Errno::EINVAL));

@@ -151,7 +151,7 @@ pub fn make(shop: &Workshop, library: &Library, compiled: &Path) -> Outcome<Vec<
     let mut by_joined = BTreeSet::new();
     for object in &joined {
         let mut symbols = shop.toolchain.utility("nm");
-        by_joined.extend(read_object(&output(symbols.arg("-g").arg(object))?).needs);
+        by_joined.extend(read_object(&output(symbols.arg("-g").arg(object))?).names().cloned());
     }
     let is_needed = |name: &&&str| is_shown(name) || by_joined.contains(&global(name));
     let globals: Vec<_> = roots.iter().filter(is_needed).map(|name| global(name)).collect();
@@ -189,7 +189,7 @@ fn join_components(
     Ok(joined)
 }
 
-/// The objects of each crate of components, and what of them other crates need, or is of the interface.
+/// The objects of each crate of components, and what of them other crates need or have as well, or is of the interface.
 fn crates<'o>(
     all: &'o [Object],
     components: &[&'o Object],
@@ -197,7 +197,7 @@ fn crates<'o>(
 ) -> BTreeMap<&'o str, (Vec<&'o Object>, Vec<&'o str>)> {
     let mut needed: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for object in all {
-        object.needs.iter().for_each(|name| {
+        object.names().for_each(|name| {
             needed.entry(name).or_default().insert(object.of_crate());
         });
     }
