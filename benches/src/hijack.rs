@@ -94,7 +94,7 @@ impl Server {
         let words = ["-s", "-l", "rumpfs_ext2fs", "-l", "rumpdev_disk", "-d", &drive];
         let mut command = Command::new(rump_path().with_file_name("rump_server"));
         command.args(words).arg(format!("unix://{socket}"));
-        let _running = Running(command.stdout(Stdio::null()).spawn()?);
+        let _running = Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
         let url = || Url::Unix(socket.clone().into());
         let connection = until(|| Ok(Connection::new(url(), "bench", |_| ())?))?;
         let process = RemoteProcess::new(connection.into());
