@@ -4,6 +4,7 @@
 pub mod image;
 pub mod loopback;
 pub mod namespace;
+pub mod pair;
 pub mod program;
 pub mod reading;
 pub mod sockin;

@@ -15,8 +15,7 @@ pub fn rump(image: &Path, arguments: &[&str]) -> Outcome<Measure> {
 
 /// `rump` with arguments; one that begins with a colon is a path in the image.
 pub fn rump_command(image: &Path, arguments: &[&str]) -> Command {
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/rump");
-    let mut command = Command::new(std::env::var_os("RUMP_BIN").unwrap_or_else(|| built.into()));
+    let mut command = Command::new(rump_path());
     for argument in arguments {
         match argument.strip_prefix(':') {
             Some(path) => command.arg(format!("{}:{path}", image.display())),
@@ -24,6 +23,12 @@ pub fn rump_command(image: &Path, arguments: &[&str]) -> Command {
         };
     }
     command
+}
+
+/// Where `rump` is, with what is built beside it.
+pub fn rump_path() -> PathBuf {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/rump");
+    std::env::var_os("RUMP_BIN").map_or(built, PathBuf::from)
 }
 
 /// Runs one request of debugfs.

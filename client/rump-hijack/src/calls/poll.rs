@@ -167,9 +167,14 @@ struct Bits(*mut u64);
 impl Bits {
     const EACH: usize = u64::BITS as usize;
 
-    fn has(&self, fd: usize) -> bool {
+    /// Those of the numbers around one.
+    fn word(&self, fd: usize) -> u64 {
         // SAFETY: the promise of libc's callers: as many bits as the first argument says.
-        !self.0.is_null() && unsafe { *self.0.add(fd / Self::EACH) } >> (fd % Self::EACH) & 1 == 1
+        if self.0.is_null() { 0 } else { unsafe { *self.0.add(fd / Self::EACH) } }
+    }
+
+    fn has(&self, fd: usize) -> bool {
+        self.word(fd) >> (fd % Self::EACH) & 1 == 1
     }
 
     fn put(&self, fd: usize, is_in: bool) {
@@ -190,7 +195,9 @@ const SETS: [(c_short, c_short); 3] =
 /// What the sets ask for, if any of it is the kernel's.
 fn asked(count: c_int, sets: &[Bits; 3]) -> Option<Vec<pollfd>> {
     let mut fds = Vec::new();
-    for fd in 0..usize::try_from(count).ok()? {
+    let count = usize::try_from(count).ok()?;
+    let words = (0..count).step_by(Bits::EACH).filter(|fd| sets.iter().any(|set| set.word(*fd) != 0));
+    for fd in words.flat_map(|fd| fd..count.min(fd + Bits::EACH)) {
         let wanted = sets.iter().zip(SETS).filter(|(set, _)| set.has(fd));
         let events = wanted.fold(0, |all, (_, (events, _))| all | events);
         if events != 0 {
