@@ -46,6 +46,8 @@ pub const KERN_DOMAINNAME: i32 = 22;
 pub const KERN_FSYNC: i32 = 33;
 /// `kern.synchronized_io`.
 pub const KERN_SYNCHRONIZED_IO: i32 = 40;
+/// `kern.proc2`: processes.
+pub const KERN_PROC2: i32 = 47;
 /// `kern.pipe`.
 pub const KERN_PIPE: i32 = 56;
 /// `kern.monotonic_clock`.
@@ -54,6 +56,8 @@ pub const KERN_MONOTONIC_CLOCK: i32 = 60;
 pub const KERN_POSIX_SEMAPHORES: i32 = 67;
 /// `kern.posix_timers`.
 pub const KERN_POSIX_TIMERS: i32 = 69;
+/// `kern.file2`: open files.
+pub const KERN_FILE2: i32 = 77;
 /// `kern.hardclock_ticks`.
 pub const KERN_HARDCLOCK_TICKS: i32 = 80;
 /// `kern.boottime`.

@@ -51,6 +51,8 @@ struct Inner {
     pid: u32,
     parent: WeakProcess,
     standing: RwLock<Arc<Standing>>,
+    /// What program it is.
+    name: RwLock<Arc<str>>,
     umask: AtomicU32,
     limits: Limits,
     descriptors: Arc<SharedTable>,
@@ -151,11 +153,14 @@ impl Process {
     ) -> Self {
         let (umask, limits) = settings;
         let sleepers = Arc::default();
+        // A child is its parent's program.
+        let name = parent.upgrade().map_or_else(|_| "".into(), |parent| parent.name());
         let inner = Arc::new_cyclic(|process| Inner {
             pid: shared.processes.enter(WeakProcess(process.clone()), &sleepers, beginning),
             shared,
             parent,
             standing: RwLock::new(Arc::new(standing)),
+            name: RwLock::new(name),
             umask: AtomicU32::new(umask),
             limits,
             descriptors,
@@ -183,6 +188,16 @@ impl Process {
     /// The process id.
     pub fn pid(&self) -> u32 {
         self.inner.pid
+    }
+
+    /// The name of its program, as ps(1) tells it; of the first process, and of those that nobody named, it is empty.
+    pub fn name(&self) -> Arc<str> {
+        self.inner.name.read().clone()
+    }
+
+    /// Names its program, and that of children that it will have.
+    pub fn set_name(&self, name: &str) {
+        *self.inner.name.write() = name.into();
     }
 
     /// The host that carries its kernel.

@@ -87,6 +87,11 @@ impl Processes {
         self.0.lock().all.values().map(|entry| entry.sleepers.clone()).collect()
     }
 
+    /// All, in the order of their numbers, perhaps with some that ended.
+    pub(crate) fn all(&self) -> Vec<WeakProcess> {
+        self.0.lock().all.values().map(|entry| entry.process.clone()).collect()
+    }
+
     /// The process with this number, perhaps one that ended. Errors: ESRCH.
     pub(crate) fn find(&self, pid: u32) -> KResult<WeakProcess> {
         let table = self.0.lock();

@@ -11,6 +11,7 @@ use bitflags::bitflags;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use rump_abi::TcpState;
+use rump_abi::netbsd::statistics::Counted;
 
 /// What a device carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,6 +263,16 @@ pub struct Counter {
     pub count: u64,
 }
 
+impl Counter {
+    /// What is told of a protocol's array.
+    pub fn of(of: Counted, array: Vec<u64>) -> impl Iterator<Item = Self> {
+        of.told().iter().map(move |(place, what)| {
+            let count = array.get(*place).copied().unwrap_or(0);
+            Self { protocol: of.name(), what, count }
+        })
+    }
+}
+
 /// What a socket carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketProtocol {
@@ -276,6 +287,8 @@ pub enum SocketProtocol {
 /// A socket, or what a program left of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketInfo {
+    /// What tells it from other sockets: not zero, and no multiple of four.
+    pub pcb: u64,
     /// What it carries.
     pub protocol: SocketProtocol,
     /// Its own address; port zero before it has one.
@@ -360,7 +373,10 @@ pub trait Network: Send + Sync {
     /// Says who resolves names on an interface, in place of what was set before. Errors: ENXIO.
     fn set_resolver(&self, resolver: &ResolverInfo) -> KResult<()>;
 
-    /// What was counted, those of one protocol together.
+    /// The array of what a protocol counts, with NetBSD's places.
+    fn statistics(&self, of: Counted) -> Vec<u64>;
+
+    /// What was counted, those of one protocol together, and then why packets were dropped.
     fn counters(&self) -> Vec<Counter>;
 
     /// All sockets, in the order in which they were made, those of connections first.

@@ -196,6 +196,11 @@ pub trait Socket: Send + Sync {
     /// Its family.
     fn family(&self) -> AddressFamily;
 
+    /// The number by which [`Network::sockets`](crate::device::Network::sockets) tells of it; zero: that does not.
+    fn pcb(&self) -> u64 {
+        0
+    }
+
     /// Gives it a name. Errors: EINVAL (it has one), EAFNOSUPPORT, EADDRINUSE, EADDRNOTAVAIL, EACCES.
     fn bind(&self, name: &Name, caller: Caller) -> KResult<()>;
 

@@ -118,17 +118,27 @@ pub struct Expired<H> {
     pub content: Packet,
 }
 
+/// What came to nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Given {
+    /// Fragments that were dropped at once, or for want of memory.
+    pub fragments: u64,
+    /// Packets whose time was up.
+    pub packets: u64,
+}
+
 /// Packets of which not all is there.
 pub struct Reassembly<H: Header> {
     partial: HashMap<H::Key, Partial<H>>,
     /// In the order in which they began.
     order: BTreeSet<(Instant, H::Key)>,
     memory: usize,
+    given_up: Given,
 }
 
 impl<H: Header> Default for Reassembly<H> {
     fn default() -> Self {
-        Self { partial: HashMap::new(), order: BTreeSet::new(), memory: 0 }
+        Self { partial: HashMap::new(), order: BTreeSet::new(), memory: 0, given_up: Given::default() }
     }
 }
 
@@ -141,7 +151,7 @@ impl<H: Header> Reassembly<H> {
         let is_sound =
             !content.is_empty() && (!has_more || content.len() % 8 == 0) && end <= header.most_content();
         if !is_sound {
-            return None;
+            return self.drop_one();
         }
         let partial = self.partial.entry(key).or_insert_with(|| {
             self.order.insert((now, key));
@@ -156,11 +166,11 @@ impl<H: Header> Reassembly<H> {
             }
         });
         if partial.is_refused {
-            return None;
+            return self.drop_one();
         }
         if partial.fragments.get(&offset).is_some_and(|same| same.len() == content.len()) {
             // The same again.
-            return None;
+            return self.drop_one();
         }
         let before = partial.fragments.range(..offset).next_back();
         let after = partial.fragments.range(offset..).next();
@@ -171,7 +181,7 @@ impl<H: Header> Reassembly<H> {
                 && partial.fragments.last_key_value().is_some_and(|(at, _)| usize::from(*at) > end));
         if overlaps {
             self.refuse(key);
-            return None;
+            return self.drop_one();
         }
         partial.have += content.len();
         self.memory += content.len() + OVERHEAD;
@@ -187,9 +197,21 @@ impl<H: Header> Reassembly<H> {
         }
         while self.memory > MOST_MEMORY {
             let Some((_, oldest)) = self.order.first().copied() else { break };
-            self.remove(oldest);
+            let dropped = self.remove(oldest).map_or(0, |partial| partial.fragments.len());
+            self.given_up.fragments += dropped as u64;
         }
         None
+    }
+
+    /// Counts a fragment of which nothing comes.
+    fn drop_one<T>(&mut self) -> Option<T> {
+        self.given_up.fragments += 1;
+        None
+    }
+
+    /// What came to nothing so far.
+    pub fn given_up(&self) -> Given {
+        self.given_up
     }
 
     fn complete(&mut self, key: H::Key) -> Option<(H, Packet)> {
@@ -225,6 +247,7 @@ impl<H: Header> Reassembly<H> {
         loop {
             let (_, key) = *self.order.first().filter(|(began, _)| *began + H::TIMEOUT <= now)?;
             let mut partial = self.remove(key)?;
+            self.given_up.packets += 1;
             if let (Some(header), Some(content)) = (partial.first, partial.fragments.remove(&0)) {
                 return Some(Expired { header, content });
             }

@@ -28,6 +28,8 @@
 //! | [`interface`] | `ifreq` and its like, requests of `ioctl` |
 //! | [`route`] | messages of routing sockets |
 //! | [`pcb`] | `kinfo_pcb` |
+//! | [`process`] | `kinfo_proc2`, `kinfo_file` |
+//! | [`statistics`] | what protocols count |
 
 #[macro_use]
 mod layout;
@@ -45,11 +47,13 @@ pub mod mount;
 pub mod numbers;
 pub mod pcb;
 pub mod poll;
+pub mod process;
 pub mod route;
 pub mod signal;
 pub mod sockaddr;
 pub mod sockopt;
 pub mod stat;
+pub mod statistics;
 pub mod statvfs;
 pub mod sysctl;
 pub mod time;

@@ -16,6 +16,8 @@ pub const INP_CONNECTED: u32 = 2;
 layout! {
     /// `struct kinfo_pcb`. Addresses of the kernel's own are zero.
     struct KinfoPcb[640] {
+        /// What tells it from others, as `struct kinfo_file` has it.
+        socket: u64 = 16,
         /// The family.
         family: u32 = 24,
         /// The type (`SOCK_*`).
@@ -45,10 +47,11 @@ mod tests {
     #[test]
     fn a_socket_is_640_bytes() {
         let mut bytes = [0; 640];
+        bytes[16] = 3;
         (bytes[24], bytes[28], bytes[32], bytes[44], bytes[48]) = (2, 1, 6, 2, 4);
         (bytes[56], bytes[64], bytes[72], bytes[335], bytes[336], bytes[599]) = (7, 8, 16, 9, 17, 10);
         let socket = KinfoPcb::read(&bytes).unwrap();
-        assert_eq!((socket.family, socket.kind, socket.protocol), (2, 1, 6));
+        assert_eq!((socket.socket, socket.family, socket.kind, socket.protocol), (3, 2, 1, 6));
         assert_eq!((socket.state, socket.tcp_state), (INP_CONNECTED, 4));
         assert_eq!((socket.received, socket.to_send), (7, 8));
         assert_eq!((socket.local[0], socket.local[263]), (16, 9));

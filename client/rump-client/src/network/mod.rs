@@ -9,6 +9,7 @@
 //! | `interface` | requests that change interfaces |
 //! | `table` | interfaces, routes and neighbours, as they are |
 //! | `socket` | sockets, as they are |
+//! | `statistics` | what protocols count |
 //! | `driver` | what a kind of interfaces alone has: links, bridges |
 //! | `route` | messages of routing sockets: changes, questions, news |
 
@@ -16,10 +17,12 @@ mod driver;
 mod interface;
 mod route;
 mod socket;
+mod statistics;
 mod table;
 
 pub use driver::{BridgeAddress, BridgeMember};
 pub use route::{Ask, News, Way};
+pub use socket::LocalSocket;
 pub use table::{Neighbour, RemoteInterface};
 
 use crate::RemoteProcess;

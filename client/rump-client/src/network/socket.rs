@@ -2,7 +2,6 @@
 
 use super::RemoteNetwork;
 use crate::connection::malformed;
-use rump_abi::netbsd::Layout;
 use rump_abi::netbsd::pcb::{INP_CONNECTED, KinfoPcb, PCB_ALL};
 use rump_abi::netbsd::sockaddr;
 use rump_abi::{Errno, SocketAddress, SocketType, TcpState};
@@ -14,6 +13,23 @@ use std::net::SocketAddr;
 const TABLES: [&str; 3] = ["tcp", "udp", "raw"];
 const FAMILIES: [(&str, &str); 2] = [("inet", ""), ("inet6", "6")];
 
+/// Types of sockets of `AF_LOCAL`, and what their tables are called.
+const LOCAL_TABLES: [(SocketType, &str); 3] =
+    [(SocketType::Stream, "stream"), (SocketType::Datagram, "dgram"), (SocketType::SeqPacket, "seqpacket")];
+
+/// A socket of `AF_LOCAL`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalSocket {
+    /// What tells it from other sockets.
+    pub pcb: u64,
+    /// Its type.
+    pub kind: SocketType,
+    /// Its name, which may be empty.
+    pub local: Vec<u8>,
+    /// That of the other side, if there is one.
+    pub remote: Option<Vec<u8>>,
+}
+
 impl RemoteNetwork {
     /// All sockets of IP. Errors: EIO, those of sysctl(3).
     pub fn sockets(&self) -> KResult<Vec<SocketInfo>> {
@@ -21,22 +37,37 @@ impl RemoteNetwork {
         for (family, suffix) in FAMILIES {
             for protocol in TABLES {
                 let name = format!("net.{family}.{protocol}{suffix}.pcblist");
-                match self.process.sysctl_numbers(&name) {
-                    Ok(name) => all.extend(self.pcblist(name)?),
-                    // The kernel has not the protocol.
-                    Err(error) if error.errno == Errno::ENOENT => {}
-                    Err(error) => return Err(error),
+                for socket in self.pcblist(&name)? {
+                    all.push(info(&socket)?);
                 }
             }
         }
         Ok(all)
     }
 
-    fn pcblist(&self, mut name: Vec<i32>) -> KResult<Vec<SocketInfo>> {
-        name.extend([PCB_ALL, 0, KinfoPcb::SIZE as i32, i32::MAX]);
-        let bytes = self.bytes(&name)?;
-        let sockets = bytes.chunks_exact(KinfoPcb::SIZE).filter_map(KinfoPcb::read);
-        sockets.map(|socket| info(&socket)).collect()
+    /// All sockets of `AF_LOCAL` that processes have. Errors: EIO, those of sysctl(3).
+    pub fn local_sockets(&self) -> KResult<Vec<LocalSocket>> {
+        let mut all = Vec::new();
+        for (kind, name) in LOCAL_TABLES {
+            for socket in self.pcblist(&format!("net.local.{name}.pcblist"))? {
+                let is_connected = socket.state == INP_CONNECTED;
+                all.push(LocalSocket {
+                    pcb: socket.socket,
+                    kind,
+                    local: path(&socket.local)?,
+                    remote: if is_connected { Some(path(&socket.remote)?) } else { None },
+                });
+            }
+        }
+        Ok(all)
+    }
+
+    /// None if the kernel has not the protocol.
+    fn pcblist(&self, name: &str) -> KResult<Vec<KinfoPcb>> {
+        match self.process.sysctl_structures(name, [PCB_ALL, 0]) {
+            Err(error) if error.errno == Errno::ENOENT => Ok(Vec::new()),
+            done => done,
+        }
     }
 }
 
@@ -51,6 +82,7 @@ fn info(socket: &KinfoPcb) -> KResult<SocketInfo> {
     };
     let is_connected = socket.state == INP_CONNECTED;
     Ok(SocketInfo {
+        pcb: socket.socket,
         protocol,
         local: address(&socket.local)?,
         remote: if is_connected { Some(address(&socket.remote)?) } else { None },
@@ -64,6 +96,15 @@ fn address(bytes: &[u8]) -> KResult<SocketAddr> {
     match sockaddr::parse(bytes) {
         Ok(SocketAddress::Inet(address)) => Ok(address.into()),
         Ok(SocketAddress::Inet6(address)) => Ok(address.into()),
+        _ => Err(malformed()),
+    }
+}
+
+/// Errors: EIO.
+fn path(bytes: &[u8]) -> KResult<Vec<u8>> {
+    let length = usize::from(bytes.first().copied().unwrap_or(0)).min(bytes.len());
+    match sockaddr::parse(&bytes[..length]) {
+        Ok(SocketAddress::Local(path)) => Ok(path),
         _ => Err(malformed()),
     }
 }

@@ -5,17 +5,12 @@ use crate::connection::malformed;
 use rump_abi::netbsd::interface::{IFF_UP, IFT_ETHER, IFT_LOOP, IfData, LINK_STATE_DOWN};
 use rump_abi::netbsd::route::*;
 use rump_abi::sysctl::CTL_NET;
-use rump_abi::{AddressFamily, Errno};
+use rump_abi::AddressFamily;
 use rump_kpi::KResult;
 use rump_kpi::device::{
     AddressInfo, AddressState, DeviceInfo, Gateway, InterfaceInfo, Medium, Offloads, RouteInfo, Statistics,
 };
 use std::net::IpAddr;
-
-/// Bytes of a table at most.
-const TABLE_MAX: usize = 1 << 24;
-/// How often a table that grows meanwhile is asked for.
-const TRIES: usize = 8;
 
 /// An interface.
 #[derive(Clone, Debug)]
@@ -45,25 +40,7 @@ impl RemoteNetwork {
     /// A table below `net.route`. Errors: EIO, those of sysctl(3).
     fn table(&self, family: u8, what: i32, argument: i32) -> KResult<Vec<Message>> {
         let name = [CTL_NET, AddressFamily::Route as i32, 0, family.into(), what, argument];
-        messages(&self.bytes(&name)?).map(|one| one.map_err(|_| malformed())).collect()
-    }
-
-    /// The bytes of a table. Errors: those of sysctl(3).
-    pub(super) fn bytes(&self, name: &[i32]) -> KResult<Vec<u8>> {
-        for _ in 0..TRIES {
-            let length = self.process.sysctl(name, None, None).map_err(|failure| failure.error)?;
-            // Somebody may come meanwhile.
-            let mut bytes = vec![0; (length + length / 2 + 1024).min(TABLE_MAX)];
-            match self.process.sysctl(name, Some(&mut bytes), None) {
-                Ok(length) => {
-                    bytes.truncate(length);
-                    return Ok(bytes);
-                }
-                Err(error) if error.error.errno == Errno::ENOMEM => {}
-                Err(error) => return Err(error.error),
-            }
-        }
-        Err(Errno::ENOMEM.into())
+        messages(&self.process.sysctl_table(&name)?).map(|one| one.map_err(|_| malformed())).collect()
     }
 
     /// All interfaces. Errors: EIO, those of sysctl(3).

@@ -6,6 +6,7 @@ use crate::connection::malformed;
 use rump_abi::Errno;
 use rump_abi::netbsd::Layout;
 use rump_abi::netbsd::numbers::__SYSCTL;
+use rump_abi::netbsd::process::*;
 use rump_abi::netbsd::statvfs::name_in;
 use rump_abi::netbsd::sysctl::{CTL_QUERY, Sysctlnode};
 use rump_abi::sysctl::*;
@@ -16,6 +17,10 @@ use rump_kpi::KResult;
 const NAMES_MAX: usize = 256;
 /// Bytes of a text that is asked for; what is behind them is left out.
 const TEXT_MAX: usize = 1024;
+/// Bytes of a table at most.
+const TABLE_MAX: usize = 1 << 24;
+/// How often a table that grows meanwhile is asked for.
+const TRIES: usize = 8;
 
 impl RemoteProcess {
     /// As [`Process::sysctl_numbers`](rump_kern::Process::sysctl_numbers), of names with values that there are.
@@ -57,6 +62,43 @@ impl RemoteProcess {
             Err(failure) if failure.error.errno != Errno::ENOMEM => Err(failure.error),
             _ => Ok(name_in(&bytes).to_vec()),
         }
+    }
+
+    /// All of a table, however long. Errors: those of sysctl(3).
+    pub fn sysctl_table(&self, name: &[i32]) -> KResult<Vec<u8>> {
+        for _ in 0..TRIES {
+            let length = self.sysctl(name, None, None).map_err(|failure| failure.error)?;
+            // Somebody may come meanwhile.
+            let mut bytes = vec![0; (length + length / 2 + 1024).min(TABLE_MAX)];
+            match self.sysctl(name, Some(&mut bytes), None) {
+                Ok(length) => {
+                    bytes.truncate(length);
+                    return Ok(bytes);
+                }
+                Err(error) if error.error.errno == Errno::ENOMEM => {}
+                Err(error) => return Err(error.error),
+            }
+        }
+        Err(Errno::ENOMEM.into())
+    }
+
+    /// The structures of a table that is asked for with two numbers, how long they are, and how many are wanted. Errors: ENOENT,
+    /// those of sysctl(3).
+    pub(crate) fn sysctl_structures<T: Layout>(&self, name: &str, which: [i32; 2]) -> KResult<Vec<T>> {
+        let mut name = self.sysctl_numbers(name)?;
+        name.extend(which);
+        name.extend([T::SIZE as i32, i32::MAX]);
+        Ok(self.sysctl_table(&name)?.chunks_exact(T::SIZE).filter_map(T::read).collect())
+    }
+
+    /// All processes of the kernel, in the order of their numbers. Errors: those of sysctl(3).
+    pub fn processes(&self) -> KResult<Vec<KinfoProc2>> {
+        self.sysctl_structures("kern.proc2", [KERN_PROC_ALL, 0])
+    }
+
+    /// What they have open, that of one process together. Errors: those of sysctl(3).
+    pub fn open_files(&self) -> KResult<Vec<KinfoFile>> {
+        self.sysctl_structures("kern.file2", [KERN_FILE_BYPID, -1])
     }
 
     /// As [`Process::sysctl`](rump_kern::Process::sysctl).

@@ -1,6 +1,6 @@
 //! A client, as the server has it: a stream, a process, and threads that make its calls.
 //!
-//! Locks: `reader` belongs to the thread that leads; then `writer`; then the leaves `crew`, `questions` and `name`.
+//! Locks: `reader` belongs to the thread that leads; then `writer`; then the leaves `crew` and `questions`.
 //! What a request has read (`calls::Requests`) is before `writer`.
 
 use super::Shared;
@@ -40,7 +40,6 @@ pub(super) struct Connection {
     ends: OnceLock<Ends>,
     process: OnceLock<Process>,
     requests: Requests,
-    name: Mutex<String>,
     crew: Crew,
     pub(super) questions: Questions,
     is_closed: AtomicBool,
@@ -72,21 +71,15 @@ impl Connection {
             ends: OnceLock::new(),
             process: OnceLock::new(),
             requests: Requests::default(),
-            name: Mutex::default(),
             crew: Crew::default(),
             questions: Questions::default(),
             is_closed: AtomicBool::new(false),
         })
     }
 
-    /// The number of its process, if it has said who it is.
-    pub(super) fn pid(&self) -> Option<u32> {
-        self.process.get().map(Process::pid)
-    }
-
-    /// The name of its program.
-    pub(super) fn name(&self) -> String {
-        self.name.lock().clone()
+    /// Its process, if it has said who it is.
+    pub(super) fn process(&self) -> Option<&Process> {
+        self.process.get()
     }
 
     /// Begins to serve. Errors: no thread can be had, or the client has gone.
@@ -261,10 +254,11 @@ impl Connection {
     /// Somebody says its name.
     fn guest(&self, header: &Header, body: &[u8]) -> Result<(), Over> {
         let name = name_of(body).ok_or(Over)?;
-        let made = self.shared.process_for(self.peer).and_then(|process| self.become_process(process));
-        if made.is_ok() {
-            *self.name.lock() = name;
-        }
+        let named = |process: Process| {
+            process.set_name(&name);
+            self.become_process(process)
+        };
+        let made = self.shared.process_for(self.peer).and_then(named);
         self.answer_errno(header, made)
     }
 
@@ -314,7 +308,7 @@ impl Connection {
         }
         process.exec();
         self.requests.clear();
-        *self.name.lock() = name;
+        process.set_name(&name);
         self.crew.finish_exec();
         self.answer_errno(header, Ok(()))
     }

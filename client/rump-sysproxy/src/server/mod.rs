@@ -155,8 +155,8 @@ impl Server {
     /// The clients that there are.
     pub fn clients(&self) -> Vec<Client> {
         let connections: Vec<_> = self.shared.clients.lock().by_number.values().cloned().collect();
-        let known = connections.iter().filter_map(|connection| Some((connection.pid()?, connection.name())));
-        known.map(|(pid, name)| Client { pid, name }).collect()
+        let known = connections.iter().filter_map(|connection| connection.process());
+        known.map(|process| Client { pid: process.pid(), name: String::from(&*process.name()) }).collect()
     }
 
     /// Waits until a client halted the kernel, or [`Server::halt`] did, and everything is written. Errors: as
@@ -251,7 +251,7 @@ impl Shared {
     }
 
     fn raise(&self, pid: u32, signal: Signal) {
-        let of_pid = |connection: &&Arc<Connection>| connection.pid() == Some(pid);
+        let of_pid = |connection: &&Arc<Connection>| connection.process().is_some_and(|one| one.pid() == pid);
         let connection = self.clients.lock().by_number.values().find(of_pid).cloned();
         if let Some(connection) = connection {
             connection.raise(signal);

@@ -237,12 +237,14 @@ fn children_come_with_the_cookie_that_their_parent_got() {
     let cookie = parent.ask(Kind::Prefork, 0, &[]).unwrap().1;
     assert_eq!(cookie.len(), 16);
     let body = |cookie: &[u8], cancel: i32| [cookie, &cancel.to_ne_bytes()].concat();
-    // A forged one is nobody's.
-    let mut forged = cookie.clone();
-    forged[3] ^= 1;
+    // A forged one is nobody's, whichever bit is another.
     let mut child = Raw::connect(&running.url);
-    let refused = child.handshake(Handshake::Fork, &body(&forged, 0)).unwrap();
-    assert_eq!(refused, Err(Refusal::InvalidPrefork as u32));
+    for bit in 0..128 {
+        let mut forged = cookie.clone();
+        forged[bit / 8] ^= 1 << (bit % 8);
+        let refused = child.handshake(Handshake::Fork, &body(&forged, 0)).unwrap();
+        assert_eq!(refused, Err(Refusal::InvalidPrefork as u32), "{bit}");
+    }
     assert_eq!(child.handshake(Handshake::Fork, &body(&cookie, 0)).unwrap(), Ok(0));
     let of_child = running.kernel.find_process(child.pid()).unwrap();
     assert_eq!(of_child.getppid(), parent.pid());

@@ -290,6 +290,12 @@ impl Table {
         copy
     }
 
+    /// All descriptors, in the order of their numbers.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Fd, &Descriptor)> {
+        let numbered = self.slots.iter().zip(0..);
+        numbered.filter_map(|(slot, number)| Some((Fd(number), slot.as_ref()?)))
+    }
+
     /// All open files.
     pub(crate) fn files(&self) -> impl Iterator<Item = &Arc<OpenFile>> {
         self.slots.iter().flatten().map(|descriptor| &descriptor.file)

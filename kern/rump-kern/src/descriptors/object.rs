@@ -143,6 +143,15 @@ impl SocketFile {
         let (receive_timeout, send_timeout) = (Timeout::default(), Timeout::default());
         Self { socket, identity, receive_timeout, send_timeout, node: Mutex::new(None) }
     }
+
+    /// What tells it from other sockets, in lists of sockets and of open files: the number of its family's list, or one that
+    /// is none of those.
+    pub(crate) fn number(&self) -> u64 {
+        match self.socket.pcb() {
+            0 => self.identity.number << 2,
+            number => number,
+        }
+    }
 }
 
 /// How long calls block, for ever at first: in nanoseconds, zero for ever.

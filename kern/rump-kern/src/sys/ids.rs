@@ -25,6 +25,14 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
+    pub(crate) fn real_uid(&self) -> u32 {
+        self.real_uid
+    }
+
+    pub(crate) fn real_gid(&self) -> u32 {
+        self.real_gid
+    }
+
     /// Real and saved ones that are as the effective ones.
     pub(crate) fn all_of(credentials: &Credentials) -> Self {
         let Credentials { uid, gid, .. } = *credentials;

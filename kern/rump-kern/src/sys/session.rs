@@ -1,8 +1,9 @@
-//! Parents, process groups and sessions: getppid(2), setpgid(2), setsid(2).
+//! Names of processes, their parents, groups and sessions: getppid(2), setpgid(2), setsid(2).
 //!
 //! Reference: POSIX.1-2017. Nothing here executes programs, so the EACCES of setpgid, for a child that did, never comes.
 
 use crate::Process;
+use alloc::vec::Vec;
 use rump_abi::Errno;
 use rump_kpi::KResult;
 
@@ -11,6 +12,12 @@ impl Process {
     pub fn find(&self, pid: u32) -> KResult<Process> {
         let found = self.shared().processes.find(pid)?.upgrade()?;
         if found.has_ended() { Err(Errno::ESRCH.into()) } else { Ok(found) }
+    }
+
+    /// All processes that have not ended, this one among them, in the order of their numbers.
+    pub(crate) fn others(&self) -> Vec<Process> {
+        let all = self.shared().processes.all().into_iter();
+        all.filter_map(|process| process.upgrade().ok()).filter(|process| !process.has_ended()).collect()
     }
 
     /// The number of the parent; 1 once that has ended; 0 of the first process.

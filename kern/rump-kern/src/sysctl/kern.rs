@@ -1,7 +1,7 @@
 //! `kern`: the kernel.
 
 use super::SysctlValue::{Int, Struct, Text};
-use super::{Entry, SysctlValue, choice, fact, node};
+use super::{Entry, SysctlValue, choice, fact, node, process, table};
 use crate::{OPEN_MAX_LIMIT, Process};
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
@@ -28,7 +28,7 @@ const POSIX: i32 = 200_809;
 /// Nothing is held back from the superuser.
 const PERMANENTLY_INSECURE: i32 = -1;
 
-pub(super) static TABLE: [Entry; 24] = [
+pub(super) static TABLE: [Entry; 26] = [
     fact(KERN_OSTYPE, "ostype", |_| text(OSTYPE)),
     fact(KERN_OSRELEASE, "osrelease", |_| text(RELEASE)),
     fact(KERN_OSREV, "osrevision", |_| Ok(Int(revision()))),
@@ -46,10 +46,12 @@ pub(super) static TABLE: [Entry; 24] = [
     choice(KERN_DOMAINNAME, "domainname", |p| Ok(Text(p.shared().facts.domain_name.text())), set_domain_name),
     fact(KERN_FSYNC, "fsync", |_| Ok(Int(1))),
     fact(KERN_SYNCHRONIZED_IO, "synchronized_io", |_| Ok(Int(1))),
+    table(KERN_PROC2, "proc2", process::processes),
     node(KERN_PIPE, "pipe", &PIPE),
     fact(KERN_MONOTONIC_CLOCK, "monotonic_clock", |_| Ok(Int(POSIX))),
     fact(KERN_POSIX_SEMAPHORES, "posix_semaphores", |_| Ok(Int(POSIX))),
     fact(KERN_POSIX_TIMERS, "posix_timers", |_| Ok(Int(POSIX))),
+    table(KERN_FILE2, "file2", process::files),
     fact(KERN_HARDCLOCK_TICKS, "hardclock_ticks", ticks),
     fact(KERN_BOOTTIME, "boottime", |p| Ok(boot_time(p))),
     fact(CREATE_BASE, "posix_aio", |_| Ok(Int(POSIX))),

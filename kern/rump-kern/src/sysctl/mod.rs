@@ -8,6 +8,7 @@ mod hw;
 mod kern;
 mod net;
 mod pcb;
+mod process;
 mod user;
 mod vfs;
 
@@ -20,6 +21,7 @@ use crate::Process;
 use alloc::string::String;
 use alloc::vec::Vec;
 use rump_abi::Errno;
+use rump_abi::netbsd::Layout;
 use rump_abi::sysctl::{CTL_HW, CTL_KERN, CTL_MAXNAME, CTL_NET, CTL_USER, CTL_VFS};
 use rump_kpi::{KError, KResult};
 
@@ -82,6 +84,18 @@ const fn table(number: i32, name: &'static str, dump: Dump) -> Entry {
 
 const fn choice(number: i32, name: &'static str, read: Read, change: Change) -> Entry {
     Entry { number, name, what: What::Choice(read, change) }
+}
+
+/// Structures of a table, as much of each as is wanted. Errors: EINVAL (there is nothing of that length).
+fn wanted<T: Layout>(bytes: i32, count: i32, all: impl Iterator<Item = T>) -> KResult<Vec<u8>> {
+    let bytes = usize::try_from(bytes).ok().filter(|bytes| *bytes > 0).ok_or(Errno::EINVAL)?;
+    let count = usize::try_from(count).map_err(|_| Errno::EINVAL)?;
+    let front = |one: T| {
+        let mut whole = one.to_bytes();
+        whole.truncate(bytes);
+        whole
+    };
+    Ok(all.take(count).flat_map(front).collect())
 }
 
 impl SysctlValue {

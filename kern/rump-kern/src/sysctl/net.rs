@@ -1,26 +1,44 @@
 //! `net`: choices and sockets of protocols, by their families (`PF_INET`, `PF_INET6`) and numbers (`IPPROTO_*`), and what
 //! routing sockets tell as well (`PF_ROUTE`). Times are milliseconds, as the protocols take them.
 
-use super::SysctlValue::Text;
+use super::SysctlValue::{Struct, Text};
 use super::pcb::{self, Kind};
 use super::{Dump, Entry, SysctlValue, What, choice, fact, node, table};
 use crate::Process;
 use alloc::sync::Arc;
 use rump_abi::AddressFamily::{self, Inet, Inet6};
 use rump_abi::Errno;
+use rump_abi::SocketType;
+use rump_abi::netbsd::statistics::Counted;
 use rump_abi::sysctl::CREATE_BASE;
 use rump_kpi::KResult;
 use rump_kpi::socket::Domain;
 
-pub(super) static TABLE: [Entry; 3] = [
+pub(super) static TABLE: [Entry; 4] = [
+    node(AddressFamily::Local as i32, "local", &LOCAL),
     node(AddressFamily::Inet as i32, "inet", &INET),
     node(AddressFamily::Inet6 as i32, "inet6", &INET6),
     node(AddressFamily::Route as i32, "route", &ROUTE),
 ];
 
-static INET: [Entry; 5] = [
+/// By the types of sockets.
+static LOCAL: [Entry; 3] = [
+    node(SocketType::Stream as i32, "stream", &STREAMS),
+    node(SocketType::Datagram as i32, "dgram", &DATAGRAMS),
+    node(SocketType::SeqPacket as i32, "seqpacket", &MESSAGES),
+];
+
+static STREAMS: [Entry; 1] =
+    [sockets(CREATE_BASE, |process, rest| pcb::list_local(process, SocketType::Stream, rest))];
+static DATAGRAMS: [Entry; 1] =
+    [sockets(CREATE_BASE, |process, rest| pcb::list_local(process, SocketType::Datagram, rest))];
+static MESSAGES: [Entry; 1] =
+    [sockets(CREATE_BASE, |process, rest| pcb::list_local(process, SocketType::SeqPacket, rest))];
+
+static INET: [Entry; 6] = [
     node(0, "ip", &IP),
     node(1, "icmp", &ICMP),
+    node(2, "igmp", &IGMP),
     node(IPPROTO_TCP, "tcp", &TCP),
     node(IPPROTO_UDP, "udp", &UDP),
     node(IPPROTO_RAW, "raw", &RAW),
@@ -47,40 +65,54 @@ const fn sockets(number: i32, dump: Dump) -> Entry {
     table(number, "pcblist", dump)
 }
 
-static UDP: [Entry; 1] = [sockets(CREATE_BASE, |process, rest| pcb::list(process, Kind::Udp, Inet, rest))];
+static UDP: [Entry; 2] = [
+    fact(4, "stats", |process| statistics(process, Counted::Udp)),
+    sockets(CREATE_BASE, |process, rest| pcb::list(process, Kind::Udp, Inet, rest)),
+];
 static RAW: [Entry; 1] = [sockets(CREATE_BASE, |process, rest| pcb::list(process, Kind::Raw, Inet, rest))];
 static TCP6: [Entry; 1] = [sockets(CREATE_BASE, |process, rest| pcb::list(process, Kind::Tcp, Inet6, rest))];
-static UDP6: [Entry; 1] = [sockets(CREATE_BASE, |process, rest| pcb::list(process, Kind::Udp, Inet6, rest))];
+static UDP6: [Entry; 2] = [
+    fact(4, "stats", |process| statistics(process, Counted::Udp6)),
+    sockets(CREATE_BASE, |process, rest| pcb::list(process, Kind::Udp, Inet6, rest)),
+];
 static RAW6: [Entry; 1] = [sockets(CREATE_BASE, |process, rest| pcb::list(process, Kind::Raw, Inet6, rest))];
 
 const fn setting(number: i32, name: &'static str, whole: &'static str) -> Entry {
     Entry { number, name, what: What::Setting(whole) }
 }
 
-static IP: [Entry; 3] = [
+static IP: [Entry; 4] = [
     setting(1, "forwarding", "net.inet.ip.forwarding"),
     setting(3, "ttl", "net.inet.ip.ttl"),
+    fact(24, "stats", |process| statistics(process, Counted::Ip)),
     setting(25, "dad_count", "net.inet.ip.dad_count"),
 ];
 
-static ICMP: [Entry; 3] = [
+static ICMP: [Entry; 4] = [
     setting(4, "errppslimit", "net.inet.icmp.errppslimit"),
     setting(5, "rediraccept", "net.inet.icmp.rediraccept"),
+    fact(7, "stats", |process| statistics(process, Counted::Icmp)),
     setting(8, "bmcastecho", "net.inet.icmp.bmcastecho"),
 ];
 
-static IP6: [Entry; 6] = [
+static IGMP: [Entry; 1] = [fact(CREATE_BASE, "stats", |process| statistics(process, Counted::Igmp))];
+
+static IP6: [Entry; 7] = [
     setting(1, "forwarding", "net.inet6.ip6.forwarding"),
     setting(3, "hlim", "net.inet6.ip6.hlim"),
+    fact(6, "stats", |process| statistics(process, Counted::Ip6)),
     setting(12, "accept_rtadv", "net.inet6.ip6.accept_rtadv"),
     setting(16, "dad_count", "net.inet6.ip6.dad_count"),
     setting(35, "auto_linklocal", "net.inet6.ip6.auto_linklocal"),
     setting(CREATE_BASE, "opaque_identifiers", "net.inet6.ip6.opaque_identifiers"),
 ];
 
-static ICMP6: [Entry; 1] = [setting(2, "rediraccept", "net.inet6.icmp6.rediraccept")];
+static ICMP6: [Entry; 2] = [
+    fact(1, "stats", |process| statistics(process, Counted::Icmp6)),
+    setting(2, "rediraccept", "net.inet6.icmp6.rediraccept"),
+];
 
-static TCP: [Entry; 23] = [
+static TCP: [Entry; 24] = [
     setting(2, "sendspace", "net.inet.tcp.sendspace"),
     setting(3, "recvspace", "net.inet.tcp.recvspace"),
     setting(8, "init_win", "net.inet.tcp.init_win"),
@@ -90,6 +122,7 @@ static TCP: [Entry; 23] = [
     setting(17, "keepidle", "net.inet.tcp.keepidle"),
     setting(18, "keepintvl", "net.inet.tcp.keepintvl"),
     setting(19, "keepcnt", "net.inet.tcp.keepcnt"),
+    fact(30, "stats", |process| statistics(process, Counted::Tcp)),
     setting(CREATE_BASE, "keepinit", "net.inet.tcp.keepinit"),
     setting(CREATE_BASE + 1, "always_keepalive", "net.inet.tcp.always_keepalive"),
     setting(CREATE_BASE + 2, "delacktime", "net.inet.tcp.delacktime"),
@@ -132,6 +165,12 @@ fn set_congestion(process: &Process, value: &SysctlValue) -> KResult<()> {
     let Text(name) = value else { return Err(Errno::EINVAL.into()) };
     let number = ALGORITHMS.iter().position(|known| known.as_bytes() == name).ok_or(Errno::EINVAL)?;
     set(process, SELECTED, number as i64)
+}
+
+/// What a protocol counts. Errors: ENOENT (the protocols are not linked), ENXIO (halted).
+fn statistics(process: &Process, of: Counted) -> KResult<SysctlValue> {
+    let array = domain(process)?.network().ok_or(Errno::ENOENT)?.statistics(of);
+    Ok(Struct(array.into_iter().flat_map(u64::to_ne_bytes).collect()))
 }
 
 /// Errors: ENOENT (the protocols are not linked, or do not know it), ENXIO (halted).

@@ -2,11 +2,14 @@
 //! many of them at most.
 
 use super::net::domain;
+use super::wanted;
 use crate::Process;
+use crate::descriptors::SocketFile;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use rump_abi::netbsd::pcb::*;
-use rump_abi::netbsd::{Layout, sockaddr};
+use rump_abi::netbsd::sockaddr;
 use rump_abi::{AddressFamily, Errno, SocketAddress, SocketType};
 use rump_kpi::KResult;
 use rump_kpi::device::{SocketInfo, SocketProtocol};
@@ -23,17 +26,50 @@ pub(super) enum Kind {
 /// does not go on as it should), ENOENT (the protocols are not linked), ENXIO (halted).
 pub(super) fn list(process: &Process, kind: Kind, family: AddressFamily, rest: &[i32]) -> KResult<Vec<u8>> {
     let [PCB_ALL, _, bytes, count] = *rest else { return Err(Errno::EINVAL.into()) };
-    let bytes = usize::try_from(bytes).ok().filter(|bytes| *bytes > 0).ok_or(Errno::EINVAL)?;
-    let count = usize::try_from(count).map_err(|_| Errno::EINVAL)?;
     let domain = domain(process)?;
     let sockets = domain.network().ok_or(Errno::ENOENT)?.sockets();
     let is_v6 = family == AddressFamily::Inet6;
     let is_one = |info: &&SocketInfo| kind_of(info) == kind && info.local.is_ipv6() == is_v6;
-    let mut all = Vec::new();
-    for info in sockets.iter().filter(is_one).take(count) {
-        all.extend_from_slice(&said(family, info).to_bytes()[..bytes.min(KinfoPcb::SIZE)]);
+    wanted(bytes, count, sockets.iter().filter(is_one).map(|info| said(family, info)))
+}
+
+/// Those of `AF_LOCAL` of a type that processes have, in the order in which they were made. Errors: as [`list`].
+pub(super) fn list_local(process: &Process, kind: SocketType, rest: &[i32]) -> KResult<Vec<u8>> {
+    let [PCB_ALL, _, bytes, count] = *rest else { return Err(Errno::EINVAL.into()) };
+    let mut all = BTreeMap::new();
+    for other in process.others() {
+        // Sockets are asked without the table's lock.
+        let files: Vec<_> = other.descriptors().read().files().cloned().collect();
+        let sockets = files.iter().filter_map(|file| file.socket().ok());
+        let is_one =
+            |file: &&SocketFile| file.socket.family() == AddressFamily::Local && file.socket.kind() == kind;
+        all.extend(sockets.filter(is_one).map(|file| (file.number(), said_local(file))));
     }
-    Ok(all)
+    wanted(bytes, count, all.into_values())
+}
+
+fn said_local(file: &SocketFile) -> KinfoPcb {
+    let socket = &file.socket;
+    let nameless = || SocketAddress::Local(Vec::new());
+    let (local, remote) = (socket.local_address(), socket.peer_address());
+    let state = match (&local, &remote) {
+        (_, Ok(_)) => INP_CONNECTED,
+        (Ok(SocketAddress::Local(path)), _) if !path.is_empty() => INP_BOUND,
+        _ => INP_ATTACHED,
+    };
+    let amounts = socket.amounts();
+    KinfoPcb {
+        socket: file.number(),
+        family: AddressFamily::Local as u32,
+        kind: socket.kind() as u32,
+        protocol: 0,
+        state,
+        tcp_state: 0,
+        received: amounts.to_receive as u64,
+        to_send: 0,
+        local: place(&local.unwrap_or_else(|_| nameless())),
+        remote: place(&remote.unwrap_or_else(|_| nameless())),
+    }
 }
 
 fn kind_of(info: &SocketInfo) -> Kind {
@@ -56,6 +92,7 @@ fn said(family: AddressFamily, info: &SocketInfo) -> KinfoPcb {
         (None, _) => INP_BOUND,
     };
     KinfoPcb {
+        socket: info.pcb,
         family: family as u32,
         kind: kind as u32,
         protocol,
@@ -63,8 +100,8 @@ fn said(family: AddressFamily, info: &SocketInfo) -> KinfoPcb {
         tcp_state,
         received: info.received as u64,
         to_send: info.to_send as u64,
-        local: place(info.local),
-        remote: place(info.remote.unwrap_or_else(|| nobody(info.local))),
+        local: place(&of_ip(info.local)),
+        remote: place(&of_ip(info.remote.unwrap_or_else(|| nobody(info.local)))),
     }
 }
 
@@ -76,11 +113,15 @@ fn nobody(other: SocketAddr) -> SocketAddr {
     }
 }
 
-fn place(address: SocketAddr) -> [u8; PCB_ADDRESS] {
-    let bytes = sockaddr::to_bytes(&match address {
+fn of_ip(address: SocketAddr) -> SocketAddress {
+    match address {
         SocketAddr::V4(address) => SocketAddress::Inet(address),
         SocketAddr::V6(address) => SocketAddress::Inet6(address),
-    });
+    }
+}
+
+fn place(address: &SocketAddress) -> [u8; PCB_ADDRESS] {
+    let bytes = sockaddr::to_bytes(address);
     let mut place = [0; PCB_ADDRESS];
     place[..bytes.len()].copy_from_slice(&bytes);
     place

@@ -17,6 +17,7 @@ use rump_kpi::device::{
     AddressInfo, AddressState, Counter, DeviceInfo, Gateway, InterfaceInfo, Medium, NeighbourInfo, Network,
     NetworkDevice, Offloads, Receiver, ResolverInfo, RouteInfo, SocketInfo, SocketProtocol,
 };
+use rump_kpi::netbsd::statistics::Counted;
 use rump_kpi::packet::Packet;
 use rump_kpi::packet::coalesce::coalesce;
 use rump_kpi::port::Port;
@@ -250,20 +251,26 @@ impl Network for InetDomain {
         v4.chain(v6).chain(heard).collect()
     }
 
+    fn statistics(&self, of: Counted) -> Vec<u64> {
+        self.shared.stack.lock().statistics(of)
+    }
+
     fn counters(&self) -> Vec<Counter> {
         self.shared.stack.lock().counters()
     }
 
     fn sockets(&self) -> Vec<SocketInfo> {
         let stack = self.shared.stack.lock();
-        let connections = stack.tcp.in_order().into_iter().map(|pcb| SocketInfo {
+        let connections = stack.tcp.in_order().into_iter().map(|(id, pcb)| SocketInfo {
+            pcb: id.pcb(),
             protocol: SocketProtocol::Tcp(pcb.state.into()),
             local: pcb.local,
             remote: Some(pcb.remote).filter(|remote| remote.port() != 0),
             received: pcb.amounts().to_receive,
             to_send: pcb.outgoing.len(),
         });
-        let datagrams = stack.sockets.in_order().into_iter().map(|socket| SocketInfo {
+        let datagrams = stack.sockets.in_order().into_iter().map(|(id, socket)| SocketInfo {
+            pcb: id.pcb(),
             protocol: match socket.kind {
                 Kind::Udp => SocketProtocol::Udp,
                 Kind::Raw(protocol) => SocketProtocol::Raw(protocol.0),

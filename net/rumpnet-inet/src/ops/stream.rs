@@ -63,6 +63,10 @@ impl Socket for Stream {
         self.version.family()
     }
 
+    fn pcb(&self) -> u64 {
+        self.id.pcb()
+    }
+
     fn bind(&self, name: &Name, caller: Caller) -> KResult<()> {
         let address = address_of(self.version, name)?;
         check_port(address, caller)?;

@@ -37,6 +37,13 @@ const OVERHEAD: usize = 256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SocketId(u64);
 
+impl SocketId {
+    /// What tells it from all other sockets, of connections too.
+    pub fn pcb(self) -> u64 {
+        self.0 << 2 | 2
+    }
+}
+
 /// What a socket carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -307,10 +314,10 @@ impl Sockets {
     }
 
     /// All of them, in the order in which they were made.
-    pub fn in_order(&self) -> Vec<&Socket> {
+    pub fn in_order(&self) -> Vec<(SocketId, &Socket)> {
         let mut all: Vec<(&SocketId, &Socket)> = self.all.iter().collect();
         all.sort_unstable_by_key(|(id, _)| **id);
-        all.into_iter().map(|(_, socket)| socket).collect()
+        all.into_iter().map(|(id, socket)| (*id, socket)).collect()
     }
 
     /// A socket to change options of. Errors: EBADF.

@@ -13,6 +13,7 @@ use crate::wire::ipv6;
 use crate::wire::udp::{self, Udp};
 use core::net::{IpAddr, SocketAddr};
 use rump_kpi::Errno;
+use rump_kpi::netbsd::statistics::*;
 use rump_kpi::packet::{Packet, Segmentation, Segments};
 
 /// Datagrams that one may be cut into (`UDP_SEGMENT`); Linux's bound.
@@ -108,7 +109,7 @@ impl Stack {
             Some(known) if known.to == to && known.ancillary == ancillary => (known.options, known.path),
             _ => {
                 let options = socket.path_options(to).with(&ancillary);
-                let path = self.path(to.ip(), &options)?;
+                let path = self.path_of_program(to.ip(), &options)?;
                 *way = Some(Way { to, ancillary, options, path });
                 (options, path)
             }
@@ -168,6 +169,7 @@ impl Stack {
         }
         let path = Path { source: header.source.into(), ..*path };
         self.send_with_header(now, &path, &header, packet)?;
+        self.counters.count(Counted::Ip, IP_STAT_RAWOUT);
         self.loop_back(now);
         Ok(())
     }

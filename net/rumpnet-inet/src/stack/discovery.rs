@@ -16,6 +16,7 @@ use crate::wire::ndp::{self, Message};
 use crate::wire::{ethernet, icmpv6};
 use core::net::Ipv6Addr;
 use core::time::Duration;
+use rump_kpi::netbsd::statistics::Counted;
 use rump_kpi::packet::Packet;
 
 /// All hosts on a link.
@@ -50,7 +51,7 @@ impl Stack {
     ) {
         let (message, options) = match ndp::parse(kind, bytes.get(4..).unwrap_or_default()) {
             Ok(parsed) => parsed,
-            Err(why) => return self.drop_malformed(id, why),
+            Err(why) => return self.drop_malformed(id, Counted::Icmp6, why),
         };
         let (source, destination) = (header.source, header.destination);
         let is_taken = match message {
@@ -74,7 +75,7 @@ impl Stack {
             }
         };
         if !is_taken {
-            self.drop_malformed(id, Malformed::Address);
+            self.drop_malformed(id, Counted::Icmp6, Malformed::Address);
         }
     }
 
@@ -160,7 +161,7 @@ impl Stack {
                 self.is_duplicate(id, target);
             } else {
                 // Somebody has our address. What is ours stays ours.
-                self.drop_packet(Dropped::Malformed(Malformed::Address));
+                self.drop_of(Counted::Icmp6, Dropped::Malformed(Malformed::Address));
             }
             return;
         }
@@ -192,7 +193,7 @@ impl Stack {
             return false;
         }
         if !self.settings.accepts_redirects_v6 || self.settings.forwarding_v6 {
-            self.drop_packet(Dropped::NotForUs);
+            self.drop_of(Counted::Icmp6, Dropped::NotForUs);
             return true;
         }
         // Only who is the router now can say that another one is better.

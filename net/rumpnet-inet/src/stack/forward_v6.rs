@@ -3,7 +3,6 @@
 use super::input::Arrived;
 use super::output::{Options, Path, longest_segment};
 use super::{Dropped, Stack};
-use crate::address::Version;
 use crate::interface::{Interface, InterfaceId};
 use crate::route::Via;
 use crate::time::Instant;
@@ -11,6 +10,7 @@ use crate::wire::icmpv6::{Message, Unreachable};
 use crate::wire::ipv6::{HEADER_BYTES, Ipv6};
 use crate::wire::ndp;
 use core::net::Ipv6Addr;
+use rump_kpi::netbsd::statistics::*;
 use rump_kpi::packet::Packet;
 
 impl Stack {
@@ -28,15 +28,15 @@ impl Stack {
             && !destination.is_loopback()
             && !destination.is_unicast_link_local();
         if !self.settings.forwarding_v6 || !is_forwardable {
-            return self.drop_packet(Dropped::NotForUs);
+            return self.drop_of(Counted::Ip6, Dropped::NotForUs);
         }
         if header.hop_limit <= 1 {
-            self.drop_packet(Dropped::TimeToLive);
+            self.drop_of(Counted::Ip6, Dropped::TimeToLive);
             return self.complain_v6(now, &arrived, &Message::TimeExceeded);
         }
         let way = self.route_v6(destination);
         let Ok((id, next_hop)) = way else {
-            self.drop_packet(Dropped::NoRoute);
+            self.drop_of(Counted::Ip6, Dropped::NoRoute);
             let via = self.routes_v6.lookup(destination).map(|route| route.via);
             let why = match via {
                 // It takes all, and says nothing.
@@ -51,7 +51,7 @@ impl Stack {
             return self.complain_v6(now, &arrived, &message);
         }
         let Ok(interface) = self.usable_v6(id) else {
-            self.drop_packet(Dropped::NoRoute);
+            self.drop_of(Counted::Ip6, Dropped::NoRoute);
             return self.complain_v6(now, &arrived, &Message::Unreachable(Unreachable::NoRoute));
         };
         let (mtu, comes_back) = (interface.mtu_v6(), interface.is_loopback());
@@ -72,7 +72,7 @@ impl Stack {
             is_broadcast: false,
             comes_back,
         };
-        self.counters.of(Version::V6).forwarded += 1;
+        self.counters.count(Counted::Ip6, IP6_STAT_FORWARD);
         self.hand_to_link(now, &path, packet);
     }
 
@@ -86,12 +86,13 @@ impl Stack {
     ) {
         let id = arrived.interface;
         let is_useful = target == destination || target.is_unicast_link_local();
-        if !is_useful || !self.is_on_link(id, source) || !self.may_complain(now) {
+        if !is_useful || !self.is_on_link(id, source) || !self.may_complain(now, Counted::Icmp6) {
             return;
         }
         let hardware = self.hardware_of(id, target);
         let options = ndp::Options { target: hardware, ..ndp::Options::default() };
         let Some(own) = self.interfaces.get(&id).and_then(Interface::link_local) else { return };
+        self.counters.count(Counted::Ip6, IP6_STAT_REDIRECTSENT);
         self.send_discovery(
             now,
             id,

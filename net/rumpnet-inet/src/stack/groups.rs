@@ -14,6 +14,7 @@ use crate::wire::ipv6::Ipv6;
 use crate::wire::{self, icmpv6};
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use rump_kpi::netbsd::statistics::*;
 use rump_kpi::packet::Packet;
 
 /// Routers look at the packet though it is not for them (RFC 2113).
@@ -32,14 +33,16 @@ impl Stack {
     pub(super) fn input_igmp(&mut self, now: Instant, arrived: &Arrived, header: &Ipv4, packet: Packet) {
         let bytes = match wire::igmp::take(&packet) {
             Ok(bytes) => bytes,
-            Err(why) => return self.drop_malformed(arrived.interface, why),
+            Err(why) => return self.drop_malformed(arrived.interface, Counted::Igmp, why),
         };
         match bytes[0] {
             // From the link (RFC 3376, section 9.1).
             igmp::QUERY if header.time_to_live == 1 => {
+                self.counters.count(Counted::Igmp, IGMP_STAT_RCV_QUERIES);
                 self.asked_for_groups(now, arrived.interface, Version::V4, &bytes);
             }
             igmp::REPORT_1 | igmp::REPORT_2 => {
+                self.counters.count(Counted::Igmp, IGMP_STAT_RCV_REPORTS);
                 let group = Ipv4Addr::new(bytes[4], bytes[5], bytes[6], bytes[7]);
                 self.heard_of_group(now, arrived.interface, group.into());
             }
@@ -51,7 +54,7 @@ impl Stack {
     pub(super) fn input_mld(&mut self, now: Instant, id: InterfaceId, header: &Ipv6, bytes: &[u8]) {
         // RFC 3810, section 5.1.14.
         if header.hop_limit != 1 || !header.source.is_unicast_link_local() {
-            return self.drop_malformed(id, wire::Malformed::Address);
+            return self.drop_malformed(id, Counted::Icmp6, wire::Malformed::Address);
         }
         match bytes.first() {
             Some(&mld::QUERY) => self.asked_for_groups(now, id, Version::V6, bytes),
@@ -67,7 +70,10 @@ impl Stack {
     fn asked_for_groups(&mut self, now: Instant, id: InterfaceId, version: Version, bytes: &[u8]) {
         let query = match Query::parse(version, bytes) {
             Ok(query) => query,
-            Err(why) => return self.drop_malformed(id, why),
+            Err(why) => {
+                let of = if version == Version::V4 { Counted::Igmp } else { Counted::Icmp6 };
+                return self.drop_malformed(id, of, why);
+            }
         };
         let Some(interface) = self.interfaces.get_mut(&id) else { return };
         let groups = interface.groups_of_mut(version);
@@ -133,6 +139,7 @@ impl Stack {
                 let sum = |length| pseudo(source.into(), to.into(), Protocol::ICMPV6, length);
                 icmpv6::emit(&mut packet, kind, 0, rest, sum);
                 packet.prepend(ROUTER_ALERT_V6.len()).copy_from_slice(&ROUTER_ALERT_V6);
+                self.counters.count_icmp6(ICMP6_STAT_OUTHIST, kind);
                 self.send_on_link(now, id, (source, to), Protocol::HOP_BY_HOP, 1, packet);
             }
         }
@@ -155,6 +162,7 @@ impl Stack {
             options: ROUTER_ALERT_V4.to_vec(),
             ..Ipv4::new(source, to, Protocol::IGMP, 1)
         };
+        self.counters.note_sent(Version::V4, Protocol::IGMP, message[0]);
         let _ = self.send_with_header(now, &path, &header, wire::igmp::emit(message));
     }
 

@@ -11,6 +11,7 @@ use crate::wire::ipv4::{Ipv4, Protocol};
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use rump_kpi::Errno;
+use rump_kpi::netbsd::statistics::*;
 use rump_kpi::packet::Packet;
 
 /// Bytes of a complaint, headers included (RFC 1812, section 4.3.2.3).
@@ -74,13 +75,16 @@ impl QuotedV4 {
 
 impl Stack {
     pub(super) fn input_icmp(&mut self, now: Instant, arrived: &Arrived, header: &Ipv4, mut packet: Packet) {
+        let kind = packet.first(1).map(|bytes| bytes[0]);
         let message = match Message::take(&mut packet) {
             Ok(message) => message,
-            Err(why) => return self.drop_packet(Dropped::Malformed(why)),
+            Err(why) => return self.drop_of(Counted::Icmp, Dropped::Malformed(why)),
         };
+        kind.into_iter().for_each(|kind| self.counters.count_icmp(ICMP_STAT_INHIST, kind));
         match message {
             Message::EchoRequest { identifier, sequence } => {
                 if arrived.is_for_many && !self.settings.answers_broadcast_echo {
+                    self.counters.count(Counted::Icmp, ICMP_STAT_BMCASTECHO);
                     return self.drop_packet(Dropped::NotForUs);
                 }
                 let source = if arrived.is_for_many { None } else { Some(header.destination.into()) };
@@ -90,6 +94,7 @@ impl Stack {
                     may_broadcast: false,
                     ..Options::default()
                 };
+                self.counters.count(Counted::Icmp, ICMP_STAT_REFLECT);
                 self.send_icmp(
                     now,
                     header.source,
@@ -173,7 +178,9 @@ impl Stack {
         message: &Message,
         mut content: Packet,
     ) {
-        let Ok(path) = self.path(to.into(), options) else { return self.drop_packet(Dropped::NoRoute) };
+        let Ok(path) = self.path(to.into(), options) else {
+            return self.drop_of(Counted::Ip, Dropped::NoRoute);
+        };
         message.emit(&mut content);
         let _ = self.send(now, &path, Protocol::ICMP, options, content);
     }
@@ -189,10 +196,14 @@ impl Stack {
         let is_complaint = header.protocol == Protocol::ICMP
             && content.first(1).is_none_or(|kind| !matches!(kind[0], 0 | 8));
         let is_single = !header.source.is_unspecified() && !header.source.is_multicast();
+        self.counters.count(Counted::Icmp, ICMP_STAT_ERROR);
+        if is_complaint {
+            self.counters.count(Counted::Icmp, ICMP_STAT_OLDICMP);
+        }
         if is_complaint || header.fragment.offset != 0 || !is_single {
             return;
         }
-        if !self.may_complain(now) {
+        if !self.may_complain(now, Counted::Icmp) {
             return;
         }
         quoted.truncate(COMPLAINT_BYTES - HEADERS);
@@ -204,10 +215,10 @@ impl Stack {
     }
 
     /// Whether there were not too many complaints lately; this is one more.
-    pub(super) fn may_complain(&mut self, now: Instant) -> bool {
+    pub(super) fn may_complain(&mut self, now: Instant, of: Counted) -> bool {
         let may = self.limit.take(now, self.settings.icmp_per_second);
         if !may {
-            self.drop_packet(Dropped::Limited);
+            self.drop_of(of, Dropped::Limited);
         }
         may
     }

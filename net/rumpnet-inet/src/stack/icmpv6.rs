@@ -15,6 +15,7 @@ use crate::wire::ipv6::{HEADER_BYTES, Ipv6, LEAST_MTU};
 use crate::wire::{group, ndp};
 use core::net::Ipv6Addr;
 use rump_kpi::Errno;
+use rump_kpi::netbsd::statistics::*;
 use rump_kpi::packet::Packet;
 
 impl Stack {
@@ -27,8 +28,9 @@ impl Stack {
         mut packet: Packet,
     ) {
         let Some(&[kind, code]) = packet.first(2).and_then(|bytes| bytes.first_chunk()) else {
-            return self.drop_malformed(arrived.interface, crate::wire::Malformed::Short);
+            return self.drop_malformed(arrived.interface, Counted::Icmp6, crate::wire::Malformed::Short);
         };
+        self.counters.count_icmp6(ICMP6_STAT_INHIST, kind);
         match kind {
             group::mld::QUERY | group::mld::REPORT_1 => {
                 return self.input_mld(now, arrived.interface, header, &packet.to_vec());
@@ -36,7 +38,11 @@ impl Stack {
             ndp::kind::ROUTER_SOLICITATION..=ndp::kind::REDIRECT => {
                 // From the link, and not through a router (RFC 4861, section 3.1).
                 if header.hop_limit != 255 || code != 0 {
-                    return self.drop_malformed(arrived.interface, crate::wire::Malformed::Header);
+                    return self.drop_malformed(
+                        arrived.interface,
+                        Counted::Icmp6,
+                        crate::wire::Malformed::Header,
+                    );
                 }
                 return self.input_discovery(now, arrived.interface, header, kind, &packet.to_vec());
             }
@@ -44,7 +50,7 @@ impl Stack {
         }
         let message = match Message::take(&mut packet) {
             Ok(message) => message,
-            Err(why) => return self.drop_malformed(arrived.interface, why),
+            Err(why) => return self.drop_malformed(arrived.interface, Counted::Icmp6, why),
         };
         match message {
             Message::EchoRequest { identifier, sequence } => {
@@ -54,6 +60,7 @@ impl Stack {
                 let source = (!header.destination.is_multicast()).then_some(header.destination);
                 let options = Options { traffic_class: header.traffic_class, ..Self::back(arrived, source) };
                 let reply = Message::EchoReply { identifier, sequence };
+                self.counters.count(Counted::Icmp6, ICMP6_STAT_REFLECT);
                 self.send_icmpv6(now, header.source, &options, &reply, packet);
             }
             message => self.told_of_v6(now, arrived.interface, message, packet),
@@ -92,7 +99,9 @@ impl Stack {
         message: &Message,
         mut content: Packet,
     ) {
-        let Ok(path) = self.path(to.into(), options) else { return self.drop_packet(Dropped::NoRoute) };
+        let Ok(path) = self.path(to.into(), options) else {
+            return self.drop_of(Counted::Ip6, Dropped::NoRoute);
+        };
         message.emit(&mut content, |length| pseudo(path.source, path.destination, Protocol::ICMPV6, length));
         let _ = self.send(now, &path, Protocol::ICMPV6, options, content);
     }
@@ -112,10 +121,12 @@ impl Stack {
         let transport = skip_to_transport(header.next_header, &mut content);
         let is_complaint = transport == Some(Protocol::ICMPV6)
             && content.first(1).is_none_or(|kind| icmpv6::is_error(kind[0]));
+        self.counters.count(Counted::Icmp6, ICMP6_STAT_ERROR);
         if is_complaint || header.source.is_unspecified() || header.source.is_multicast() {
+            self.counters.count(Counted::Icmp6, ICMP6_STAT_CANTERROR);
             return;
         }
-        if !self.may_complain(now) {
+        if !self.may_complain(now, Counted::Icmp6) {
             return;
         }
         quoted.truncate(LEAST_MTU as usize - HEADER_BYTES - icmpv6::HEADER_BYTES);

@@ -1,5 +1,6 @@
 //! Receiving: from the link to the protocol above, or on to the next router.
 
+use super::counters::udp;
 use super::output::{Options, Path};
 use super::{Dropped, LOOPBACK, Stack};
 use crate::address::Version;
@@ -16,6 +17,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 use rump_kpi::Errno;
 use rump_kpi::device::Statistics;
+use rump_kpi::netbsd::statistics::*;
 use rump_kpi::packet::{Checksum, Packet};
 
 /// How a packet of IP came.
@@ -65,7 +67,7 @@ impl Stack {
         };
         let frame = match Frame::take(&mut packet) {
             Ok(frame) => frame,
-            Err(why) => return self.drop_malformed(id, why),
+            Err(why) => return self.drop_malformed(id, None, why),
         };
         if frame.destination.is_group() {
             self.count_group(id, |statistics| &mut statistics.groups_in);
@@ -117,18 +119,28 @@ impl Stack {
         }
     }
 
-    pub(super) fn drop_malformed(&mut self, id: InterfaceId, why: crate::wire::Malformed) {
+    /// Drops what an interface received, and what a protocol cannot read.
+    pub(super) fn drop_malformed(
+        &mut self,
+        id: InterfaceId,
+        of: impl Into<Option<Counted>>,
+        why: crate::wire::Malformed,
+    ) {
         if let Some(interface) = self.interfaces.get_mut(&id) {
             interface.statistics.errors_in += 1;
         }
-        self.drop_packet(Dropped::Malformed(why));
+        let why = Dropped::Malformed(why);
+        if let Some(of) = of.into() {
+            self.counters.note_dropped(of, why);
+        }
+        self.drop_packet(why);
     }
 
     /// RFC 826, "Packet Reception".
     fn input_arp(&mut self, now: Instant, id: InterfaceId, mut packet: Packet) {
         let message = match arp::Message::parse(&mut packet) {
             Ok(message) => message,
-            Err(why) => return self.drop_malformed(id, why),
+            Err(why) => return self.drop_malformed(id, None, why),
         };
         let Some(interface) = self.interfaces.get_mut(&id) else { return };
         let is_ours = interface.has_address(message.target.1);
@@ -165,11 +177,11 @@ impl Stack {
 
     fn input_ip(&mut self, now: Instant, reception: Reception, mut packet: Packet) {
         let Reception { interface: id, is_group_frame, is_own } = reception;
-        self.counters.of(Version::V4).received += 1;
+        self.counters.count(Counted::Ip, IP_STAT_TOTAL);
         let original = packet.clone();
         let header = match Ipv4::take(&mut packet) {
             Ok(header) => header,
-            Err(why) => return self.drop_malformed(id, why),
+            Err(why) => return self.drop_malformed(id, Counted::Ip, why),
         };
         let destination = header.destination;
         let Some(interface) = self.interfaces.get(&id) else { return };
@@ -178,10 +190,10 @@ impl Stack {
         let is_offer = !is_own && interface.addresses.is_empty() && is_for_client(&header, &mut packet);
         let is_ours = self.is_local(destination.into()) || is_broadcast || is_member || is_offer;
         if !is_source(header.source) || (!is_own && !may_be_on_link(&header)) {
-            return self.drop_malformed(id, crate::wire::Malformed::Address);
+            return self.drop_malformed(id, Counted::Ip, crate::wire::Malformed::Address);
         }
         if has_source_route(&header.options) {
-            return self.drop_packet(Dropped::SourceRoute);
+            return self.drop_of(Counted::Ip, Dropped::SourceRoute);
         }
         // Nobody complains of an offer, either.
         let is_for_many = is_group_frame || is_broadcast || destination.is_multicast() || is_offer;
@@ -192,7 +204,9 @@ impl Stack {
         if !header.is_fragment() {
             return self.deliver(now, arrived, header, packet);
         }
+        self.counters.count(Counted::Ip, IP_STAT_FRAGMENTS);
         if let Some((first, packet)) = self.reassembly.take(now, header, packet) {
+            self.counters.count(Counted::Ip, IP_STAT_REASSEMBLED);
             let header = Ipv4 { fragment: Fragment::default(), ..first };
             let mut original = packet.clone();
             header.emit(&mut original);
@@ -212,14 +226,14 @@ impl Stack {
             Protocol::UDP => self.input_udp(now, &arrived, &ip, packet),
             Protocol::TCP if !arrived.is_for_many => {
                 if let Err(why) = self.input_tcp(now, &ip, arrived.interface, packet) {
-                    self.drop_malformed(arrived.interface, why);
+                    self.drop_malformed(arrived.interface, Counted::Tcp, why);
                 }
             }
             // Nobody has a connection with many (RFC 1122, section 4.2.3.10).
-            Protocol::TCP => self.drop_packet(Dropped::NotForUs),
+            Protocol::TCP => self.drop_of(Counted::Tcp, Dropped::NotForUs),
             _ if was_taken => {}
             _ => {
-                self.drop_packet(Dropped::Nobody);
+                self.drop_of(Counted::Ip, Dropped::Nobody);
                 self.complain(now, &arrived, &icmpv4::Message::Unreachable(Unreachable::Protocol));
             }
         }
@@ -243,11 +257,19 @@ impl Stack {
 
     pub(super) fn input_udp(&mut self, now: Instant, arrived: &Arrived, header: &IpHeader, packet: Packet) {
         use crate::sockets::Delivery;
+        let of = udp(Version::of(header.source));
         match self.sockets.deliver_udp(now, header, packet, arrived.interface, arrived.is_for_many) {
             Ok(Delivery::Done) => {}
-            Ok(Delivery::Full) => self.drop_input(arrived.interface, Dropped::Full),
+            Ok(Delivery::Full) => {
+                self.counters.note_dropped(of, Dropped::Full);
+                self.drop_input(arrived.interface, Dropped::Full);
+            }
             Ok(Delivery::Nobody) => {
-                self.drop_packet(Dropped::Nobody);
+                self.drop_of(of, Dropped::Nobody);
+                if arrived.is_for_many {
+                    let place = if of == Counted::Udp { UDP_STAT_NOPORTBCAST } else { UDP6_STAT_NOPORTMCAST };
+                    self.counters.count(of, place);
+                }
                 if header.source.is_ipv4() {
                     self.complain(now, arrived, &icmpv4::Message::Unreachable(Unreachable::Port));
                 } else {
@@ -255,7 +277,7 @@ impl Stack {
                     self.complain_v6(now, arrived, &message);
                 }
             }
-            Err(why) => self.drop_malformed(arrived.interface, why),
+            Err(why) => self.drop_malformed(arrived.interface, of, why),
         }
     }
 
@@ -263,10 +285,10 @@ impl Stack {
     fn forward(&mut self, now: Instant, arrived: Arrived, mut header: Ipv4, packet: Packet) {
         let is_forwardable = !arrived.is_for_many && !header.source.is_unspecified();
         if !self.settings.forwarding || !is_forwardable {
-            return self.drop_packet(Dropped::NotForUs);
+            return self.drop_of(Counted::Ip, Dropped::NotForUs);
         }
         if header.time_to_live <= 1 {
-            self.drop_packet(Dropped::TimeToLive);
+            self.drop_of(Counted::Ip, Dropped::TimeToLive);
             return self.complain(now, &arrived, &icmpv4::Message::TimeExceeded);
         }
         let options = Options { may_broadcast: false, ..Options::default() };
@@ -277,7 +299,7 @@ impl Stack {
                     .routes
                     .lookup(header.destination)
                     .is_some_and(|route| route.via == crate::route::Via::Blackhole);
-                self.drop_packet(Dropped::NoRoute);
+                self.drop_of(Counted::Ip, Dropped::NoRoute);
                 if !is_silent {
                     self.complain(now, &arrived, &icmpv4::Message::Unreachable(Unreachable::Host));
                 }
@@ -288,11 +310,11 @@ impl Stack {
         let path = Path { source: header.source.into(), ..path };
         let mtu = path.mtu.min(u32::from(u16::MAX)) as u16;
         match self.send_with_header(now, &path, &header, packet) {
-            Ok(()) => self.counters.of(Version::V4).forwarded += 1,
+            Ok(()) => self.counters.count(Counted::Ip, IP_STAT_FORWARD),
             Err(Errno::EMSGSIZE) => {
                 self.complain(now, &arrived, &icmpv4::Message::Unreachable(Unreachable::TooLong { mtu }));
             }
-            Err(_) => self.drop_malformed(arrived.interface, crate::wire::Malformed::Header),
+            Err(_) => self.drop_malformed(arrived.interface, Counted::Ip, crate::wire::Malformed::Header),
         }
     }
 }

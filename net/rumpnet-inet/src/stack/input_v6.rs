@@ -15,6 +15,7 @@ use crate::wire::ipv4::{Fragment, Protocol};
 use crate::wire::ipv6::{HEADER_BYTES, Ipv6, MOST_CONTENT};
 use crate::wire::udp;
 use core::net::Ipv6Addr;
+use rump_kpi::netbsd::statistics::*;
 use rump_kpi::packet::{Checksum, Packet};
 
 /// Where the base header says what follows.
@@ -43,14 +44,14 @@ enum Next {
 impl Stack {
     pub(super) fn input_v6(&mut self, now: Instant, reception: Reception, mut packet: Packet) {
         let id = reception.interface;
-        self.counters.of(Version::V6).received += 1;
+        self.counters.count(Counted::Ip6, IP6_STAT_TOTAL);
         let original = packet.clone();
         let header = match Ipv6::take(&mut packet) {
             Ok(header) => header,
-            Err(why) => return self.drop_malformed(id, why),
+            Err(why) => return self.drop_malformed(id, Counted::Ip6, why),
         };
         if !may_arrive(&header, reception.is_own) {
-            return self.drop_malformed(id, Malformed::Address);
+            return self.drop_malformed(id, Counted::Ip6, Malformed::Address);
         }
         let is_group = header.destination.is_multicast();
         let is_for_many = reception.is_group_frame || is_group;
@@ -90,7 +91,7 @@ impl Stack {
                 Next::Done => return,
             }
         }
-        self.drop_malformed(arrived.interface, Malformed::Header);
+        self.drop_malformed(arrived.interface, Counted::Ip6, Malformed::Header);
     }
 
     fn input_extension(
@@ -115,7 +116,7 @@ impl Stack {
         }
         let length = extension::length(kind, packet);
         let Some(bytes) = length.and_then(|length| packet.first(length)) else {
-            self.drop_malformed(arrived.interface, Malformed::Short);
+            self.drop_malformed(arrived.interface, Counted::Ip6, Malformed::Short);
             return Next::Done;
         };
         let next = Protocol(bytes[0]);
@@ -134,7 +135,7 @@ impl Stack {
     }
 
     fn refuse_header(&mut self, now: Instant, arrived: &Arrived, problem: Problem, at: usize) -> Next {
-        self.drop_packet(Dropped::Malformed(Malformed::Header));
+        self.drop_of(Counted::Ip6, Dropped::Malformed(Malformed::Header));
         self.complain_v6(now, arrived, &Message::ParameterProblem { problem, pointer: at as u32 });
         Next::Done
     }
@@ -148,7 +149,8 @@ impl Stack {
         error: OptionError,
         destination: Ipv6Addr,
     ) -> Next {
-        self.drop_malformed(arrived.interface, Malformed::Header);
+        self.counters.count(Counted::Ip6, IP6_STAT_BADOPTIONS);
+        self.drop_malformed(arrived.interface, None, Malformed::Header);
         let OptionError::Unknown(within, action) = error else { return Next::Done };
         let message = Message::ParameterProblem { problem: Problem::Option, pointer: (at + within) as u32 };
         match action {
@@ -175,7 +177,7 @@ impl Stack {
         let part = match FragmentHeader::take(packet) {
             Ok(part) => part,
             Err(why) => {
-                self.drop_malformed(arrived.interface, why);
+                self.drop_malformed(arrived.interface, Counted::Ip6, why);
                 return Next::Done;
             }
         };
@@ -185,7 +187,7 @@ impl Stack {
             return Next::Header;
         }
         if reassembled == Reassembled::Yes {
-            self.drop_malformed(arrived.interface, Malformed::Header);
+            self.drop_malformed(arrived.interface, Counted::Ip6, Malformed::Header);
             return Next::Done;
         }
         if part.fragment.has_more && packet.len() % 8 != 0 {
@@ -199,7 +201,9 @@ impl Stack {
         }
         let fragment = FragmentV6 { header: *header, part, interface: arrived.interface };
         let content = core::mem::take(packet);
+        self.counters.count(Counted::Ip6, IP6_STAT_FRAGMENTS);
         if let Some((first, content)) = self.reassembly_v6.take(now, fragment, content) {
+            self.counters.count(Counted::Ip6, IP6_STAT_REASSEMBLED);
             let header = Ipv6 { next_header: first.part.next_header, ..first.header };
             let mut original = content.clone();
             header.emit(&mut original);
@@ -216,7 +220,7 @@ impl Stack {
         let pseudo = |length| pseudo_v6(header.source, header.destination, protocol, length);
         if protocol == Protocol::ICMPV6 {
             if let Err(why) = icmpv6::check(&packet, pseudo) {
-                return self.drop_malformed(arrived.interface, why);
+                return self.drop_malformed(arrived.interface, Counted::Icmp6, why);
             }
         }
         // The stack answers those itself; programs get all other messages.
@@ -226,19 +230,20 @@ impl Stack {
             Protocol::ICMPV6 => self.input_icmpv6(now, &arrived, &header, packet),
             // A checksum is not left out (RFC 8200, section 8.1).
             Protocol::UDP if lacks_checksum(&packet) => {
-                self.drop_malformed(arrived.interface, Malformed::Checksum);
+                self.counters.count(Counted::Udp6, UDP6_STAT_NOSUM);
+                self.drop_malformed(arrived.interface, None, Malformed::Checksum);
             }
             Protocol::UDP => self.input_udp(now, &arrived, &ip, packet),
             Protocol::TCP if !arrived.is_for_many => {
                 if let Err(why) = self.input_tcp(now, &ip, arrived.interface, packet) {
-                    self.drop_malformed(arrived.interface, why);
+                    self.drop_malformed(arrived.interface, Counted::Tcp, why);
                 }
             }
-            Protocol::TCP => self.drop_packet(Dropped::NotForUs),
+            Protocol::TCP => self.drop_of(Counted::Tcp, Dropped::NotForUs),
             Protocol::NO_NEXT_HEADER => {}
             _ if was_taken => {}
             _ => {
-                self.drop_packet(Dropped::Nobody);
+                self.drop_of(Counted::Ip6, Dropped::Nobody);
                 let pointer = place.said_at as u32;
                 let message = Message::ParameterProblem { problem: Problem::NextHeader, pointer };
                 self.complain_v6(now, &arrived, &message);

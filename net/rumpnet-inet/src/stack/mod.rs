@@ -43,6 +43,7 @@ use counters::Counters;
 use hashbrown::HashMap;
 use icmp::Limit;
 use rump_kpi::WaitQueue;
+use rump_kpi::netbsd::statistics::Counted;
 use rump_kpi::packet::Packet;
 use rump_random::Random;
 
@@ -220,6 +221,12 @@ impl Stack {
 
     fn drop_packet(&mut self, why: Dropped) {
         *self.dropped.entry(why).or_insert(0) += 1;
+    }
+
+    /// A protocol does not take a packet.
+    fn drop_of(&mut self, of: Counted, why: Dropped) {
+        self.counters.note_dropped(of, why);
+        self.drop_packet(why);
     }
 
     /// How many packets were dropped for a reason.

@@ -1,7 +1,7 @@
 //! Sending: finding the way, cutting what is too long, and handing it to the link.
 
 use super::{Dropped, LOOPBACK, Stack};
-use crate::address::endpoint;
+use crate::address::{Version, endpoint};
 use crate::interface::{Interface, InterfaceId, Link};
 use crate::neighbour::Resolved;
 use crate::reassembly;
@@ -13,6 +13,7 @@ use crate::wire::{self, arp, udp};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use rump_kpi::Errno;
 use rump_kpi::device::Offloads;
+use rump_kpi::netbsd::statistics::*;
 use rump_kpi::packet::{Checksum, Packet, Segmentation, Segments, offload};
 
 /// What a sender may ask for.
@@ -76,6 +77,15 @@ impl Stack {
             (IpAddr::V6(destination), Some(IpAddr::V6(own))) => self.path_v6(destination, Some(own), options),
             (IpAddr::V6(_), Some(IpAddr::V4(_))) => Err(Errno::EADDRNOTAVAIL),
         }
+    }
+
+    /// As [`Stack::path`], for what a program wants to send: counts what has no route.
+    pub(crate) fn path_of_program(&mut self, destination: IpAddr, options: &Options) -> Result<Path, Errno> {
+        let path = self.path(destination, options);
+        if matches!(path, Err(Errno::ENETUNREACH | Errno::EHOSTUNREACH)) {
+            self.counters.count_ip(Version::of(destination), (IP_STAT_NOROUTE, IP6_STAT_NOROUTE));
+        }
+        path
     }
 
     fn path_v4(
@@ -159,8 +169,9 @@ impl Stack {
         path: &Path,
         protocol: Protocol,
         options: &Options,
-        packet: Packet,
+        mut packet: Packet,
     ) -> Result<(), Errno> {
+        let kind = packet.first(1).map_or(0, |bytes| bytes[0]);
         match (path.source, path.destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
                 let default = if destination.is_multicast() { 1 } else { self.settings.hop_limit };
@@ -177,7 +188,7 @@ impl Stack {
             }
             _ => return Err(Errno::EAFNOSUPPORT),
         }
-        self.counters.note_sent(path.source, protocol);
+        self.counters.note_sent(Version::of(path.source), protocol, kind);
         self.loop_back(now);
         Ok(())
     }
@@ -205,14 +216,17 @@ impl Stack {
             return Ok(());
         }
         if header.dont_fragment {
+            self.counters.count(Counted::Ip, IP_STAT_CANTFRAG);
             return Err(Errno::EMSGSIZE);
         }
         if packet.segmentation.is_some() {
             return self.send_segments(now, path, header, packet);
         }
         wire::complete(&mut packet);
+        self.counters.count(Counted::Ip, IP_STAT_FRAGMENTED);
         for (header, mut fragment) in reassembly::cut(header, &packet, path.mtu as usize) {
             header.emit(&mut fragment);
+            self.counters.count(Counted::Ip, IP_STAT_OFRAGMENTS);
             self.hand_to_link(now, path, fragment);
         }
         Ok(())

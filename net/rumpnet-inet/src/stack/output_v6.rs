@@ -16,6 +16,7 @@ use crate::wire::ipv6::{HEADER_BYTES, Ipv6, LEAST_MTU, MOST_CONTENT};
 use core::hash::Hasher;
 use core::net::{IpAddr, Ipv6Addr};
 use rump_kpi::Errno;
+use rump_kpi::netbsd::statistics::*;
 use rump_kpi::packet::Packet;
 use siphasher::sip::SipHasher13;
 
@@ -237,15 +238,18 @@ impl Stack {
             return Ok(());
         }
         if dont_fragment || packet.segmentation.is_some() {
+            self.counters.count(Counted::Ip6, IP6_STAT_CANTFRAG);
             return Err(Errno::EMSGSIZE);
         }
         wire::complete(&mut packet);
+        self.counters.count(Counted::Ip6, IP6_STAT_FRAGMENTED);
         let identification = self.random.number() as u32;
         let protocol = header.next_header;
         let mtu = (path.mtu as usize).max(HEADER_BYTES + FRAGMENT_BYTES + 8);
         for (part, mut fragment) in reassembly::cut_v6(protocol, identification, &packet, mtu) {
             part.emit(&mut fragment);
             Ipv6 { next_header: Protocol::FRAGMENT, ..*header }.emit(&mut fragment);
+            self.counters.count(Counted::Ip6, IP6_STAT_OFRAGMENTS);
             self.hand_to_link(now, path, fragment);
         }
         Ok(())

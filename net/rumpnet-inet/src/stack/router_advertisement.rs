@@ -12,6 +12,7 @@ use crate::wire::ipv6::LEAST_MTU;
 use crate::wire::ndp::{self, PrefixInformation, RouterAdvertisement};
 use core::net::Ipv6Addr;
 use core::time::Duration;
+use rump_kpi::netbsd::statistics::Counted;
 
 /// Metric of routes to prefixes that routers tell of: what an administrator says counts more.
 const TOLD_METRIC: u32 = 256;
@@ -38,7 +39,7 @@ impl Stack {
         }
         let is_deaf = self.interfaces.get(&id).is_none_or(|interface| interface.v6.is_deaf);
         if !self.settings.accepts_advertisements || self.settings.forwarding_v6 || is_deaf {
-            self.drop_packet(Dropped::NotForUs);
+            self.drop_of(Counted::Icmp6, Dropped::NotForUs);
             return true;
         }
         let factor = 500 + self.random.number() % 1000;

@@ -19,6 +19,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use core::net::{IpAddr, SocketAddr};
 use rump_kpi::device::Offloads;
+use rump_kpi::netbsd::statistics::*;
 use rump_kpi::packet::{Packet, Segmentation, Segments};
 use rump_kpi::{Errno, Shutdown};
 
@@ -90,7 +91,8 @@ impl Stack {
         if remote.port() == 0 || remote.ip().is_multicast() || address::is_all(remote.ip()) {
             return Err(Errno::EADDRNOTAVAIL);
         }
-        let path = self.path(remote.ip(), &pcb.path_options(remote))?;
+        let options = pcb.path_options(remote);
+        let path = self.path_of_program(remote.ip(), &options)?;
         if path.is_broadcast {
             return Err(Errno::EADDRNOTAVAIL);
         }
@@ -104,6 +106,7 @@ impl Stack {
         let pcb = self.tcp.find_mut(id)?;
         pcb.state = State::SynSent;
         pcb.begin(initial, path.mtu, link);
+        self.counters.count(Counted::Tcp, TCP_STAT_CONNATTEMPT);
         self.run(now, id, |_| (None, Effect::default()));
         Err(Errno::EINPROGRESS)
     }
@@ -429,6 +432,11 @@ impl Stack {
         let Ok(pcb) = self.tcp.find_mut(id) else { return };
         let parent = pcb.parent;
         let keeps = pcb.is_held || pcb.parent.is_some();
+        self.counters.count(Counted::Tcp, TCP_STAT_CLOSED);
+        if pcb.error.is_some() {
+            let is_made = pcb.state.is_synchronized();
+            self.counters.count(Counted::Tcp, if is_made { TCP_STAT_DROPS } else { TCP_STAT_CONNDROPS });
+        }
         pcb.state = State::Closed;
         pcb.timers = Default::default();
         let listening = parent.and_then(|parent| self.tcp.find_mut(parent).ok());

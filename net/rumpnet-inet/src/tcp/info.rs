@@ -4,6 +4,7 @@ use super::pcb::{Pcb, State};
 use super::recovery::{DUPLICATES, Phase};
 use crate::time::Instant;
 use core::time::Duration;
+use rump_kpi::netbsd::statistics::*;
 use rump_kpi::{TcpCaState, TcpInfo, TcpOptions, TcpState};
 
 /// Segments and bytes since a connection began. They come round.
@@ -29,6 +30,12 @@ pub struct Counts {
     pub delivered_crowded: u32,
     /// Acknowledgements that said that something came twice.
     pub twice: u32,
+    /// How often no answer came in time.
+    pub timeouts: u32,
+    /// Windows that were asked for.
+    pub window_probes: u32,
+    /// How often the other side was asked whether it is there.
+    pub keep_probes: u32,
     /// Windows that were asked for since the last answer.
     pub probes: u8,
     /// Bytes that were sent, again or not.
@@ -71,6 +78,54 @@ impl Counts {
             self.data_received = self.data_received.wrapping_add(segments);
             self.received_at = now;
         }
+    }
+}
+
+/// What was counted for many connections.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    data_sent: u64,
+    again: u64,
+    bytes_sent: u64,
+    bytes_again: u64,
+    bytes_received: u64,
+    bytes_acknowledged: u64,
+    out_of_order: u64,
+    timeouts: u64,
+    window_probes: u64,
+    keep_probes: u64,
+}
+
+impl Totals {
+    /// Adds those of a connection.
+    pub fn add(&mut self, pcb: &Pcb) {
+        let counts = &pcb.counts;
+        self.data_sent += u64::from(counts.data_sent);
+        self.again += u64::from(counts.again);
+        self.bytes_sent += counts.bytes_sent;
+        self.bytes_again += counts.bytes_again;
+        self.bytes_received += pcb.incoming.next();
+        self.bytes_acknowledged += counts.bytes_acknowledged;
+        self.out_of_order += u64::from(counts.out_of_order);
+        self.timeouts += u64::from(counts.timeouts);
+        self.window_probes += u64::from(counts.window_probes);
+        self.keep_probes += u64::from(counts.keep_probes);
+    }
+
+    /// In NetBSD's places. What was sent again counts there alone.
+    pub fn told(&self) -> [(usize, u64); 10] {
+        [
+            (TCP_STAT_SNDPACK, self.data_sent.saturating_sub(self.again)),
+            (TCP_STAT_SNDBYTE, self.bytes_sent.saturating_sub(self.bytes_again)),
+            (TCP_STAT_SNDREXMITPACK, self.again),
+            (TCP_STAT_SNDREXMITBYTE, self.bytes_again),
+            (TCP_STAT_RCVBYTE, self.bytes_received),
+            (TCP_STAT_RCVACKBYTE, self.bytes_acknowledged),
+            (TCP_STAT_RCVOOPACK, self.out_of_order),
+            (TCP_STAT_REXMTTIMEO, self.timeouts),
+            (TCP_STAT_PERSISTTIMEO, self.window_probes),
+            (TCP_STAT_KEEPPROBE, self.keep_probes),
+        ]
     }
 }
 

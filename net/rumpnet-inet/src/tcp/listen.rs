@@ -13,6 +13,7 @@ use crate::time::Instant;
 use crate::wire::tcp::{self, Flags, Segment};
 use core::net::SocketAddr;
 use core::time::Duration;
+use rump_kpi::netbsd::statistics::*;
 use rump_kpi::packet::Packet;
 
 /// Connections that are begun and not made, for each that a listener lets wait.
@@ -194,8 +195,9 @@ impl Stack {
 
     /// A connection is made: its listener has one more.
     pub(super) fn made(&mut self, id: TcpId) {
-        self.counters.established += 1;
+        self.counters.count(Counted::Tcp, TCP_STAT_CONNECTS);
         let Some(parent) = self.tcp.find(id).ok().and_then(|pcb| pcb.parent) else { return };
+        self.counters.count(Counted::Tcp, TCP_STAT_ACCEPTS);
         if let Some(listener) = self.tcp.find_mut(parent).ok().and_then(|pcb| pcb.listener.as_mut()) {
             listener.begun.remove(&id);
             listener.made.push_back(id);
@@ -248,6 +250,7 @@ impl Stack {
         let receiver = self.tcp.receiver(local, remote);
         let found = receiver.and_then(|id| Some((id, self.tcp.find(id).ok()?)));
         let Some((id, pcb)) = found.filter(|(_, pcb)| pcb.state != State::Closed) else {
+            self.counters.count(Counted::Tcp, TCP_STAT_NOPORT);
             self.refuse(now, ends, &segment, packet.len());
             return Ok(());
         };

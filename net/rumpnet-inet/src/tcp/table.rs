@@ -1,6 +1,7 @@
 //! All sockets of TCP: who has which address, and whose timer is next.
 
 use super::cookies::Cookies;
+use super::info::Totals;
 use super::memory::Memory;
 use super::pcb::{Pcb, State};
 use super::seq::SeqNumber;
@@ -20,6 +21,13 @@ use siphasher::sip::SipHasher13;
 /// A socket of TCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TcpId(pub(super) u64);
+
+impl TcpId {
+    /// What tells it from all other sockets, of datagrams too.
+    pub fn pcb(self) -> u64 {
+        self.0 << 2 | 1
+    }
+}
 
 /// Ports that are given to who asks for none.
 const EPHEMERAL: core::ops::RangeInclusive<u16> = 49_152..=65_535;
@@ -49,8 +57,8 @@ pub struct Table {
     waiting: VecDeque<TcpId>,
     /// Ports that were given, by where they lead (RFC 6056, section 3.3.4).
     given: [u16; 16],
-    /// Segments that were sent again by sockets that are gone.
-    sent_again: u64,
+    /// What was counted for sockets that are gone.
+    gone: Totals,
     next: u64,
     secret: [u64; 2],
     random: Random,
@@ -71,7 +79,7 @@ impl Table {
             deadlines: BTreeSet::new(),
             waiting: VecDeque::new(),
             given: core::array::from_fn(|_| random.number() as u16),
-            sent_again: 0,
+            gone: Totals::default(),
             next: 0,
             secret: [random.number(), random.number()],
             random,
@@ -98,17 +106,18 @@ impl Table {
         self.all.get_mut(&id).map(|pcb| &mut **pcb).ok_or(Errno::EBADF)
     }
 
-    /// Segments that were sent again, by those that are gone as well.
-    pub fn sent_again(&self) -> u64 {
-        let here = self.all.values().map(|pcb| u64::from(pcb.counts.again));
-        here.sum::<u64>() + self.sent_again
+    /// What was counted for all, for those that are gone as well.
+    pub fn totals(&self) -> Totals {
+        let mut totals = self.gone;
+        self.all.values().for_each(|pcb| totals.add(pcb));
+        totals
     }
 
     /// All sockets, in the order in which they were made.
-    pub fn in_order(&self) -> Vec<&Pcb> {
+    pub fn in_order(&self) -> Vec<(TcpId, &Pcb)> {
         let mut all: Vec<(&TcpId, &Box<Pcb>)> = self.all.iter().collect();
         all.sort_unstable_by_key(|(id, _)| **id);
-        all.into_iter().map(|(_, pcb)| &**pcb).collect()
+        all.into_iter().map(|(id, pcb)| (*id, &**pcb)).collect()
     }
 
     /// The socket that a segment is for: a connection, else whoever listens at its address, else at any.
@@ -321,7 +330,7 @@ impl Table {
         self.disconnect(id);
         self.unbind(id);
         let pcb = self.all.remove(&id)?;
-        self.sent_again += u64::from(pcb.counts.again);
+        self.gone.add(&pcb);
         if let Some(armed) = pcb.armed {
             self.deadlines.remove(&(armed, id));
         }

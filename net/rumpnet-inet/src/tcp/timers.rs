@@ -92,6 +92,7 @@ impl Pcb {
             }
             self.rtt.back_off();
             self.counts.probes = self.counts.probes.saturating_add(1);
+            self.counts.window_probes = self.counts.window_probes.wrapping_add(1);
             sending = self.probe_window(now);
             self.timers.persist = Some(now + self.rtt.timeout());
         }
@@ -130,6 +131,7 @@ impl Pcb {
 
     /// No answer came in time.
     fn send_again_soon(&mut self, now: Instant) {
+        self.counts.timeouts = self.counts.timeouts.wrapping_add(1);
         self.send.syn_sent = None;
         if !self.state.is_synchronized() {
             self.send.next = self.send.initial;
@@ -169,6 +171,7 @@ impl Pcb {
             return None;
         }
         self.keep_asked = self.keep_asked.saturating_add(1);
+        self.counts.keep_probes = self.counts.keep_probes.wrapping_add(1);
         self.timers.keep_alive = Some(now + keep.interval);
         let before = SeqNumber(self.send.unacknowledged.0.wrapping_sub(1));
         Some(self.sending(now, before, Flags::ACK, Vec::new()))

@@ -1,6 +1,7 @@
 //! Stacks on a wire that is simulated: what they say to each other, read by a parser that nobody here wrote.
 
 mod connections;
+mod counted;
 mod discovery;
 mod endings;
 mod floods;

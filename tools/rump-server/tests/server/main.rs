@@ -8,6 +8,7 @@ mod dumpbus;
 mod kills;
 mod life;
 mod limits;
+mod restarts;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -18,7 +19,15 @@ fn main() {
     if let Some(url) = std::env::var_os(kills::VICTIM) {
         kills::be_victim(url.to_str().unwrap());
     }
-    let groups = [life::all(), arguments::all(), drives::all(), limits::all(), kills::all(), dumpbus::all()];
+    let groups = [
+        life::all(),
+        arguments::all(),
+        drives::all(),
+        limits::all(),
+        kills::all(),
+        dumpbus::all(),
+        restarts::all(),
+    ];
     let trials = groups.into_iter().flatten().map(|(name, test)| {
         Trial::test(name, move || {
             test();
