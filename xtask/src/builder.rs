@@ -159,12 +159,15 @@ impl Matrix {
         let verdict = failure.or(late);
         self.failed += usize::from(verdict.is_some());
         let limit = limit.map_or(String::new(), |limit| format!("{} s", limit.as_secs()));
-        self.rows.push(format!(
+        let row = format!(
             "{name:40} {:>8.1} s {:>8.1} s {limit:>7}  {}",
             elapsed.as_secs_f64(),
             used.as_secs_f64(),
             verdict.as_deref().unwrap_or("ok")
-        ));
+        );
+        // All of them take long: who breaks it off knows what there was.
+        println!("{row}");
+        self.rows.push(row);
     }
 
     /// Prints the table; what failed stays for whoever wants to look at it.

@@ -171,6 +171,7 @@ interfaces(void)
 	struct ifreq request;
 	struct rtentry route;
 	char device[] = "tap0", missing[] = "nothing0";
+	int asynchronous = 1;
 	int s = rump_sys_socket(AF_INET, SOCK_DGRAM, 0), tap = rump_sys_open("/dev/tap0", O_RDWR);
 
 	CHECK(tap >= 0);
@@ -180,6 +181,7 @@ interfaces(void)
 	FAILS(rump_sys_ioctl(s, SIOCGIFFLAGS, NULL), EFAULT);
 	FAILS(rump_sys_ioctl(s, SIOCGIFCONF, NULL), EFAULT);
 	FAILS(rump_sys_ioctl(s, TAPGIFNAME, &request), ENOTTY);
+	FAILS(rump_sys_ioctl(s, FIOASYNC, &asynchronous), ENOTTY);
 	RETURNS(rump_sys_ioctl(s, SIOCGIFFLAGS, &request), 0);
 	CHECK((request.ifr_flags & (IFF_UP | IFF_BROADCAST | IFF_RUNNING)) == IFF_BROADCAST);
 	FAILS(rump_sys_ioctl(s, SIOCGIFADDR, &request), EADDRNOTAVAIL);

@@ -57,6 +57,9 @@ GROUP(run)(void)
 	lock.l_type = 77;
 	FAILS(SYS(fcntl)(first, F_SETLK, &lock), EINVAL);
 #if IN_KERNEL
+	/* No signal tells of input, and nobody is promised one. */
+	FAILS(SYS(fcntl)(first, F_SETOWN, getpid()), EINVAL);
+	FAILS(SYS(fcntl)(first, F_GETOWN), EINVAL);
 	FAILS(SYS(fcntl)(first, F_SETLK, NULL), EFAULT);
 	RETURNS(SYS(pipe)(ends), 0);
 	FAILS(SYS(flock)(ends[0], LOCK_SH), EOPNOTSUPP);
