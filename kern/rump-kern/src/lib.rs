@@ -57,6 +57,7 @@ pub use sys::clock::{SleepError, SleepTime};
 pub use sys::extattr::{ExtattrNamespace, ExtattrOf};
 pub use sys::fcntl::Fcntl;
 pub use sys::handle::FileHandle;
+pub use sys::held::{HeldFile, NewFile};
 pub use sys::ids::NGROUPS_MAX;
 pub use sys::ioctl::Ioctl;
 pub use sys::locks::{LockHeld, LockRange};

@@ -26,6 +26,8 @@ mod ln;
 mod ls;
 mod mkdir;
 mod mkfs;
+#[cfg(target_os = "linux")]
+mod mount;
 mod mv;
 mod net;
 mod output;
@@ -46,6 +48,8 @@ mod tar;
 mod touch;
 mod tree;
 mod truncate;
+#[cfg(target_os = "linux")]
+mod umount;
 mod walk;
 mod write;
 
@@ -74,6 +78,7 @@ Examples:
   rump find disk.img -name '*.conf' -size +1M
   rump cp ./fstab disk.img@1:/etc/fstab
   rump edit disk.img@1:/etc/hostname
+  rump mount disk.img@1 /mnt
 
 Exit status: 0 done, 1 some of it failed, 2 usage, 3 the image could not be opened,
 4 another program holds the image, 130 interrupted, 143 terminated.";
@@ -146,6 +151,12 @@ enum Command {
     Mkfs(mkfs::Args),
     /// Move archives into an image, or out of one
     Tar(tar::Args),
+    /// Mount a file system of an image at a directory of this host, by FUSE
+    #[cfg(target_os = "linux")]
+    Mount(mount::Args),
+    /// Unmount what 'rump mount' mounted, and wait until the image is written out
+    #[cfg(target_os = "linux")]
+    Umount(umount::Args),
     /// Run a program with a rump kernel behind it
     #[cfg(target_os = "linux")]
     Run(run::Args),
@@ -231,6 +242,10 @@ fn run(command: Command, session: &mut Session, output: &mut Output) -> Result<(
         Command::Edit(args) => edit::run(&args, session, output),
         Command::Mkfs(args) => mkfs::run(&args, session, output),
         Command::Tar(args) => tar::run(&args, session),
+        #[cfg(target_os = "linux")]
+        Command::Mount(args) => mount::run(&args, session),
+        #[cfg(target_os = "linux")]
+        Command::Umount(args) => umount::run(&args, session),
         #[cfg(target_os = "linux")]
         Command::Run(args) => Err(run::run(&args)),
         Command::Net(args) => net::run(&args, session, output),

@@ -35,6 +35,8 @@ pub enum Failure {
     Status(u8, String),
     /// Nobody answered, which was told.
     Unanswered,
+    /// Another process of this program failed with this status, and said why.
+    Told(u8),
     /// The user pressed Ctrl-C.
     Interrupted(String),
     /// SIGTERM came.
@@ -65,6 +67,7 @@ impl Failure {
                 (text, status)
             }
             Self::Unanswered => return 1,
+            Self::Told(status) => return status,
             Self::Other(text) => (text, 1),
             Self::Network(text) => (text, 2),
             Self::Status(status, text) => (text, status),

@@ -4,6 +4,7 @@ use crate::descriptors::Object;
 use crate::{Fd, Process};
 use rump_abi::{AllocateFlags, Errno, FileType};
 use rump_kpi::{Allocation, KResult};
+use rump_vfs::Vnode;
 
 impl Process {
     /// Reserves or frees the space of a part of a file. Without flags, reading and writing there does not run out
@@ -13,15 +14,18 @@ impl Process {
     /// not for writing), ESPIPE (a pipe or fifo), ENODEV (no regular file), EPERM (flags), EFBIG,
     /// those of the driver: ENOTSUP, ENOSPC, EIO.
     pub fn fallocate(&self, fd: Fd, flags: AllocateFlags, offset: u64, length: u64) -> KResult<()> {
-        if length == 0 {
-            return Err(Errno::EINVAL.into());
-        }
-        let how = allocation(flags).ok_or(Errno::ENOTSUP)?;
+        let how = check_allocation(flags, length)?;
         let file = self.writable(fd)?;
         if let Object::Pipe(_) = file.object {
             return Err(Errno::ESPIPE.into());
         }
         let vnode = file.vnode_or(Errno::ENODEV)?;
+        self.allocate(vnode, how, offset, length)?;
+        self.after_write(&file, vnode, 1)
+    }
+
+    /// Errors: ENODEV, EPERM, EFBIG, those of the driver.
+    pub(crate) fn allocate(&self, vnode: &Vnode, how: Allocation, offset: u64, length: u64) -> KResult<()> {
         if vnode.file_type() != FileType::Regular || vnode.is_etfs() {
             return Err(Errno::ENODEV.into());
         }
@@ -34,8 +38,7 @@ impl Process {
         if matches!(how, Allocation::Extend | Allocation::Zero) {
             self.check_size_limit(vnode, end)?;
         }
-        vnode.node()?.allocate(offset, length, how)?;
-        self.after_write(&file, vnode, 1)
+        vnode.node()?.allocate(offset, length, how)
     }
 
     /// Makes a hole of a part of a file (fdiscard(2)). Errors: as [`Process::fallocate`].
@@ -69,6 +72,14 @@ pub enum Advice {
     DontNeed,
     /// Once.
     NoReuse,
+}
+
+/// Errors: EINVAL (an empty part), ENOTSUP.
+pub(crate) fn check_allocation(flags: AllocateFlags, length: u64) -> KResult<Allocation> {
+    if length == 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    allocation(flags).ok_or_else(|| Errno::ENOTSUP.into())
 }
 
 fn allocation(flags: AllocateFlags) -> Option<Allocation> {

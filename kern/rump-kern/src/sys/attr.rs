@@ -37,7 +37,7 @@ impl Process {
         self.set_mode(&*self.lookup(dir, path.as_ref(), follow_unless(flags))?, mode)
     }
 
-    fn set_mode(&self, vnode: &Vnode, mode: Mode) -> KResult<()> {
+    pub(crate) fn set_mode(&self, vnode: &Vnode, mode: Mode) -> KResult<()> {
         let attr = self.check_owner(vnode)?;
         access::check_not_fixed(vnode)?;
         let cred = self.cred();
@@ -89,7 +89,7 @@ impl Process {
     }
 
     /// An owner may only give a file to a group of their own.
-    fn set_owner(&self, vnode: &Vnode, uid: Option<u32>, gid: Option<u32>) -> KResult<()> {
+    pub(crate) fn set_owner(&self, vnode: &Vnode, uid: Option<u32>, gid: Option<u32>) -> KResult<()> {
         vnode.check_writable()?;
         access::check_not_fixed(vnode)?;
         let cred = self.cred();
@@ -128,7 +128,7 @@ impl Process {
         self.set_times(self.file(fd)?.vnode()?, times)
     }
 
-    fn set_times(&self, vnode: &Vnode, times: [Option<SetTime>; 2]) -> KResult<()> {
+    pub(crate) fn set_times(&self, vnode: &Vnode, times: [Option<SetTime>; 2]) -> KResult<()> {
         let [atime, mtime] = times;
         if atime.is_none() && mtime.is_none() {
             return Ok(());
@@ -189,7 +189,7 @@ fn check_size(size: u64) -> KResult<()> {
     if size > i64::MAX as u64 { Err(Errno::EINVAL.into()) } else { Ok(()) }
 }
 
-fn check_times(times: [Option<SetTime>; 2]) -> KResult<()> {
+pub(crate) fn check_times(times: [Option<SetTime>; 2]) -> KResult<()> {
     let is_bad = |time: &SetTime| matches!(time, SetTime::To(to) if to.nsec >= NSEC);
     if times.iter().flatten().any(is_bad) { Err(Errno::EINVAL.into()) } else { Ok(()) }
 }

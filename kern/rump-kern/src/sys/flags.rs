@@ -28,7 +28,7 @@ impl Process {
         self.set_flags(self.file(fd)?.vnode()?, flags)
     }
 
-    fn set_flags(&self, vnode: &Vnode, flags: FileFlags) -> KResult<()> {
+    pub(crate) fn set_flags(&self, vnode: &Vnode, flags: FileFlags) -> KResult<()> {
         self.check_owner(vnode)?;
         let kept = vnode.mount().file_flags();
         if vnode.is_etfs() || !kept.contains(flags) || kept.is_empty() {

@@ -10,6 +10,7 @@ pub(crate) mod extattr;
 pub(crate) mod fcntl;
 pub(crate) mod flags;
 pub(crate) mod handle;
+pub(crate) mod held;
 pub(crate) mod ids;
 pub(crate) mod ioctl;
 pub(crate) mod kqueue;

@@ -156,7 +156,7 @@ impl Process {
     }
 }
 
-fn has_default_acl(dir: &Vnode) -> KResult<bool> {
+pub(crate) fn has_default_acl(dir: &Vnode) -> KResult<bool> {
     Ok(dir.mount().can(Capabilities::ACLS) && dir.node()?.acl(acl::DEFAULT)?.is_some())
 }
 

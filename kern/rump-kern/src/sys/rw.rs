@@ -219,7 +219,7 @@ pub(crate) fn read_at(file: &OpenFile, bufs: &mut [&mut [u8]], offset: u64) -> K
     read_all(vnode, offset, bufs)
 }
 
-fn read_all(vnode: &Vnode, offset: u64, bufs: &mut [&mut [u8]]) -> KResult<usize> {
+pub(crate) fn read_all(vnode: &Vnode, offset: u64, bufs: &mut [&mut [u8]]) -> KResult<usize> {
     if vnode.is_dir() {
         return Err(Errno::EISDIR.into());
     }
@@ -241,7 +241,7 @@ fn read_all(vnode: &Vnode, offset: u64, bufs: &mut [&mut [u8]]) -> KResult<usize
 }
 
 /// Writes all buffers, up to `limit`; after the first bytes an error only ends the write. Errors: EFBIG, the driver's.
-fn write_all(node: &dyn Node, offset: u64, bufs: &[&[u8]], limit: u64) -> KResult<usize> {
+pub(crate) fn write_all(node: &dyn Node, offset: u64, bufs: &[&[u8]], limit: u64) -> KResult<usize> {
     let mut total = 0_usize;
     for buf in bufs.iter().filter(|buf| !buf.is_empty()) {
         let at = offset.saturating_add(total as u64);

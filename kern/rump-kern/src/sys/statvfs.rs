@@ -91,7 +91,7 @@ fn mounted(mount: &Mount, target: Vec<u8>) -> KResult<MountedFs> {
     })
 }
 
-fn statvfs_of(vnode: &Vnode) -> KResult<StatVfs> {
+pub(crate) fn statvfs_of(vnode: &Vnode) -> KResult<StatVfs> {
     vnode.node()?;
     vnode.mount().fs().statvfs()
 }

@@ -11,7 +11,7 @@ mod nc;
 mod netstat;
 mod ping;
 mod route;
-mod signals;
+pub mod signals;
 mod station;
 mod target;
 mod wget;
