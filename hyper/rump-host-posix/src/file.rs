@@ -7,13 +7,14 @@ use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// An opened file; the lock lasts as long as it.
 pub struct HostFile {
     file: File,
     path: PathBuf,
     access: Access,
-    size: u64,
+    size: AtomicU64,
 }
 
 impl HostFile {
@@ -45,11 +46,21 @@ impl HostFile {
             lock::take(&file, path, access)?;
         }
         let size = file.seek(SeekFrom::End(0)).map_err(failed)?;
-        Ok(Self { file, path: path.into(), access, size })
+        Ok(Self { file, path: path.into(), access, size: size.into() })
+    }
+
+    fn check_writable(&self) -> HostResult<()> {
+        match self.access {
+            Access::ReadWrite => Ok(()),
+            Access::Read => Err(HostError {
+                errno: Errno::EROFS,
+                what: format!("{}: opened for reading only", self.path.display()),
+            }),
+        }
     }
 
     fn check_range(&self, offset: u64, len: usize) -> HostResult<()> {
-        let size = self.size;
+        let size = self.size_bytes();
         match offset.checked_add(len as u64) {
             Some(end) if end <= size => Ok(()),
             _ => Err(HostError {
@@ -75,7 +86,7 @@ impl HostFile {
 
 impl BlockIo for HostFile {
     fn size_bytes(&self) -> u64 {
-        self.size
+        self.size.load(Ordering::Acquire)
     }
 
     fn access(&self) -> Access {
@@ -88,17 +99,25 @@ impl BlockIo for HostFile {
     }
 
     fn write_at(&self, offset: u64, buf: &[u8]) -> HostResult<()> {
-        if self.access == Access::Read {
-            return Err(HostError {
-                errno: Errno::EROFS,
-                what: format!("{}: opened for reading only", self.path.display()),
-            });
-        }
+        self.check_writable()?;
         self.check_range(offset, buf.len())?;
         self.file.write_all_at(buf, offset).map_err(|error| self.failed(error))
     }
 
     fn flush(&self) -> HostResult<()> {
         self.file.sync_data().map_err(|error| self.failed(error))
+    }
+
+    fn grow(&self, size_bytes: u64) -> HostResult<()> {
+        self.check_writable()?;
+        let metadata = self.file.metadata().map_err(|error| self.failed(error))?;
+        if !metadata.is_file() {
+            return Err(Errno::ENOTSUP.into());
+        }
+        if size_bytes > metadata.len() {
+            self.file.set_len(size_bytes).map_err(|error| self.failed(error))?;
+        }
+        self.size.fetch_max(size_bytes, Ordering::AcqRel);
+        Ok(())
     }
 }

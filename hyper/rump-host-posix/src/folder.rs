@@ -127,7 +127,14 @@ impl HostFolder for Folder {
         })?;
         let mtime = (stat.st_mtime as i64, stat.st_mtime_nsec as u32);
         let size_of_device = || self.open(path, Access::Read, Lock::None).map(|io| io.size_bytes());
-        host_stat(&self.full(path), stat.st_mode as u32, stat.st_size as u64, mtime, size_of_device)
+        host_stat(
+            &self.full(path),
+            stat.st_mode as u32,
+            stat.st_size as u64,
+            mtime,
+            (stat.st_dev as u64, stat.st_ino as u64),
+            size_of_device,
+        )
     }
 
     fn read_dir(&self, path: &[u8]) -> HostResult<Vec<Vec<u8>>> {

@@ -154,7 +154,7 @@ impl HostFs for PosixHost {
         let meta = std::fs::metadata(path(name)).map_err(|error| errno::of_path(path(name), error))?;
         let mtime = (meta.mtime(), meta.mtime_nsec() as u32);
         let size_of_device = || self.open(name, Access::Read, Lock::None).map(|io| io.size_bytes());
-        host_stat(path(name), meta.mode(), meta.len(), mtime, size_of_device)
+        host_stat(path(name), meta.mode(), meta.len(), mtime, (meta.dev(), meta.ino()), size_of_device)
     }
 
     fn read_dir(&self, name: &[u8]) -> HostResult<Vec<Vec<u8>>> {
@@ -184,6 +184,7 @@ fn host_stat(
     mode: u32,
     length: u64,
     (sec, nsec): (i64, u32),
+    identity: (u64, u64),
     size_of_device: impl FnOnce() -> HostResult<u64>,
 ) -> HostResult<HostStat> {
     let file_type = FileType::from_mode(mode).ok_or_else(|| HostError {
@@ -191,7 +192,8 @@ fn host_stat(
         what: format!("{}: a type of file that is not known here", path.display()),
     })?;
     let size_bytes = if file_type == FileType::BlockDevice { size_of_device()? } else { length };
-    Ok(HostStat { file_type, mode: Mode::new(mode), size_bytes, mtime: TimeSpec { sec, nsec } })
+    let mtime = TimeSpec { sec, nsec };
+    Ok(HostStat { file_type, mode: Mode::new(mode), size_bytes, mtime, identity: Some(identity) })
 }
 
 #[cfg(test)]

@@ -103,6 +103,18 @@ impl SimDisk {
         Ok(())
     }
 
+    /// A length is durable at once.
+    pub(crate) fn grow(&self, size_bytes: u64) -> Result<(), Errno> {
+        let mut state = lock(&self.0);
+        state.check(0, 0)?;
+        let size = usize::try_from(size_bytes).map_err(|_| Errno::EFBIG)?;
+        if size > state.bytes.len() {
+            state.bytes.resize(size, 0);
+            state.durable.resize(size, 0);
+        }
+        Ok(())
+    }
+
     pub(crate) fn flush(&self) -> Result<(), Errno> {
         let mut state = lock(&self.0);
         state.check(0, 0)?;

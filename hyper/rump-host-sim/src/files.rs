@@ -151,7 +151,11 @@ fn stat_entry(entry: &Entry) -> HostStat {
         Entry::Symlink(target) => (FileType::Symlink, 0o777, target.len() as u64),
     };
     let mtime = TimeSpec { sec: crate::EPOCH, nsec: 0 };
-    HostStat { file_type, mode: Mode::new(mode), size_bytes, mtime }
+    let identity = match entry {
+        Entry::File(node) => Some((0, Arc::as_ptr(&node.disk) as usize as u64)),
+        Entry::Directory | Entry::Symlink(_) => None,
+    };
+    HostStat { file_type, mode: Mode::new(mode), size_bytes, mtime, identity }
 }
 
 /// Names in a folder.
@@ -293,5 +297,12 @@ impl BlockIo for Opened {
 
     fn flush(&self) -> HostResult<()> {
         self.named(self.disk.flush())
+    }
+
+    fn grow(&self, size_bytes: u64) -> HostResult<()> {
+        self.named(match self.access {
+            Access::Read => Err(Errno::EROFS),
+            Access::ReadWrite => self.disk.grow(size_bytes),
+        })
     }
 }

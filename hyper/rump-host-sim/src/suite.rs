@@ -30,6 +30,8 @@ const CHECKS: &[(&str, Check)] = checks![
     handles_of_one_file_see_the_same_bytes,
     ranges_beyond_the_end_are_refused_without_effect,
     a_file_opened_for_reading_refuses_writes,
+    a_file_grows_by_zeros_and_never_shrinks,
+    names_of_one_file_have_one_identity,
     readers_share_and_keep_a_writer_away,
     a_writer_keeps_everybody_else_away,
     a_lock_lasts_as_long_as_the_last_clone_of_its_handle,
@@ -142,6 +144,28 @@ fn a_file_opened_for_reading_refuses_writes(harness: &dyn Harness) {
 }
 
 /// Checks that the file cannot be locked for `access`, and that the text says so.
+fn a_file_grows_by_zeros_and_never_shrinks(harness: &dyn Harness) {
+    let path = harness.file("grows", b"abc");
+    assert_eq!(refused(opened(harness, &path, Access::Read).grow(9)).errno, Errno::EROFS);
+    let io = opened(harness, &path, Access::ReadWrite);
+    io.grow(9).unwrap();
+    io.grow(4).unwrap();
+    io.write_at(7, b"z").unwrap();
+    drop(io);
+    let mut bytes = [1; 9];
+    let io = opened(harness, &path, Access::Read);
+    io.read_at(0, &mut bytes).unwrap();
+    assert_eq!((io.size_bytes(), &bytes), (9, b"abc\0\0\0\0z\0"));
+}
+
+fn names_of_one_file_have_one_identity(harness: &dyn Harness) {
+    let (path, other) = (harness.file("identity", b"a"), harness.file("identity-other", b"a"));
+    let link = harness.link("identity-link", &path);
+    let identity = |path: &[u8]| harness.host().stat(path).unwrap().identity.unwrap();
+    assert_eq!(identity(&path), identity(&link));
+    assert_ne!(identity(&path), identity(&other));
+}
+
 fn check_busy(harness: &dyn Harness, path: &[u8], access: Access) {
     let error = refused(harness.host().open(path, access, Lock::Advisory));
     check_named(&error, Errno::EBUSY, path);

@@ -77,6 +77,11 @@ pub trait BlockIo: Send + Sync {
     fn write_at(&self, offset: u64, buf: &[u8]) -> HostResult<()>;
     /// Returns once all earlier writes are durable. Errors: EIO.
     fn flush(&self) -> HostResult<()>;
+    /// Makes it `size_bytes` long, where it is shorter; what is new reads as zeros. Errors: ENOTSUP (its length is
+    /// fixed), EROFS, ENOSPC, EFBIG, EIO.
+    fn grow(&self, _size_bytes: u64) -> HostResult<()> {
+        Err(Errno::ENOTSUP.into())
+    }
 }
 
 /// Time.
@@ -134,6 +139,8 @@ pub struct HostStat {
     pub size_bytes: u64,
     /// Last change of content.
     pub mtime: TimeSpec,
+    /// What all names of the same file have in common, and no two files; `None` where the host does not tell.
+    pub identity: Option<(u64, u64)>,
 }
 
 /// Files of the host, for etfs and for images. Paths are bytes, as POSIX has them.

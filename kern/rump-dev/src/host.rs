@@ -41,4 +41,8 @@ impl BlockDevice for HostDevice {
     fn flush(&self) -> KResult<()> {
         self.io.flush().map_err(kernel_error)
     }
+
+    fn grow(&self, size_bytes: u64) -> KResult<()> {
+        self.io.grow(size_bytes).map_err(kernel_error)
+    }
 }

@@ -4,7 +4,7 @@ use crate::check_range;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use rump_kpi::sync::RwLock;
-use rump_kpi::{BlockDevice, KResult};
+use rump_kpi::{BlockDevice, Errno, KResult};
 
 /// Bytes in memory as a block device.
 pub struct MemDevice {
@@ -43,6 +43,15 @@ impl BlockDevice for MemDevice {
     }
 
     fn flush(&self) -> KResult<()> {
+        Ok(())
+    }
+
+    fn grow(&self, size_bytes: u64) -> KResult<()> {
+        let mut bytes = self.bytes.write();
+        let size = usize::try_from(size_bytes).map_err(|_| Errno::EFBIG)?;
+        if size > bytes.len() {
+            bytes.resize(size, 0);
+        }
         Ok(())
     }
 }

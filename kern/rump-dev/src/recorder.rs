@@ -1,4 +1,5 @@
-//! A layer that remembers every write and flush, so that a test can make what a power cut would have left.
+//! A layer that remembers every write and flush, so that a test can make what a power cut would have left. Of lengths it
+//! remembers nothing: a longer device is one that ends with zeros.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -65,5 +66,9 @@ impl BlockDevice for Recorder {
         self.device.flush()?;
         self.events.lock().push(Event::Flush);
         Ok(())
+    }
+
+    fn grow(&self, size_bytes: u64) -> KResult<()> {
+        self.device.grow(size_bytes)
     }
 }

@@ -1,6 +1,6 @@
 //! Block devices, and the tables that divide them.
 
-use crate::KResult;
+use crate::{Errno, KResult};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -19,6 +19,11 @@ pub trait BlockDevice: Send + Sync {
     fn write_at(&self, offset: u64, buf: &[u8]) -> KResult<()>;
     /// Returns once all earlier writes are durable. Errors: EIO.
     fn flush(&self) -> KResult<()>;
+    /// Makes it `size_bytes` long, where it is shorter; what is new reads as zeros. Errors: ENOTSUP (its length is
+    /// fixed), EROFS, ENOSPC, EFBIG, EIO.
+    fn grow(&self, _size_bytes: u64) -> KResult<()> {
+        Err(Errno::ENOTSUP.into())
+    }
 }
 
 /// One part of a divided disk.

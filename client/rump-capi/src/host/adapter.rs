@@ -228,7 +228,13 @@ impl HostFs for CallbackHost {
     fn stat(&self, path: &[u8]) -> HostResult<HostStat> {
         let file = HostFile::open(&self.table, path, Access::Read)?;
         let (mode, mtime) = (Mode::new(0o600), TimeSpec::default());
-        Ok(HostStat { file_type: FileType::Regular, mode, size_bytes: file.size_bytes(), mtime })
+        Ok(HostStat {
+            file_type: FileType::Regular,
+            mode,
+            size_bytes: file.size_bytes(),
+            mtime,
+            identity: None,
+        })
     }
 
     fn read_dir(&self, _path: &[u8]) -> HostResult<Vec<Vec<u8>>> {
