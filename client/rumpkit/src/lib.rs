@@ -16,8 +16,8 @@ use std::sync::Arc;
 pub use fixed_clock::FixedClock;
 
 pub use rump_abi::{
-    AccessMode, AllocateFlags, AtFlags, DevNumber, Errno, FileType, Ino, Mode, MountFlags, OpenFlags,
-    RenameFlags, Stat, StatVfs, TimeSpec, XattrFlags,
+    AccessMode, AllocateFlags, AtFlags, DevNumber, Errno, FileFlags, FileType, Ino, Mode, MountFlags,
+    OpenFlags, RenameFlags, Stat, StatVfs, TimeSpec, XattrFlags,
 };
 pub use rump_abi::{
     AddressFamily, MessageFlags, PollEvents, Shutdown, SocketAddress, SocketType, TcpState, event, sockopt,

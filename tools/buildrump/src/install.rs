@@ -10,7 +10,7 @@ use crate::options::{Options, Parts};
 use crate::pkgconfig;
 use crate::run::output;
 use crate::toolchain::Toolchain;
-use buildrump::{CONFIG_PROGRAM, CONFIG_TOOLS};
+use buildrump::{CONFIG_PROGRAM, CONFIG_TOOLS, FSU_TOOLS};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -73,6 +73,9 @@ const SERVER_OF_ALL: &str = "rump_allserver";
 fn install_programs(options: &Options, toolchain: &Toolchain) -> Outcome {
     let program = options.destination.join("bin/rump");
     file::copy(&results(options, toolchain).join("rump"), &program)?;
+    for tool in FSU_TOOLS {
+        file::link("rump", &options.destination.join("bin").join(tool))?;
+    }
     for name in SERVER_PROGRAMS {
         file::copy(&results(options, toolchain).join(name), &options.destination.join("bin").join(name))?;
     }

@@ -29,5 +29,35 @@ pub const CONFIG_TOOLS: &[&str] = &[
     "rump.umount",
 ];
 
+/// Other names of `rump`, by which it is a tool for one image each.
+pub const FSU_TOOLS: &[&str] = &[
+    "fsu_cat",
+    "fsu_chflags",
+    "fsu_chgrp",
+    "fsu_chmod",
+    "fsu_chown",
+    "fsu_cp",
+    "fsu_df",
+    "fsu_diff",
+    "fsu_du",
+    "fsu_ecp",
+    "fsu_emv",
+    "fsu_exec",
+    "fsu_find",
+    "fsu_get",
+    "fsu_ln",
+    "fsu_ls",
+    "fsu_mkdir",
+    "fsu_mkfifo",
+    "fsu_mknod",
+    "fsu_mv",
+    "fsu_put",
+    "fsu_rm",
+    "fsu_rmdir",
+    "fsu_stat",
+    "fsu_touch",
+    "fsu_write",
+];
+
 /// What a command answers: nothing, or what went wrong.
 pub type Outcome<T = ()> = Result<T, String>;

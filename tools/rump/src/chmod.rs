@@ -3,9 +3,9 @@
 use crate::change::{Change, Telling};
 use crate::mode::{ModeChange, umask};
 use crate::output::Output;
-use crate::record::stat_path;
 use crate::session::{Failure, Place, Session};
-use crate::walk::{Entry, Listing, Step, Visitor, walk};
+use crate::steps::{Follow, Links, walk_following};
+use crate::walk::{Entry, Listing, Step, Visitor};
 use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::{AtFlags, FileType, KResult, Mode};
 use std::ffi::OsString;
@@ -15,11 +15,19 @@ use std::ffi::OsString;
 #[command(after_help = "Examples:
   rump chmod 600 disk.img:/etc/shadow
   rump chmod -R u+rwX,go= disk.img@1:/home/anna
-Symbolic links that -R comes to are left alone.")]
+Symbolic links that -R comes to are left alone, unless -L is given.")]
 pub struct Args {
     /// Directories with all that is in them
     #[arg(short = 'R', long)]
     recursive: bool,
+    /// Change symbolic links themselves, where the format keeps bits of them
+    #[arg(short = 'h', long)]
+    no_dereference: bool,
+    /// Say nothing of what cannot be changed
+    #[arg(short = 'f', long)]
+    force: bool,
+    #[command(flatten)]
+    links: Links,
     #[command(flatten)]
     telling: Telling,
     /// The bits: 755, u+rwX,g=,o-w ...
@@ -36,12 +44,15 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
     let places = change.places(&args.addresses)?;
     let umask = umask();
     change.each(&places, |change, place| {
-        let stat = match stat_path(place.process(), &place.path, true) {
-            Ok(stat) => stat,
-            Err(error) => return Ok(Err(error)),
-        };
-        let mut setter = Setter { args, change, place, umask };
-        walk(place.process(), &place.path, &stat, &mut setter).map(Ok)
+        let follow = args.links.follow(args.recursive, !args.no_dereference);
+        let mut setter = Setter { args, change: &mut *change, place, umask, follow };
+        match walk_following(place, follow, &mut setter)? {
+            Err(_) if args.force => {
+                change.session.count_failure();
+                Ok(Ok(()))
+            }
+            walked => Ok(walked),
+        }
     })
 }
 
@@ -50,14 +61,15 @@ struct Setter<'a, 'b> {
     change: &'a mut Change<'b>,
     place: &'a Place,
     umask: u32,
+    follow: Follow,
 }
 
 impl Setter<'_, '_> {
     fn set(&self, entry: &Entry<'_>) -> KResult<u32> {
         let is_directory = entry.stat.file_type == FileType::Directory;
         let mode = self.args.mode.apply(entry.stat.mode.bits(), is_directory, self.umask);
-        // What the user named may be a link; what the walk comes to is none.
-        let flags = if entry.depth == 0 { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
+        let follows = self.follow.of(entry.depth);
+        let flags = if follows { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
         self.place.process().fchmodat(entry.directory, entry.name, Mode::new(mode), flags)?;
         Ok(mode)
     }
@@ -68,12 +80,13 @@ impl Visitor<Failure> for Setter<'_, '_> {
 
     fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, Failure> {
         self.change.session.stop.check()?;
-        if entry.stat.file_type != FileType::Symlink {
+        if entry.stat.file_type != FileType::Symlink || self.args.no_dereference {
             match self.set(entry) {
                 Ok(mode) => {
                     let text = format!(" to {mode:04o}");
                     self.change.tell_more("change", self.place, entry.path, &text)?;
                 }
+                Err(_) if self.args.force => self.change.session.count_failure(),
                 Err(error) => self.change.fail(self.place, entry.path, &error)?,
             }
         }

@@ -3,9 +3,9 @@
 use crate::change::{Change, Telling};
 use crate::output::Output;
 use crate::owner::Owner;
-use crate::record::stat_path;
 use crate::session::{Failure, Place, Session};
-use crate::walk::{Entry, Listing, Step, Visitor, walk};
+use crate::steps::{Follow, Links, walk_following};
+use crate::walk::{Entry, Listing, Step, Visitor};
 use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::{AtFlags, Errno, Fd, FileType, KResult, Mode, OpenFlags, Process};
 use std::ffi::OsString;
@@ -19,7 +19,7 @@ const GROUP_EXECUTE: u32 = 0o010;
   rump chown -R anna: disk.img@1:/home/anna
   rump chown :wheel disk.img:/etc/sudoers
 Names are those of the image's own /etc/passwd and /etc/group; numbers need neither. With `USER:` the group is the
-one that the user logs in with. Symbolic links that -R comes to are changed themselves, never followed. A program that
+one that the user logs in with. Symbolic links that -R comes to are changed themselves, and followed with -L only. A program that
 changes hands loses its set-id bits and its capabilities.")]
 pub struct Args {
     /// Directories with all that is in them
@@ -28,6 +28,11 @@ pub struct Args {
     /// Change symbolic links themselves
     #[arg(short = 'h', long)]
     no_dereference: bool,
+    /// Say nothing of what cannot be changed
+    #[arg(short = 'f', long)]
+    force: bool,
+    #[command(flatten)]
+    links: Links,
     #[command(flatten)]
     telling: Telling,
     /// USER, USER:GROUP, USER: or :GROUP
@@ -47,13 +52,15 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
     let mut owners = owners.into_iter();
     change.each(&places, |change, place| {
         let Some(owner) = owners.next() else { return Ok(Ok(())) };
-        let follow = !args.no_dereference && !args.recursive;
-        let stat = match stat_path(place.process(), &place.path, follow) {
-            Ok(stat) => stat,
-            Err(error) => return Ok(Err(error)),
-        };
-        let mut setter = Setter { args, change, place, owner };
-        walk(place.process(), &place.path, &stat, &mut setter).map(Ok)
+        let follow = args.links.follow(args.recursive, !args.no_dereference);
+        let mut setter = Setter { args, change: &mut *change, place, owner, follow };
+        match walk_following(place, follow, &mut setter)? {
+            Err(_) if args.force => {
+                change.session.count_failure();
+                Ok(Ok(()))
+            }
+            walked => Ok(walked),
+        }
     })
 }
 
@@ -62,6 +69,7 @@ struct Setter<'a, 'b> {
     change: &'a mut Change<'b>,
     place: &'a Place,
     owner: Owner,
+    follow: Follow,
 }
 
 impl Visitor<Failure> for Setter<'_, '_> {
@@ -69,8 +77,7 @@ impl Visitor<Failure> for Setter<'_, '_> {
 
     fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, Failure> {
         self.change.session.stop.check()?;
-        let follow = !self.args.no_dereference && !self.args.recursive;
-        let flags = if follow { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
+        let flags = if self.follow.of(entry.depth) { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
         let Owner { uid, gid } = self.owner;
         let process = self.place.process();
         let given = process
@@ -82,6 +89,7 @@ impl Visitor<Failure> for Setter<'_, '_> {
                 let text = format!(" to {}:{}", text(uid), text(gid));
                 self.change.tell_more("give", self.place, entry.path, &text)?;
             }
+            Err(_) if self.args.force => {}
             Err(error) => self.change.fail(self.place, entry.path, &error)?,
         }
         Ok(if self.args.recursive { Step::Into } else { Step::Over })

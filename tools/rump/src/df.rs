@@ -1,8 +1,8 @@
 //! `rump df`: size and free space of file systems.
 
-use crate::output::Output;
+use crate::output::{Output, escaped};
 use crate::record::Format;
-use crate::session::{Failure, Session};
+use crate::session::{Failure, Place, Session, is_type};
 use crate::units;
 use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::StatVfs;
@@ -16,8 +16,38 @@ use std::io::Write;
 Records of --json: image, type, block_size, inodes, inodes_free, and in bytes size, used, free, available.")]
 pub struct Args {
     /// Sizes for people: 1.5K, 12M
-    #[arg(short = 'h', long)]
+    #[arg(short = 'h', long, overrides_with_all = ["gibibytes", "kibibytes", "mebibytes"])]
     human_readable: bool,
+    /// In GiB
+    #[arg(short = 'g', overrides_with_all = ["human_readable", "kibibytes", "mebibytes"])]
+    gibibytes: bool,
+    /// In KiB (the default)
+    #[arg(short = 'k', overrides_with_all = ["human_readable", "gibibytes", "mebibytes"])]
+    kibibytes: bool,
+    /// In MiB
+    #[arg(short = 'm', overrides_with_all = ["human_readable", "gibibytes", "kibibytes"])]
+    mebibytes: bool,
+    /// Inodes instead of space
+    #[arg(short = 'i', long)]
+    inodes: bool,
+    /// The columns of POSIX
+    #[arg(short = 'P', long)]
+    portability: bool,
+    /// All that are named (always so)
+    #[arg(short = 'a')]
+    all: bool,
+    /// Those of this host (always so)
+    #[arg(short = 'l')]
+    local: bool,
+    /// Without asking the device anew (always so)
+    #[arg(short = 'n')]
+    no_update: bool,
+    /// Only file systems of these types, with commas between them
+    #[arg(short = 't', long = "type", value_name = "TYPES", value_delimiter = ',')]
+    types: Vec<String>,
+    /// Without the column of types
+    #[arg(long, hide = true)]
+    without_type: bool,
     #[command(flatten)]
     format: Format,
     /// Images
@@ -28,6 +58,8 @@ pub struct Args {
 #[derive(Serialize)]
 struct Space {
     image: String,
+    #[serde(skip)]
+    path: String,
     #[serde(rename = "type")]
     kind: String,
     block_size: u32,
@@ -40,11 +72,12 @@ struct Space {
 }
 
 impl Space {
-    fn new(image: &str, kind: &str, vfs: &StatVfs) -> Self {
+    fn new(place: &Place, vfs: &StatVfs) -> Self {
         let bytes = |blocks: u64| blocks.saturating_mul(u64::from(vfs.block_size));
         Self {
-            image: image.into(),
-            kind: kind.into(),
+            image: place.volume.clone(),
+            path: escaped(&place.path),
+            kind: place.image().info().kind.clone(),
             block_size: vfs.block_size,
             size: bytes(vfs.blocks),
             used: bytes(vfs.blocks.saturating_sub(vfs.blocks_free)),
@@ -55,11 +88,96 @@ impl Space {
         }
     }
 
-    /// Share in use of what users may fill, in percent, rounded up.
-    fn percent(&self) -> u64 {
-        let total = u128::from(self.used) + u128::from(self.available);
-        (u128::from(self.used) * 100).div_ceil(total.max(1)) as u64
+    /// What is shown of it, column by column.
+    fn cells(&self, args: &Args) -> Vec<String> {
+        let mut cells = vec![self.image.clone()];
+        cells.extend((!args.without_type).then(|| self.kind.clone()));
+        if args.inodes {
+            let used = self.inodes.saturating_sub(self.inodes_free);
+            let counts = [self.inodes, used, self.inodes_free].map(|count| args.count(count));
+            cells.extend(counts.into_iter().chain([percent(used, self.inodes_free)]));
+        } else {
+            let sizes = [self.size, self.used, self.available].map(|bytes| args.size(bytes));
+            cells.extend(sizes.into_iter().chain([percent(self.used, self.available)]));
+        }
+        cells.push(self.path.clone());
+        cells
     }
+}
+
+/// The share of `used` in the whole, rounded up.
+fn percent(used: u64, free: u64) -> String {
+    match u128::from(used) + u128::from(free) {
+        0 => "-".into(),
+        total => format!("{}%", (u128::from(used) * 100).div_ceil(total)),
+    }
+}
+
+impl Args {
+    fn size(&self, bytes: u64) -> String {
+        match self {
+            Self { human_readable: true, .. } => units::human(bytes),
+            Self { gibibytes: true, .. } => bytes.div_ceil(1 << 30).to_string(),
+            Self { mebibytes: true, .. } => bytes.div_ceil(1 << 20).to_string(),
+            _ => bytes.div_ceil(1 << 10).to_string(),
+        }
+    }
+
+    fn count(&self, count: u64) -> String {
+        if self.human_readable { units::human(count) } else { count.to_string() }
+    }
+
+    fn heads(&self) -> Vec<&'static str> {
+        let blocks = match self {
+            Self { human_readable: true, .. } => "Size",
+            Self { gibibytes: true, .. } => "1G-blocks",
+            Self { mebibytes: true, portability: true, .. } => "1048576-blocks",
+            Self { mebibytes: true, .. } => "1M-blocks",
+            Self { portability: true, .. } => "1024-blocks",
+            _ => "1K-blocks",
+        };
+        let (available, share) = match (self.human_readable, self.portability) {
+            (true, false) => ("Avail", "Use%"),
+            (_, true) => ("Available", "Capacity"),
+            _ => ("Available", "Use%"),
+        };
+        let mut heads = vec!["Filesystem"];
+        heads.extend((!self.without_type).then_some("Type"));
+        match self.inodes {
+            true => heads.extend(["Inodes", "IUsed", "IFree", "IUse%"]),
+            false => heads.extend([blocks, "Used", available, share]),
+        }
+        heads.push("Mounted on");
+        heads
+    }
+}
+
+/// The least width of the first column, and of one that has a number.
+const FIRST: usize = 14;
+const NUMBER: usize = 5;
+
+/// Writes rows of cells, texts at the left of their columns and numbers at the right.
+fn write_table(out: &mut Output, rows: &[Vec<String>], texts: usize) -> Result<(), Failure> {
+    let last = rows.first().map_or(0, |row| row.len() - 1);
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let least = |column: usize| match column {
+        0 => FIRST,
+        _ if column < texts => 0,
+        // The share is never wide.
+        _ if column + 1 == last => 4,
+        _ => NUMBER,
+    };
+    let widths: Vec<usize> = (0..last).map(|column| width(column).max(least(column))).collect();
+    for row in rows {
+        for (column, width) in widths.iter().enumerate() {
+            match column < texts {
+                true => write!(out, "{:<width$} ", row[column])?,
+                false => write!(out, "{:>width$} ", row[column])?,
+            }
+        }
+        writeln!(out, "{}", row[last])?;
+    }
+    Ok(())
 }
 
 /// Runs it.
@@ -68,7 +186,12 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
     let mut rows = Vec::new();
     for place in session.places(&args.addresses)? {
         match place.process().statvfs(&place.path) {
-            Ok(vfs) => rows.push(Space::new(&place.volume, &place.image().info().kind, &vfs)),
+            Ok(vfs) => {
+                let space = Space::new(&place, &vfs);
+                if args.types.is_empty() || args.types.iter().any(|wanted| is_type(&space.kind, wanted)) {
+                    rows.push(space);
+                }
+            }
             Err(error) => session.report(&place, &place.path, &error),
         }
     }
@@ -81,14 +204,7 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
     if rows.is_empty() {
         return Ok(());
     }
-    let size =
-        |bytes: u64| if args.human_readable { units::human(bytes) } else { bytes.div_ceil(1024).to_string() };
-    let width = rows.iter().map(|row| row.image.chars().count()).max().unwrap_or(0).max(5);
-    let unit = if args.human_readable { "Size" } else { "1K-blocks" };
-    writeln!(out, "{:<width$} Type  {unit:>12} {:>12} {:>12} Use%", "Image", "Used", "Available")?;
-    for row in &rows {
-        write!(out, "{:<width$} {:<5} {:>12} ", row.image, row.kind, size(row.size))?;
-        writeln!(out, "{:>12} {:>12} {:>3}%", size(row.used), size(row.available), row.percent())?;
-    }
-    Ok(())
+    let mut table = vec![args.heads().into_iter().map(String::from).collect()];
+    table.extend(rows.iter().map(|row| row.cells(args)));
+    write_table(out, &table, if args.without_type { 1 } else { 2 })
 }

@@ -1,12 +1,13 @@
 //! `rump du`: space in use, each inode once.
 
 use crate::output::{Output, escaped};
-use crate::record::{Format, JsonWriter, stat_path, text_and_hex};
+use crate::record::{Format, JsonWriter, text_and_hex};
 use crate::session::{Failure, Place, Session};
+use crate::steps::{Links, walk_following};
 use crate::units;
-use crate::walk::{Entry, Left, Step, Visitor, walk};
+use crate::walk::{Entry, Left, Step, Visitor};
 use clap::{Args as ClapArgs, ValueHint};
-use rumpkit::{FileType, Ino};
+use rumpkit::{FileFlags, FileType, Ino};
 use serde::Serialize;
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -21,19 +22,56 @@ pub struct Args {
     #[arg(short = 's', long, conflicts_with = "max_depth")]
     summarize: bool,
     /// Sizes for people: 1.5K, 12M
-    #[arg(short = 'h', long)]
+    #[arg(short = 'h', long, overrides_with_all = ["gibibytes", "kibibytes", "mebibytes"])]
     human_readable: bool,
+    /// In GiB
+    #[arg(short = 'g', overrides_with_all = ["human_readable", "kibibytes", "mebibytes"])]
+    gibibytes: bool,
+    /// In KiB (the default)
+    #[arg(short = 'k', overrides_with_all = ["human_readable", "gibibytes", "mebibytes"])]
+    kibibytes: bool,
+    /// In MiB
+    #[arg(short = 'm', overrides_with_all = ["human_readable", "gibibytes", "kibibytes"])]
+    mebibytes: bool,
     /// Files too, not only directories
     #[arg(short = 'a', long, conflicts_with = "summarize")]
     all: bool,
+    /// The sum of everything, too
+    #[arg(short = 'c', long)]
+    total: bool,
+    /// Leave out what has the flag nodump
+    #[arg(short = 'n', long)]
+    nodump: bool,
+    /// Tell of directories that cannot be read (always so)
+    #[arg(short = 'r')]
+    tells: bool,
+    /// Stay in the file system (always so)
+    #[arg(short = 'x', long)]
+    one_file_system: bool,
     /// Show directories down to this depth
     #[arg(short = 'd', long, value_name = "N", default_value_t = usize::MAX, hide_default_value = true)]
     max_depth: usize,
+    /// Names as they are, but on a terminal
+    #[arg(long, hide = true)]
+    literal: bool,
+    #[command(flatten)]
+    links: Links,
     #[command(flatten)]
     format: Format,
     /// Where to begin
     #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
+}
+
+impl Args {
+    fn text(&self, bytes: u64) -> String {
+        match self {
+            Self { human_readable: true, .. } => units::human(bytes),
+            Self { gibibytes: true, .. } => bytes.div_ceil(1 << 30).to_string(),
+            Self { mebibytes: true, .. } => bytes.div_ceil(1 << 20).to_string(),
+            _ => bytes.div_ceil(1 << 10).to_string(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -54,6 +92,8 @@ struct Count<'a> {
     /// Sums of the directories on the way here, in bytes.
     sums: Vec<u64>,
     linked: &'a mut HashSet<(usize, Ino)>,
+    /// Of all that was named here.
+    total: u64,
 }
 
 /// Runs it.
@@ -61,15 +101,19 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
     let mut json = args.format.writer();
     let mut linked = HashSet::new();
     let max_depth = if args.summarize { 0 } else { args.max_depth };
+    let follow = args.links.follow(true, true);
+    let mut total = 0_u64;
     for place in session.places(&args.addresses)? {
-        match stat_path(place.process(), &place.path, false) {
-            Ok(stat) => {
-                let (json, linked, sums) = (&mut json, &mut linked, Vec::new());
-                let mut count = Count { args, max_depth, place: &place, session, out, json, sums, linked };
-                walk(place.process(), &place.path, &stat, &mut count)?;
-            }
-            Err(error) => session.report(&place, &place.path, &error),
+        let (json, linked, sums) = (&mut json, &mut linked, Vec::new());
+        let mut count = Count { args, max_depth, place: &place, session, out, json, sums, linked, total: 0 };
+        let walked = walk_following(&place, follow, &mut count)?;
+        total = total.saturating_add(count.total);
+        if let Err(error) = walked {
+            session.report(&place, &place.path, &error);
         }
+    }
+    if args.total && !args.format.is_json() {
+        writeln!(out, "{}\ttotal", args.text(total))?;
     }
     Ok(json.finish(out)?)
 }
@@ -80,16 +124,26 @@ impl Count<'_> {
             let (path, path_hex) = text_and_hex(path);
             return Ok(self.json.write(self.out, &Usage { path, path_hex, bytes })?);
         }
-        match self.args.human_readable {
-            true => write!(self.out, "{}", units::human(bytes))?,
-            false => write!(self.out, "{}", bytes.div_ceil(1024))?,
+        write!(self.out, "{}\t", self.args.text(bytes))?;
+        match self.args.literal && !self.out.is_terminal() {
+            true => self.out.write_all(path)?,
+            false => self.out.write_all(escaped(path).as_bytes())?,
         }
-        Ok(writeln!(self.out, "\t{}", escaped(path))?)
+        Ok(self.out.write_all(b"\n")?)
+    }
+
+    /// Adds to the directory that the walk is in.
+    fn add(&mut self, bytes: u64) {
+        let sum = self.sums.last_mut().unwrap_or(&mut self.total);
+        *sum = sum.saturating_add(bytes);
     }
 }
 
 impl Visitor<Failure> for Count<'_> {
     fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, Failure> {
+        if self.args.nodump && entry.stat.flags.contains(FileFlags::UF_NODUMP) {
+            return Ok(Step::Over);
+        }
         let bytes = entry.stat.blocks.saturating_mul(512);
         if entry.stat.file_type == FileType::Directory {
             self.sums.push(bytes);
@@ -98,9 +152,7 @@ impl Visitor<Failure> for Count<'_> {
         if entry.stat.nlink > 1 && !self.linked.insert((self.place.index, entry.stat.ino)) {
             return Ok(Step::Over);
         }
-        if let Some(sum) = self.sums.last_mut() {
-            *sum = sum.saturating_add(bytes);
-        }
+        self.add(bytes);
         if entry.depth == 0 || (self.args.all && entry.depth <= self.max_depth) {
             self.show(entry.path, bytes)?;
         }
@@ -109,9 +161,7 @@ impl Visitor<Failure> for Count<'_> {
 
     fn leave(&mut self, left: &Left<'_>) -> Result<(), Failure> {
         let bytes = self.sums.pop().unwrap_or_default();
-        if let Some(sum) = self.sums.last_mut() {
-            *sum = sum.saturating_add(bytes);
-        }
+        self.add(bytes);
         if left.depth <= self.max_depth { self.show(left.path, bytes) } else { Ok(()) }
     }
 

@@ -48,32 +48,44 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
         Ok(before) => before,
         Err(error) => return change.fail(&place, &place.path, &error),
     };
-    let copy = Copy::make(file_name(&before.path)).map_err(|error| other("a copy for the editor", &error))?;
-    if let Err(error) = copy.fill(&place, &before) {
+    if !work_on_copy(&mut change, &place, &before, edit)? {
+        change.session.note("not changed");
+    }
+    Ok(())
+}
+
+/// Has `tool` work on a copy of a file, which takes its place if it was changed; answers whether it was. What `tool`
+/// wrote and the image does not take is kept.
+pub fn work_on_copy(
+    change: &mut Change<'_>,
+    place: &Place,
+    before: &Original,
+    tool: impl FnOnce(&mut Change<'_>, &Path) -> Result<(), Failure>,
+) -> Result<bool, Failure> {
+    let copy = Copy::make(file_name(&before.path)).map_err(|error| other("a copy of the file", &error))?;
+    if let Err(error) = copy.fill(place, before) {
         copy.remove();
         return Err(error);
     }
-    let edited = edit(&change, &copy).and_then(|()| copy.is_changed(&place, &before));
-    match edited {
-        Ok(false) => {
+    let worked = tool(change, &copy.path).and_then(|()| copy.is_changed(place, before));
+    let written = worked.and_then(|changed| match changed {
+        true => write_back(change, place, before, &copy).map(Some),
+        false => Ok(None),
+    });
+    match written {
+        Ok(Some(true)) => {
             copy.remove();
-            change.session.note("not changed");
-            Ok(())
+            change.tell("write", place, &before.path)?;
+            Ok(true)
         }
-        Ok(true) => match write_back(&mut change, &place, &before, &copy) {
-            Ok(true) => {
-                copy.remove();
-                change.tell("write", &place, &before.path)
-            }
-            Ok(false) => {
-                change.session.note(&copy.is_kept());
-                Ok(())
-            }
-            Err(failure) => {
-                change.session.note(&copy.is_kept());
-                Err(failure)
-            }
-        },
+        Ok(None) => {
+            copy.remove();
+            Ok(false)
+        }
+        Ok(Some(false)) => {
+            change.session.note(&copy.is_kept());
+            Ok(true)
+        }
         Err(failure) => {
             change.session.note(&copy.is_kept());
             Err(failure)
@@ -86,14 +98,20 @@ fn other(what: &str, error: &dyn std::fmt::Display) -> Failure {
 }
 
 /// The file as it is.
-struct Original {
+pub struct Original {
     /// Where it is, without symbolic links at the end.
     path: Vec<u8>,
     facts: Option<Facts>,
 }
 
 impl Original {
-    fn read(place: &Place) -> KResult<Self> {
+    /// Whether there is such a file.
+    pub fn is_there(&self) -> bool {
+        self.facts.is_some()
+    }
+
+    /// The one that `place` leads to. Errors: EISDIR, EINVAL (no regular file), those of the path.
+    pub fn read(place: &Place) -> KResult<Self> {
         let process = place.process();
         let path = resolve(process, &place.path)?;
         let stat = match process.lstat(&path) {
@@ -142,6 +160,15 @@ pub fn resolve(process: &Process, path: &[u8]) -> KResult<Vec<u8>> {
     Err(Errno::ELOOP.into())
 }
 
+/// Makes a directory of an unforeseeable name, which nobody else may enter.
+pub fn private_directory() -> io::Result<PathBuf> {
+    let mut random = [0; 8];
+    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())?;
+    let directory = std::env::temp_dir().join(format!("rump-edit-{}", crate::output::hex(&random)));
+    fs::DirBuilder::new().mode(0o700).create(&directory)?;
+    Ok(directory)
+}
+
 /// What the editor works on.
 struct Copy {
     directory: PathBuf,
@@ -150,10 +177,7 @@ struct Copy {
 
 impl Copy {
     fn make(name: &[u8]) -> io::Result<Self> {
-        let mut random = [0; 8];
-        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())?;
-        let directory = std::env::temp_dir().join(format!("rump-edit-{}", crate::output::hex(&random)));
-        fs::DirBuilder::new().mode(0o700).create(&directory)?;
+        let directory = private_directory()?;
         let is_safe = !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/');
         let name = if is_safe { OsStr::from_bytes(name) } else { OsStr::new("file") };
         Ok(Self { path: directory.join(name), directory })
@@ -214,7 +238,7 @@ impl Copy {
     }
 
     fn is_kept(&self) -> String {
-        format!("what you edited is kept: {}", self.path.display())
+        format!("what was made of the copy is kept: {}", self.path.display())
     }
 
     fn remove(&self) {
@@ -224,11 +248,11 @@ impl Copy {
 }
 
 /// Has the user edit the copy.
-fn edit(change: &Change<'_>, copy: &Copy) -> Result<(), Failure> {
+fn edit(change: &mut Change<'_>, copy: &Path) -> Result<(), Failure> {
     let editor = ["VISUAL", "EDITOR"].into_iter().filter_map(std::env::var_os).find(|text| !text.is_empty());
     let mut line = editor.unwrap_or_else(|| "vi".into());
     line.push(" \"$@\"");
-    let status = Command::new("sh").arg("-c").arg(&line).arg("rump").arg(&copy.path).status();
+    let status = Command::new("sh").arg("-c").arg(&line).arg("rump").arg(copy).status();
     // Ctrl-C is a key of editors.
     change.session.stop.forget_interrupt();
     change.session.stop.check()?;

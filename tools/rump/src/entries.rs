@@ -97,6 +97,13 @@ impl Entries {
         self.stats.len()
     }
 
+    /// The entries as the directory has them.
+    pub fn in_order_of_directory(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.spans.len()).collect();
+        order.sort_unstable_by_key(|&index| self.spans[index].place);
+        order
+    }
+
     /// The name at `index`.
     pub fn name(&self, index: usize) -> &[u8] {
         let span = &self.spans[index];

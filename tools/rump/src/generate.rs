@@ -2,6 +2,7 @@
 //!
 //! A step of the installation, not for users; the folders are those in which systems look below a `share`.
 
+use crate::fsu;
 use crate::session::Failure;
 use crate::units;
 use clap::{Args as ClapArgs, Command};
@@ -21,34 +22,46 @@ pub struct Args {
     share: PathBuf,
 }
 
-/// Where each shell looks, and the name it looks for.
-const COMPLETIONS: &[(Shell, &str)] = &[
-    (Shell::Bash, "bash-completion/completions/rump"),
-    (Shell::Zsh, "zsh/site-functions/_rump"),
-    (Shell::Fish, "fish/vendor_completions.d/rump.fish"),
+/// Where each shell looks, and what it puts before and behind the name of a program.
+const COMPLETIONS: &[(Shell, &str, &str)] = &[
+    (Shell::Bash, "bash-completion/completions/", ""),
+    (Shell::Zsh, "zsh/site-functions/_", ""),
+    (Shell::Fish, "fish/vendor_completions.d/", ".fish"),
 ];
 
 /// Runs it.
 pub fn run(args: &Args, command: Command) -> Result<(), Failure> {
-    for (shell, name) in COMPLETIONS {
-        let mut script = Vec::new();
-        clap_complete::generate(*shell, &mut command.clone(), "rump", &mut script);
-        write(&args.share.join(name), &script)?;
-    }
+    write_completions(&args.share, "rump", &command)?;
     // Built as a whole, so that each command has the options that all have.
     let mut command = command.disable_help_subcommand(true);
     command.build();
-    write_pages(&args.share, &command)?;
+    for (name, tool) in fsu::manuals(&command) {
+        write_completions(&args.share, &name, &tool)?;
+        write_page(&args.share, &name, &tool)?;
+    }
+    write_pages(&args.share, &command)
+}
+
+fn write_completions(share: &Path, name: &str, command: &Command) -> Result<(), Failure> {
+    for (shell, before, behind) in COMPLETIONS {
+        let mut script = Vec::new();
+        clap_complete::generate(*shell, &mut command.clone(), name, &mut script);
+        write(&share.join(format!("{before}{name}{behind}")), &script)?;
+    }
     Ok(())
 }
 
 /// The page of a command, and those of its own commands.
 fn write_pages(share: &Path, command: &Command) -> Result<(), Failure> {
     let name = command.get_display_name().unwrap_or(command.get_name());
-    let text = render(name, command).map_err(|error| Failure::Other(format!("{name}.1: {error}")))?;
-    write(&share.join(format!("man/man1/{name}.1")), &text)?;
+    write_page(share, name, command)?;
     let mut pages = command.get_subcommands().filter(|one| !one.is_hide_set());
     pages.try_for_each(|page| write_pages(share, page))
+}
+
+fn write_page(share: &Path, name: &str, command: &Command) -> Result<(), Failure> {
+    let text = render(name, command).map_err(|error| Failure::Other(format!("{name}.1: {error}")))?;
+    write(&share.join(format!("man/man1/{name}.1")), &text)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {

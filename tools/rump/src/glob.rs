@@ -4,7 +4,7 @@
 //! time is at most the product of both lengths.
 
 /// Whether letters of both cases are the same.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Case {
     /// They differ.
     Exact,

@@ -1,7 +1,7 @@
 //! One line of a long listing, put together in memory that is used again.
 
 use crate::mode::mode_text;
-use crate::output::{Output, escaped, is_plain};
+use crate::output::Output;
 use crate::units;
 use rumpkit::{Stat, TimeSpec};
 use std::io::{self, Write};
@@ -25,6 +25,17 @@ impl Line {
     pub fn right(&mut self, text: &[u8], width: usize) -> &mut Self {
         self.bytes.resize(self.bytes.len() + width.saturating_sub(text.len()), b' ');
         self.text(text)
+    }
+
+    /// Adds spaces.
+    pub fn spaces(&mut self, count: usize) -> &mut Self {
+        self.bytes.resize(self.bytes.len() + count, b' ');
+        self
+    }
+
+    /// Takes what was added; the line is empty afterwards.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
     }
 
     /// Adds a number at the right of a column.
@@ -56,11 +67,6 @@ impl Line {
             self.bytes.extend_from_slice(text.as_bytes());
         }
         self
-    }
-
-    /// Adds a name, made safe for a terminal.
-    pub fn name(&mut self, name: &[u8]) -> &mut Self {
-        if is_plain(name) { self.text(name) } else { self.text(escaped(name).as_bytes()) }
     }
 
     /// Writes the line, which is empty afterwards.

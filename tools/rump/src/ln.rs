@@ -1,7 +1,9 @@
 //! `rump ln`: hard and symbolic links.
 
+use crate::ask::agrees;
 use crate::change::{Change, Telling, give_to_owner_of_directory, replace, trimmed};
 use crate::output::{Output, escaped};
+use crate::record::stat_path;
 use crate::session::{Failure, Place, Session};
 use crate::walk::{file_name, join};
 use clap::{Args as ClapArgs, ValueHint};
@@ -22,6 +24,12 @@ pub struct Args {
     /// Replace what is there, unless it is a directory
     #[arg(short, long)]
     force: bool,
+    /// Ask before something is replaced
+    #[arg(short, long)]
+    interactive: bool,
+    /// A link at a symbolic link to a directory is that link's, not in the directory
+    #[arg(short = 'n', short_alias = 'h', long)]
+    no_dereference: bool,
     #[command(flatten)]
     telling: Telling,
     /// What the links lead to: IMAGE:/PATH, with -s any text
@@ -32,12 +40,18 @@ pub struct Args {
     link: OsString,
 }
 
+impl Args {
+    fn replaces(&self, path: &[u8]) -> bool {
+        self.force || (self.interactive && agrees(&format!("replace {}?", escaped(path))))
+    }
+}
+
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<(), Failure> {
     let mut change = Change::new(session, output, &(&args.telling).into());
     let link = change.place(&args.link)?;
-    let is_directory =
-        link.process().stat(&link.path).is_ok_and(|stat| stat.file_type == FileType::Directory);
+    let there = stat_path(link.process(), &link.path, !args.no_dereference);
+    let is_directory = there.is_ok_and(|stat| stat.file_type == FileType::Directory);
     if args.targets.len() > 1 && !is_directory {
         return Err(Failure::Usage(format!("ln: {} is no directory", escaped(&link.path))));
     }
@@ -86,7 +100,7 @@ impl Target {
 
     fn link(&self, args: &Args, process: &Process, path: &[u8]) -> KResult<()> {
         match (self.make(process, path), process.lstat(trimmed(path))) {
-            (Err(error), Ok(there)) if error.errno == Errno::EEXIST && args.force => {
+            (Err(error), Ok(there)) if error.errno == Errno::EEXIST && args.replaces(path) => {
                 if there.file_type == FileType::Directory {
                     return Err(KError::new(Errno::EISDIR, "a directory is not replaced"));
                 }

@@ -6,18 +6,23 @@
 // Types of the host have other widths on other hosts.
 #![allow(clippy::useless_conversion, clippy::type_complexity)]
 
+mod ask;
 mod cat;
 mod chain;
 mod change;
+mod chflags;
 mod chmod;
 mod chown;
 mod cp;
 mod df;
+mod diff;
 mod du;
 mod edit;
 mod entries;
+mod exec;
 mod fill;
 mod find;
+mod fsu;
 mod generate;
 mod glob;
 mod info;
@@ -25,7 +30,9 @@ mod line;
 mod ln;
 mod ls;
 mod mkdir;
+mod mkfifo;
 mod mkfs;
+mod mknod;
 #[cfg(target_os = "linux")]
 mod mount;
 mod mv;
@@ -42,6 +49,7 @@ mod rmdir;
 mod run;
 mod session;
 mod stat;
+mod steps;
 mod stop;
 mod sum;
 mod tar;
@@ -53,7 +61,7 @@ mod umount;
 mod walk;
 mod write;
 
-use clap::{ArgAction, CommandFactory, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 use output::Output;
 use rump_cli::{mode, units};
 use rumpkit::image::LockPolicy;
@@ -85,7 +93,7 @@ Exit status: 0 done, 1 some of it failed, 2 usage, 3 the image could not be open
 
 /// Files out of disk images and into them, without root and without mounting.
 #[derive(Parser)]
-#[command(name = "rump", version, after_help = EXAMPLES, disable_help_flag = true)]
+#[command(name = "rump", version, after_help = EXAMPLES, disable_help_flag = true, args_override_self = true)]
 struct Cli {
     /// Print help
     #[arg(long, global = true, action = ArgAction::Help)]
@@ -96,6 +104,12 @@ struct Cli {
     /// Options of the mount, as the driver takes them, e.g. session=1
     #[arg(long, global = true, value_name = "KEY[=VALUE],...", default_value = "")]
     mount_options: String,
+    /// The type that the file system has to have
+    #[arg(long, global = true, value_name = "TYPE", hide = true)]
+    fs_type: Option<String>,
+    /// Tell the type of each file system that is opened
+    #[arg(long, global = true, hide = true)]
+    tell_type: bool,
     /// No progress and no notes: only what failed is told
     #[arg(short, long, global = true)]
     quiet: bool,
@@ -117,6 +131,8 @@ enum Command {
     Tree(tree::Args),
     /// Find files by name, type, size and time
     Find(find::Args),
+    /// Compare files and trees
+    Diff(diff::Args),
     /// Add up the space that files use
     Du(du::Args),
     /// Show the size and free space of file systems
@@ -131,6 +147,10 @@ enum Command {
     Rm(rm::Args),
     /// Make directories
     Mkdir(mkdir::Args),
+    /// Make fifos
+    Mkfifo(mkfifo::Args),
+    /// Make device files, fifos and sockets
+    Mknod(mknod::Args),
     /// Remove empty directories
     Rmdir(rmdir::Args),
     /// Make hard and symbolic links
@@ -139,6 +159,8 @@ enum Command {
     Chmod(chmod::Args),
     /// Change owners and groups
     Chown(chown::Args),
+    /// Change flags of files
+    Chflags(chflags::Args),
     /// Set times, and make empty files
     Touch(touch::Args),
     /// Write standard input to a file
@@ -147,6 +169,8 @@ enum Command {
     Truncate(truncate::Args),
     /// Change a file with an editor
     Edit(edit::Args),
+    /// Run a command on a copy of a file
+    Exec(exec::Args),
     /// Make a file system, and fill it from a directory or an archive
     Mkfs(mkfs::Args),
     /// Move archives into an image, or out of one
@@ -174,11 +198,20 @@ const DEFECT: u8 = 70;
 
 fn main() -> ExitCode {
     tell_of_panics();
-    let cli = Cli::parse_from(translate(std::env::args_os().collect()));
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let (words, described) = match fsu::translate(&words) {
+        None => (words, Cli::command()),
+        Some(Ok(call)) => (call.words.clone(), call.described(Cli::command())),
+        Some(Err(failure)) => return ExitCode::from(failure.finish()),
+    };
+    let matches = described.try_get_matches_from(translate(words));
+    let cli = matches.and_then(|found| Cli::from_arg_matches(&found)).unwrap_or_else(|error| error.exit());
     let lock = if cli.no_lock { LockPolicy::NoLock } else { LockPolicy::Lock };
     let chatter = if cli.quiet { Chatter::Quiet } else { Chatter::Usual };
     let mut session = Session::new(lock, chatter);
     session.mount_options = cli.mount_options;
+    session.fs_type = cli.fs_type;
+    session.tells_type = cli.tell_type;
     let mut output = Output::new();
     let work = || run(cli.command, &mut session, &mut output).and_then(|()| Ok(output.flush()?));
     // A panic takes back the operation that it broke; what was done before is still worth writing out.
@@ -225,6 +258,7 @@ fn run(command: Command, session: &mut Session, output: &mut Output) -> Result<(
         Command::Stat(args) => stat::run(&args, session, output),
         Command::Tree(args) => tree::run(&args, session, output),
         Command::Find(args) => find::run(&args, session, output),
+        Command::Diff(args) => diff::run(&args, session, output),
         Command::Du(args) => du::run(&args, session, output),
         Command::Df(args) => df::run(&args, session, output),
         Command::Sum(args) => sum::run(&args, session, output),
@@ -232,14 +266,18 @@ fn run(command: Command, session: &mut Session, output: &mut Output) -> Result<(
         Command::Mv(args) => mv::run(&args, session, output),
         Command::Rm(args) => rm::run(&args, session, output),
         Command::Mkdir(args) => mkdir::run(&args, session, output),
+        Command::Mkfifo(args) => mkfifo::run(&args, session, output),
+        Command::Mknod(args) => mknod::run(&args, session, output),
         Command::Rmdir(args) => rmdir::run(&args, session, output),
         Command::Ln(args) => ln::run(&args, session, output),
         Command::Chmod(args) => chmod::run(&args, session, output),
         Command::Chown(args) => chown::run(&args, session, output),
+        Command::Chflags(args) => chflags::run(&args, session, output),
         Command::Touch(args) => touch::run(&args, session, output),
         Command::Write(args) => write::run(&args, session, output),
         Command::Truncate(args) => truncate::run(&args, session, output),
         Command::Edit(args) => edit::run(&args, session, output),
+        Command::Exec(args) => exec::run(&args, session, output),
         Command::Mkfs(args) => mkfs::run(&args, session, output),
         Command::Tar(args) => tar::run(&args, session),
         #[cfg(target_os = "linux")]
@@ -254,22 +292,34 @@ fn run(command: Command, session: &mut Session, output: &mut Output) -> Result<(
     }
 }
 
-/// Makes `find`'s traditional words (`-name`) long options, and a leading `-h` the help.
+/// Brings what is no part of `find`'s expression before that, and makes a leading `-h` the help.
 fn translate(mut words: Vec<OsString>) -> Vec<OsString> {
     if words.len() == 2 && words[1] == "-h" {
         words[1] = "--help".into();
     }
     let command = words.iter().skip(1).position(|word| !word.as_encoded_bytes().starts_with(b"-"));
-    if let Some(at) = command.map(|at| at + 1).filter(|&at| words[at] == "find") {
-        for word in &mut words[at + 1..] {
-            if find::WORDS.iter().any(|known| *word == **known) {
-                let mut long = OsString::from("-");
-                long.push(&*word);
-                *word = long;
-            }
-        }
-    }
+    let Some(at) = command.map(|at| at + 1).filter(|&at| words[at] == "find") else { return words };
+    let mut expression = words.split_off(at + 1);
+    let end = expression.iter().position(|word| word == "-exec" || word == "-ok").unwrap_or(expression.len());
+    let command = expression.split_off(end);
+    let (moved, kept): (Vec<_>, Vec<_>) = expression.into_iter().partition(is_anywhere);
+    words.extend(moved.into_iter().map(|word| {
+        let dash = if word.as_encoded_bytes().starts_with(b"--") { "" } else { "-" };
+        let mut whole = OsString::from(dash);
+        whole.push(word);
+        whole
+    }));
+    words.extend(kept);
+    words.extend(command);
     words
+}
+
+/// Whether a word of `find` may stand anywhere.
+fn is_anywhere(word: &OsString) -> bool {
+    let text = word.to_str().unwrap_or_default();
+    let with_value = ["--mount-options=", "--fs-type="].iter().any(|begin| text.starts_with(begin));
+    let short = text.strip_prefix("-").filter(|short| short.starts_with('-')).unwrap_or(text);
+    with_value || text == "--tell-type" || find::ANYWHERE.contains(&short)
 }
 
 #[cfg(test)]
@@ -282,12 +332,12 @@ mod tests {
     }
 
     #[test]
-    fn find_takes_its_traditional_words() {
-        let words = ["rump", "--no-lock", "find", "x:/", "-name", "*.c", "-size", "-5k"];
+    fn words_of_all_commands_come_before_an_expression() {
+        let words = ["rump", "--no-lock", "find", "x:/", "-name", "*.c", "-json", "--quiet", "-size", "-5k"];
         let words = translate(words.iter().map(OsString::from).collect());
-        assert_eq!(words[4], "--name");
-        assert_eq!(words[6], "--size");
-        assert_eq!(words[7], "-5k");
+        let expected =
+            ["rump", "--no-lock", "find", "--json", "--quiet", "x:/", "-name", "*.c", "-size", "-5k"];
+        assert_eq!(words, expected);
         assert!(Cli::try_parse_from(words).is_ok());
     }
 

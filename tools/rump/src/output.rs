@@ -1,6 +1,6 @@
 //! Standard output with a buffer, and names made safe for a terminal.
 
-pub use rump_cli::escape::{escaped, hex, is_plain};
+pub use rump_cli::escape::{escaped, hex};
 use std::io::{self, BufWriter, StdoutLock, Write};
 
 const BUFFER_BYTES: usize = 256 << 10;

@@ -1,8 +1,10 @@
 //! Owners as users write them, with the names of an image's own `/etc/passwd` and `/etc/group` (passwd(5),
 //! group(5)).
 
+use crate::output::escaped;
 use crate::session::{Failure, Place};
 use rumpkit::{FileType, KResult, Mode, OpenFlags, Process};
+use std::collections::HashMap;
 
 /// As much of a table as is read: the image is not trusted.
 const TABLE_BYTES: usize = 4 << 20;
@@ -57,6 +59,44 @@ impl Owner {
     }
 }
 
+/// The names of owners that an image has.
+#[derive(Default)]
+pub struct Accounts {
+    users: HashMap<u32, String>,
+    groups: HashMap<u32, String>,
+}
+
+impl Accounts {
+    /// Those of the image of `place`. A table that cannot be read has no names.
+    pub fn read(place: &Place) -> Self {
+        let table = |path: &str| names(&read_table(place.process(), path).unwrap_or_default());
+        Self { users: table("/etc/passwd"), groups: table("/etc/group") }
+    }
+
+    /// The name of a user.
+    pub fn user(&self, uid: u32) -> Option<String> {
+        self.users.get(&uid).cloned()
+    }
+
+    /// The name of a group.
+    pub fn group(&self, gid: u32) -> Option<String> {
+        self.groups.get(&gid).cloned()
+    }
+}
+
+/// The name of each number, of several the first. They come from the image, which may not command the terminal.
+fn names(table: &[u8]) -> HashMap<u32, String> {
+    let mut names = HashMap::new();
+    for line in table.split(|&byte| byte == b'\n') {
+        let mut fields = line.split(|&byte| byte == b':');
+        let name = fields.next().unwrap_or_default();
+        if let Some(number) = fields.nth(NUMBER - 1).and_then(parse_number).filter(|_| !name.is_empty()) {
+            names.entry(number).or_insert_with(|| escaped(name));
+        }
+    }
+    names
+}
+
 /// The highest number means "leave it" to every system.
 fn parse_number(text: &[u8]) -> Option<u32> {
     let digits = std::str::from_utf8(text).ok()?.strip_prefix('+').or(std::str::from_utf8(text).ok())?;
@@ -105,6 +145,12 @@ mod tests {
         assert_eq!(parse("1000:"), Ok((Some(1000), Some(100))));
         assert_eq!(parse("7"), Ok((Some(70), None)));
         assert_eq!(parse("+7"), Ok((Some(7), None)));
+    }
+
+    #[test]
+    fn numbers_have_the_first_of_their_names() {
+        let names = names(b"root:x:0:0\ntoor:x:0:0\n:x:3:\nbad\nodd\x1b:x:5:5");
+        assert_eq!((names.len(), names[&0].as_str(), names[&5].as_str()), (2, "root", "odd\\033"));
     }
 
     #[test]

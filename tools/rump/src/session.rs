@@ -33,9 +33,7 @@ pub enum Failure {
     Network(String),
     /// What another program has an exit status of its own for.
     Status(u8, String),
-    /// Nobody answered, which was told.
-    Unanswered,
-    /// Another process of this program failed with this status, and said why.
+    /// What was told already, with its exit status.
     Told(u8),
     /// The user pressed Ctrl-C.
     Interrupted(String),
@@ -56,7 +54,7 @@ impl Failure {
             // Whoever read us has seen enough: no failure.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return 0,
             Self::Output(error) => (format!("standard output: {error}"), 1),
-            Self::Usage(text) => (format!("{text}\nTry 'rump --help'."), 2),
+            Self::Usage(text) => (format!("{text}\nTry '{} --help'.", program_name()), 2),
             Self::Open(name, error) => {
                 let status = if error.is_locked() { 4 } else { 3 };
                 let is_missing = matches!(&error, OpenError::Host(error) if error.errno == Errno::ENOENT);
@@ -66,7 +64,6 @@ impl Failure {
                 }
                 (text, status)
             }
-            Self::Unanswered => return 1,
             Self::Told(status) => return status,
             Self::Other(text) => (text, 1),
             Self::Network(text) => (text, 2),
@@ -93,7 +90,13 @@ pub fn warn(text: &str) {
     let is_safe = |character: char| character == '\n' || !character.is_control();
     let text: String = text.chars().map(|c| if is_safe(c) { c } else { '?' }).collect();
     // Nothing is left to tell it to when standard error is gone.
-    let _ = writeln!(io::stderr(), "rump: {text}");
+    let _ = writeln!(io::stderr(), "{}: {text}", program_name());
+}
+
+/// The name that this program was called by, if it is one of its own.
+fn program_name() -> String {
+    let program = std::env::args_os().next().unwrap_or_default();
+    crate::fsu::tool_name(&program).unwrap_or_else(|| "rump".into())
 }
 
 /// A path in an opened image.
@@ -143,6 +146,10 @@ pub struct Session {
     chatter: Chatter,
     /// Options of every mount.
     pub mount_options: String,
+    /// The type that every file system has to have.
+    pub fs_type: Option<String>,
+    /// The type of what is opened is told.
+    pub tells_type: bool,
     /// Whether the user wants to stop; watched once an image is open for writing.
     pub stop: Stop,
     /// What long work counts, and shows.
@@ -156,7 +163,8 @@ impl Session {
     pub fn new(lock: LockPolicy, chatter: Chatter) -> Self {
         let (host, progress) = (PosixHost::new(), Progress::hidden());
         let (stop, mount_options, opened) = (Stop::default(), String::new(), Vec::new());
-        Self { host, lock, chatter, mount_options, stop, progress, opened, failures: 0 }
+        let (fs_type, tells_type) = (None, false);
+        Self { host, lock, chatter, mount_options, fs_type, tells_type, stop, progress, opened, failures: 0 }
     }
 
     /// Shows progress from now on, if somebody can see it and wants to.
@@ -177,6 +185,11 @@ impl Session {
     pub fn report_failure(&mut self, text: &str) {
         self.failures += 1;
         self.progress.suspend(|| warn(text));
+    }
+
+    /// Counts a failure that nobody wants to hear of.
+    pub fn count_failure(&mut self) {
+        self.failures += 1;
     }
 
     /// Whether only failures are told.
@@ -269,6 +282,13 @@ impl Session {
             Access::ReadWrite => explain_read_only(&name, error),
         });
         let image = image.map_err(|error| Failure::Open(name, error))?;
+        let kind = &image.info().kind;
+        if let Some(wanted) = self.fs_type.as_ref().filter(|wanted| !is_type(kind, wanted)) {
+            return Err(Failure::Status(3, format!("{volume}: is {kind}, not {wanted}")));
+        }
+        if self.tells_type {
+            warn(&format!("{volume}: {kind}"));
+        }
         if let Some(warning) = image.warning() {
             self.failures += 1;
             warn(&format!("{volume}: {warning}"));
@@ -336,6 +356,17 @@ impl Session {
     pub fn has_failures(&self) -> bool {
         self.failures > 0
     }
+}
+
+/// Whether a file system of this `kind` is one of the type that a user asks for, by the names of several systems.
+pub fn is_type(kind: &str, wanted: &str) -> bool {
+    let names: &[&str] = match wanted {
+        "ext2fs" | "ext2" => &["ext2", "ext3", "ext4"],
+        "msdos" | "msdosfs" | "fat" | "vfat" => &["vfat", "fat12", "fat16", "fat32", "msdos"],
+        "cd9660" | "iso9660" => &["iso9660"],
+        _ => &[wanted],
+    };
+    names.contains(&kind)
 }
 
 /// Device and number of the image's file.

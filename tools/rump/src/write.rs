@@ -21,7 +21,7 @@ The file keeps its number, owner, mode and links; one that is not there is made.
 `rump cp - ADDRESS`.")]
 pub struct Args {
     /// Write after what is there
-    #[arg(long)]
+    #[arg(short, long)]
     append: bool,
     /// Write over what is there, from this byte on
     #[arg(long, value_name = "BYTES", value_parser = parse_offset, conflicts_with = "append")]

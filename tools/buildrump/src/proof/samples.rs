@@ -66,6 +66,7 @@ pub fn starts(options: &Options) -> Outcome {
 const GENERATED: &[&str] = &[
     "man/man1/rump.1",
     "man/man1/rump-cp.1",
+    "man/man1/fsu_ls.1",
     "man/man1/rump_allserver.1",
     "man/man1/rump-config.1",
     "man/man1/rump.ifconfig.1",
@@ -77,6 +78,7 @@ const GENERATED: &[&str] = &[
     "man/man3/rump_sys_close.3",
     "man/man7/rump.7",
     "bash-completion/completions/rump",
+    "bash-completion/completions/fsu_ls",
     "zsh/site-functions/_rump",
     "fish/vendor_completions.d/rump.fish",
 ];

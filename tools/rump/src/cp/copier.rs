@@ -26,6 +26,8 @@ pub struct Copier<'a> {
     pub(super) session: &'a mut Session,
     recursive: bool,
     pub(super) existing: Existing,
+    /// Each copy is told.
+    pub tells: bool,
     /// The caller's user number.
     pub(super) uid: u32,
     pub(super) stop: Arc<AtomicBool>,
@@ -52,6 +54,7 @@ impl<'a> Copier<'a> {
             session,
             recursive,
             existing,
+            tells: false,
             uid: rustix::process::geteuid().as_raw(),
             stop,
             buffer: vec![0; CHUNK_BYTES],
@@ -91,7 +94,8 @@ impl<'a> Copier<'a> {
     }
 
     /// Takes the progress line away and says what there is to say of the whole.
-    pub fn finish(self) {
+    /// Answers whether all was copied.
+    pub fn finish(self) -> bool {
         self.session.progress.clear();
         for note in self.lost.notes() {
             self.session.note(&note);
@@ -100,6 +104,7 @@ impl<'a> Copier<'a> {
             let files = self.session.progress.files;
             self.session.note(&format!("{files} files copied or there already, {} not copied", self.failed));
         }
+        self.failed == 0
     }
 
     /// Reports what concerns the image.

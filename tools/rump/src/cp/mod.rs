@@ -16,8 +16,11 @@ mod special;
 mod target;
 mod tree;
 
+pub use copier::Copier;
 pub use error::host_text;
-pub use target::{Identity, identity_of, names_in, open_again, open_beneath, open_user_directory};
+pub use target::{
+    Identity, Target as HostTarget, identity_of, names_in, open_again, open_beneath, open_user_directory,
+};
 pub use tree::host_descriptors;
 
 use crate::change::Trial;
@@ -27,7 +30,6 @@ use crate::put::Existing;
 use crate::session::{Failure, Place, Session};
 use crate::walk::file_name;
 use clap::{Args as ClapArgs, ValueHint};
-use copier::Copier;
 use std::ffi::OsString;
 use target::Target;
 
@@ -60,11 +62,20 @@ pub struct Args {
     #[arg(short = 'p', long)]
     preserve: bool,
     /// Leave everything that is there
-    #[arg(short = 'n', long, conflicts_with = "force")]
+    #[arg(short = 'n', long, overrides_with_all = ["force", "interactive"])]
     no_clobber: bool,
+    /// Ask before something is replaced
+    #[arg(short, long, overrides_with_all = ["force", "no_clobber"])]
+    interactive: bool,
     /// Replace what is there even if it has the same size and time
-    #[arg(short, long)]
+    #[arg(short, long, overrides_with_all = ["no_clobber", "interactive"])]
     force: bool,
+    /// Follow no symbolic links (always so)
+    #[arg(short = 'P')]
+    follow_none: bool,
+    /// Leave flags of files (always so)
+    #[arg(short = 'N')]
+    no_flags: bool,
     /// Into an image: the owner of what is copied, USER:GROUP as chown takes it
     #[arg(long, value_name = "OWNER", value_parser = Owner::check, conflicts_with = "preserve")]
     owner: Option<String>,
@@ -80,9 +91,10 @@ pub struct Args {
 
 impl Args {
     fn existing(&self) -> Existing {
-        match (self.no_clobber, self.force) {
-            (true, _) => Existing::Keep,
-            (_, true) => Existing::Replace,
+        match self {
+            Self { no_clobber: true, .. } => Existing::Keep,
+            Self { force: true, .. } => Existing::Replace,
+            Self { interactive: true, .. } => Existing::Ask,
             _ => Existing::Compare,
         }
     }
@@ -99,6 +111,7 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
     let places = session.places(&args.addresses)?;
     places.iter().try_for_each(check_name)?;
     let mut copier = Copier::new(session, args.recursive || args.archive, args.existing())?;
+    copier.tells = args.trial.verbose;
     for place in &places {
         let target = Target::find(&args.target, place, places.len() > 1)?;
         copier.copy(place, target)?;

@@ -8,7 +8,9 @@ use super::links::{Linked, Made};
 use super::resume::Mark;
 use super::special::{is_same_special, make_special};
 use super::target::{Identity, Target, identity_of, is_safe_name, make_directory, open_beneath};
+use crate::ask::agrees;
 use crate::chain::Chain;
+use crate::output::escaped;
 use crate::put::Existing;
 use crate::record::{Xattr, read_target, read_xattrs, read_xattrs_of};
 use crate::session::{Failure, Place};
@@ -16,6 +18,7 @@ use crate::walk::{Entry, Left, Listing, Step, Visitor, join};
 use rumpkit::{Fd, FileType, KResult, Mode, OpenFlags, Stat};
 use rustix::fs::{self, AtFlags, FileType as HostType};
 use rustix::io::Errno;
+use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
@@ -83,6 +86,16 @@ impl<'a, 'b> Tree<'a, 'b> {
             }
         }
         whole
+    }
+
+    /// Says what was copied, and where to.
+    fn tell(&mut self, path: &[u8]) -> Result<(), Failure> {
+        let (volume, from, to) = (&self.place.volume, escaped(path), escaped(&self.host_path(path)));
+        let mut told = Ok(());
+        self.copier.session.progress.suspend(|| {
+            told = writeln!(std::io::stdout(), "copy {volume}:{from} to {to}");
+        });
+        Ok(told?)
     }
 
     fn enter_directory(&mut self, entry: &Entry<'_>) -> Result<(), CopyError> {
@@ -250,6 +263,7 @@ fn is_there(
     Ok(match (existing, host_type) {
         (Existing::Keep, _) => true,
         (Existing::Replace, _) => false,
+        (Existing::Ask, _) => !agrees(&format!("replace {}?", escaped(name))),
         (_, HostType::RegularFile) => {
             stat.file_type == FileType::Regular
                 && same_time
@@ -272,6 +286,9 @@ impl Visitor<Failure> for Tree<'_, '_> {
         match result {
             Ok(()) => {
                 self.copier.session.progress.add_file();
+                if self.copier.tells {
+                    self.tell(entry.path)?;
+                }
                 Ok(step)
             }
             Err(error) => {

@@ -124,7 +124,7 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
         true => Ok(()),
         false => {
             warn(&format!("{name}: no server of DHCP gave an address in {} s", how.timeout.as_secs_f64()));
-            Err(Failure::Unanswered)
+            Err(Failure::Told(1))
         }
     }
 }

@@ -4,6 +4,8 @@ use super::attributes::{drop_lists, times};
 use super::content::Nothing;
 use super::sink::Sink;
 use super::{Content, Existing, Facts, Trouble};
+use crate::ask::agrees;
+use crate::output::escaped;
 use crate::owner::Owner;
 use crate::walk::{file_name, join, open_far};
 use rumpkit::{
@@ -62,6 +64,7 @@ impl Sink<'_, '_> {
             let is_left = match self.rules.existing {
                 Existing::Keep => true,
                 Existing::Replace => false,
+                Existing::Ask => !agrees(&format!("replace {}?", escaped(&self.path))),
                 Existing::Compare => first.is_none() && is_same(facts, &there, directory, name, process),
             };
             if is_left {

@@ -34,6 +34,8 @@ pub enum Existing {
     Keep,
     /// Replaced.
     Replace,
+    /// Replaced if the user says so.
+    Ask,
 }
 
 /// What of a file is kept.

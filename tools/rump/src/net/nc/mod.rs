@@ -101,7 +101,7 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
         station.begin();
         let found = scan(&station, at, place.ports, how, &bell);
         signals.check()?;
-        return if found == 0 { Err(Failure::Unanswered) } else { Ok(()) };
+        return if found == 0 { Err(Failure::Told(1)) } else { Ok(()) };
     }
     at.set_port(place.ports.0);
     let talked = talk(&station, at, how, &bell, io::stdin(), out);

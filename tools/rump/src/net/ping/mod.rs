@@ -73,7 +73,7 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
     let _signals = Signals::watch(move || rung.ring())?;
     station.begin();
     let summary = ping(&station, &args.whom, &args.asking, session.is_quiet(), &bell, out)?;
-    if summary.received == 0 { Err(Failure::Unanswered) } else { Ok(()) }
+    if summary.received == 0 { Err(Failure::Told(1)) } else { Ok(()) }
 }
 
 impl Args {

@@ -1,5 +1,8 @@
 //! `rump mv`: moves files within an image by renaming them, and between images by copying and removing them.
 
+mod external;
+
+use crate::ask::agrees;
 use crate::change::{Change, Trial, trimmed};
 use crate::output::{Output, escaped};
 use crate::put::{Existing, Keep, Rules, Sink, Target, copy_image, is_below, origin};
@@ -21,9 +24,15 @@ pub struct Args {
     /// Leave what is there
     #[arg(short = 'n', long)]
     no_clobber: bool,
-    /// Accepted: nothing is ever asked
-    #[arg(short, long)]
+    /// Ask before something is replaced
+    #[arg(short, long, overrides_with_all = ["force", "no_clobber"])]
+    interactive: bool,
+    /// Ask nothing
+    #[arg(short, long, overrides_with = "interactive")]
     force: bool,
+    /// Between this host and an image: what has no IMAGE:/PATH is of the host
+    #[arg(short, long)]
+    external: bool,
     #[command(flatten)]
     trial: Trial,
     /// What to move, as IMAGE:/PATH
@@ -34,12 +43,24 @@ pub struct Args {
     target: OsString,
 }
 
+impl Args {
+    /// Whether what is at `path` may go.
+    fn replaces(&self, path: &[u8]) -> bool {
+        !self.no_clobber && (!self.interactive || agrees(&format!("replace {}?", escaped(path))))
+    }
+}
+
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<(), Failure> {
+    if args.external {
+        return external::run(args, session, output);
+    }
     let words = args.addresses.iter().chain([&args.target]);
     if let Some(word) = words.clone().find(|word| !session.is_address(word)) {
         let text = escaped(word.as_encoded_bytes());
-        return Err(Failure::Usage(format!("mv: {text} is in no image (IMAGE:/PATH); copy it with rump cp")));
+        return Err(Failure::Usage(format!(
+            "mv: {text} is in no image (IMAGE:/PATH); use -e to move it, or rump cp"
+        )));
     }
     let mut change = Change::new(session, output, &args.trial);
     let target_place = change.place(&args.target)?;
@@ -94,7 +115,7 @@ fn check(args: &Args, place: &Place, target: &Target) -> KResult<bool> {
         Err(error) if error.errno == Errno::ENOENT => return Ok(true),
         Err(error) => return Err(error),
     };
-    if args.no_clobber {
+    if !args.replaces(&target.path) {
         return Ok(false);
     }
     // Two spellings of the only name, where case does not count: it is spelled anew.
@@ -119,7 +140,7 @@ fn copy_and_remove(
 ) -> Result<(), Failure> {
     let existing = if args.no_clobber { Existing::Keep } else { Existing::Compare };
     let has_target = target_place.process().lstat(&target.path).is_ok();
-    if args.no_clobber && has_target {
+    if has_target && !args.replaces(&target.path) {
         return Ok(());
     }
     let rules = Rules { keep: Keep::All, owner: None, existing, recursive: true };

@@ -1,8 +1,11 @@
 //! `rump cat`: files, and parts of images, to standard output, unbuffered but in large pieces.
 
+mod filter;
+
 use crate::record::stat_path;
 use crate::session::{Failure, Part, Place, Session};
 use clap::{Args as ClapArgs, ValueHint};
+use filter::{Filter, Wishes};
 use rumpkit::{FileType, KError, Mode, OpenFlags};
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -16,9 +19,61 @@ const CHUNK_BYTES: usize = 1 << 20;
   rump cat disc.iso@eltorito1 > loader     the bytes of a part, whatever is in them
 A part without a path in it is a boot image or a partition as it is; IMAGE@2:/ is the root of its file system.")]
 pub struct Args {
+    /// Number lines that are not empty
+    #[arg(short = 'b', long)]
+    number_nonblank: bool,
+    /// As -v, and a $ at the end of each line
+    #[arg(short = 'e')]
+    ends: bool,
+    /// Number all lines
+    #[arg(short = 'n', long)]
+    number: bool,
+    /// One empty line in the place of several
+    #[arg(short = 's', long)]
+    squeeze_blank: bool,
+    /// As -v, and ^I for tabs
+    #[arg(short = 't')]
+    tabs: bool,
+    /// Show what is not shown, as ^X and M-x
+    #[arg(short = 'v', long)]
+    show_nonprinting: bool,
     /// Files to write, as IMAGE:/PATH, or whole parts, as IMAGE@PART
     #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
+}
+
+impl Args {
+    fn wishes(&self) -> Wishes {
+        Wishes {
+            numbers: self.number,
+            numbers_of_text: self.number_nonblank,
+            ends: self.ends,
+            tabs: self.tabs,
+            visible: self.show_nonprinting || self.ends || self.tabs,
+            squeeze: self.squeeze_blank,
+        }
+    }
+}
+
+/// Standard output, with a filter before it or none.
+struct Sink<W> {
+    out: W,
+    filter: Option<Filter>,
+    filtered: Vec<u8>,
+}
+
+impl<W: Write> Write for Sink<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(filter) = &mut self.filter else { return self.out.write(bytes) };
+        self.filtered.clear();
+        filter.push(bytes, &mut self.filtered);
+        self.out.write_all(&self.filtered)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 enum Source {
@@ -34,7 +89,9 @@ enum Stop {
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
+    let wishes = args.wishes();
+    let filter = wishes.is_any().then(|| Filter::new(wishes));
+    let mut out = Sink { out: io::stdout().lock(), filter, filtered: Vec::new() };
     let mut buffer = Vec::new();
     let mut sources = Vec::new();
     for word in &args.addresses {
