@@ -47,7 +47,7 @@ impl Wake for Change {
 
 struct Set {
     bell: Arc<Bell>,
-    entries: Mutex<BTreeMap<c_int, Entry>>,
+    entries: Mutex<Entries>,
 }
 
 type Sets = BTreeMap<c_int, Arc<Set>>;
@@ -60,10 +60,12 @@ fn sets() -> MutexGuard<'static, Sets> {
     SETS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+type Entries = BTreeMap<c_int, Entry>;
+
 /// As long as it is there, nothing changes.
 pub struct Held {
-    /// Each with the set that it is of.
-    _entries: Vec<(MutexGuard<'static, BTreeMap<c_int, Entry>>, Arc<Set>)>,
+    /// Each before the set that it is of.
+    _entries: Vec<(MutexGuard<'static, Entries>, Arc<Set>)>,
     _sets: MutexGuard<'static, Sets>,
 }
 
@@ -71,8 +73,9 @@ pub fn hold() -> Held {
     let sets = sets();
     let of_set = |set: &Arc<Set>| {
         // SAFETY: the set stays beside it, and is let go after it.
-        let entries =
-            unsafe { std::mem::transmute::<MutexGuard<'_, _>, MutexGuard<'static, _>>(set.entries()) };
+        let entries = unsafe {
+            std::mem::transmute::<MutexGuard<'_, Entries>, MutexGuard<'static, Entries>>(set.entries())
+        };
         (entries, set.clone())
     };
     Held { _entries: sets.values().map(of_set).collect(), _sets: sets }
@@ -119,7 +122,7 @@ fn make(epoll: c_int) -> Option<Arc<Set>> {
 }
 
 impl Set {
-    fn entries(&self) -> MutexGuard<'_, BTreeMap<c_int, Entry>> {
+    fn entries(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

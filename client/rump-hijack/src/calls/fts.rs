@@ -106,8 +106,8 @@ impl Node {
         // SAFETY: numbers.
         let entry = unsafe { libc::calloc(1, size_of::<Entry>() + length) };
         // SAFETY: all zeros is one.
-        let mut node =
-            Self { entry: NonNull::new(entry.cast())?, path, stat: Box::new(unsafe { std::mem::zeroed() }) };
+        let stat: Stat = unsafe { std::mem::zeroed() };
+        let mut node = Self { entry: NonNull::new(entry.cast())?, path, stat: Box::new(stat) };
         let (path, stat) = (node.path.as_ptr().cast_mut(), &raw mut *node.stat);
         let path_length = node.path.as_bytes().len() as c_ushort;
         let entry = node.get();
