@@ -15,6 +15,9 @@ use std::io::Write;
 /// Numbers of a name at most.
 const DEPTH_MAX: usize = 12;
 
+/// Bytes of a structure that is shown with others.
+const STRUCT_MAX: u64 = 64;
+
 /// Arguments of `rump.sysctl`.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -22,7 +25,7 @@ const DEPTH_MAX: usize = 12;
   rump.sysctl net.inet.ip
   rump.sysctl -n kern.ostype
   rump.sysctl -w net.inet.ip.forwarding=1
-Records of --json: name, value, and before of what was changed; of a structure its bytes in base 16.")]
+Records of --json: name, value, and before of what was changed; of a structure its bytes in base 16, of a\nlong one only if it is asked for.")]
 pub struct Args {
     /// All names
     #[arg(short = 'a', alias = "all")]
@@ -57,6 +60,8 @@ struct Node {
     kind: u32,
     /// It is asked for with more numbers behind it, by tools of its own.
     is_table: bool,
+    /// It is no structure that people would read: shown only if it is asked for by its name.
+    is_long: bool,
 }
 
 impl Run for Args {
@@ -96,7 +101,7 @@ impl Run for Args {
 }
 
 fn root() -> Node {
-    Node { name: String::new(), numbers: Vec::new(), kind: CTLTYPE_NODE, is_table: false }
+    Node { name: String::new(), numbers: Vec::new(), kind: CTLTYPE_NODE, is_table: false, is_long: false }
 }
 
 /// Those below a node, in the order of their numbers.
@@ -109,7 +114,9 @@ fn children(process: &RemoteProcess, node: &Node) -> KResult<Vec<Node>> {
         let name = if node.name.is_empty() { part } else { format!("{}.{part}", node.name) };
         let numbers = node.numbers.iter().copied().chain([child.number]).collect();
         let kind = child.flags & CTLTYPE_MASK;
-        Node { name, numbers, kind, is_table: kind == CTLTYPE_STRUCT && child.size == 0 }
+        let is_struct = kind == CTLTYPE_STRUCT;
+        let is_long = is_struct && child.size > STRUCT_MAX;
+        Node { name, numbers, kind, is_table: is_struct && child.size == 0, is_long }
     };
     Ok(process.sysctl_nodes(&node.numbers)?.into_iter().map(child).collect())
 }
@@ -172,7 +179,7 @@ impl Args {
         }
         match children(process, node) {
             Ok(all) => {
-                let mut shown = all.iter().filter(|child| !child.is_table);
+                let mut shown = all.iter().filter(|child| !child.is_table && !child.is_long);
                 shown.try_for_each(|child| self.tree(process, child, session, out))
             }
             Err(error) => {

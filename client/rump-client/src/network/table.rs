@@ -2,10 +2,10 @@
 
 use super::RemoteNetwork;
 use crate::connection::malformed;
+use rump_abi::AddressFamily;
 use rump_abi::netbsd::interface::{IFF_UP, IFT_ETHER, IFT_LOOP, IfData, LINK_STATE_DOWN};
 use rump_abi::netbsd::route::*;
 use rump_abi::sysctl::CTL_NET;
-use rump_abi::AddressFamily;
 use rump_kpi::KResult;
 use rump_kpi::device::{
     AddressInfo, AddressState, DeviceInfo, Gateway, InterfaceInfo, Medium, Offloads, RouteInfo, Statistics,

@@ -3,9 +3,12 @@
 use super::{links, network};
 use crate::session::{Failure, Session, of};
 use crate::tool::Run;
-use rump_cli::netstat::{show_interfaces, show_sockets};
+use clap::ArgAction;
+use rump_cli::netstat::{show_counters, show_interfaces, show_sockets};
 use rump_client::abi::TcpState;
+use rump_client::abi::netbsd::statistics::Counted;
 use rump_client::kpi::device::{SocketInfo, SocketProtocol};
+use rump_client::network::RemoteNetwork;
 use std::io::Write;
 use std::net::IpAddr;
 
@@ -15,6 +18,7 @@ use std::net::IpAddr;
   rump.netstat -rn
   rump.netstat -i
   rump.netstat -an -f inet6
+  rump.netstat -ss -p tcp
 Records of --json: those of rump net netstat.")]
 pub struct Args {
     /// Sockets, those that listen as well
@@ -32,6 +36,13 @@ pub struct Args {
     /// Routes
     #[arg(short, group = "what")]
     routes: bool,
+    /// What protocols counted; twice: without what never happened
+    #[arg(short, group = "what", action = ArgAction::Count)]
+    statistics: u8,
+    /// What this protocol counted
+    #[arg(short, value_name = "PROTOCOL", value_parser = Counted::ALL.map(Counted::name),
+        conflicts_with_all = ["all", "interfaces", "routes"])]
+    protocol: Option<String>,
     /// Print a JSON record per line
     #[arg(long, visible_alias = "jsonl")]
     json: bool,
@@ -40,6 +51,9 @@ pub struct Args {
 impl Run for Args {
     fn run(&self, session: &mut Session, out: &mut dyn Write) -> Result<(), Failure> {
         let network = network(session)?;
+        if self.statistics > 0 || self.protocol.is_some() {
+            return self.statistics(&network, out);
+        }
         if self.interfaces {
             return Ok(show_interfaces(&links(&network)?, self.json, out)?);
         }
@@ -55,6 +69,20 @@ impl Run for Args {
 }
 
 impl Args {
+    fn statistics(&self, network: &RemoteNetwork, out: &mut dyn Write) -> Result<(), Failure> {
+        let is_wanted = |of: &Counted| match (&self.protocol, self.family.as_deref()) {
+            (Some(name), _) => of.name() == name,
+            (None, Some(family)) => (family == "inet6") == of.name().ends_with('6'),
+            (None, None) => true,
+        };
+        for of in Counted::ALL.into_iter().filter(is_wanted) {
+            let mut all = network.counters(of).map_err(crate::session::of(of.name()))?;
+            all.retain(|counter| self.statistics < 2 || counter.count > 0);
+            show_counters(&all, self.json, out)?;
+        }
+        Ok(())
+    }
+
     fn has(&self, address: IpAddr) -> bool {
         self.family.as_deref().is_none_or(|family| (family == "inet") == address.is_ipv4())
     }

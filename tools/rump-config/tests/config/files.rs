@@ -130,6 +130,18 @@ fn trees_dot_files_and_inodes_are_listed() {
 }
 
 #[test]
+fn names_stand_in_columns_if_that_is_wanted() {
+    let Some(kernel) = kernel_with_tree() else { return };
+    let line = "another     below       link        long        lost+found  short\n";
+    assert_eq!(kernel.ok("ls", &["-C", "/mnt"]), line);
+    assert_eq!(kernel.ok("ls", &["-1", "-x", "/mnt"]), line);
+    // The last one counts, and what goes to no terminal is a name a line.
+    let lines = line.split_whitespace().map(|name| format!("{name}\n")).collect::<String>();
+    assert_eq!(kernel.ok("ls", &["-C", "-1", "/mnt"]), lines);
+    assert_eq!(kernel.ok("ls", &["/mnt"]), lines);
+}
+
+#[test]
 fn file_systems_are_mounted_shown_and_unmounted() {
     let Some(kernel) = kernel_with_tree() else { return };
     let mounts = kernel.ok("mount", &[]);

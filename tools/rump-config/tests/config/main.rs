@@ -5,4 +5,5 @@ mod files;
 mod network;
 mod rig;
 mod sysctl;
+mod told;
 mod usage;

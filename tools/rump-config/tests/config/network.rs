@@ -52,6 +52,16 @@ fn the_way_to_oneself_has_one_hop() {
         assert_eq!(lines[0], "traceroute to 127.0.0.1 (127.0.0.1), 64 hops max, 40 byte packets");
         assert!(lines[1].starts_with(" 1  127.0.0.1  ") && lines[1].matches(" ms").count() == 2, "{text}");
         assert_eq!(lines.len(), 2);
+        let words: Vec<&str> = icmp.into_iter().chain(["-6", "-n", "-q", "2", "::1"]).collect();
+        let text = kernel.ok("traceroute", &words);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "traceroute6 to ::1 (::1), 64 hops max, 60 byte packets");
+        assert!(lines[1].starts_with(" 1  ::1  ") && lines[1].matches(" ms").count() == 2, "{text}");
+        assert_eq!(lines.len(), 2);
+    }
+    for (words, named) in [(["-6", "127.0.0.1"], "IPv6"), (["-4", "::1"], "IPv4")] {
+        let said = kernel.run("traceroute", &words);
+        assert!(said.code == Some(2) && said.err.contains(named), "{said:?}");
     }
 }
 
@@ -183,6 +193,26 @@ fn a_router_between_two_buses_passes_on() {
         lines[0].starts_with(" 1  192.168.1.254  ") && lines[1].starts_with(" 2  192.168.2.1  "),
         "{text}"
     );
+    for (server, interface, address) in [
+        (one, "shmif0", "fd01::1/64"),
+        (router, "shmif0", "fd01::fe/64"),
+        (router, "shmif1", "fd02::fe/64"),
+        (other, "shmif0", "fd02::1/64"),
+    ] {
+        servers.ok(server, "ifconfig", &[interface, "inet6", address]);
+    }
+    servers.ok(router, "sysctl", &["-w", "net.inet6.ip6.forwarding=1"]);
+    servers.ok(one, "route", &["add", "-inet6", "default", "fd01::fe"]);
+    servers.ok(other, "route", &["add", "-inet6", "default", "fd02::fe"]);
+    soon("addresses of IPv6 can be used", || {
+        servers.run(one, "ping6", &["-c", "1", "-W", "0.5", "fd02::1"]).code == Some(0)
+    });
+    for icmp in [None, Some("-I")] {
+        let words: Vec<&str> = icmp.into_iter().chain(["-n", "-q", "1", "fd02::1"]).collect();
+        let text = servers.ok(one, "traceroute", &words);
+        let lines: Vec<&str> = text.lines().skip(1).collect();
+        assert!(lines[0].starts_with(" 1  fd01::fe  ") && lines[1].starts_with(" 2  fd02::1  "), "{text}");
+    }
     let routes = servers.ok(one, "route", &["-n", "show"]);
     let shown = routes.lines().map(words).find(|words| words.first() == Some(&"default")).unwrap();
     assert_eq!((shown[1], shown[2], *shown.last().unwrap()), ("192.168.1.254", "UG", "shmif0"));

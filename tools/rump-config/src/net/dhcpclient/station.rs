@@ -1,27 +1,20 @@
-//! `rump.dhcpclient`: an address for an interface of the server's kernel, by DHCP.
-//!
-//! The client is here: it speaks through a socket of the kernel, and configures the interface by requests. What it configured
-//! stays when it ends, as long as nobody takes it away; nobody renews the lease then, unless it is told to stay.
+//! The client at work: what comes, what is sent, and what becomes of the interface.
 
-use super::{network, seconds, signals};
-use crate::session::{Failure, Session, of};
-use crate::tool::Run;
+use super::{Args, at};
+use crate::session::{Failure, of};
 use rump_cli::bell::{Bell, Waited};
 use rump_client::RemoteProcess;
-use rump_client::abi::sockopt::{IP_RECVPKTINFO, IPPROTO_IP, SO_BROADCAST, SO_REUSEPORT, SOL_SOCKET};
-use rump_client::abi::{
-    AddressFamily, Errno, MessageFlags, OpenFlags, PollEvents, SocketAddress, SocketType,
-};
+use rump_client::abi::{Errno, MessageFlags, PollEvents};
 use rump_client::kern::{Fd, SendMessage};
-use rump_client::kpi::device::{Gateway, InterfaceInfo, Medium, RouteInfo};
-use rump_client::kpi::socket::{Control, OptionValue};
+use rump_client::kpi::device::{Gateway, InterfaceInfo, RouteInfo};
+use rump_client::kpi::socket::Control;
 use rump_client::kpi::{KError, KResult};
 use rump_client::network::{Ask, RemoteNetwork, Way};
 use rump_netconfig::dhcp::{METRIC, wanted_routes};
-use rumpnet_dhcp::{Action, CLIENT_PORT, Client, ClientIdentifier, Config, Lease, SERVER_PORT};
+use rumpnet_dhcp::{Action, Client, Lease, SERVER_PORT};
 use serde_json::json;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 /// The longest message that is read.
@@ -29,89 +22,8 @@ const MOST_BYTES: usize = 4096;
 /// A wait that does not end.
 const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 
-/// Arguments of `rump.dhcpclient`.
-#[derive(clap::Args)]
-#[command(after_help = "Examples:
-  rump.dhcpclient shmif0
-  rump.dhcpclient --stay --json shmif0 &
-The interface goes up, and gets address, routes and MTU of the lease. Name servers are shown, but written nowhere.
-The server is believed: others are not asked whether they have the address. Without --stay, nobody renews the lease; with it,
-a signal ends the client, which gives the lease back.
-Records of --json: event (bound or expired), interface, address, prefix_length, server, seconds, routes, name_servers,
-domains, mtu.
-Exit status: 0 there was a lease, 1 there was none in time, or an error, 2 usage.")]
-pub struct Args {
-    /// Ask for this address first
-    #[arg(short = 'r', long = "request", value_name = "ADDRESS")]
-    request: Option<Ipv4Addr>,
-    /// What the host wants to be called
-    #[arg(short = 'h', long = "hostname", value_name = "NAME")]
-    host_name: Option<String>,
-    /// Renew the lease, until a signal comes
-    #[arg(long)]
-    stay: bool,
-    /// Seconds to wait for a first lease
-    #[arg(short = 't', long = "timeout", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
-    timeout: Duration,
-    /// Print a JSON record per line
-    #[arg(long, visible_alias = "jsonl")]
-    json: bool,
-    /// The interface
-    interface: String,
-}
-
-impl Run for Args {
-    fn run(&self, session: &mut Session, out: &mut dyn Write) -> Result<(), Failure> {
-        let name = &self.interface;
-        let network = network(session)?;
-        let all = super::links(&network)?;
-        let found = all.into_iter().find(|info| info.name == *name);
-        let info = found.ok_or_else(|| Failure::Other(format!("{name}: there is no such interface")))?;
-        let Medium::Ethernet { address } = info.device.medium else {
-            return Err(Failure::Other(format!("{name}: DHCP is for interfaces of Ethernet")));
-        };
-        network.set_up(name, true).map_err(of(name))?;
-        let mut config = Config::new(address, ClientIdentifier::host(info.number, address));
-        (config.host_name, config.remembered) = (self.host_name.clone(), self.request);
-        let mut seed = [0; 8];
-        rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty())
-            .map_err(|error| Failure::Other(format!("random numbers: {error}")))?;
-        let fd = socket(network.process()).map_err(of(format!("{name}: port {CLIENT_PORT}")))?;
-        let bell = signals::bell(network.process())?;
-        let client = Client::new(config, u64::from_le_bytes(seed));
-        let mut run = Station {
-            args: self,
-            network,
-            info,
-            client,
-            fd,
-            began: Instant::now(),
-            applied: None,
-            had_one: false,
-        };
-        run.live(&bell, out)
-    }
-}
-
-/// A socket that many may have.
-fn socket(process: &RemoteProcess) -> KResult<Fd> {
-    let flags = OpenFlags::NONBLOCK | OpenFlags::CLOEXEC;
-    let fd = process.socket(AddressFamily::Inet, SocketType::Datagram, 0, flags)?;
-    for (level, name) in
-        [(SOL_SOCKET, SO_REUSEPORT), (SOL_SOCKET, SO_BROADCAST), (IPPROTO_IP, IP_RECVPKTINFO)]
-    {
-        process.setsockopt(fd, level, name, &OptionValue::Number(1))?;
-    }
-    process.bind(fd, &at(Ipv4Addr::UNSPECIFIED, CLIENT_PORT))?;
-    Ok(fd)
-}
-
-fn at(address: Ipv4Addr, port: u16) -> SocketAddress {
-    SocketAddress::Inet(SocketAddrV4::new(address, port))
-}
-
 /// The client, and what it works on.
-struct Station<'a> {
+pub struct Station<'a> {
     args: &'a Args,
     network: RemoteNetwork,
     info: InterfaceInfo,
@@ -122,9 +34,16 @@ struct Station<'a> {
     had_one: bool,
 }
 
+impl<'a> Station<'a> {
+    /// A client of an interface, which speaks through a socket.
+    pub fn new(args: &'a Args, network: RemoteNetwork, info: InterfaceInfo, client: Client, fd: Fd) -> Self {
+        Self { args, network, info, client, fd, began: Instant::now(), applied: None, had_one: false }
+    }
+}
+
 impl Station<'_> {
     /// Until there is a lease, or as long as it is to stay.
-    fn live(&mut self, bell: &Bell<RemoteProcess>, out: &mut dyn Write) -> Result<(), Failure> {
+    pub fn live(&mut self, bell: &Bell<RemoteProcess>, out: &mut dyn Write) -> Result<(), Failure> {
         let name = self.args.interface.clone();
         loop {
             self.client.poll(self.began.elapsed());
