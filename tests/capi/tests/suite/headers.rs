@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 /// What libraries of components call, and programs do not.
 const OF_COMPONENTS: &str = "rump_component_";
+/// What names of ours begin with, and those of the compiler for Rust, which have the crate in them.
+const OURS: [&str; 3] = ["rump", "_ZN", "_R"];
 
 /// Adds the tests.
 pub fn add(suite: &mut Suite, installation: &Arc<Installation>, compilers: &[&'static Compiler]) {
@@ -20,7 +22,11 @@ pub fn add(suite: &mut Suite, installation: &Arc<Installation>, compilers: &[&'s
         }
     }
     let installation = installation.clone();
-    suite.add("headers declare what the libraries export", None, move || compare(&installation));
+    let of_headers = installation.clone();
+    suite.add("headers declare what the libraries export", None, move || compare(&of_headers));
+    suite.add("static libraries have no name that might be another's", None, move || {
+        look_inside(&installation)
+    });
 }
 
 /// Every header by its name, as programs include it.
@@ -81,6 +87,21 @@ fn compare(installation: &Installation) -> Result<(), String> {
         secret.join(" "),
         unshared.join(" ")
     ))
+}
+
+/// In a static program all global names meet.
+fn look_inside(installation: &Installation) -> Result<(), String> {
+    for name in ["rump", CLIENTS] {
+        let library = installation.lib().join(format!("lib{name}.a"));
+        let listing = run(std::process::Command::new("nm").args(["-g", "--defined-only"]).arg(library))?;
+        let names: Vec<_> = listing.lines().filter_map(|line| line.split_whitespace().nth(2)).collect();
+        let is_foreign = |name: &&&str| !OURS.iter().any(|prefix| name.starts_with(prefix));
+        let foreign: Vec<_> = names.iter().filter(is_foreign).copied().collect();
+        if names.is_empty() || !foreign.is_empty() {
+            return Err(format!("lib{name}.a, of {} names: {}", names.len(), foreign.join(" ")));
+        }
+    }
+    Ok(())
 }
 
 /// Names of functions outside of all braces, as the compiler sees the headers.
