@@ -9,6 +9,7 @@ pub mod bus;
 pub mod capture;
 pub mod exfat;
 pub mod filter;
+pub mod formats;
 pub mod image;
 pub mod mutate;
 pub mod network;

@@ -1,19 +1,20 @@
 //! An image that takes writes, for as long as one input lasts.
 
-use crate::image::{BLOCK, Image};
+use crate::image::{BLOCK, Image, SIZE_MAX};
 use rump_kpi::{BlockDevice, Errno, KResult};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// See the module.
 pub struct Overlay {
-    size: u64,
+    size: AtomicU64,
     image: Mutex<Image>,
 }
 
 impl Overlay {
     /// Over this image.
     pub fn new(image: Image) -> Self {
-        Self { size: image.size(), image: Mutex::new(image) }
+        Self { size: image.size().into(), image: Mutex::new(image) }
     }
 
     /// The image as it is now.
@@ -23,7 +24,7 @@ impl Overlay {
 
     fn check(&self, offset: u64, len: usize) -> KResult<()> {
         match offset.checked_add(len as u64) {
-            Some(end) if end <= self.size => Ok(()),
+            Some(end) if end <= self.size_bytes() => Ok(()),
             _ => Err(Errno::EINVAL.into()),
         }
     }
@@ -31,7 +32,7 @@ impl Overlay {
 
 impl BlockDevice for Overlay {
     fn size_bytes(&self) -> u64 {
-        self.size
+        self.size.load(Ordering::Relaxed)
     }
 
     fn is_read_only(&self) -> bool {
@@ -54,6 +55,14 @@ impl BlockDevice for Overlay {
             image.block_mut(u32::try_from(block).map_err(|_| Errno::EIO)?);
         }
         image.write(offset, buf);
+        Ok(())
+    }
+
+    fn grow(&self, size_bytes: u64) -> KResult<()> {
+        if size_bytes > SIZE_MAX {
+            return Err(Errno::EFBIG.into());
+        }
+        self.size.fetch_max(size_bytes, Ordering::Relaxed);
         Ok(())
     }
 

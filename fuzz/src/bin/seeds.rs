@@ -1,7 +1,7 @@
 //! Makes the seeds: `seeds FOLDER` fills a folder for each target in `FOLDER`.
 //!
 //! Images are as small as `mke2fs` lets them be, one for each way of storing things. Needs e2fsprogs, sfdisk, fdisk,
-//! sgdisk, xorriso, genisoimage, dosfstools, mtools and exfatprogs; a seed with fast commits needs a loop mount, and is left out
+//! sgdisk, xorriso, genisoimage, dosfstools, mtools, exfatprogs and qemu-utils; a seed with fast commits needs a loop mount, and is left out
 //! with a word where that is not allowed.
 #![forbid(unsafe_code)]
 
@@ -71,6 +71,28 @@ const TABLES: &[(&str, u64, &str, &str)] = &[
     ("mbr-bsd", 1024, "sfdisk -q", "label: dos\n64,800,a9\n900,500,a5\n"),
     ("gpt", 1024, "sfdisk -q", "label: gpt\n64,200,L,*\nstart=300,size=100,type=U,name=\"caf\u{e9}\"\n"),
     ("gpt-hybrid", 1024, "sgdisk -a 1 -n 1:64:200 -n 2:300:400 -h 1:2", ""),
+];
+
+/// Images that `qemu-img` makes of a raw disk: name, format and options, and what `qemu-io` does to them.
+const DISKS: &[(&str, &str, &[&str])] = &[
+    ("qcow2", "qcow2 -o cluster_size=4k", &["write -P 1 8k 5k", "write -z 16k 4k"]),
+    ("qcow2-version-2", "qcow2 -o compat=0.10,cluster_size=1k", &["write -P 1 8k 5k"]),
+    ("qcow2-packed", "qcow2 -c -o cluster_size=4k", &["write -P 1 8k 1k"]),
+    ("qcow2-zstd", "qcow2 -c -o compression_type=zstd,cluster_size=4k", &[]),
+    (
+        "qcow2-subclusters",
+        "qcow2 -o extended_l2=on,cluster_size=16k",
+        &["write -P 1 9k 1k", "write -z 40k 2k"],
+    ),
+    ("qcow2-narrow-counts", "qcow2 -o refcount_bits=2,cluster_size=4k", &["write -P 1 8k 5k"]),
+    ("qcow2-data-file", "qcow2 -o data_file=DATA,cluster_size=4k", &["write -P 1 8k 5k"]),
+    ("vhd-dynamic", "vpc", &["write -P 1 8k 5k"]),
+    ("vhd-fixed", "vpc -o subformat=fixed", &[]),
+    ("vhdx", "vhdx -o block_size=1M", &["write -P 1 8k 5k"]),
+    ("vdi", "vdi", &["write -P 1 8k 5k"]),
+    ("vmdk", "vmdk", &["write -P 1 8k 5k"]),
+    ("vmdk-packed", "vmdk -o subformat=streamOptimized", &[]),
+    ("vmdk-flat", "vmdk -o subformat=twoGbMaxExtentFlat", &[]),
 ];
 
 /// Images of ISO 9660: name and command.
@@ -209,6 +231,12 @@ fn make_all(folder: &Path) -> Check<usize> {
     told(fs::create_dir_all(&lives), &lives)?;
     for (number, life) in LEASES.iter().enumerate() {
         told(fs::write(lives.join(format!("life-{number}")), life), &lives)?;
+        count += 1;
+    }
+    let disks = folder.join("image_formats");
+    told(fs::create_dir_all(&disks), &disks)?;
+    for (name, format, commands) in DISKS {
+        keep(&make_disk(&scratch, format, commands)?, &disks.join(name))?;
         count += 1;
     }
     let (discs, tables) = (folder.join("cd9660_walk"), folder.join("partitions"));
@@ -353,6 +381,31 @@ fn make_exfat(scratch: &Path, kib: u64, options: &str) -> Check<Image> {
 fn empty(scratch: &Path, kib: u64) -> Check<PathBuf> {
     let image = scratch.join("image");
     told(File::create(&image).and_then(|file| file.set_len(kib << 10)), &image)?;
+    Ok(image)
+}
+
+/// An image of a small disk that holds a few bytes, in the given format.
+fn make_disk(scratch: &Path, format: &str, commands: &[&str]) -> Check<PathBuf> {
+    let (raw, image) = (empty(scratch, 96)?, scratch.join("disk"));
+    let file = told(File::options().write(true).open(&raw), &raw)?;
+    told(file.write_all_at(&[b'x'; 9000], 20 << 10), &raw)?;
+    told(file.write_all_at(b"a word at the end", (96 << 10) - 512), &raw)?;
+    let data = scratch.join("data").to_string_lossy().into_owned();
+    let words = format.replace("DATA", &data);
+    run(
+        Command::new("qemu-img")
+            .args("convert -f raw -O".split(' '))
+            .args(words.split(' '))
+            .args([&raw, &image]),
+        "",
+        &[0],
+    )?;
+    if !commands.is_empty() {
+        let mut program = Command::new("qemu-io");
+        program.args(["-f", format.split(' ').next().unwrap_or_default()]);
+        commands.iter().for_each(|command| drop(program.args(["-c", *command])));
+        run(program.arg(&image), "", &[0])?;
+    }
     Ok(image)
 }
 

@@ -5,7 +5,7 @@ use crate::session::{Failure, Session};
 use crate::units;
 use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::hyper::Access;
-use rumpkit::image::{Address, Content, OpenError, Selector, Survey, Volume};
+use rumpkit::image::{Address, Content, Format, Layer, OpenError, Selector, Survey, Volume};
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -14,8 +14,9 @@ use std::os::unix::ffi::OsStrExt;
 /// Arguments of `rump info`.
 #[derive(ClapArgs)]
 #[command(after_help = "Example:\n  rump info disk.img
---json prints one object: image, size, tables (scheme, partitions, warnings), filesystems (selector, start, type,
-label, uuid, block_size, size, free, features, notes, or error), warnings. Sizes are in bytes.")]
+--json prints one object: image, size, layers, tables (scheme, partitions, warnings), filesystems (selector, start,
+type, label, uuid, block_size, size, free, features, notes, or error), warnings. Sizes are in bytes. An image that is not
+raw has layers: name, format, size, details, below (role, layer).")]
 pub struct Args {
     /// Print JSON
     #[arg(long)]
@@ -29,9 +30,26 @@ pub struct Args {
 struct Report<'a> {
     image: String,
     size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layers: Option<LayerReport<'a>>,
     tables: Vec<Table<'a>>,
     filesystems: Vec<FileSystem<'a>>,
     warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct LayerReport<'a> {
+    name: String,
+    format: &'a str,
+    size: u64,
+    details: &'a [String],
+    below: Vec<Below<'a>>,
+}
+
+#[derive(Serialize)]
+struct Below<'a> {
+    role: &'a str,
+    layer: LayerReport<'a>,
 }
 
 #[derive(Serialize)]
@@ -76,7 +94,7 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
     }
     let name = escaped(path);
     let fail = |error| Failure::Open(name.clone(), error);
-    let survey = Survey::open(session.host().clone(), path, Access::Read, session.lock()).map_err(fail)?;
+    let survey = Survey::open(session.host().clone(), path, Access::Read, session.opening()).map_err(fail)?;
     if survey.tables.is_empty() && survey.volumes.is_empty() && survey.warnings.is_empty() {
         return Err(fail(OpenError::NotRecognised));
     }
@@ -104,9 +122,26 @@ fn report<'a>(name: &str, survey: &'a Survey) -> Report<'a> {
     Report {
         image: name.into(),
         size: survey.size_bytes,
+        layers: layers(survey).map(layer_report),
         tables: tables.collect(),
         filesystems: survey.volumes.iter().filter_map(file_system).collect(),
         warnings: &survey.warnings,
+    }
+}
+
+/// What an image is made of that is not raw.
+fn layers(survey: &Survey) -> Option<&Layer> {
+    survey.layer.as_ref().filter(|layer| layer.format != Format::Raw)
+}
+
+fn layer_report(layer: &Layer) -> LayerReport<'_> {
+    let below = layer.below.iter().map(|(role, layer)| Below { role, layer: layer_report(layer) });
+    LayerReport {
+        name: plain(&layer.name),
+        format: layer.format.name(),
+        size: layer.size_bytes,
+        details: &layer.details,
+        below: below.collect(),
     }
 }
 
@@ -131,6 +166,11 @@ fn file_system(volume: &Volume) -> Option<FileSystem<'_>> {
 
 fn write_text(out: &mut Output, name: &str, survey: &Survey) -> io::Result<()> {
     writeln!(out, "{name}: {} bytes ({})", survey.size_bytes, units::human(survey.size_bytes))?;
+    if let Some(layer) = layers(survey) {
+        writeln!(out, "\nLayers:\n  {}", plain(&layer.to_string()))?;
+        write_below(out, layer, 4)?;
+        write_above(out, survey)?;
+    }
     for table in &survey.tables {
         writeln!(out, "\nPartition table: {}", table.scheme)?;
         writeln!(out, "  {:>4} {:>15} {:>15}  {:<28} Label", "No", "Start", "Size", "Type")?;
@@ -167,6 +207,34 @@ fn write_text(out: &mut Output, name: &str, survey: &Survey) -> io::Result<()> {
         }
     }
     write_list(out, "warning", &survey.warnings)
+}
+
+/// The files that a layer needs, each with its own.
+fn write_below(out: &mut Output, layer: &Layer, indent: usize) -> io::Result<()> {
+    for (role, below) in &layer.below {
+        let text = format!("{role} {}: {below}", below.name);
+        writeln!(out, "{:indent$}{}", "", plain(&text))?;
+        write_below(out, below, indent + 2)?;
+    }
+    Ok(())
+}
+
+/// What is on the disk that the layers make: tables, and file systems in them or without one.
+fn write_above(out: &mut Output, survey: &Survey) -> io::Result<()> {
+    let write = |out: &mut Output, volume: &Volume| match &volume.content {
+        Content::FileSystem(_, info) => {
+            let indent = if volume.scheme.is_some() { 6 } else { 4 };
+            writeln!(out, "{:indent$}{}: {}", "", volume.selector, info.kind)
+        }
+        Content::Damaged(_) | Content::Unknown => Ok(()),
+    };
+    let of = |scheme: Option<&'static str>| survey.volumes.iter().filter(move |it| it.scheme == scheme);
+    of(None).try_for_each(|volume| write(out, volume))?;
+    for table in &survey.tables {
+        writeln!(out, "    {}", table.scheme)?;
+        of(Some(table.scheme)).try_for_each(|volume| write(out, volume))?;
+    }
+    Ok(())
 }
 
 fn write_list(out: &mut Output, word: &str, lines: &[String]) -> io::Result<()> {

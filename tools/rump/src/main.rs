@@ -64,7 +64,7 @@ mod write;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 use output::Output;
 use rump_cli::{mode, units};
-use rumpkit::image::LockPolicy;
+use rumpkit::image::{Format, LockPolicy, Opening};
 use session::{Chatter, Failure, Session};
 use std::ffi::OsString;
 use std::io::Write;
@@ -101,6 +101,12 @@ struct Cli {
     /// Do not lock the image: what is read may change underneath
     #[arg(long, global = true)]
     no_lock: bool,
+    /// Format of the images, where it is not to be found out: raw, qcow2, vhd, vhdx, vdi, vmdk or dmg
+    #[arg(long = "format", global = true, value_name = "FORMAT", value_parser = image_format)]
+    image_format: Option<Format>,
+    /// Show the images as they were at the snapshot of this name or number
+    #[arg(long, global = true, value_name = "NAME")]
+    snapshot: Option<String>,
     /// Options of the mount, as the driver takes them, e.g. session=1
     #[arg(long, global = true, value_name = "KEY[=VALUE],...", default_value = "")]
     mount_options: String,
@@ -208,7 +214,8 @@ fn main() -> ExitCode {
     let cli = matches.and_then(|found| Cli::from_arg_matches(&found)).unwrap_or_else(|error| error.exit());
     let lock = if cli.no_lock { LockPolicy::NoLock } else { LockPolicy::Lock };
     let chatter = if cli.quiet { Chatter::Quiet } else { Chatter::Usual };
-    let mut session = Session::new(lock, chatter);
+    let opening = Opening { lock, format: cli.image_format, snapshot: cli.snapshot };
+    let mut session = Session::new(opening, chatter);
     session.mount_options = cli.mount_options;
     session.fs_type = cli.fs_type;
     session.tells_type = cli.tell_type;
@@ -231,6 +238,11 @@ fn main() -> ExitCode {
         Some(status) if status != 0 => ExitCode::from(status),
         _ => ExitCode::from(u8::from(session.has_failures())),
     }
+}
+
+fn image_format(word: &str) -> Result<Format, String> {
+    let names = Format::ALL.map(Format::name).join(", ");
+    Format::parse(word).ok_or_else(|| format!("the formats are {names}"))
 }
 
 /// One line for a panic. The first one of the main thread goes on to [`main`], which closes what is open.

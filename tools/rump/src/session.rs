@@ -8,7 +8,7 @@ use crate::output::escaped;
 use crate::progress::Progress;
 use crate::stop::Stop;
 use rumpkit::hyper::{Access, HostError};
-use rumpkit::image::{Address, Image, LockPolicy, OpenError, Selector, Survey};
+use rumpkit::image::{Address, Image, OpenError, Opening, Selector, Survey};
 use rumpkit::kpi::BlockDevice;
 use rumpkit::{Errno, PosixHost, Process};
 use std::ffi::OsStr;
@@ -142,7 +142,7 @@ struct Opened {
 /// See the module.
 pub struct Session {
     host: Arc<PosixHost>,
-    lock: LockPolicy,
+    opening: Opening,
     chatter: Chatter,
     /// Options of every mount.
     pub mount_options: String,
@@ -160,11 +160,11 @@ pub struct Session {
 
 impl Session {
     /// A session without images.
-    pub fn new(lock: LockPolicy, chatter: Chatter) -> Self {
+    pub fn new(opening: Opening, chatter: Chatter) -> Self {
         let (host, progress) = (PosixHost::new(), Progress::hidden());
         let (stop, mount_options, opened) = (Stop::default(), String::new(), Vec::new());
         let (fs_type, tells_type) = (None, false);
-        Self { host, lock, chatter, mount_options, fs_type, tells_type, stop, progress, opened, failures: 0 }
+        Self { host, opening, chatter, mount_options, fs_type, tells_type, stop, progress, opened, failures: 0 }
     }
 
     /// Shows progress from now on, if somebody can see it and wants to.
@@ -202,9 +202,9 @@ impl Session {
         &self.host
     }
 
-    /// Whether images are locked.
-    pub fn lock(&self) -> LockPolicy {
-        self.lock
+    /// How images are opened.
+    pub fn opening(&self) -> Opening {
+        self.opening.clone()
     }
 
     /// Opens what `word` addresses, unless it is open already.
@@ -236,7 +236,7 @@ impl Session {
         }
         let image = address.image();
         let open = || {
-            let survey = Survey::open(self.host.clone(), image, Access::Read, self.lock)?;
+            let survey = Survey::open(self.host.clone(), image, Access::Read, self.opening())?;
             Ok(survey.bytes_of(survey.part(image, address.selector())?)?)
         };
         let device = open().map_err(|error| Failure::Open(escaped(image), error))?;
@@ -254,11 +254,10 @@ impl Session {
         if let Some(index) = self.opened.iter().position(same) {
             return Ok(Some(index));
         }
-        if !self.opened.iter().any(|opened| is_same_file(opened) && opened.access == Access::ReadWrite) {
-            return Ok(None);
-        }
+        let is_written = |opened: &&Opened| is_same_file(opened) && opened.access == Access::ReadWrite;
+        let Some(written) = self.opened.iter().find(is_written) else { return Ok(None) };
         // Another address may mean the same file system, which two kernels must not serve.
-        let survey = Survey::open(self.host.clone(), address.image(), Access::Read, LockPolicy::NoLock);
+        let survey = Survey::of_device(self.host.clone(), written.image.disk().clone());
         let volume = survey.and_then(|survey| survey.choose(address.image(), address.selector()));
         let start = volume.map_err(|error| Failure::Open(escaped(address.image()), error))?.start_bytes;
         let same = |opened: &Opened| is_same_file(opened) && opened.image.volume().start_bytes == start;
@@ -270,13 +269,14 @@ impl Session {
         let file = file_of(&address);
         let is_held =
             |opened: &Opened| opened.access == Access::ReadWrite && file.is_some() && opened.file == file;
-        // A lock that this session holds on the whole image keeps everybody else away already.
-        let is_locked = self.opened.iter().any(is_held);
-        let lock = if is_locked { LockPolicy::NoLock } else { self.lock };
         if access == Access::ReadWrite {
             self.stop.watch()?;
         }
-        let image = Image::open_as(self.host.clone(), &address, access, lock, &self.mount_options);
+        let image = match self.opened.iter().find(|opened| is_held(opened)) {
+            // One disk, one lock: what a format keeps of its tables in memory is there once.
+            Some(held) => held.image.open_beside(&address, access, &self.mount_options),
+            None => Image::open_as(self.host.clone(), &address, access, self.opening(), &self.mount_options),
+        };
         let image = image.map_err(|error| match access {
             Access::Read => error,
             Access::ReadWrite => explain_read_only(&name, error),

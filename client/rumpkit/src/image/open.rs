@@ -1,6 +1,6 @@
 //! An opened image: a kernel of its own, and a process whose root is the image's root.
 
-use super::{Address, Content, LockPolicy, OpenError, Selector, Survey, Volume, open_device};
+use super::{Address, Content, LockPolicy, OpenError, Opening, Selector, Survey, Volume, open_device};
 use crate::{Kernel, MountArgs, Process};
 use rump_hyper::{Access, Hypervisor};
 use rump_kpi::{BlockDevice, Errno, FileSystemInfo, KResult, Mode, MountFlags};
@@ -13,6 +13,8 @@ const MOUNT_POINT: &str = "/img";
 /// [`Image::close`] does the same and tells of errors.
 pub struct Image {
     kernel: Kernel,
+    /// All of the image.
+    disk: Arc<dyn BlockDevice>,
     process: Process,
     volume: Volume,
     fs_type: &'static str,
@@ -25,8 +27,12 @@ impl Image {
     ///
     /// # Errors
     /// See [`OpenError`]; [`OpenError::is_locked`] tells when another program holds the image.
-    pub fn open(host: Arc<dyn Hypervisor>, address: &Address, lock: LockPolicy) -> Result<Self, OpenError> {
-        Self::open_as(host, address, Access::Read, lock, "")
+    pub fn open(
+        host: Arc<dyn Hypervisor>,
+        address: &Address,
+        opening: impl Into<Opening>,
+    ) -> Result<Self, OpenError> {
+        Self::open_as(host, address, Access::Read, opening, "")
     }
 
     /// Opens what `address` names, for reading and writing: a dirty journal is recovered first.
@@ -36,9 +42,9 @@ impl Image {
     pub fn open_for_writing(
         host: Arc<dyn Hypervisor>,
         address: &Address,
-        lock: LockPolicy,
+        opening: impl Into<Opening>,
     ) -> Result<Self, OpenError> {
-        Self::open_as(host, address, Access::ReadWrite, lock, "")
+        Self::open_as(host, address, Access::ReadWrite, opening, "")
     }
 
     /// Opens what `address` names, with options of the mount: `key[=value],...`, as the driver takes them.
@@ -49,14 +55,33 @@ impl Image {
         host: Arc<dyn Hypervisor>,
         address: &Address,
         access: Access,
-        lock: LockPolicy,
+        opening: impl Into<Opening>,
         options: &str,
     ) -> Result<Self, OpenError> {
-        let survey = Survey::open(host, address.image(), access, lock)?;
+        let survey = Survey::open(host, address.image(), access, opening)?;
+        Self::in_survey(survey, address, access, options)
+    }
+
+    /// Opens another part of the disk that this image is in. What one writes the other reads.
+    ///
+    /// # Errors
+    /// As [`Image::open_as`].
+    pub fn open_beside(&self, address: &Address, access: Access, options: &str) -> Result<Self, OpenError> {
+        let survey = Survey::of_device(self.kernel.host().clone(), self.disk.clone())?;
+        Self::in_survey(survey, address, access, options)
+    }
+
+    fn in_survey(
+        survey: Survey,
+        address: &Address,
+        access: Access,
+        options: &str,
+    ) -> Result<Self, OpenError> {
         let volume = survey.choose(address.image(), address.selector())?;
         let (fs_type, info) = file_system(&volume)?;
         let device = survey.slice(volume.start_bytes, volume.size_bytes)?;
-        Self::mounted(survey.kernel, device, volume, (fs_type, info), access, options)
+        let disk = survey.device.clone();
+        Self::mounted((survey.kernel, disk), device, volume, (fs_type, info), access, options)
     }
 
     /// Mounts the file system that begins with `device` for reading and writing. Partition tables play no part.
@@ -67,11 +92,12 @@ impl Image {
         let survey = Survey::boot(host, device.clone())?;
         let volume = survey.choose(b"", &Selector::Offset(0))?;
         let (fs_type, info) = file_system(&volume)?;
-        Self::mounted(survey.kernel, device, volume, (fs_type, info), Access::ReadWrite, "")
+        let disk = (survey.kernel, device.clone());
+        Self::mounted(disk, device, volume, (fs_type, info), Access::ReadWrite, "")
     }
 
     fn mounted(
-        kernel: Kernel,
+        (kernel, disk): (Kernel, Arc<dyn BlockDevice>),
         device: Arc<dyn BlockDevice>,
         volume: Volume,
         (fs_type, info): (&'static str, FileSystemInfo),
@@ -85,7 +111,7 @@ impl Image {
         // Inside a root of its own, absolute symbolic links lead where the image's maker meant them to.
         process.chroot(MOUNT_POINT)?;
         process.chdir("/")?;
-        Ok(Self { kernel, process, volume, fs_type, info, warning })
+        Ok(Self { kernel, disk, process, volume, fs_type, info, warning })
     }
 
     /// What the user must know of how it was opened: its journal could not be replayed, so what is seen may be
@@ -110,6 +136,11 @@ impl Image {
     /// A process whose `/` is the root of the image.
     pub fn process(&self) -> &Process {
         &self.process
+    }
+
+    /// All of the image's disk.
+    pub fn disk(&self) -> &Arc<dyn BlockDevice> {
+        &self.disk
     }
 
     /// Where in the image the file system lies.

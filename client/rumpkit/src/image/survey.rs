@@ -1,9 +1,9 @@
 //! What is in an image: its partition tables, and the file system of each part, by signature alone.
 
-use super::{LockPolicy, OpenError, Selector};
+use super::{Layer, OpenError, Opening, Selector, open_layers};
 use crate::Kernel;
-use rump_dev::{HostDevice, ReadOnly, Slice};
-use rump_hyper::{Access, HostError, Hypervisor, Lock};
+use rump_dev::Slice;
+use rump_hyper::{Access, Hypervisor};
 use rump_kpi::{BlockDevice, Errno, FileSystemInfo, KError, PartitionTable};
 use std::sync::Arc;
 
@@ -44,7 +44,9 @@ pub struct Volume {
 pub struct Survey {
     pub(super) kernel: Kernel,
     pub(super) device: Arc<dyn BlockDevice>,
-    /// Length of the image in bytes.
+    /// What the image is made of, where it was opened by its name.
+    pub layer: Option<Layer>,
+    /// Length of the image's disk in bytes.
     pub size_bytes: u64,
     /// Partition tables.
     pub tables: Vec<PartitionTable>,
@@ -60,10 +62,10 @@ impl Survey {
         host: Arc<dyn Hypervisor>,
         path: &[u8],
         access: Access,
-        lock: LockPolicy,
+        opening: impl Into<Opening>,
     ) -> Result<Self, OpenError> {
-        let device = open_device(&*host, path, access, lock)?;
-        Self::of_device(host, device)
+        let (device, layer) = open_layers(&*host, path, access, &opening.into())?;
+        Ok(Self { layer: Some(layer), ..Self::of_device(host, device)? })
     }
 
     /// Looks what is on a device.
@@ -86,7 +88,7 @@ impl Survey {
     fn begin(kernel: Kernel, device: Arc<dyn BlockDevice>) -> Self {
         let size_bytes = device.size_bytes();
         let (tables, volumes, warnings) = (Vec::new(), Vec::new(), Vec::new());
-        Self { kernel, device, size_bytes, tables, volumes, warnings }
+        Self { kernel, device, layer: None, size_bytes, tables, volumes, warnings }
     }
 
     fn find_tables(&mut self) {
@@ -131,6 +133,11 @@ impl Survey {
             }
         }
         self.volumes.extend(found);
+    }
+
+    /// All of the image's disk.
+    pub fn disk(&self) -> &Arc<dyn BlockDevice> {
+        &self.device
     }
 
     /// What the given range holds. A good file system wins over another type's damaged signature.
@@ -278,27 +285,6 @@ fn selector(scheme: &str, number: u32) -> String {
 
 fn is_numbered(scheme: &str) -> bool {
     !matches!(scheme, "disklabel" | "el-torito")
-}
-
-/// Opens the host file `path` as a device, with its lock. Not one byte can be written with [`Access::Read`].
-///
-/// # Errors
-/// [`OpenError::Host`]; [`OpenError::is_locked`] tells when another program holds the image.
-pub fn open_device(
-    host: &dyn Hypervisor,
-    path: &[u8],
-    access: Access,
-    lock: LockPolicy,
-) -> Result<Arc<dyn BlockDevice>, OpenError> {
-    if path.is_empty() {
-        return Err(HostError { errno: Errno::ENOENT, what: "the name of the image is empty".into() }.into());
-    }
-    let lock = match lock {
-        LockPolicy::Lock => Lock::Advisory,
-        LockPolicy::NoLock => Lock::None,
-    };
-    let device = HostDevice::new(host.open(path, access, lock)?);
-    Ok(if access == Access::Read { ReadOnly::new(device) } else { device })
 }
 
 /// `disk.img@1 (ext4 "root")`.

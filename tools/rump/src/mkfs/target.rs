@@ -6,7 +6,7 @@ use crate::output::escaped;
 use crate::session::{Failure, Session};
 use rumpkit::dev::Slice;
 use rumpkit::hyper::Access;
-use rumpkit::image::{Address, Content, LockPolicy, Selector, Survey, open_device};
+use rumpkit::image::{Address, Content, Format, LockPolicy, Opening, Selector, Survey, open_device};
 use rumpkit::kpi::BlockDevice;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -18,6 +18,7 @@ use std::sync::Arc;
 struct Found {
     /// Keeps the lock.
     survey: Survey,
+    /// A file that holds the bytes as they are: its length can be another.
     is_regular: bool,
 }
 
@@ -211,11 +212,17 @@ impl Target {
             }
             Some(_) => is_zeroed = false,
         }
-        // Whoever looked first has the lock already.
-        let lock = if self.found.is_some() { LockPolicy::NoLock } else { session.lock() };
         let failed = |error| Failure::Open(self.name(), error);
-        let path = self.path.as_os_str().as_bytes();
-        let device = open_device(&**session.host(), path, Access::ReadWrite, lock).map_err(failed)?;
+        let device = match &self.found {
+            Some(found) if !found.is_regular => found.survey.disk().clone(),
+            found => {
+                // Whoever looked first has the lock already.
+                let lock = if found.is_some() { LockPolicy::NoLock } else { session.opening().lock };
+                let opening = Opening { lock, format: Some(Format::Raw), snapshot: None };
+                let path = self.path.as_os_str().as_bytes();
+                open_device(&**session.host(), path, Access::ReadWrite, opening).map_err(failed)?
+            }
+        };
         let device = match self.offset() {
             0 if device.size_bytes() == size => device,
             offset => Slice::new(device, offset, size).map_err(|error| failed(error.into()))?,
@@ -229,9 +236,12 @@ fn look(path: &Path, session: &Session) -> Result<Found, Failure> {
     let kind =
         std::fs::metadata(path).map_err(|error| Failure::Other(format!("{}: {error}", name())))?.file_type();
     let bytes = path.as_os_str().as_bytes();
-    let survey = Survey::open(session.host().clone(), bytes, Access::ReadWrite, session.lock());
+    let survey = Survey::open(session.host().clone(), bytes, Access::ReadWrite, session.opening());
     match survey {
-        Ok(survey) => Ok(Found { survey, is_regular: kind.is_file() }),
+        Ok(survey) => {
+            let is_raw = survey.layer.as_ref().is_none_or(|layer| layer.format == Format::Raw);
+            Ok(Found { survey, is_regular: kind.is_file() && is_raw })
+        }
         Err(error) => Err(Failure::Open(name(), error)),
     }
 }

@@ -84,7 +84,7 @@ fn extract(args: &Args, session: &mut Session, stop: Stop) -> Result<(), Failure
     let origin = Origin::open(&args.file)?;
     let address = Address::parse(&**session.host(), args.address.as_bytes());
     let volume = escaped(&address.volume_text());
-    let image = Image::open_for_writing(session.host().clone(), &address, session.lock())
+    let image = Image::open_for_writing(session.host().clone(), &address, session.opening())
         .map_err(|error| Failure::Open(escaped(address.image()), error))?;
     session.show_progress();
     let process = image.process();
