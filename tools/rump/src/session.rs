@@ -164,7 +164,18 @@ impl Session {
         let (host, progress) = (PosixHost::new(), Progress::hidden());
         let (stop, mount_options, opened) = (Stop::default(), String::new(), Vec::new());
         let (fs_type, tells_type) = (None, false);
-        Self { host, opening, chatter, mount_options, fs_type, tells_type, stop, progress, opened, failures: 0 }
+        Self {
+            host,
+            opening,
+            chatter,
+            mount_options,
+            fs_type,
+            tells_type,
+            stop,
+            progress,
+            opened,
+            failures: 0,
+        }
     }
 
     /// Shows progress from now on, if somebody can see it and wants to.
