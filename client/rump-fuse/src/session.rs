@@ -96,7 +96,12 @@ pub fn unmount(point: &Path) -> io::Result<()> {
     }
     for helper in HELPERS {
         let output = match Command::new(helper).args(["-u", "--"]).arg(point).output() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            // A folder of the search path that is closed hides that there is no such program.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) =>
+            {
+                continue;
+            }
             output => output?,
         };
         let text = String::from_utf8_lossy(&output.stderr);

@@ -73,6 +73,12 @@ impl Server {
         Self { by, nodes: Nodes::new(root), options, can, has_flags }
     }
 
+    /// Attributes of a file that is known: the number in them is what programs see, also of the root.
+    fn own_attributes(&self, stat: &Stat) -> FileAttr {
+        attributes(INodeNo(stat.ino.0), stat, &self.options)
+    }
+
+    /// Attributes of an entry: the number in them is what the kernel will call the file.
     fn attributes(&self, stat: &Stat) -> FileAttr {
         attributes(self.nodes.number(stat.ino), stat, &self.options)
     }
@@ -147,7 +153,7 @@ impl Filesystem for Server {
 
     fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
         let stat = self.nodes.find(ino).and_then(|file| file.stat());
-        answer!(reply, stat, stat => reply.attr(&self.options.attr_timeout, &self.attributes(&stat)));
+        answer!(reply, stat, stat => reply.attr(&self.options.attr_timeout, &self.own_attributes(&stat)));
     }
 
     fn setattr(
@@ -170,7 +176,7 @@ impl Filesystem for Server {
     ) {
         let times = [atime.map(set_time), mtime.map(set_time)];
         let stat = self.change(ino, Changes { mode, uid, gid, size, times });
-        answer!(reply, stat, stat => reply.attr(&self.options.attr_timeout, &self.attributes(&stat)));
+        answer!(reply, stat, stat => reply.attr(&self.options.attr_timeout, &self.own_attributes(&stat)));
     }
 
     fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {

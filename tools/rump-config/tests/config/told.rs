@@ -82,7 +82,7 @@ fn sockets_have_owners() {
     assert_eq!(client[..5], ["0", "test", &other_pid, &other_fd, "tcp"]);
     let pending = lines.iter().find(|line| line[5] == "127.0.0.1.80").unwrap();
     assert_eq!((pending[..5].to_vec(), pending[6]), (vec!["?", "?", "?", "?", "tcp"], client[5]));
-    let (accepted, _) = server.accept(listens).unwrap();
+    let (accepted, _) = server.paccept(listens, OpenFlags::empty(), None).unwrap();
     let shown = kernel.ok("sockstat", &["-4c"]);
     let line = shown.lines().map(words).find(|line| line[5] == "127.0.0.1.80").unwrap();
     assert_eq!(line[..4], ["0", "test", &pid, &accepted.0.to_string()]);

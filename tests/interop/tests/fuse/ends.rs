@@ -1,0 +1,140 @@
+//! How a mount ends.
+
+use crate::mounted::{Mounted, PATIENCE, check_ext, is_mounted, run, text};
+use interop::image::{Image, Scratch};
+use interop::program::run_ok;
+use interop::{Check, context};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs::{self, File};
+use std::io::Write;
+use std::process::{Child, ExitStatus};
+use std::time::{Duration, Instant};
+
+fn ext4(name: &str) -> Check<Image> {
+    Image::make(name, 32, &["-t", "ext4"], None)
+}
+
+fn signal(server: &Child, signal: Signal) -> Check {
+    let pid = i32::try_from(server.id()).ok().and_then(Pid::from_raw).ok_or("no process")?;
+    context(kill_process(pid, signal), "signal")
+}
+
+fn wait(server: &mut Child) -> Check<ExitStatus> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match context(server.try_wait(), "wait")? {
+            Some(status) => return Ok(status),
+            None if Instant::now() >= deadline => return Err("the server does not end".into()),
+            None => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
+fn content(image: &Image, name: &str) -> Check<Vec<u8>> {
+    let address = format!("{}:/{name}", text(&image.path()));
+    let finished = run(&["cat".into(), address])?;
+    if finished.status == Some(0) { Ok(finished.stdout) } else { Err(finished.verdict()) }
+}
+
+pub fn signals() -> Check {
+    for (number, end) in [Signal::TERM, Signal::INT, Signal::HUP].into_iter().enumerate() {
+        let image = ext4("fuse-signal")?;
+        let options: &[&str] = if number == 1 { &["-o", "writeback_cache"] } else { &[] };
+        let mut ours = Mounted::served(&text(&image.path()), options)?;
+        let bytes = interop::source::pattern(number as u64, 300_000);
+        context(fs::write(ours.path().join("f"), &bytes), "f")?;
+        signal(ours.server()?, end)?;
+        let status = wait(ours.server()?)?;
+        if !status.success() || is_mounted(ours.path())? {
+            return Err(format!("{end:?}: {status}"));
+        }
+        check_ext(&image.path())?;
+        if content(&image, "f")? != bytes {
+            return Err(format!("{end:?}: other bytes"));
+        }
+    }
+    Ok(())
+}
+
+pub fn killed() -> Check {
+    let image = ext4("fuse-killed")?;
+    let mut ours = Mounted::served(&text(&image.path()), &[])?;
+    let bytes = interop::source::pattern(1, 300_000);
+    for number in 0..50 {
+        context(fs::create_dir(ours.path().join(format!("d{number}"))), "d")?;
+        let mut file = context(File::create(ours.path().join(format!("d{number}/f"))), "f")?;
+        context(file.write_all(&bytes), "f")?;
+        context(file.sync_all(), "f")?;
+    }
+    context(fs::write(ours.path().join("not synced"), &bytes), "f")?;
+    context(ours.server()?.kill(), "kill")?;
+    wait(ours.server()?)?;
+    if fs::read_dir(ours.path()).is_ok() {
+        return Err("it answers though nobody serves".into());
+    }
+    drop(ours);
+    // The journal first, which is what e2fsck exits with 1 for.
+    let _ = run_ok("e2fsck", &["-fy", &text(&image.path())]);
+    check_ext(&image.path())?;
+    for number in 0..50 {
+        if content(&image, &format!("d{number}/f"))? != bytes {
+            return Err(format!("what was synced in d{number} is not there"));
+        }
+    }
+    Ok(())
+}
+
+pub fn busy() -> Check {
+    let image = ext4("fuse-busy")?;
+    let mut ours = Mounted::served(&text(&image.path()), &[])?;
+    let mut file = context(File::create(ours.path().join("f")), "f")?;
+    context(file.write_all(b"kept"), "f")?;
+    let refused = run(&["umount".into(), ours.text("")])?;
+    if refused.status != Some(1) || !is_mounted(ours.path())? {
+        return Err(format!("a mount in use is unmounted: {}", refused.verdict()));
+    }
+    signal(ours.server()?, Signal::TERM)?;
+    let status = wait(ours.server()?)?;
+    let end = file.write_all(b"late").and_then(|()| file.sync_all());
+    if !status.success() || is_mounted(ours.path())? || end.is_ok() {
+        return Err(format!("{status}, writing afterwards: {end:?}"));
+    }
+    drop(file);
+    check_ext(&image.path())?;
+    if content(&image, "f")? == b"kept" { Ok(()) } else { Err("other bytes".into()) }
+}
+
+pub fn refusals() -> Check {
+    let image = ext4("fuse-refused")?;
+    let scratch = Scratch::new("refused")?;
+    let (address, point) = (text(&image.path()), text(&scratch.path("")));
+    let ours = Mounted::new(&address, &[])?;
+    let status = |words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|word| word.to_string()).collect();
+        run(&words).map(|finished| (finished.status, finished.stderr.lines().count()))
+    };
+    for (words, expected) in [
+        (&["mount", &*address, &*point][..], 4),
+        (&["mount", "/nowhere/image", &point], 3),
+        (&["mount", "-o", "odd", &address, &point], 2),
+        (&["--no-lock", "mount", "-o", "ro", &format!("{address}:/none"), &point], 1),
+        (&["--no-lock", "mount", "-o", "ro", &address, "/nowhere"], 1),
+        (&["umount", &point], 1),
+    ] {
+        let (status, lines) = status(words)?;
+        if status != Some(expected) || lines == 0 {
+            return Err(format!("{words:?}: status {status:?}, {lines} lines"));
+        }
+    }
+    // A directory of the image, for reading only because the image is.
+    ours.unmount()?;
+    let ours = Mounted::new(&format!("{address}:/lost+found"), &["-o", "ro"])?;
+    let (names, refused) =
+        (context(fs::read_dir(ours.path()), "list")?.count(), fs::create_dir(ours.path().join("d")));
+    let is_refused =
+        refused.is_err_and(|error| error.raw_os_error() == Some(rustix::io::Errno::ROFS.raw_os_error()));
+    if names != 0 || !is_refused {
+        return Err("lost+found is not what is mounted, or is written".into());
+    }
+    ours.unmount()
+}
