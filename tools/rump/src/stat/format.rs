@@ -199,7 +199,7 @@ impl Directive {
             return Ok(self.padded(units::formatted(at, format)?));
         }
         let whole = at.sec.to_string();
-        Ok(self.padded(match self.precision {
+        Ok(self.aligned(match self.precision {
             Some(digits) if digits > 0 => format!("{whole}.{}", &format!("{:09}", at.nsec)[..digits.min(9)]),
             _ => whole,
         }))
