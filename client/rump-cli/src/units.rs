@@ -183,6 +183,43 @@ pub fn listed_in_full(time: TimeSpec) -> String {
     format!("{} {day:2} {hour:02}:{minute:02}:{second:02} {year}", civil.month_name())
 }
 
+/// As strftime(3) has it, in the locale of C: `%Y %m %d %H %M %S %b %e %T %F %D %R %y %j %s %n %t %%`. Errors: another letter.
+pub fn formatted(time: TimeSpec, format: &str) -> Result<String, String> {
+    let civil = Civil::new(time);
+    let Civil { year, month, day, hour, minute, second } = civil;
+    let mut text = String::new();
+    let mut rest = format.chars();
+    while let Some(character) = rest.next() {
+        if character != '%' {
+            text.push(character);
+            continue;
+        }
+        text.push_str(&match rest.next() {
+            Some('Y') => year.to_string(),
+            Some('y') => format!("{:02}", year.rem_euclid(100)),
+            Some('m') => format!("{month:02}"),
+            Some('d') => format!("{day:02}"),
+            Some('e') => format!("{day:2}"),
+            Some('H') => format!("{hour:02}"),
+            Some('M') => format!("{minute:02}"),
+            Some('S') => format!("{second:02}"),
+            Some('b' | 'h') => civil.month_name().into(),
+            Some('T') => format!("{hour:02}:{minute:02}:{second:02}"),
+            Some('R') => format!("{hour:02}:{minute:02}"),
+            Some('F') => format!("{year}-{month:02}-{day:02}"),
+            Some('D') => format!("{month:02}/{day:02}/{:02}", year.rem_euclid(100)),
+            Some('j') => format!("{:03}", time.sec.div_euclid(86_400) - days_to(year, 1, 1) + 1),
+            Some('s') => time.sec.to_string(),
+            Some('n') => "\n".into(),
+            Some('t') => "\t".into(),
+            Some('%') => "%".into(),
+            Some(letter) => return Err(format!("%{letter} is nothing that a time has")),
+            None => return Err("a format of times ends with %".into()),
+        });
+    }
+    Ok(text)
+}
+
 /// `2026-11-24 06:30:05.000000000 +0000`.
 pub fn full(time: TimeSpec) -> String {
     format!("{}:{:02}.{:09} +0000", minute(time), Civil::new(time).second, time.nsec)

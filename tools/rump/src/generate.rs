@@ -84,7 +84,15 @@ fn render(name: &str, command: &Command) -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
-    man.render_synopsis_section(&mut page)?;
+    match fsu::tool_name(name.as_ref()) {
+        // How it is called is no matter of its flags alone.
+        Some(_) => {
+            let usage = command.clone().render_usage().to_string();
+            let usage = as_roff(usage.trim_start_matches("Usage: ").trim_end());
+            page.extend_from_slice(format!(".SH SYNOPSIS\n{usage}").as_bytes());
+        }
+        None => man.render_synopsis_section(&mut page)?,
+    }
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
     if has_commands {

@@ -39,8 +39,8 @@ pub struct Args {
     /// What to make, as IMAGE:/PATH
     #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath)]
     address: OsString,
-    /// Its type
-    #[arg(value_name = "TYPE")]
+    /// Its type: b or c for devices, p for a fifo, s for a socket
+    #[arg(value_name = "TYPE", hide_possible_values = true)]
     kind: Kind,
     /// The driver of a device
     #[arg(value_name = "MAJOR", value_parser = parse_number)]

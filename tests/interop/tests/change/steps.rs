@@ -101,7 +101,7 @@ pub const COMMON: &[Step] = &[
     ("$R touch -m -d @-1 $I:/touched", "touch -m -d @-1 touched"),
     ("$R touch -r $I:/new/sizes/59 $I:/to-new/touched", "touch -r new/sizes/59 to-new/touched"),
     ("$R touch $I:/none/below", "touch none/below"),
-    ("$R touch -h $I:/touched", "false"),
+    ("$R touch -Z $I:/touched", "false"),
     // write, truncate, edit
     ("printf one | $R write $I:/written", "printf one > written"),
     ("printf two | $R write --append $I:/written", "printf two >> written"),

@@ -164,7 +164,7 @@ pub fn manual() -> Check {
     let share = scratch.path("share");
     run_to(0, &["generate", text(&share)?])?;
     let pages = context(fs::read_dir(share.join("man/man1")), "man1")?;
-    let mut count = 0;
+    let (mut count, mut tools) = (0, 0);
     for page in pages {
         let page = context(page, "man1")?.path();
         let script = "groff -man -Tutf8 -ww \"$0\" 2>&1 >/dev/null";
@@ -173,8 +173,10 @@ pub fn manual() -> Check {
         if interop::program::lacks(&["mandoc"]).is_none() {
             run_ok("mandoc", &["-Tlint".as_ref(), "-Wwarning".as_ref(), page.as_os_str()])?;
         }
-        count += 1;
+        let is_tool = page.file_name().is_some_and(|name| name.to_string_lossy().starts_with("fsu_"));
+        *(if is_tool { &mut tools } else { &mut count }) += 1;
     }
+    ensure(tools > 20, || format!("{tools} pages of tools"))?;
     let commands = commands_of(&[])?;
     ensure(commands.len() > 20, || format!("{} commands", commands.len()))?;
     let mut expected = 1 + commands.len();
@@ -186,6 +188,9 @@ pub fn manual() -> Check {
         ("bash", "bash-completion/completions/rump"),
         ("zsh", "zsh/site-functions/_rump"),
         ("fish", "fish/vendor_completions.d/rump.fish"),
+        ("bash", "bash-completion/completions/fsu_ls"),
+        ("zsh", "zsh/site-functions/_fsu_ls"),
+        ("fish", "fish/vendor_completions.d/fsu_ls.fish"),
     ] {
         let path = share.join(script);
         ensure(path.is_file(), || format!("{} is missing", path.display()))?;

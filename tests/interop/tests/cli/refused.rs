@@ -30,7 +30,7 @@ pub fn sources() -> Check {
         (1, &["cat", &place("/links/symbolic-10")], &["/links/symbolic-10: no such file"]),
         (1, &["sum", &place("/char-small")], &["/char-small: neither a file nor a directory"]),
         (1, &["stat", &place("/nope"), &place("/sizes/1")], &["/nope: no such file"]),
-        (2, &["find", &place("/"), "-name"], &["--name"]),
+        (2, &["find", &place("/"), "-name"], &["-name needs a value"]),
         (2, &["find", &place("/"), "-size", "1x"], &["-size", "1x"]),
         (2, &["find", &place("/"), "-maxdepth", "-1"], &["-1"]),
         (2, &["find", &place("/"), "-mtime", "+99999999999999999999"], &["-mtime"]),

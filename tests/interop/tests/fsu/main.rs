@@ -24,6 +24,7 @@ const TESTS: &[Test] = &[
     ("cat_prints_what_cat_prints", reading::cat, &["cat"]),
     ("du_prints_what_du_prints", reading::du, &["du"]),
     ("df_prints_what_df_prints", reading::df, &["df"]),
+    ("stat_tells_what_stat_tells", reading::stat, &["stat"]),
     ("find_prints_what_find_prints", reading::find, &["find"]),
     ("diff_prints_what_diff_prints", reading::diff, &["diff"]),
     ("flags_are_those_that_lsattr_shows", changing::flags, &["lsattr", "e2fsck"]),

@@ -334,3 +334,39 @@ pub fn diff() -> Check {
         text.lines().map(named).collect::<String>().into_bytes()
     })
 }
+
+/// Forms of NetBSD, beside the same facts in GNU's.
+pub fn stat() -> Check {
+    let image = image()?;
+    let mounted = interop::mount::Mounted::read_only(&image.path())?;
+    let image = image.path();
+    let image = image.to_str().ok_or("the image has an odd name")?;
+    let pairs = [
+        ("%z|%l|%u|%g|%i|%b|%Sp|%k", "%s|%h|%u|%g|%i|%b|%A|%o"),
+        ("%m|%c|%a|%Su:%Sg|%HT", "%Y|%Z|%X|%U:%G|%F"),
+        ("%Hr,%Lr|%N", "%Hr,%Lr|%n"),
+    ];
+    let files = ["/sizes/4097", "/links/one", "/etc", "/fifo", "/char-small", "/block", "/dangling", "/"];
+    for (ours, theirs) in pairs {
+        let seen = crate::stage::run("fsu_stat", &[&[image, "-f", ours][..], &files].concat())?;
+        let root = mounted.path().display();
+        let paths = files.iter().map(|file| format!("{root}{file}"));
+        let arguments: Vec<String> =
+            ["-c".to_string(), theirs.to_string()].into_iter().chain(paths).collect();
+        let expected = interop::program::run_ok("stat", &arguments)?;
+        let expected = expected.replace(&root.to_string(), "");
+        // BSD has capitals, and no word for what is empty.
+        let seen = String::from_utf8_lossy(&seen.stdout)
+            .to_lowercase()
+            .replace("device\n", "special file\n")
+            .replace("fifo file", "fifo");
+        let expected = expected.to_lowercase();
+        crate::disk::ensure(seen == expected, || format!("{ours}: {seen:?}, not {expected:?}"))?;
+    }
+    let shell = crate::stage::run("fsu_stat", &[image, "-s", "sizes/100"])?;
+    let shell = String::from_utf8_lossy(&shell.stdout).into_owned();
+    let holds = shell.contains(" st_size=100 ") && shell.contains(" st_mode=0100644 ");
+    crate::disk::ensure(holds, || shell.clone())?;
+    let quiet = crate::stage::run("fsu_stat", &[image, "-q", "nowhere"])?;
+    crate::disk::ensure(quiet.status == Some(1) && quiet.stderr.is_empty(), || quiet.verdict())
+}

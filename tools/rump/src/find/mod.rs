@@ -97,11 +97,7 @@ struct Item<'a> {
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
-    let is_word = |word: &OsString| {
-        matches!(word.as_bytes(), [b'-', _, ..]) || word == "(" || word == "!" || word == ")" || word == ","
-    };
-    let split = args.words.iter().position(is_word).unwrap_or(args.words.len());
-    let (addresses, words) = args.words.split_at(split);
+    let (addresses, words) = split(&args.words, session);
     if addresses.is_empty() {
         return Err(Failure::Usage("find: name an image before the expression".into()));
     }
@@ -137,6 +133,19 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
         copies.flush(session, command)?;
     }
     Ok(json.finish(out)?)
+}
+
+/// Addresses, and the expression behind them; or before them, if they say themselves that they are addresses.
+fn split<'w>(words: &'w [OsString], session: &Session) -> (&'w [OsString], &'w [OsString]) {
+    let is_word = |word: &OsString| {
+        matches!(word.as_bytes(), [b'-', _, ..]) || ["(", "!", ")", ","].iter().any(|known| word == known)
+    };
+    let begin = words.iter().position(is_word).unwrap_or(words.len());
+    if begin > 0 {
+        return words.split_at(begin);
+    }
+    let end = words.iter().rposition(|word| !session.is_address(word)).map_or(0, |at| at + 1);
+    (&words[end..], &words[..end])
 }
 
 impl Known {

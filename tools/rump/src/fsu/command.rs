@@ -122,7 +122,12 @@ pub const COMMANDS: &[Spec] = &[
     },
     spec("rm", Operands::Paths, "[FLAGS] FILE..."),
     spec("rmdir", Operands::Paths, "[FLAGS] DIRECTORY..."),
-    reader("stat", Operands::PathsOrRoot, "[FLAGS] [FILE...]"),
+    Spec {
+        fixed: &["--bsd"],
+        valued: "ft",
+        renamed: &[(b'q', "--silent")],
+        ..reader("stat", Operands::PathsOrRoot, "[FLAGS] [FILE...]")
+    },
     Spec { valued: "drt", paths: "r", ..spec("touch", Operands::Paths, "[FLAGS] FILE...") },
     spec("write", Operands::Paths, "[FLAGS] FILE"),
 ];

@@ -109,7 +109,7 @@ impl Given {
     fn take<'w>(&mut self, letters: &[u8], behind: &'w [OsString]) -> Result<Option<&'w [OsString]>, String> {
         let is_ours = |letter: &u8| b"ostfv".contains(letter);
         let end = letters.iter().position(|letter| b"ost".contains(letter)).unwrap_or(letters.len());
-        if !letters[..end].iter().chain(letters.get(end)).all(|letter| is_ours(letter)) {
+        if !letters[..end].iter().chain(letters.get(end)).all(is_ours) {
             return Ok(None);
         }
         self.is_file |= letters[..end].contains(&b'f');

@@ -12,7 +12,7 @@ mod words;
 pub use command::COMMANDS;
 
 use crate::session::Failure;
-use clap::Command;
+use clap::{Arg, Command};
 use command::{PREFIX, Spec};
 use front::{Environment, Front};
 use std::ffi::{OsStr, OsString};
@@ -83,10 +83,21 @@ pub fn manuals(rump: &Command) -> Vec<(String, Command)> {
     let manual = |spec: &Spec| {
         let name = format!("{PREFIX}{}", spec.name);
         let command = rump.find_subcommand(spec.command)?.clone();
+        let command = command.mut_args(|arg| lettered(spec, arg));
         let command = command.name(&*Box::leak(name.clone().into_boxed_str())).display_name(name.clone());
         Some((name.clone(), command.bin_name(name).override_usage(usage(spec)).after_help(NOTES)))
     };
     COMMANDS.iter().filter_map(manual).collect()
+}
+
+/// A flag with the letter that it has at a tool.
+fn lettered(spec: &Spec, arg: Arg) -> Arg {
+    let Some(long) = arg.get_long().map(String::from) else { return arg };
+    match spec.renamed.iter().find(|(_, name)| name.trim_start_matches('-') == long) {
+        Some((letter, _)) => arg.short(char::from(*letter)),
+        None if long == "quiet" && !spec.renamed.is_empty() => arg.short(None),
+        None => arg,
+    }
 }
 
 impl Call {

@@ -120,7 +120,7 @@ impl Split {
     fn is_put(&self) -> Result<bool, String> {
         let letters = self.flags.iter().filter(|word| !word.as_bytes().starts_with(b"--"));
         let letters = letters.flat_map(|word| word.as_bytes().iter().copied());
-        let way = letters.filter(|letter| b"gp".contains(letter)).last();
+        let way = letters.filter(|letter| b"gp".contains(letter)).next_back();
         way.map(|letter| letter == b'p').ok_or_else(|| "say -g (out of the image) or -p (into it)".into())
     }
 

@@ -110,8 +110,8 @@ pub struct Args {
     /// Whiteouts, which no format that is known has
     #[arg(short = 'W')]
     whiteouts: bool,
-    /// How times are shown
-    #[arg(long, value_name = "STYLE", value_enum, default_value = "long-iso")]
+    /// How times are shown: long-iso, full-iso or locale
+    #[arg(long, value_name = "STYLE", value_enum, default_value = "long-iso", hide_possible_values = true)]
     time_style: TimeStyle,
     #[command(flatten)]
     pub format: Format,

@@ -325,12 +325,14 @@ impl Listing<'_> {
 
     fn write_cells(&mut self) -> Result<(), Failure> {
         let cells = std::mem::take(&mut self.cells);
-        Ok(match self.form {
-            Form::Lines => {}
-            Form::Columns => columns::write(self.out, &cells, line_width(self.out), Direction::Down)?,
-            Form::Across => columns::write(self.out, &cells, line_width(self.out), Direction::Across)?,
-            Form::Commas => columns::write_commas(self.out, &cells, line_width(self.out))?,
-        })
+        let width = line_width(self.out);
+        let written = match self.form {
+            Form::Lines => Ok(()),
+            Form::Columns => columns::write(self.out, &cells, width, Direction::Down),
+            Form::Across => columns::write(self.out, &cells, width, Direction::Across),
+            Form::Commas => columns::write_commas(self.out, &cells, width),
+        };
+        Ok(written?)
     }
 }
 

@@ -1,7 +1,10 @@
 //! `rump stat`: all attributes of files.
 
+mod format;
+
 use crate::mode::mode_text;
 use crate::output::{Output, escaped};
+use crate::owner::Accounts;
 use crate::record::{Format, Record, add_xattrs, read_target, stat_path, type_word};
 use crate::session::{Failure, Place, Session};
 use crate::{units, walk};
@@ -9,6 +12,9 @@ use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::{FileType, KResult, Stat};
 use std::ffi::OsString;
 use std::io::{self, Write};
+
+/// Flags that choose a form.
+const FORMS: [&str; 6] = ["bsd_format", "classify", "list", "raw", "shell", "verbose"];
 
 /// Arguments of `rump stat`.
 #[derive(ClapArgs)]
@@ -24,9 +30,55 @@ pub struct Args {
     /// Follow symbolic links
     #[arg(short = 'L', long)]
     dereference: bool,
+    /// In the usual form of BSD, which -f -F -l -r -s and -x have others of
+    #[arg(long)]
+    bsd: bool,
+    /// A form of its own, as stat(1) of NetBSD takes it: %N %z %Sm ...
+    #[arg(short = 'f', value_name = "FORMAT", overrides_with_all = FORMS)]
+    bsd_format: Option<String>,
+    /// As -l, with what tells the type behind the name
+    #[arg(short = 'F', overrides_with_all = FORMS)]
+    classify: bool,
+    /// As ls -lT
+    #[arg(short = 'l', overrides_with_all = FORMS)]
+    list: bool,
+    /// Numbers as they are
+    #[arg(short = 'r', overrides_with_all = FORMS)]
+    raw: bool,
+    /// For shells: st_size=...
+    #[arg(short = 's', overrides_with_all = FORMS)]
+    shell: bool,
+    /// Every line a part
+    #[arg(short = 'x', overrides_with_all = FORMS)]
+    verbose: bool,
+    /// With -f: no line end behind
+    #[arg(short = 'n')]
+    no_line_end: bool,
+    /// Say nothing of what is not there
+    #[arg(long)]
+    silent: bool,
+    /// How times are shown, as strftime(3) has it
+    #[arg(short = 't', value_name = "FORMAT", default_value = "%b %e %T %Y", hide_default_value = true)]
+    time: String,
     /// Files, as IMAGE:/PATH
     #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
+}
+
+impl Args {
+    /// The form of BSD that is asked for.
+    fn form(&self) -> Option<&str> {
+        match self {
+            Self { bsd_format: Some(format), .. } => Some(format),
+            Self { classify: true, .. } => Some(format::CLASSIFIED),
+            Self { list: true, .. } => Some(format::LISTED),
+            Self { raw: true, .. } => Some(format::RAW),
+            Self { shell: true, .. } => Some(format::SHELL),
+            Self { verbose: true, .. } => Some(format::VERBOSE),
+            Self { bsd: true, .. } => Some(format::USUAL),
+            _ => None,
+        }
+    }
 }
 
 /// Runs it.
@@ -44,6 +96,10 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
                 }
                 json.write(out, &record)?;
             }
+            Ok((stat, target)) if args.form().is_some() => {
+                write_formatted(args, out, &place, &stat, target.as_deref())?;
+            }
+            Err(_) if args.silent => session.count_failure(),
             Ok((stat, target)) => write_text(out, &place.path, &stat, target.as_deref())?,
             Err(error) => session.report(&place, &place.path, &error),
         }
@@ -55,6 +111,30 @@ fn gather(place: &Place, args: &Args) -> KResult<(Stat, Option<Vec<u8>>)> {
     let stat = stat_path(place.process(), &place.path, args.dereference)?;
     let target = read_target(place.process(), None, &place.path, &stat)?;
     Ok((stat, target))
+}
+
+/// Writes what a form of BSD makes of a file.
+fn write_formatted(
+    args: &Args,
+    out: &mut Output,
+    place: &Place,
+    stat: &Stat,
+    target: Option<&[u8]>,
+) -> Result<(), Failure> {
+    let format = args.form().unwrap_or(format::USUAL);
+    let names = Accounts::read(place);
+    let (user, group, target) = (names.user(stat.uid), names.group(stat.gid), target.map(escaped));
+    let facts = format::Facts {
+        name: &escaped(&place.path),
+        stat,
+        target: target.as_deref(),
+        user: user.as_deref(),
+        group: group.as_deref(),
+    };
+    let text = format::formatted(format, &args.time, &facts);
+    let text = text.map_err(|why| Failure::Usage(format!("stat: {why}")))?;
+    out.write_all(text.as_bytes())?;
+    Ok(out.write_all(if args.no_line_end { b"" } else { b"\n" })?)
 }
 
 fn write_text(out: &mut Output, path: &[u8], stat: &Stat, target: Option<&[u8]>) -> io::Result<()> {
