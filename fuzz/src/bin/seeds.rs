@@ -403,7 +403,7 @@ fn make_disk(scratch: &Path, format: &str, commands: &[&str]) -> Check<PathBuf> 
     if !commands.is_empty() {
         let mut program = Command::new("qemu-io");
         program.args(["-f", format.split(' ').next().unwrap_or_default()]);
-        commands.iter().for_each(|command| drop(program.args(["-c", *command])));
+        program.args(commands.iter().flat_map(|command| ["-c", *command]));
         run(program.arg(&image), "", &[0])?;
     }
     Ok(image)

@@ -36,7 +36,10 @@ impl Siblings for Files {
 }
 
 /// A file and its identity.
-pub fn file(path: &Path, access: Access) -> KResult<(Arc<dyn BlockDevice>, Option<(u64, u64)>)> {
+pub type Known = (Arc<dyn BlockDevice>, Option<(u64, u64)>);
+
+/// Opens a file of the host.
+pub fn file(path: &Path, access: Access) -> KResult<Known> {
     let path = path.as_os_str().as_bytes();
     let host = PosixHost::new();
     let failed = |error: rump_hyper::HostError| KError::new(error.errno, error.what);

@@ -58,7 +58,7 @@ pub fn aliases() -> Check {
     says(&run_with(&home, "fsu_ls", &["-t", "ext2", "u", "-d"])?, 0, "/\n", "")?;
     says(&run_with(&home, "fsu_mkdir", &["r", "x"])?, 2, "", "reading only")?;
     says(&run_with(&home, "fsu_ls", &["-f", "d"])?, 3, "", "no such file")?;
-    says(&run_with(&[("HOME", &home[0].1), ("FSU_DEVICE", "d")], "fsu_ls", &["-d"])?, 0, "/\n", "")
+    says(&run_with(&[("HOME", home[0].1), ("FSU_DEVICE", "d")], "fsu_ls", &["-d"])?, 0, "/\n", "")
 }
 
 pub fn partitions() -> Check {

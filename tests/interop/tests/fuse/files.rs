@@ -25,7 +25,7 @@ pub fn nameless() -> Check {
     let path = |name: &str| ours.path().join(name);
     let free = || context(statvfs(ours.path()), "statvfs").map(|facts| facts.f_bfree);
     let before = free()?;
-    let mut file = context(OpenOptions::new().read(true).write(true).create(true).open(path("a")), "a")?;
+    let mut file = context(OpenOptions::new().read(true).write(true).create_new(true).open(path("a")), "a")?;
     context(file.write_all(&[7; 1 << 20]), "a")?;
     context(fs::hard_link(path("a"), path("b")), "b")?;
     context(fs::write(path("c"), b"new"), "c")?;

@@ -12,8 +12,10 @@ use interop::program::lacks;
 use interop::suite::{Suite, lacks_kernel};
 use std::path::Path;
 
-/// Tests, with the programs that they need besides those of all.
-const TESTS: &[(&str, &[&str], fn() -> Check)] = &[
+/// A test, with the programs that it needs besides those of all.
+type Test = (&'static str, &'static [&'static str], fn() -> Check);
+
+const TESTS: &[Test] = &[
     ("ext4_is_as_the_kernel_shows_it", &[], trees::ext4),
     ("vfat_is_as_the_kernel_shows_it", &["mkfs.fat"], trees::vfat),
     ("iso9660_is_as_the_kernel_shows_it", &["genisoimage"], trees::iso9660),

@@ -119,8 +119,8 @@ impl Split {
     /// Whether -p is the last of -g and -p.
     fn is_put(&self) -> Result<bool, String> {
         let letters = self.flags.iter().filter(|word| !word.as_bytes().starts_with(b"--"));
-        let letters = letters.flat_map(|word| word.as_bytes().iter().copied());
-        let way = letters.filter(|letter| b"gp".contains(letter)).next_back();
+        let mut letters = letters.flat_map(|word| word.as_bytes().iter().copied());
+        let way = letters.rfind(|letter| b"gp".contains(letter));
         way.map(|letter| letter == b'p').ok_or_else(|| "say -g (out of the image) or -p (into it)".into())
     }
 
