@@ -26,7 +26,7 @@ const FORMATS: &[(&str, &str, &str)] = &[
     ("vdi", "", "vdi (dynamic)"),
     ("vmdk", "", "vmdk (monolithicSparse)"),
     ("vmdk", "-o subformat=streamOptimized", "vmdk (streamOptimized)"),
-    ("vmdk", "-o subformat=twoGbMaxExtentFlat", "vmdk (twoGbMaxExtentFlat, extent image-f001.vmdk)"),
+    ("vmdk", "-o subformat=twoGbMaxExtentFlat", "vmdk (twoGbMaxExtentFlat, extent image-f001)"),
 ];
 
 fn main() {
@@ -48,12 +48,15 @@ fn main() {
     suite.run();
 }
 
-fn words(scratch: &Scratch, words: &str) -> Vec<String> {
-    let path = |word: &str| match word.strip_prefix('@') {
-        Some(name) => scratch.path(name).display().to_string(),
-        None => word.to_string(),
+/// Words of a line, in which `@` and a name that ends one is a file here.
+fn words(scratch: &Scratch, line: &str) -> Vec<String> {
+    let path = |word: &str| match word.split_once('@') {
+        Some((before, name)) if before.is_empty() || before.ends_with('=') => {
+            format!("{before}{}", scratch.path(name).display())
+        }
+        _ => word.to_string(),
     };
-    words.split_whitespace().map(path).collect()
+    line.split_whitespace().map(path).collect()
 }
 
 fn qemu_img(scratch: &Scratch, line: &str) -> Check {
