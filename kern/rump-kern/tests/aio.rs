@@ -339,7 +339,7 @@ fn requests_keep_neither_their_process_nor_its_kernel() {
 #[test]
 fn another_program_has_no_requests() {
     both(|Rig { p, raised, .. }| {
-        let [read, write] = p.pipe2(OpenFlags::NONBLOCK).unwrap();
+        let [read, write] = p.pipe().unwrap();
         p.fcntl(write, Fcntl::SetFd { cloexec: true }).unwrap();
         let writer = p.dup(write).unwrap();
         let buffer = bytes([0; 3]);

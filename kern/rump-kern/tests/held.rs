@@ -87,6 +87,7 @@ fn names_are_those_of_entries_and_nothing_else() {
 fn permissions_are_those_of_the_process() {
     let p = process();
     let root = p.hold("/").unwrap();
+    p.chmod("/", mode(0o755)).unwrap();
     let (user, owner) = (user(&p, 1), user(&p, 7));
     let file = made(&p, &root, b"f", b"abc");
     fails(root.create(&user, b"g", regular(0o600, 0)).map(drop), EACCES);

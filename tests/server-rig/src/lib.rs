@@ -142,10 +142,13 @@ impl Drop for Scratch {
     }
 }
 
-/// A program of `rump-server`, as it was built for this test, or as it is built now.
+/// A program of `rump-server`: beside the `rump` of `RUMP_BIN`, as it was built for this test, or as it is built now.
 pub fn program(name: &str) -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
+        if let Some(built) = std::env::var_os("RUMP_BIN") {
+            return Path::new(&built).parent().unwrap().to_path_buf();
+        }
         // The tests are in `deps`, and the programs beside it.
         let here = std::env::current_exe().unwrap();
         let folder = here.parent().and_then(Path::parent).unwrap();

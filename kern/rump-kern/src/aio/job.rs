@@ -151,6 +151,12 @@ impl Job {
                 drop(registration);
                 false
             }
+            // It was forgotten meanwhile.
+            Stage::Done(_) => {
+                drop(stage);
+                drop(registration);
+                true
+            }
             _ => {
                 *stage = Stage::Waiting { _registration: registration };
                 true
@@ -179,6 +185,11 @@ impl Job {
     /// It is done.
     pub(crate) fn finish(&self, result: KResult<usize>) -> Stage {
         core::mem::replace(&mut *self.state.0.lock(), Stage::Done(result))
+    }
+
+    /// Nobody wants it any more: it does not wait, though a thread that is about it goes on to the end of its attempt.
+    pub(crate) fn forget(&self) {
+        drop(self.finish(Err(Errno::ECANCELED.into())));
     }
 
     /// Cancels it, unless it was begun; answers how far it was then.

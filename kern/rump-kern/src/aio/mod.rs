@@ -148,14 +148,14 @@ impl Jobs {
         Some(free)
     }
 
-    /// Forgets all; those that were begun go on, and nobody hears of them.
+    /// Forgets all: none waits any more, and nobody hears of what a thread is about.
     pub(crate) fn clear(&self) {
         let mut table = self.table.lock();
         let next = table.next;
         // No later one has the number of one that goes on.
         let all = core::mem::replace(&mut *table, Table { next, ..Table::default() });
         drop(table);
-        all.active.values().for_each(|job| drop(job.cancel()));
+        all.active.values().for_each(|job| job.forget());
         drop(all);
     }
 }

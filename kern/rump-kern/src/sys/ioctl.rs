@@ -67,8 +67,8 @@ impl Process {
             _ => match &file.object {
                 Object::Vnode(vnode) if matches!(request, FIOSEEKDATA | FIOSEEKHOLE) => {
                     let node = vnode.node()?;
-                    let from = u64::from_le_bytes(place.bytes(0)?);
-                    // What is negative is beyond every end.
+                    let from = i64::from_le_bytes(place.bytes(0)?);
+                    let from = u64::try_from(from).map_err(|_| Errno::ENXIO)?;
                     let found =
                         if request == FIOSEEKDATA { node.seek_data(from)? } else { node.seek_hole(from)? };
                     return place.put(0, &found.to_le_bytes());

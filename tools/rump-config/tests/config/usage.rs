@@ -82,7 +82,7 @@ fn command_lines_that_make_no_sense_are_refused() {
         ("route", &["add", "10.0.0.0/33", "10.0.0.1"]),
         ("sockstat", &["-x"]),
         ("sysctl", &["-w", "kern.hostname"]),
-        ("traceroute", &["::1"]),
+        ("traceroute", &["-4", "::1"]),
         ("traceroute", &["-m", "0", "127.0.0.1"]),
         ("umount", &[]),
     ];
