@@ -246,7 +246,7 @@ fn read_whole(file: &File, buffer: &mut [u8], at: u64) -> std::io::Result<usize>
 
 fn as_user(user: u32, script: &str, folder: &Path) -> bool {
     let (uid, gid) = (format!("--reuid={user}"), format!("--regid={user}"));
-    run_ok("setpriv", &[&uid, &gid, "--clear-groups", "sh", "-c", script, &text(folder)]).is_ok()
+    run_ok("setpriv", &[uid.as_str(), &gid, "--clear-groups", "sh", "-c", script, &text(folder)]).is_ok()
 }
 
 pub fn permissions() -> Check {
