@@ -87,8 +87,8 @@ pub fn has_manual(options: &Options) -> Outcome {
     for name in GENERATED {
         let path = options.destination.join("share").join(name);
         let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        if !text.contains("rump") {
-            return Err(format!("{} does not speak of rump", path.display()));
+        if !["rump", "fsu_"].iter().any(|program| text.contains(program)) {
+            return Err(format!("{} speaks of no program", path.display()));
         }
     }
     Ok(())
