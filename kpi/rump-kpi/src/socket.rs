@@ -196,7 +196,7 @@ pub trait Socket: Send + Sync {
     /// Its family.
     fn family(&self) -> AddressFamily;
 
-    /// The number by which [`Network::sockets`](crate::device::Network::sockets) tells of it; zero: that does not.
+    /// The number by which [`Network::sockets`] tells of it; zero: that does not.
     fn pcb(&self) -> u64 {
         0
     }

@@ -1,6 +1,6 @@
 //! -H, -L and -P: which symbolic links a walk follows.
 //!
-//! [`walk`](crate::walk::walk) follows none. With -L, a link that it comes to is given to the visitor as what it leads to, and
+//! [`walk`] follows none. With -L, a link that it comes to is given to the visitor as what it leads to, and
 //! a directory there is walked as well, unless the walk is in it. The image is hostile: links lead through each other up
 //! to a limit, and each directory is gone into so often at most.
 

@@ -32,7 +32,7 @@ pub struct Args {
     /// Symbolic links themselves, which are not made
     #[arg(short = 'h', long)]
     no_dereference: bool,
-    /// This time instead of now, as [[CC]YY]MMDDhhmm[.SS]
+    /// This time instead of now, as CCYYMMDDhhmm.SS, without CC, CCYY or .SS if need be
     #[arg(short = 't', value_name = "STAMP", value_parser = parse_stamp, conflicts_with_all = ["date", "reference"])]
     stamp: Option<TimeSpec>,
     /// This time instead of now

@@ -51,7 +51,7 @@ Examples:
   rump umount ~/mnt"
 )]
 pub struct Args {
-    /// What to mount: IMAGE[@PARTITION][:/DIRECTORY]
+    /// What to mount: IMAGE, IMAGE@PARTITION, with :/DIRECTORY behind it if it is not the root
     #[arg(value_name = "ADDRESS", value_hint = ValueHint::FilePath)]
     address: OsString,
     /// Where
