@@ -95,8 +95,11 @@ impl Watchdog {
         let process = Arc::new(Mutex::new(Some(process.clone())));
         let watched = process.clone();
         let thread = std::thread::spawn(move || {
-            while let Some(process) = watched.lock().unwrap().as_ref() {
+            loop {
+                // Not locked while it sleeps: who wants to change what is watched would wait for luck.
+                let Some(process) = watched.lock().unwrap().clone() else { return };
                 process.interrupt();
+                drop(process);
                 std::thread::sleep(Duration::from_millis(1));
             }
         });
