@@ -3,6 +3,7 @@
 use crate::output::{Output, escaped};
 use crate::record::Format;
 use crate::session::{Failure, Place, Session, is_type};
+use crate::unit::Unit;
 use crate::units;
 use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::StatVfs;
@@ -15,18 +16,8 @@ use std::io::Write;
 #[command(after_help = "Example:\n  rump df -h disk.img@1 disk.img@2
 Records of --json: image, type, block_size, inodes, inodes_free, and in bytes size, used, free, available.")]
 pub struct Args {
-    /// Sizes for people: 1.5K, 12M
-    #[arg(short = 'h', long, overrides_with_all = ["gibibytes", "kibibytes", "mebibytes"])]
-    human_readable: bool,
-    /// In GiB
-    #[arg(short = 'g', overrides_with_all = ["human_readable", "kibibytes", "mebibytes"])]
-    gibibytes: bool,
-    /// In KiB (the default)
-    #[arg(short = 'k', overrides_with_all = ["human_readable", "gibibytes", "mebibytes"])]
-    kibibytes: bool,
-    /// In MiB
-    #[arg(short = 'm', overrides_with_all = ["human_readable", "gibibytes", "kibibytes"])]
-    mebibytes: bool,
+    #[command(flatten)]
+    unit: Unit,
     /// Inodes instead of space
     #[arg(short = 'i', long)]
     inodes: bool,
@@ -97,7 +88,7 @@ impl Space {
             let counts = [self.inodes, used, self.inodes_free].map(|count| args.count(count));
             cells.extend(counts.into_iter().chain([percent(used, self.inodes_free)]));
         } else {
-            let sizes = [self.size, self.used, self.available].map(|bytes| args.size(bytes));
+            let sizes = [self.size, self.used, self.available].map(|bytes| args.unit.text(bytes));
             cells.extend(sizes.into_iter().chain([percent(self.used, self.available)]));
         }
         cells.push(self.path.clone());
@@ -114,29 +105,20 @@ fn percent(used: u64, free: u64) -> String {
 }
 
 impl Args {
-    fn size(&self, bytes: u64) -> String {
-        match self {
-            Self { human_readable: true, .. } => units::human(bytes),
-            Self { gibibytes: true, .. } => bytes.div_ceil(1 << 30).to_string(),
-            Self { mebibytes: true, .. } => bytes.div_ceil(1 << 20).to_string(),
-            _ => bytes.div_ceil(1 << 10).to_string(),
-        }
-    }
-
     fn count(&self, count: u64) -> String {
-        if self.human_readable { units::human(count) } else { count.to_string() }
+        if self.unit.human_readable { units::human(count) } else { count.to_string() }
     }
 
     fn heads(&self) -> Vec<&'static str> {
-        let blocks = match self {
-            Self { human_readable: true, .. } => "Size",
-            Self { gibibytes: true, .. } => "1G-blocks",
-            Self { mebibytes: true, portability: true, .. } => "1048576-blocks",
-            Self { mebibytes: true, .. } => "1M-blocks",
-            Self { portability: true, .. } => "1024-blocks",
-            _ => "1K-blocks",
+        let blocks = match (&self.unit, self.portability) {
+            (Unit { human_readable: true, .. }, _) => "Size",
+            (Unit { gibibytes: true, .. }, _) => "1G-blocks",
+            (Unit { mebibytes: true, .. }, true) => "1048576-blocks",
+            (Unit { mebibytes: true, .. }, false) => "1M-blocks",
+            (_, true) => "1024-blocks",
+            (_, false) => "1K-blocks",
         };
-        let (available, share) = match (self.human_readable, self.portability) {
+        let (available, share) = match (self.unit.human_readable, self.portability) {
             (true, false) => ("Avail", "Use%"),
             (_, true) => ("Available", "Capacity"),
             _ => ("Available", "Use%"),

@@ -4,7 +4,7 @@ use crate::output::{Output, escaped};
 use crate::record::{Format, JsonWriter, text_and_hex};
 use crate::session::{Failure, Place, Session};
 use crate::steps::{Links, walk_following};
-use crate::units;
+use crate::unit::Unit;
 use crate::walk::{Entry, Left, Step, Visitor};
 use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::{FileFlags, FileType, Ino};
@@ -21,18 +21,8 @@ pub struct Args {
     /// Only the sum of each address
     #[arg(short = 's', long, conflicts_with = "max_depth")]
     summarize: bool,
-    /// Sizes for people: 1.5K, 12M
-    #[arg(short = 'h', long, overrides_with_all = ["gibibytes", "kibibytes", "mebibytes"])]
-    human_readable: bool,
-    /// In GiB
-    #[arg(short = 'g', overrides_with_all = ["human_readable", "kibibytes", "mebibytes"])]
-    gibibytes: bool,
-    /// In KiB (the default)
-    #[arg(short = 'k', overrides_with_all = ["human_readable", "gibibytes", "mebibytes"])]
-    kibibytes: bool,
-    /// In MiB
-    #[arg(short = 'm', overrides_with_all = ["human_readable", "gibibytes", "kibibytes"])]
-    mebibytes: bool,
+    #[command(flatten)]
+    unit: Unit,
     /// Files too, not only directories
     #[arg(short = 'a', long, conflicts_with = "summarize")]
     all: bool,
@@ -61,17 +51,6 @@ pub struct Args {
     /// Where to begin
     #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
-}
-
-impl Args {
-    fn text(&self, bytes: u64) -> String {
-        match self {
-            Self { human_readable: true, .. } => units::human(bytes),
-            Self { gibibytes: true, .. } => bytes.div_ceil(1 << 30).to_string(),
-            Self { mebibytes: true, .. } => bytes.div_ceil(1 << 20).to_string(),
-            _ => bytes.div_ceil(1 << 10).to_string(),
-        }
-    }
 }
 
 #[derive(Serialize)]
@@ -113,7 +92,7 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
         }
     }
     if args.total && !args.format.is_json() {
-        writeln!(out, "{}\ttotal", args.text(total))?;
+        writeln!(out, "{}\ttotal", args.unit.text(total))?;
     }
     Ok(json.finish(out)?)
 }
@@ -124,7 +103,7 @@ impl Count<'_> {
             let (path, path_hex) = text_and_hex(path);
             return Ok(self.json.write(self.out, &Usage { path, path_hex, bytes })?);
         }
-        write!(self.out, "{}\t", self.args.text(bytes))?;
+        write!(self.out, "{}\t", self.args.unit.text(bytes))?;
         match self.args.literal && !self.out.is_terminal() {
             true => self.out.write_all(path)?,
             false => self.out.write_all(escaped(path).as_bytes())?,

@@ -58,6 +58,7 @@ mod tree;
 mod truncate;
 #[cfg(target_os = "linux")]
 mod umount;
+mod unit;
 mod walk;
 mod write;
 

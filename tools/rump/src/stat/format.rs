@@ -186,8 +186,8 @@ impl Directive {
             });
         }
         let number = match self.part {
-            Part::All => type_bits(stat.file_type) | bits,
-            Part::High => type_bits(stat.file_type) >> 12,
+            Part::All => stat.file_type.mode_bits() | bits,
+            Part::High => stat.file_type.mode_bits() >> 12,
             Part::Middle => bits >> 9 & 7,
             Part::Low => bits & 0o777,
         };
@@ -246,18 +246,6 @@ fn number(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<usize, 
         }
     }
     Ok(number)
-}
-
-fn type_bits(file_type: FileType) -> u32 {
-    match file_type {
-        FileType::Fifo => 0o010_000,
-        FileType::CharDevice => 0o020_000,
-        FileType::Directory => 0o040_000,
-        FileType::BlockDevice => 0o060_000,
-        FileType::Regular => 0o100_000,
-        FileType::Symlink => 0o120_000,
-        FileType::Socket => 0o140_000,
-    }
 }
 
 fn long_type(file_type: FileType) -> &'static str {
