@@ -27,7 +27,7 @@ fn image() -> Check<Image> {
     context(symlink("sizes", root.join("to-directory")), "link")?;
     context(symlink("program", root.join("to-program")), "link")?;
     context(symlink("nowhere", root.join("dangling")), "link")?;
-    for (number, name) in ["text", "program", ".hidden", "backup~", "etc", "char-small"].iter().enumerate() {
+    for (number, name) in ["text", "program", ".hidden", "backup~", "etc"].iter().enumerate() {
         source::set_times(&root.join(name), 1_600_000_000 + number as i64 * 7_000_000, 5)?;
     }
     let owner = Some(65534);

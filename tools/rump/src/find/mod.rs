@@ -5,7 +5,7 @@ mod bound;
 mod expression;
 
 use crate::glob::matches;
-use crate::ls::of_locale;
+use crate::ls::{now, of_locale};
 use crate::mode::mode_text;
 use crate::output::{Output, escaped};
 use crate::owner::{Accounts, Owner};
@@ -21,7 +21,6 @@ use rumpkit::{AtFlags, Fd, FileType, Ino, KResult, Mode, OpenFlags, Stat, TimeSp
 use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Words for all commands, which may stand anywhere, and what they are with two dashes.
 pub const ANYWHERE: &[&str] = &["-json", "-jsonl", "-xattrs", "-no-lock", "-quiet", "-help"];
@@ -65,7 +64,7 @@ pub struct Args {
 
 /// What the expression needs to know of the image.
 struct Known {
-    now: i128,
+    now: TimeSpec,
     times: Vec<TimeSpec>,
     files: Vec<(usize, Ino)>,
     accounts: Option<Accounts>,
@@ -150,9 +149,8 @@ fn split<'w>(words: &'w [OsString], session: &Session) -> (&'w [OsString], &'w [
 
 impl Known {
     fn new(reading: &Reading, session: &mut Session, place: &Place, access: Access) -> Result<Self, Failure> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let mut known = Self {
-            now: i128::from(now),
+            now: now(),
             times: Vec::new(),
             files: Vec::new(),
             accounts: needs_accounts(&reading.expression).then(|| Accounts::read(place)),
@@ -247,7 +245,7 @@ impl Search<'_> {
             Expression::Type(types) => types.contains(&stat.file_type),
             Expression::Size(bound, unit) => bound.holds(i128::from(stat.size.div_ceil(*unit))),
             Expression::Age(which, bound, unit) => {
-                let age = self.known.now - i128::from(which.of(stat).sec);
+                let age = i128::from(self.known.now.sec) - i128::from(which.of(stat).sec);
                 // Days are counted when they are over, minutes when they begin.
                 let partial = *unit == 60 && age % 60 != 0;
                 bound.holds(age.div_euclid(i128::from(*unit)) + i128::from(partial))
@@ -377,8 +375,7 @@ impl Search<'_> {
             }
             _ => stat.size.to_string(),
         };
-        let now = TimeSpec { sec: self.known.now as i64, nsec: 0 };
-        let time = of_locale(stat.mtime, now);
+        let time = of_locale(stat.mtime, self.known.now);
         let (ino, blocks, nlink) = (stat.ino.0, stat.blocks.div_ceil(2), stat.nlink);
         let path = escaped(item.path);
         Ok(writeln!(

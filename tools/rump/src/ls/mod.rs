@@ -10,7 +10,7 @@ mod names;
 mod rows;
 
 pub use args::Args;
-pub use long::of_locale;
+pub use long::{now, of_locale};
 
 use crate::entries::Entries;
 use crate::line::Line;
