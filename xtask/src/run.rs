@@ -2,8 +2,9 @@
 
 use crate::{Options, workspace};
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// Where tests note what they skip, one line each: test, tab, reason.
@@ -20,14 +21,38 @@ pub fn step(
     arguments: &[&str],
     environment: &[(&str, &str)],
 ) -> Result<(), String> {
+    watched(title, program, arguments, environment, Stdio::inherit(), |_| {})
+}
+
+/// As [`step`]; `look` sees what the program prints to a pipe, line by line.
+fn watched(
+    title: &str,
+    program: &str,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+    stdout: Stdio,
+    mut look: impl FnMut(&[u8]),
+) -> Result<(), String> {
     println!("== {title}: {program} {}", arguments.join(" "));
     let start = Instant::now();
-    let status = Command::new(program)
+    let failure = |error: std::io::Error| format!("{title}: {program}: {error}");
+    let mut child = Command::new(program)
         .args(arguments)
         .envs(environment.iter().copied())
         .current_dir(workspace::root())
-        .status()
-        .map_err(|error| format!("{title}: {program}: {error}"))?;
+        .stdout(stdout)
+        .spawn()
+        .map_err(failure)?;
+    if let Some(pipe) = child.stdout.take() {
+        let mut lines = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while lines.read_until(b'\n', &mut line).map_err(failure)? > 0 {
+            std::io::stdout().write_all(&line).map_err(failure)?;
+            look(&line);
+            line.clear();
+        }
+    }
+    let status = child.wait().map_err(failure)?;
     println!("== {title}: {:.1} s", start.elapsed().as_secs_f64());
     if status.success() { Ok(()) } else { Err(format!("{title} failed ({status})")) }
 }
@@ -54,9 +79,31 @@ pub fn tests(options: Options) -> Result<(), String> {
         environment.push(("RUMP_QUICK", "1"));
     }
     let arguments = ["test", "--workspace", "--all-features", "--no-fail-fast"];
-    let outcome = step("tests", "cargo", &arguments, &environment);
+    let mut failures = Failures::default();
+    let outcome =
+        watched("tests", "cargo", &arguments, &environment, Stdio::piped(), |line| failures.line(line));
     report_skips(&log)?;
+    print!("{}", failures.report);
     outcome
+}
+
+/// What test programs say of their failures, which thousands of lines would hide: each says it twice, details and names,
+/// between `failures:` and its result.
+#[derive(Default)]
+struct Failures {
+    report: String,
+    inside: bool,
+}
+
+impl Failures {
+    fn line(&mut self, line: &[u8]) {
+        let line = String::from_utf8_lossy(line);
+        self.inside |= line.trim_end() == "failures:";
+        if self.inside {
+            self.report.push_str(&line);
+        }
+        self.inside &= !line.starts_with("test result:");
+    }
 }
 
 fn report_skips(log: &Path) -> Result<(), String> {
@@ -67,4 +114,18 @@ fn report_skips(log: &Path) -> Result<(), String> {
         println!("   {}", line.replace('\t', ": "));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_is_kept_and_nothing_else() {
+        let mut failures = Failures::default();
+        let said = "test a ... ok\nfailures:\n\n---- b ----\nno\n\nfailures:\n    b\n\ntest result: FAILED. 1\nrunning 2 tests\n";
+        said.split_inclusive('\n').for_each(|line| failures.line(line.as_bytes()));
+        let end = said.len() - "running 2 tests\n".len();
+        assert_eq!(failures.report, said["test a ... ok\n".len()..end]);
+    }
 }
