@@ -16,7 +16,7 @@ use core::time::Duration;
 const LONGEST_ANSWER: u32 = 600_000;
 
 impl Pcb {
-    /// Answers whether there is more room for what the program writes.
+    /// Answers whether something was acknowledged.
     pub(super) fn input_acknowledgment(&mut self, now: Instant, arriving: &Arriving, length: u32) -> bool {
         let segment = &arriving.segment;
         let acknowledged = segment.acknowledgment;
@@ -59,6 +59,13 @@ impl Pcb {
             self.arm_probe(now);
         }
         is_new
+    }
+
+    /// Whether somebody waits for what is acknowledged: to write, once there is room worth a change of threads, or for the end.
+    pub(super) fn makes_room(&mut self) -> bool {
+        let makes_room = self.send.lacks_room && self.has_room();
+        self.send.lacks_room &= !makes_room;
+        makes_room || self.is_ending
     }
 
     /// Everything before a number is acknowledged. Answers how long that took.

@@ -126,13 +126,13 @@ impl Stack {
             State::SynSent | State::SynReceived => return Err(Errno::EAGAIN),
             _ => {}
         }
-        let mut room = pcb.choices.send_bytes.saturating_sub(pcb.outgoing.len());
-        let mut taken = 0;
+        let (mut room, mut taken) = (pcb.room(), 0);
         for part in parts {
             let count = part.len().min(room);
             pcb.outgoing.push(&part[..count], &memory);
             (taken, room) = (taken + count, room - count);
         }
+        pcb.send.lacks_room = !pcb.has_room();
         if taken == 0 && parts.iter().any(|part| !part.is_empty()) {
             return Err(Errno::EAGAIN);
         }

@@ -112,7 +112,7 @@ impl Pcb {
         }
         self.ecn.received(arriving.mark, segment.flags);
         if self.input_acknowledgment(now, &arriving, length) {
-            effect.wakes = true;
+            effect.wakes |= self.makes_room();
             effect.confirms = self.confirms(now);
         }
         if self.has_ended(now) {

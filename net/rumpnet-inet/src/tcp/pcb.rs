@@ -101,6 +101,8 @@ pub struct Send {
     pub scale: u8,
     /// Longest content of a segment, options not counted.
     pub segment: u32,
+    /// There was no room for more when the program wrote last, and it was not told of any since.
+    pub lacks_room: bool,
 }
 
 /// What is received.
@@ -357,11 +359,22 @@ impl Pcb {
         self.listener.as_ref().map_or(0, |listener| listener.made.len())
     }
 
+    /// How many more bytes the program may write.
+    pub fn room(&self) -> usize {
+        self.choices.send_bytes.saturating_sub(self.outgoing.len())
+    }
+
+    /// Whether it is worth to wake who waits to write: a third of the buffer is free, as Linux has it.
+    pub fn has_room(&self) -> bool {
+        let room = self.room();
+        room > 0 && room >= self.outgoing.len() / 2
+    }
+
     /// How much can be done now.
     pub fn amounts(&self) -> Amounts {
         let listens = self.state == State::Listen;
         let to_receive = if listens { self.waiting_connections() } else { self.readable_bytes() };
-        Amounts { to_receive, to_send: self.choices.send_bytes.saturating_sub(self.outgoing.len()) }
+        Amounts { to_receive, to_send: self.room() }
     }
 
     /// What can be done now.
@@ -375,8 +388,7 @@ impl Pcb {
         events.set(PollEvents::IN | PollEvents::RDNORM, self.readable_bytes() > 0 || has_end);
         events.set(PollEvents::PRI | PollEvents::RDBAND, self.urgent.is_waiting());
         let is_made = self.state.is_synchronized();
-        let has_room = self.outgoing.len() < self.choices.send_bytes;
-        let may_write = is_made && (has_room || !self.state.may_send());
+        let may_write = is_made && (self.has_room() || !self.state.may_send());
         events.set(PollEvents::OUT, may_write || self.state == State::Closed);
         events.set(PollEvents::HUP, self.state == State::Closed || (has_end && !self.state.may_send()));
         events.set(PollEvents::ERR, self.error.is_some());

@@ -176,6 +176,40 @@ fn every_byte_survives_a_bad_wire() {
     }
 }
 
+/// Being woken for each acknowledgement, to write no more than that has room for, would take two changes of threads each.
+#[test]
+fn who_waits_to_write_is_woken_when_a_third_is_free() {
+    let mut lan = pair(Impairment::default());
+    let (client, server) = connect(&mut lan, 80);
+    let choices = &mut lan.stack(0).tcp.find_mut(client).unwrap().choices;
+    (choices.send_bytes, choices.send_is_fixed) = (90_000, true);
+    // Until the other side's buffer is full as well.
+    let fill = |lan: &mut Lan| {
+        while lan.call(0, |stack, now| stack.tcp_send(now, client, &[&[0; 9000]])).is_ok() {
+            lan.settle();
+        }
+        lan.stack(0).take_changed();
+    };
+    fill(&mut lan);
+    let (mut woken, mut read) = (0, 0);
+    while read < 900_000 {
+        let mut buffer = vec![0; 2920];
+        let receive = |stack: &mut Stack, now| stack.tcp_receive(now, server, &mut [&mut buffer], false);
+        read += lan.call(1, receive).unwrap();
+        lan.settle();
+        let pcb = lan.stack(0).tcp.find(client).unwrap();
+        let (is_writable, length) = (pcb.ready().contains(PollEvents::OUT), pcb.outgoing.len());
+        assert_eq!(is_writable, length <= 60_000, "{length} bytes of 90,000");
+        let is_woken = !lan.stack(0).take_changed().is_empty();
+        assert_eq!(is_woken, is_writable, "{length} bytes of 90,000");
+        if is_woken {
+            woken += 1;
+            fill(&mut lan);
+        }
+    }
+    assert!((20..=30).contains(&woken), "woken {woken} times for 900,000 bytes");
+}
+
 #[test]
 fn a_host_talks_to_itself() {
     let mut lan = pair(Impairment::default());
