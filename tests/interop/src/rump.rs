@@ -13,7 +13,7 @@ use std::time::Duration;
 pub const MEMORY_BYTES: u64 = 256 << 20;
 
 /// How long one command may take on a tree of the tests.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The command under test: `RUMP_BIN`, else the release build, made when it is missing.
 pub fn binary() -> Check<&'static Path> {

@@ -24,8 +24,8 @@ use std::time::Duration;
 const REGISTERS: &str = include_str!("uml/registers.c");
 const MODULES: &str = "/usr/lib/uml/modules";
 const LIBRARY: &str = "registers.so";
-/// Longest life of a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest life of a machine. On a processor that others use as well, one took a minute.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// The driver of disks knows no more.
 const MOST_DISKS: usize = 16;
 

@@ -186,7 +186,7 @@ pub fn a_cut_file_is_told() -> Check {
     let file = context(fs::OpenOptions::new().write(true).open(iso.path()), "image")?;
     context(file.set_len(length - 100_000), "image")?;
     let mut sum = std::process::Command::new(interop::rump::binary()?);
-    let finished = run_within(sum.args(["sum", &format!("{}:/", iso.text())]), Duration::from_secs(10))?;
+    let finished = run_within(sum.args(["sum", &format!("{}:/", iso.text())]), interop::rump::PATIENCE)?;
     let is_told = finished.status == Some(1) && finished.stderr.contains("cut short");
     let has_other = String::from_utf8_lossy(&finished.stdout).contains("  /a\n");
     if is_told && has_other { Ok(()) } else { Err(finished.verdict()) }
@@ -203,7 +203,7 @@ pub fn a_loop_is_told() -> Check {
     let name = image.windows(4).position(|bytes| bytes == b"\x03SUB").ok_or("no record of SUB")?;
     image[name - 32 + 2..][..4].copy_from_slice(&root.to_le_bytes());
     context(fs::write(iso.path(), image), "image")?;
-    let finished = interop::rump::run(&["find", &format!("{}:/", iso.text())], Duration::from_secs(10))?;
+    let finished = interop::rump::run(&["find", &format!("{}:/", iso.text())], interop::rump::PATIENCE)?;
     let is_told = finished.status == Some(1) && finished.stdout.len() < 200;
     if is_told { Ok(()) } else { Err(format!("{} {:?}", finished.verdict(), finished.stdout.len())) }
 }

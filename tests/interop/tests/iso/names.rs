@@ -8,7 +8,6 @@ use interop::program::run_ok;
 use interop::rump::run;
 use interop::tree::{Contents, Tree, compare, of_host};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// A tree with names that all trees can show: of letters that have case, none longer than what is allowed.
 pub fn tree(iso: &Iso, names: &[&str]) -> Check<PathBuf> {
@@ -101,7 +100,7 @@ pub fn options() -> Check {
 
 fn refused(image: &Path, options: &str, why: &str) -> Check {
     let options = format!("--mount-options={options}");
-    let finished = run(&["ls", &options, &format!("{}:/", image.display())], Duration::from_secs(10))?;
+    let finished = run(&["ls", &options, &format!("{}:/", image.display())], interop::rump::PATIENCE)?;
     match finished.status {
         Some(3) if finished.stderr.contains(why) => Ok(()),
         _ => Err(finished.verdict()),
@@ -110,7 +109,7 @@ fn refused(image: &Path, options: &str, why: &str) -> Check {
 
 /// What `rump info` tells of an image, as JSON.
 pub fn info(iso: &Iso) -> Check<serde_json::Value> {
-    let finished = run(&["info", "--json", &iso.text()], Duration::from_secs(10))?;
+    let finished = run(&["info", "--json", &iso.text()], interop::rump::PATIENCE)?;
     interop::context(serde_json::from_slice(&finished.stdout), finished.verdict())
 }
 

@@ -9,7 +9,6 @@ use interop::rump::run;
 use interop::uml::Machine;
 use interop::{Check, context};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 const SECTOR: usize = 2048;
 /// Bytes of a record before the identifier.
@@ -169,7 +168,7 @@ pub fn sparse() -> Check {
         return Err(format!("not listed: {listed}"));
     }
     let place = format!("{}:/CHANGED.TXT", iso.text());
-    let finished = run(&["cat", &place], Duration::from_secs(10))?;
+    let finished = run(&["cat", &place], interop::rump::PATIENCE)?;
     let is_refused = finished.status == Some(1) && finished.stdout.is_empty();
     if is_refused && finished.stderr.contains("sparse files of Rock Ridge") {
         Ok(())
@@ -180,7 +179,7 @@ pub fn sparse() -> Check {
 
 fn view(iso: &Iso, words: &[&str]) -> Check<String> {
     let place = format!("{}:/", iso.text());
-    let finished = run(&[words, &[&place]].concat(), Duration::from_secs(10))?;
+    let finished = run(&[words, &[&place]].concat(), interop::rump::PATIENCE)?;
     match finished.status {
         Some(0) => Ok(String::from_utf8_lossy(&finished.stdout).into_owned()),
         _ => Err(finished.verdict()),

@@ -99,8 +99,7 @@ fn parents_lead_back(iso: &Iso) -> Check {
         path.push_str(&format!("/level-{level}"));
         let number = |path: &str| -> Check<String> {
             let place = format!("{}:{path}", iso.text());
-            let finished =
-                interop::rump::run(&["stat", &place, "--json"], std::time::Duration::from_secs(10))?;
+            let finished = interop::rump::run(&["stat", &place, "--json"], interop::rump::PATIENCE)?;
             let rows: serde_json::Value = context(serde_json::from_slice(&finished.stdout), &place)?;
             Ok(rows[0]["ino"].to_string())
         };
