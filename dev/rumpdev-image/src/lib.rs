@@ -10,7 +10,9 @@
 //!
 //! qcow2 is written in place; all others answer EROFS.
 //!
-//! With the feature `std` bzip2 and LZFSE are unpacked, which no library does without it; else they are refused by name.
+//! A file that is packed as a whole (`packed`) is read at any place by what is kept about it ([`Keeping`]).
+//!
+//! With the feature `std` bzip2, LZFSE, xz and images in Zstandard are unpacked; else they are refused by name.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -22,6 +24,7 @@ mod bytes;
 mod disk;
 mod joined;
 mod open;
+mod packed;
 mod qcow2;
 mod siblings;
 mod split;
@@ -34,7 +37,7 @@ mod vhdx;
 mod vmdk;
 
 pub use open::{Format, Layer, Opened, Options, open, probe};
-pub use siblings::{DEPTH, Sibling, Siblings};
+pub use siblings::{DEPTH, Draft, Keeping, Kind, Sibling, Siblings, Stamp, Work};
 
 use alloc::borrow::Cow;
 use rump_kpi::{BlockDevice, Errno, KError};

@@ -5,7 +5,7 @@ use crate::disk::Sources;
 use crate::qcow2::{self, Header, Qcow2};
 use crate::siblings::{Chain, Siblings, lossy};
 use crate::unpack::Codec;
-use crate::{split, udif, unsupported, vdi, vhd, vhdx, vmdk};
+use crate::{packed, split, udif, unsupported, vdi, vhd, vhdx, vmdk};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -31,14 +31,33 @@ pub enum Format {
     Vmdk,
     /// Apple's, UDIF.
     Dmg,
+    /// Anything, packed by gzip.
+    Gzip,
+    /// Anything, packed by xz.
+    Xz,
+    /// Anything, packed by zstd.
+    Zstd,
+    /// Anything, packed by bzip2.
+    Bzip2,
     /// Raw, in several files.
     Split,
 }
 
 impl Format {
     /// All that an image can be said to have.
-    pub const ALL: [Self; 7] =
-        [Self::Raw, Self::Qcow2, Self::Vhd, Self::Vhdx, Self::Vdi, Self::Vmdk, Self::Dmg];
+    pub const ALL: [Self; 11] = [
+        Self::Raw,
+        Self::Qcow2,
+        Self::Vhd,
+        Self::Vhdx,
+        Self::Vdi,
+        Self::Vmdk,
+        Self::Dmg,
+        Self::Gzip,
+        Self::Xz,
+        Self::Zstd,
+        Self::Bzip2,
+    ];
 
     /// What people call it.
     pub fn name(self) -> &'static str {
@@ -50,6 +69,10 @@ impl Format {
             Self::Vdi => "vdi",
             Self::Vmdk => "vmdk",
             Self::Dmg => "dmg",
+            Self::Gzip => "gzip",
+            Self::Xz => "xz",
+            Self::Zstd => "zstd",
+            Self::Bzip2 => "bzip2",
             Self::Split => "split",
         }
     }
@@ -107,6 +130,18 @@ pub struct Opened {
     pub layer: Layer,
 }
 
+impl Opened {
+    /// The same, with what it was taken out of below it; that alone, if it is raw.
+    pub fn out_of(self, role: &'static str, below: Layer) -> Self {
+        let Self { device, mut layer } = self;
+        match layer.format {
+            Format::Raw => layer = below,
+            _ => layer.below.push((role, below)),
+        }
+        Self { device, layer }
+    }
+}
+
 /// The format of a file by its signatures. Errors: EIO.
 pub fn probe(file: &dyn BlockDevice) -> KResult<Format> {
     let mut head = [0; 512];
@@ -119,7 +154,7 @@ pub fn probe(file: &dyn BlockDevice) -> KResult<Format> {
         // These have what tells them at the end.
         () if vhd::is(file)? => Format::Vhd,
         () if udif::is(file)? => Format::Dmg,
-        () => Format::Raw,
+        () => packed::probe(&head).unwrap_or(Format::Raw),
     })
 }
 
@@ -139,7 +174,11 @@ pub fn open(
         return image.open(options);
     }
     let (image, split) = split::join(image, path)?;
-    Ok(split::under(image.open(options)?, split))
+    let opened = image.open(options)?;
+    Ok(match split {
+        Some(split) => opened.out_of("parts", split),
+        None => opened,
+    })
 }
 
 /// A file that is being opened.
@@ -150,12 +189,14 @@ pub struct Image<'a> {
 }
 
 impl Image<'_> {
-    fn open(self, options: &Options) -> KResult<Opened> {
+    /// Opens it as what it is said to be. Errors: as [`open`].
+    pub fn open(self, options: &Options) -> KResult<Opened> {
         let format = match options.format {
             Some(format) => format,
             None => probe(&*self.file)?,
         };
-        if options.snapshot.is_some() && format != Format::Qcow2 {
+        let is_packed = matches!(format, Format::Gzip | Format::Xz | Format::Zstd | Format::Bzip2);
+        if options.snapshot.is_some() && format != Format::Qcow2 && !is_packed {
             return Err(unsupported(format!("{} images have no snapshots here", format.name())));
         }
         if !matches!(format, Format::Raw | Format::Qcow2) && !self.file.is_read_only() {
@@ -169,6 +210,7 @@ impl Image<'_> {
             Format::Vdi => vdi::open(self),
             Format::Vmdk => vmdk::open(self),
             Format::Dmg => udif::open(self),
+            Format::Gzip | Format::Xz | Format::Zstd | Format::Bzip2 => packed::open(self, format, options),
         }
     }
 

@@ -2,7 +2,7 @@
 //! `disk.aa`, `disk.ab`, as split(1) does.
 
 use crate::joined::Joined;
-use crate::open::{Format, Image, Layer, Opened};
+use crate::open::{Format, Image, Layer};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -75,15 +75,4 @@ pub fn join<'a>(image: Image<'a>, path: &[u8]) -> KResult<(Image<'a>, Option<Lay
     let (name, size_bytes) = (image.name.clone(), joined.size_bytes());
     let layer = Layer { name, format: Format::Split, size_bytes, details, below: Vec::new() };
     Ok((Image { file: joined, ..image }, Some(layer)))
-}
-
-/// The disk in joined parts: raw, or in a format.
-pub fn under(opened: Opened, split: Option<Layer>) -> Opened {
-    let Opened { device, mut layer } = opened;
-    match split {
-        Some(split) if layer.format == Format::Raw => layer = split,
-        Some(split) => layer.below.push(("parts", split)),
-        None => {}
-    }
-    Opened { device, layer }
 }

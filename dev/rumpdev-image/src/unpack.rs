@@ -142,17 +142,30 @@ mod with_std {
     }
 }
 
-/// The bytes that the cache keeps, or the last thing unpacked, if that is longer.
+/// The bytes that a cache of clusters keeps.
 const KEPT_BYTES: usize = 8 << 20;
 
 /// What was unpacked last, by its place in the file.
-#[derive(Default)]
-pub struct Unpacked(Mutex<Vec<(u64, Arc<Vec<u8>>)>>);
+pub struct Unpacked {
+    most: usize,
+    kept: Mutex<Vec<(u64, Arc<Vec<u8>>)>>,
+}
+
+impl Default for Unpacked {
+    fn default() -> Self {
+        Self::keeping(KEPT_BYTES)
+    }
+}
 
 impl Unpacked {
+    /// Keeps `most` bytes, or the last thing, if that is longer.
+    pub fn keeping(most: usize) -> Self {
+        Self { most, kept: Mutex::default() }
+    }
+
     /// What is packed at `place`, unpacked by `make` if it is not there. Errors: those of `make`.
     pub fn at(&self, place: u64, make: impl FnOnce() -> KResult<Vec<u8>>) -> KResult<Arc<Vec<u8>>> {
-        let mut kept = self.0.lock();
+        let mut kept = self.kept.lock();
         if let Some(index) = kept.iter().position(|(known, _)| *known == place) {
             let entry = kept.remove(index);
             let bytes = entry.1.clone();
@@ -161,10 +174,10 @@ impl Unpacked {
         }
         drop(kept);
         let bytes = Arc::new(make()?);
-        let mut kept = self.0.lock();
+        let mut kept = self.kept.lock();
         kept.push((place, bytes.clone()));
         let mut sum: usize = kept.iter().map(|(_, bytes)| bytes.len()).sum();
-        while sum > KEPT_BYTES && kept.len() > 1 {
+        while sum > self.most && kept.len() > 1 {
             sum -= kept.remove(0).1.len();
         }
         Ok(bytes)

@@ -78,6 +78,13 @@ pub fn crc32(data: &[u8]) -> u32 {
     IEEE.checksum(data)
 }
 
+/// Continues a CRC-32 as [`crc32`] gives it over more `data`; nothing yet has 0.
+pub fn crc32_append(sum: u32, data: &[u8]) -> u32 {
+    let mut digest = IEEE.digest_with_initial((!sum).reverse_bits());
+    digest.update(data);
+    digest.finalize()
+}
+
 /// Continues a CRC-32, most significant bit first, from `seed` over `data`.
 ///
 /// This is the transaction checksum of the first jbd2 checksum format, which starts from `!0`.
@@ -99,6 +106,7 @@ mod tests {
         assert_eq!(crc16(0, CHECK), 0xbb3d);
         assert_eq!(crc16(!0, CHECK), 0x4b37);
         assert_eq!(crc32(CHECK), 0xcbf4_3926);
+        assert_eq!(crc32_append(crc32_append(0, &CHECK[..4]), &CHECK[4..]), 0xcbf4_3926);
         assert_eq!(crc32_be(!0, CHECK), 0x0376_e6e7);
     }
 

@@ -13,4 +13,4 @@
 mod crcs;
 pub mod dirhash;
 
-pub use crcs::{crc16, crc32, crc32_be, crc32c};
+pub use crcs::{crc16, crc32, crc32_append, crc32_be, crc32c};

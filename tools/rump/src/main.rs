@@ -59,6 +59,7 @@ mod truncate;
 #[cfg(target_os = "linux")]
 mod umount;
 mod unit;
+mod unpacking;
 mod walk;
 mod write;
 
@@ -102,7 +103,8 @@ struct Cli {
     /// Do not lock the image: what is read may change underneath
     #[arg(long, global = true)]
     no_lock: bool,
-    /// Format of the images, where it is not to be found out: raw, qcow2, vhd, vhdx, vdi, vmdk or dmg
+    /// Format of the images, where it is not to be found out: raw, qcow2, vhd, vhdx, vdi, vmdk, dmg, gzip,
+    /// xz, zstd or bzip2
     #[arg(long = "format", global = true, value_name = "FORMAT", value_parser = image_format)]
     image_format: Option<Format>,
     /// Show the images as they were at the snapshot of this name or number
@@ -215,7 +217,7 @@ fn main() -> ExitCode {
     let cli = matches.and_then(|found| Cli::from_arg_matches(&found)).unwrap_or_else(|error| error.exit());
     let lock = if cli.no_lock { LockPolicy::NoLock } else { LockPolicy::Lock };
     let chatter = if cli.quiet { Chatter::Quiet } else { Chatter::Usual };
-    let opening = Opening { lock, format: cli.image_format, snapshot: cli.snapshot };
+    let opening = Opening { lock, format: cli.image_format, snapshot: cli.snapshot, ..Opening::default() };
     let mut session = Session::new(opening, chatter);
     session.mount_options = cli.mount_options;
     session.fs_type = cli.fs_type;

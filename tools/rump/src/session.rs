@@ -7,6 +7,7 @@
 use crate::output::escaped;
 use crate::progress::Progress;
 use crate::stop::Stop;
+use crate::unpacking;
 use rumpkit::hyper::{Access, HostError};
 use rumpkit::image::{Address, Image, OpenError, Opening, Selector, Survey};
 use rumpkit::kpi::BlockDevice;
@@ -163,6 +164,7 @@ impl Session {
     pub fn new(opening: Opening, chatter: Chatter) -> Self {
         let (host, progress) = (PosixHost::new(), Progress::hidden());
         let (stop, mount_options, opened) = (Stop::default(), String::new(), Vec::new());
+        let opening = Opening { watch: unpacking::watch(chatter, stop.clone()), ..opening };
         let (fs_type, tells_type) = (None, false);
         Self {
             host,
@@ -292,7 +294,10 @@ impl Session {
             Access::Read => error,
             Access::ReadWrite => explain_read_only(&name, error),
         });
-        let image = image.map_err(|error| Failure::Open(name, error))?;
+        let image = image.map_err(|error| match self.stop.is_wanted() {
+            true => self.stop.failure(""),
+            false => Failure::Open(name, error),
+        })?;
         let kind = &image.info().kind;
         if let Some(wanted) = self.fs_type.as_ref().filter(|wanted| !is_type(kind, wanted)) {
             return Err(Failure::Status(3, format!("{volume}: is {kind}, not {wanted}")));

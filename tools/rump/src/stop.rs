@@ -7,38 +7,36 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// See the module. Until it watches, signals do what they always do.
+/// See the module. Until it watches, signals do what they always do. Clones are told, too.
 #[derive(Clone, Default)]
 pub struct Stop {
-    signal: Option<Arc<AtomicUsize>>,
+    signal: Arc<AtomicUsize>,
+    is_watching: bool,
 }
 
 impl Stop {
     /// Watches from now on.
     pub fn watch(&mut self) -> Result<(), Failure> {
-        if self.signal.is_some() {
+        if self.is_watching {
             return Ok(());
         }
-        let signal = Arc::new(AtomicUsize::new(0));
         for number in [SIGINT, SIGTERM, SIGHUP] {
-            signal_hook::flag::register_usize(number, signal.clone(), number as usize)
+            signal_hook::flag::register_usize(number, self.signal.clone(), number as usize)
                 .map_err(|error| Failure::Other(format!("cannot watch for signals: {error}")))?;
         }
-        self.signal = Some(signal);
+        self.is_watching = true;
         Ok(())
     }
 
     /// Takes Ctrl-C as not pressed.
     pub fn forget_interrupt(&self) {
-        if let Some(signal) = &self.signal {
-            // Unless another signal came: then there is nothing to forget.
-            let _ = signal.compare_exchange(SIGINT as usize, 0, Ordering::Relaxed, Ordering::Relaxed);
-        }
+        // Unless another signal came: then there is nothing to forget.
+        let _ = self.signal.compare_exchange(SIGINT as usize, 0, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Whether a signal came.
     pub fn is_wanted(&self) -> bool {
-        self.signal.as_ref().is_some_and(|signal| signal.load(Ordering::Relaxed) != 0)
+        self.signal.load(Ordering::Relaxed) != 0
     }
 
     /// Errors: a signal came.
@@ -48,8 +46,7 @@ impl Stop {
 
     /// How a run ends that was stopped. `note` is added to the text.
     pub fn failure(&self, note: &str) -> Failure {
-        let signal = self.signal.as_ref().map_or(0, |signal| signal.load(Ordering::Relaxed));
-        match signal as i32 {
+        match self.signal.load(Ordering::Relaxed) as i32 {
             SIGINT => Failure::Interrupted(format!("interrupted{note}")),
             _ => Failure::Terminated(format!("terminated{note}")),
         }

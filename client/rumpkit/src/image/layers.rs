@@ -1,10 +1,11 @@
 //! Files of the host as images of a format (`rumpdev_image`), with all files below them.
 
+use super::kept::{Kept, Watch};
 use super::{LockPolicy, OpenError};
 use rump_dev::{HostDevice, ReadOnly};
 use rump_hyper::{Access, HostError, HostResult, Hypervisor, Lock};
 use rump_kpi::{BlockDevice, Errno, KError, KResult};
-use rumpdev_image::{Opened, Options, Sibling, Siblings};
+use rumpdev_image::{Keeping, Opened, Options, Sibling, Siblings, Work};
 use std::sync::Arc;
 
 pub use rumpdev_image::{Format, Layer};
@@ -18,6 +19,8 @@ pub struct Opening {
     pub format: Option<Format>,
     /// Name or number of the snapshot in it that is shown; such an image is not written.
     pub snapshot: Option<String>,
+    /// Who is told of work that takes long, such as unpacking.
+    pub watch: Watch,
 }
 
 impl From<LockPolicy> for Opening {
@@ -41,7 +44,7 @@ pub fn open_layers(
     if path.is_empty() {
         return Err(HostError { errno: Errno::ENOENT, what: "the name of the image is empty".into() }.into());
     }
-    let files = Files { host, lock: opening.lock };
+    let files = Files { host, lock: opening.lock, watch: &opening.watch };
     let (file, identity) = files.file(path, access)?;
     let options = Options { format: opening.format, snapshot: opening.snapshot.clone() };
     let Opened { device, layer } = rumpdev_image::open(file, (path, identity), &files, &options)?;
@@ -65,6 +68,7 @@ pub fn open_device(
 struct Files<'a> {
     host: &'a dyn Hypervisor,
     lock: LockPolicy,
+    watch: &'a Watch,
 }
 
 /// A file, and what all its names have in common.
@@ -89,5 +93,13 @@ impl Siblings for Files<'_> {
         let (device, identity) =
             self.file(&path, access).map_err(|error| KError::new(error.errno, error.what))?;
         Ok(Sibling { device, path, identity })
+    }
+
+    fn keeping(&self, path: &[u8]) -> Option<Box<dyn Keeping + '_>> {
+        Kept::of(self.host, path).map(|kept| Box::new(kept) as Box<dyn Keeping>)
+    }
+
+    fn progress(&self, work: &Work<'_>) -> KResult<()> {
+        self.watch.tell(work)
     }
 }

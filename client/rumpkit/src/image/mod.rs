@@ -1,16 +1,18 @@
 //! Disk images: how users name a place in one, what is in one, and opening it for reading.
 //!
-//! Nothing here writes to an image, and nothing is found by trial: formats, tables and file systems are recognised by
+//! Nothing here writes to an image (what is found out about a packed one is kept beside it), and nothing is found by trial: formats, tables and file systems are recognised by
 //! their signatures.
 
 mod address;
 mod error;
+mod kept;
 mod layers;
 mod open;
 mod survey;
 
 pub use address::{Address, Selector};
 pub use error::OpenError;
+pub use kept::{Kind, Watch, Work};
 pub use layers::{Format, Layer, Opening, open_device, open_layers};
 pub use open::{Image, mount_in};
 pub use survey::{Content, Survey, Volume};

@@ -218,7 +218,7 @@ impl Target {
             found => {
                 // Whoever looked first has the lock already.
                 let lock = if found.is_some() { LockPolicy::NoLock } else { session.opening().lock };
-                let opening = Opening { lock, format: Some(Format::Raw), snapshot: None };
+                let opening = Opening { lock, format: Some(Format::Raw), ..Opening::default() };
                 let path = self.path.as_os_str().as_bytes();
                 open_device(&**session.host(), path, Access::ReadWrite, opening).map_err(failed)?
             }
