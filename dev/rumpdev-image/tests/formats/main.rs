@@ -4,6 +4,7 @@
 
 mod crash;
 mod others;
+mod packed;
 mod qcow2;
 mod rig;
 mod write;
@@ -14,5 +15,6 @@ fn main() {
     write::add(&mut suite);
     crash::add(&mut suite);
     others::add(&mut suite);
+    packed::add(&mut suite);
     suite.run();
 }

@@ -1,0 +1,208 @@
+//! The command on images that are packed as a whole: every file is what it is in the raw image, the first time and when
+//! something was kept; what was kept is not trusted; and packed bombs cost bounded memory.
+#![forbid(unsafe_code)]
+
+use interop::image::Scratch;
+use interop::program::{Finished, lacks, run_ok, run_within};
+use interop::suite::Suite;
+use interop::{Check, context, rump};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(120);
+/// Address space of a command.
+const MEMORY_BYTES: u64 = 384 << 20;
+
+/// Packers, run by the shell in the folder of `raw`; what `rump info` says; and whether an index, or all, is kept.
+const MADE: &[(&str, &str, &str, Kept)] = &[
+    ("gzip_fast", "gzip -1 < raw", "gzip (index of ", Kept::Index),
+    ("gzip_best", "gzip -9 < raw", "gzip (index of ", Kept::Index),
+    ("pigz", "pigz -p 2 < raw", "gzip (index of ", Kept::Index),
+    ("bgzip", "bgzip -c raw", "gzip (index of ", Kept::Index),
+    (
+        "gzip_members",
+        "(head -c 99999999 raw | gzip -1; tail -c +100000000 raw | gzip -1)",
+        "gzip (index of ",
+        Kept::Index,
+    ),
+    ("xz_one_block", "xz -0 -T1 < raw", "xz (unpacked in the cache)", Kept::Unpacked),
+    ("xz_blocks", "xz -0 -T1 --block-size=8MiB < raw", "xz (38 blocks)", Kept::Nothing),
+    ("xz_threads", "xz -1 -T2 < raw", "xz (100 blocks)", Kept::Nothing),
+    ("zstd_one_frame", "zstd -qc < raw", "zstd (unpacked in the cache)", Kept::Unpacked),
+    ("zstd_long", "zstd -qc --long=27 < raw", "zstd (unpacked in the cache)", Kept::Unpacked),
+    (
+        "zstd_frames",
+        "(split -b 10M --filter='cat > part; zstd -qc part' raw)",
+        "zstd (30 frames)",
+        Kept::Nothing,
+    ),
+    ("bzip2", "bzip2 -1 < raw", "bzip2 (unpacked in the cache)", Kept::Unpacked),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Nothing,
+    Index,
+    Unpacked,
+}
+
+fn main() {
+    let mut suite = Suite::default();
+    let lacking = lacks(&["gzip", "pigz", "bgzip", "xz", "zstd", "bzip2", "mke2fs", "prlimit", "split"]);
+    for (name, how, layer, kept) in MADE {
+        suite.add(format!("{name}_is_the_raw_image"), lacking, move || same(how, layer, *kept));
+    }
+    suite.add("a_damaged_or_stale_index_is_made_anew", lacking, not_trusted);
+    suite.add("an_index_that_has_no_place_beside_is_in_the_cache", lacking, elsewhere);
+    suite.add("packed_images_are_not_written", lacking, refused);
+    suite.add("bombs_cost_bounded_memory", lacking, bombs);
+    suite.run();
+}
+
+/// A raw image of 300 MiB with this project in it, and the command; made once, and removed with its folder at the end.
+fn raw() -> Check<&'static (PathBuf, String)> {
+    static RAW: OnceLock<Check<(PathBuf, String)>> = OnceLock::new();
+    RAW.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("packed");
+        let tree = folder.join("tree");
+        let _ = fs::remove_dir_all(&folder);
+        context(fs::create_dir_all(&tree), "tree")?;
+        for source in ["fs", "net", "kern", "dev", "docs", "tests"] {
+            let source = rump::project().join(source).display().to_string();
+            run_ok("cp", &["-r", &source, &tree.display().to_string()])?;
+        }
+        context(fs::copy(rump::binary()?, tree.join("program")), "program")?;
+        let (raw, tree) = (folder.join("raw").display().to_string(), tree.display().to_string());
+        run_ok("mke2fs", &["-q", "-F", "-t", "ext4", "-d", &tree, &raw, "300M"])?;
+        context(fs::remove_dir_all(&tree), "tree")?;
+        let finished = rump::run(&["sum", &format!("{raw}:/")], LIMIT)?;
+        if finished.status != Some(0) || finished.stdout.len() < 10_000 {
+            return Err(format!("the raw image: {}", finished.verdict()));
+        }
+        Ok((raw.into(), String::from_utf8_lossy(&finished.stdout).into_owned()))
+    })
+    .as_ref()
+    .map_err(Clone::clone)
+}
+
+fn pack(scratch: &Scratch, how: &str) -> Check {
+    let (raw, _) = raw()?;
+    if !scratch.path("raw").exists() {
+        context(std::os::unix::fs::symlink(raw, scratch.path("raw")), "raw")?;
+    }
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("{how} > image")).current_dir(scratch.path(""));
+    let finished = run_within(&mut shell, LIMIT)?;
+    if finished.status == Some(0) { Ok(()) } else { Err(format!("{how}: {}", finished.verdict())) }
+}
+
+/// Runs `rump` with a cache of its own, and a limit of memory.
+fn run(scratch: &Scratch, words: &[&str], cache_bytes: &str) -> Check<Finished> {
+    let mut command = Command::new("prlimit");
+    command.arg(format!("--as={MEMORY_BYTES}")).arg("--core=0").arg(rump::binary()?).args(words);
+    command.current_dir(scratch.path("")).env("XDG_CACHE_HOME", scratch.path("cache"));
+    run_within(command.env("RUMP_CACHE_BYTES", cache_bytes), LIMIT)
+}
+
+fn told(scratch: &Scratch, words: &[&str], status: i32) -> Check<String> {
+    let finished = run(scratch, words, "4000000000")?;
+    match finished.status == Some(status) {
+        true => Ok(format!("{}{}", String::from_utf8_lossy(&finished.stdout), finished.stderr)),
+        false => Err(format!("rump {words:?}: {}", finished.verdict())),
+    }
+}
+
+fn contains(text: &str, wanted: &str) -> Check {
+    if text.contains(wanted) { Ok(()) } else { Err(format!("no {wanted:?} in\n{text}")) }
+}
+
+/// Whether every file has the sum that it has in the raw image.
+fn sums(scratch: &Scratch) -> Check {
+    let (raw, expected) = raw()?;
+    let ours = told(scratch, &["-q", "sum", "image:/"], 0)?;
+    let expected = expected.replace(&raw.display().to_string(), "image");
+    if ours == expected { Ok(()) } else { Err("files have other sums".into()) }
+}
+
+fn names(folder: PathBuf) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+fn same(how: &str, layer: &str, kept: Kept) -> Check {
+    let scratch = Scratch::new("packed")?;
+    pack(&scratch, how)?;
+    contains(&told(&scratch, &["info", "image"], 0)?, &format!("\nLayers:\n  {layer}"))?;
+    sums(&scratch)?;
+    let (beside, cached) = (scratch.path("image.rumpidx").exists(), names(scratch.path("cache/rump")));
+    if beside != (kept == Kept::Index) || cached.len() != usize::from(kept == Kept::Unpacked) {
+        return Err(format!("an index: {beside}; in the cache: {cached:?}"));
+    }
+    Ok(())
+}
+
+fn not_trusted() -> Check {
+    let scratch = Scratch::new("untrusted")?;
+    pack(&scratch, "gzip -1 < raw")?;
+    sums(&scratch)?;
+    let index = context(fs::read(scratch.path("image.rumpidx")), "index")?;
+    // In the head, in the windows, in the table; and cut.
+    for at in [3, 20, 40, 50, 5000, index.len() / 2, index.len() - 3000, index.len() - 30] {
+        let mut other = index.clone();
+        other[at] ^= 0x10;
+        context(fs::write(scratch.path("image.rumpidx"), &other), "index")?;
+        sums(&scratch).map_err(|what| format!("byte {at} flipped: {what}"))?;
+    }
+    for len in [0, 100, 4096, index.len() / 2] {
+        context(fs::write(scratch.path("image.rumpidx"), &index[..len]), "index")?;
+        sums(&scratch).map_err(|what| format!("cut to {len}: {what}"))?;
+    }
+    pack(&scratch, "gzip -5 < raw")?;
+    sums(&scratch)
+}
+
+fn elsewhere() -> Check {
+    let scratch = Scratch::new("elsewhere")?;
+    pack(&scratch, "gzip -1 < raw")?;
+    context(fs::create_dir(scratch.path("image.rumpidx")), "folder")?;
+    sums(&scratch)?;
+    match names(scratch.path("cache/rump")).as_slice() {
+        [only] if only.ends_with(".rumpidx") => sums(&scratch),
+        others => Err(format!("in the cache: {others:?}")),
+    }
+}
+
+fn refused() -> Check {
+    for (how, name) in [("gzip -1 < raw", "gzip"), ("zstd -1 -qc < raw", "zstd")] {
+        let scratch = Scratch::new("refused")?;
+        pack(&scratch, how)?;
+        contains(&told(&scratch, &["rm", "image:/docs"], 3)?, &format!("{name} images are not written"))?;
+        contains(&told(&scratch, &["--format", "raw", "info", "image"], 3)?, "holds no partition table")?;
+        contains(&told(&scratch, &["--format", "xz", "info", "image"], 3)?, "xz")?;
+    }
+    Ok(())
+}
+
+fn bombs() -> Check {
+    let scratch = Scratch::new("bombs")?;
+    for how in [
+        "head -c 1G /dev/zero | gzip -1",
+        "head -c 2G /dev/zero | zstd -qc",
+        "head -c 1G /dev/zero | xz -0 -T1",
+    ] {
+        pack(&scratch, how)?;
+        contains(&told(&scratch, &["info", "image"], 3)?, "holds no partition table")?;
+    }
+    pack(&scratch, "yes | head -c 300M | zstd -qc")?;
+    let finished = run(&scratch, &["info", "image"], "100000000")?;
+    contains(&finished.stderr, "longer than the 95 MiB")?;
+    if finished.status != Some(3)
+        || names(scratch.path("cache/rump")).iter().any(|name| name.ends_with(".part"))
+    {
+        return Err(format!("it is kept: {}", finished.verdict()));
+    }
+    Ok(())
+}
