@@ -8,6 +8,11 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::os::fd::AsFd;
 
 const BUFFER_BYTES: usize = 256 << 10;
+/// What is read to see what an archive is: a block of bzip2 is there as a whole.
+const PEEKED_BYTES: u64 = 1 << 20;
+const BEGINNING_BYTES: u64 = 64 << 10;
+/// What is kept of a compressed archive that is not read in order.
+const MOST_KEPT_BYTES: u64 = 256 << 30;
 
 /// Bytes in order, some of which nobody wants.
 pub enum Input {
@@ -23,6 +28,11 @@ pub enum Input {
 }
 
 impl Input {
+    /// What comes out of `reader`.
+    pub fn stream(reader: Box<dyn Read + Send>) -> Self {
+        Self::Stream(BufReader::with_capacity(BUFFER_BYTES, reader))
+    }
+
     /// Passes over `count` bytes.
     pub fn skip(&mut self, count: u64) -> io::Result<()> {
         match (self, i64::try_from(count)) {
@@ -57,6 +67,8 @@ pub struct Origin {
     name: String,
     file: File,
     is_stream: bool,
+    /// What was read of a stream to see what it is.
+    seen: Vec<u8>,
 }
 
 impl Origin {
@@ -66,14 +78,15 @@ impl Origin {
         let failed = |error: io::Error| Failure::Other(format!("{text}: {error}"));
         if name == "-" {
             let stdin = std::io::stdin().as_fd().try_clone_to_owned().map_err(failed)?;
-            return Ok(Self { name: "standard input".into(), file: stdin.into(), is_stream: true });
+            let (name, file) = ("standard input".into(), stdin.into());
+            return Ok(Self { name, file, is_stream: true, seen: Vec::new() });
         }
         let file = File::open(name).map_err(failed)?;
         let kind = file.metadata().map_err(failed)?;
         if kind.is_dir() {
             return Err(Failure::Other(format!("{text}: is a directory, not an archive")));
         }
-        Ok(Self { is_stream: !kind.is_file(), name: text, file })
+        Ok(Self { is_stream: !kind.is_file(), name: text, file, seen: Vec::new() })
     }
 
     /// What to call it.
@@ -92,9 +105,50 @@ impl Origin {
 
     fn spool(&mut self) -> io::Result<File> {
         let mut kept = unnamed_file()?;
+        io::copy(&mut io::Cursor::new(std::mem::take(&mut self.seen)), &mut kept)?;
         io::copy(&mut self.file, &mut kept)?;
         kept.seek(SeekFrom::Start(0))?;
         Ok(kept)
+    }
+
+    /// The first bytes of what is in it, decompressed; fewer if it is short or damaged. They are read again later.
+    pub fn beginning(&mut self) -> Result<Vec<u8>, Failure> {
+        self.peek().map_err(|error| self.failure(&error))
+    }
+
+    fn peek(&mut self) -> io::Result<Vec<u8>> {
+        let mut first = Vec::new();
+        if self.is_stream {
+            (&mut self.file).take(PEEKED_BYTES).read_to_end(&mut self.seen)?;
+            first.clone_from(&self.seen);
+        } else {
+            let mut file = self.file.try_clone()?;
+            file.seek(SeekFrom::Start(0))?;
+            file.take(PEEKED_BYTES).read_to_end(&mut first)?;
+        }
+        let compression = Compression::of_content(&first);
+        let mut reader = compression.reader(Box::new(io::Cursor::new(first)))?;
+        let mut plain = Vec::new();
+        // The end is cut off: what comes before the error that this gives is all that is wanted.
+        let _ = (&mut reader).take(BEGINNING_BYTES).read_to_end(&mut plain);
+        Ok(plain)
+    }
+
+    /// Makes sure that it is plain, and that any part of it can be read at once. Answers the file.
+    pub fn unpack(&mut self) -> Result<File, Failure> {
+        self.unpacked().map_err(|error| self.failure(&error))
+    }
+
+    fn unpacked(&mut self) -> io::Result<File> {
+        if let Input::Stream(stream) = self.begin()? {
+            let mut kept = unnamed_file()?;
+            if io::copy(&mut stream.take(MOST_KEPT_BYTES), &mut kept)? == MOST_KEPT_BYTES {
+                return Err(io::Error::other("the archive grows too large when it is decompressed"));
+            }
+            (self.file, self.is_stream) = (kept, false);
+            self.seen.clear();
+        }
+        self.file.try_clone()
     }
 
     /// What is in it, from the beginning; of a stream only once.
@@ -107,8 +161,10 @@ impl Origin {
         if !self.is_stream {
             file.seek(SeekFrom::Start(0))?;
         }
-        let mut first = Vec::new();
-        (&mut file).take(MAGIC_BYTES as u64).read_to_end(&mut first)?;
+        let mut first = std::mem::take(&mut self.seen);
+        if first.is_empty() {
+            (&mut file).take(MAGIC_BYTES as u64).read_to_end(&mut first)?;
+        }
         let compression = Compression::of_content(&first);
         if !self.is_stream {
             file.seek(SeekFrom::Start(0))?;
@@ -120,7 +176,7 @@ impl Origin {
         }
         let whole: Box<dyn Read + Send> = Box::new(io::Cursor::new(first).chain(file));
         let reader = compression.reader(whole)?;
-        Ok(Input::Stream(BufReader::with_capacity(BUFFER_BYTES, reader)))
+        Ok(Input::stream(reader))
     }
 
     fn failure(&self, error: &io::Error) -> Failure {
