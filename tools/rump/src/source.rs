@@ -7,7 +7,7 @@ use crate::container::{Choice, Container, Form, Store, may_begin_with};
 use crate::fill::{Source, host};
 use crate::session::Failure;
 use crate::stop::Stop;
-use crate::tar::{Archive, Origin, first_name};
+use crate::tar::{Archive, First, Origin};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -80,7 +80,7 @@ impl Tree {
 
     fn of_content(path: &Path, choice: &Choice, stop: &Stop) -> Result<Self, Failure> {
         let mut origin = Origin::open(path.as_os_str())?;
-        if first_name(&origin.beginning()?).is_some_and(|name| may_begin_with(&name)) {
+        if matches!(origin.first(stop)?, First::Name(name) if may_begin_with(&name)) {
             let name = origin.name().to_string();
             let store = store(&mut origin, stop)?;
             if let Some(form) = Form::of(&store) {

@@ -165,7 +165,7 @@ fn senseless() -> Check {
     let mut sealed = layer.clone();
     sealed.media_type.push_str("+encrypted");
     layout.image("sealed", host(), &[sealed])?;
-    let mut descriptor = layout.manifest(host(), &[layer.clone()])?;
+    let mut descriptor = layout.manifest(host(), std::slice::from_ref(&layer))?;
     descriptor["size"] = json!(3);
     layout.add("size", descriptor);
     layout.image("many", host(), &vec![layer; 1001])?;
@@ -204,7 +204,7 @@ fn sha512() -> Check {
     let mut layout = Layout::new(&scratch, "layout")?;
     let mut layer = layout.layer(&[file("a", "a")], "gzip")?;
     layer.digest = layout.put_sha512(&layout.blob(&layer.digest)?)?;
-    layout.image("x", host(), &[layer.clone()])?;
+    layout.image("x", host(), std::slice::from_ref(&layer))?;
     layout.finish()?;
     expect(&only(&scratch, &layout.path(), &[])?, "/a")?;
     let mut bytes = layout.blob(&layer.digest)?;

@@ -1,7 +1,9 @@
 //! Where an archive comes from: a file, which can be read twice, or a stream, which is kept if it has to be.
 
 use super::compression::{Compression, MAGIC_BYTES};
+use super::members::First;
 use crate::session::Failure;
+use crate::stop::Stop;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -9,7 +11,8 @@ use std::os::fd::AsFd;
 
 const BUFFER_BYTES: usize = 256 << 10;
 /// What is read to see what an archive is: a block of bzip2 is there as a whole.
-const PEEKED_BYTES: u64 = 1 << 20;
+const PEEKED_BYTES: usize = 1 << 20;
+const PEEKED_PIECE: usize = 64 << 10;
 const BEGINNING_BYTES: u64 = 64 << 10;
 /// What is kept of a compressed archive that is not read in order.
 const MOST_KEPT_BYTES: u64 = 256 << 30;
@@ -111,27 +114,43 @@ impl Origin {
         Ok(kept)
     }
 
-    /// The first bytes of what is in it, decompressed; fewer if it is short or damaged. They are read again later.
-    pub fn beginning(&mut self) -> Result<Vec<u8>, Failure> {
-        self.peek().map_err(|error| self.failure(&error))
-    }
-
-    fn peek(&mut self) -> io::Result<Vec<u8>> {
-        let mut first = Vec::new();
-        if self.is_stream {
-            (&mut self.file).take(PEEKED_BYTES).read_to_end(&mut self.seen)?;
-            first.clone_from(&self.seen);
-        } else {
-            let mut file = self.file.try_clone()?;
-            file.seek(SeekFrom::Start(0))?;
-            file.take(PEEKED_BYTES).read_to_end(&mut first)?;
+    /// The first member. Of a stream, no more is read for that than it takes, and it is read again later.
+    pub fn first(&mut self, stop: &Stop) -> Result<First, Failure> {
+        let mut file = self.file.try_clone().map_err(|error| self.failure(&error))?;
+        if !self.is_stream {
+            file.rewind().map_err(|error| self.failure(&error))?;
         }
-        let compression = Compression::of_content(&first);
-        let mut reader = compression.reader(Box::new(io::Cursor::new(first)))?;
-        let mut plain = Vec::new();
-        // The end is cut off: what comes before the error that this gives is all that is wanted.
-        let _ = (&mut reader).take(BEGINNING_BYTES).read_to_end(&mut plain);
-        Ok(plain)
+        let mut seen = Vec::new();
+        let mut tried = 0;
+        let mut first = First::Unknown;
+        while first == First::Unknown && seen.len() < PEEKED_BYTES {
+            let length = seen.len();
+            seen.resize(length + PEEKED_PIECE, 0);
+            let count = match file.read(&mut seen[length..]) {
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    stop.check()?;
+                    seen.truncate(length);
+                    continue;
+                }
+                Err(error) => return Err(self.failure(&error)),
+            };
+            seen.truncate(length + count);
+            let is_plain = Compression::of_content(&seen) == Compression::None;
+            // What is compressed is looked at from the beginning each time.
+            if is_plain || count == 0 || seen.len() >= 2 * tried {
+                first =
+                    beginning(&seen).map(|plain| First::of(&plain)).map_err(|error| self.failure(&error))?;
+                tried = seen.len();
+            }
+            if count == 0 {
+                break;
+            }
+        }
+        if self.is_stream {
+            self.seen = seen;
+        }
+        Ok(first)
     }
 
     /// Makes sure that it is plain, and that any part of it can be read at once. Answers the file.
@@ -162,8 +181,8 @@ impl Origin {
             file.seek(SeekFrom::Start(0))?;
         }
         let mut first = std::mem::take(&mut self.seen);
-        if first.is_empty() {
-            (&mut file).take(MAGIC_BYTES as u64).read_to_end(&mut first)?;
+        if first.len() < MAGIC_BYTES {
+            (&mut file).take((MAGIC_BYTES - first.len()) as u64).read_to_end(&mut first)?;
         }
         let compression = Compression::of_content(&first);
         if !self.is_stream {
@@ -182,6 +201,15 @@ impl Origin {
     fn failure(&self, error: &io::Error) -> Failure {
         Failure::Other(format!("{}: {error}", self.name))
     }
+}
+
+/// What the first bytes of an archive are when they are decompressed.
+fn beginning(seen: &[u8]) -> io::Result<Vec<u8>> {
+    let mut reader = Compression::of_content(seen).reader(Box::new(io::Cursor::new(seen.to_vec())))?;
+    let mut plain = Vec::new();
+    // The end is cut off: what comes before the error that this gives is all that is wanted.
+    let _ = (&mut reader).take(BEGINNING_BYTES).read_to_end(&mut plain);
+    Ok(plain)
 }
 
 /// A file that is gone when it is closed.

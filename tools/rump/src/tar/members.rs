@@ -152,28 +152,50 @@ fn beside(name: &[u8], target: &[u8]) -> Option<Vec<u8>> {
     Some(names.join(&b'/'))
 }
 
-/// The name of the first member that is not the top itself, in the beginning of a plain archive.
-pub fn first_name(beginning: &[u8]) -> Option<Vec<u8>> {
-    let mut rest = beginning;
-    let mut before = Before::default();
-    while let Some((block, after)) = rest.split_first_chunk::<BLOCK>() {
-        let header = Header(*block);
-        if header.is_end() || !header.is_valid() {
-            return None;
-        }
-        let size = usize::try_from(header.size()?).ok()?;
-        if matches!(header.kind(), b'x' | b'L' | b'K') {
-            before.take(header.kind(), after.get(..size)?).ok()?;
-        } else if header.kind() != b'g' {
-            let name = std::mem::take(&mut before).name.unwrap_or_else(|| header.name());
-            match clean(&name).ok()? {
-                top if top.is_empty() => {}
-                name => return Some(name),
-            }
-        }
-        rest = after.get(size.checked_next_multiple_of(BLOCK)?..)?;
+/// What the beginning of a plain archive tells of its first member that is not the top itself.
+#[derive(Debug, PartialEq, Eq)]
+pub enum First {
+    /// Its name.
+    Name(Vec<u8>),
+    /// That there is none, or no archive.
+    Nothing,
+    /// Too little.
+    Unknown,
+}
+
+impl First {
+    /// Looks at the beginning of an archive.
+    pub fn of(beginning: &[u8]) -> Self {
+        Self::find(beginning).unwrap_or(Self::Unknown)
     }
-    None
+
+    /// `None` if more is wanted.
+    fn find(beginning: &[u8]) -> Option<Self> {
+        let mut rest = beginning;
+        let mut before = Before::default();
+        loop {
+            let (block, after) = rest.split_first_chunk::<BLOCK>()?;
+            let header = Header(*block);
+            let size = header.size().and_then(|size| usize::try_from(size).ok());
+            let size = size.filter(|_| !header.is_end() && header.is_valid());
+            let Some(size) = size.filter(|&size| size <= usize::MAX - BLOCK) else {
+                return Some(Self::Nothing);
+            };
+            if matches!(header.kind(), b'x' | b'L' | b'K') {
+                if before.take(header.kind(), after.get(..size)?).is_err() {
+                    return Some(Self::Nothing);
+                }
+            } else if header.kind() != b'g' {
+                let name = std::mem::take(&mut before).name.unwrap_or_else(|| header.name());
+                match clean(&name) {
+                    Ok(top) if top.is_empty() => {}
+                    Ok(name) => return Some(Self::Name(name)),
+                    Err(_) => return Some(Self::Nothing),
+                }
+            }
+            rest = after.get(size.next_multiple_of(BLOCK)..)?;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -186,6 +208,30 @@ mod tests {
         assert_eq!(beside(b"layer.tar", b"./x"), Some(b"x".to_vec()));
         assert_eq!(beside(b"a/layer.tar", b"../../x"), None);
         assert_eq!(beside(b"a", b"/etc/passwd"), None);
+    }
+
+    #[test]
+    fn the_first_name_is_that_of_the_first_member_below_the_top() {
+        let member = |kind: u8, name: &[u8], size: u64| {
+            let mut header = Header::new(kind);
+            header.set_name(name).unwrap();
+            header.set_numbers(0o644, 0, 0, size, 0);
+            header.seal();
+            header.0.to_vec()
+        };
+        let mut record = Vec::new();
+        pax::emit(&mut record, b"path", b"./long");
+        let size = record.len() as u64;
+        record.resize(BLOCK, 0);
+        let parts = [member(b'5', b"./", 0), member(b'x', b"pax", size), record, member(b'0', b"short", 0)];
+        let archive = parts.concat();
+        assert_eq!(First::of(&archive), First::Name(b"long".to_vec()));
+        for length in [0, 1, 511, 512, 1024, 1100, 1536, 2047] {
+            assert_eq!(First::of(&archive[..length]), First::Unknown, "{length}");
+        }
+        assert_eq!(First::of(&[0; BLOCK]), First::Nothing);
+        assert_eq!(First::of(&[7; BLOCK]), First::Nothing);
+        assert_eq!(First::of(&member(b'0', b"../x", 0)), First::Nothing);
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod write;
 
 pub use compression::{Compression, MAGIC_BYTES};
 pub use input::{Input, Origin};
-pub use members::{Members, first_name};
+pub use members::{First, Members};
 pub use read::{Archive, EndMark, pass};
 
 use crate::container::Choice;
