@@ -13,6 +13,7 @@ mod change;
 mod chflags;
 mod chmod;
 mod chown;
+mod container;
 mod cp;
 mod df;
 mod diff;
@@ -48,6 +49,7 @@ mod rmdir;
 #[cfg(target_os = "linux")]
 mod run;
 mod session;
+mod source;
 mod stat;
 mod steps;
 mod stop;

@@ -92,6 +92,11 @@ pub struct JsonWriter {
 }
 
 impl JsonWriter {
+    /// Whether records are asked for.
+    pub fn is_wanted(&self) -> bool {
+        self.form != Form::None
+    }
+
     /// Writes one value.
     pub fn write(&mut self, out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
         if self.form == Form::Array {

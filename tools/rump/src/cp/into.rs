@@ -6,7 +6,8 @@ use crate::mode::umask;
 use crate::output::Output;
 use crate::owner::Owner;
 use crate::put::{
-    Existing, Facts, Input, Keep, Rules, Sink, Target, copy_host, copy_image, origin, origin_of_host,
+    Carry, Existing, Facts, Input, Keep, Losses, Rules, Sink, Target, copy_host, copy_image, origin,
+    origin_of_host,
 };
 use crate::session::{Failure, Place, Session};
 use crate::walk::file_name;
@@ -61,6 +62,7 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
     let recursive = args.recursive || args.archive;
     let rules = Rules { keep, owner, existing: args.existing(), recursive };
     let mut sink = Sink::new(&mut change, &place, rules);
+    sink.losses = Some(Losses::new(if args.strict { Carry::Strict } else { Carry::Report }));
     let mut taken = std::collections::HashSet::new();
     for source in &sources {
         let target = Target::find(&place, source.name(), &source.origin(), sources.len() > 1)?;

@@ -48,7 +48,9 @@ Out of an image, owners are kept when run as root. What this host does not allow
 failure; what could not be copied at all, such as a device file for an ordinary user, is named, and the exit status is
 1. Into an image, copies belong to the owner of the directory that they go to, and set-id bits that would lend another
 owner's rights are dropped; -a and -p keep the owners, and the attributes that only root may set; --owner sets one.
-A directory that is there keeps its attributes, unless -a or -p is given.
+A directory that is there keeps its attributes, unless -a or -p is given. What the file system of the image does not
+store (owners, modes, exact times, extended attributes, hard links, which become copies) is counted and told at the end;
+with --strict, each is a failure.
 Run it again to go on after an interruption: what is there with the same size and time is left as it is. A full or
 read-only target ends the work at once, with 1; Ctrl-C with 130.")]
 pub struct Args {
@@ -79,6 +81,9 @@ pub struct Args {
     /// Into an image: the owner of what is copied, USER:GROUP as chown takes it
     #[arg(long, value_name = "OWNER", value_parser = Owner::check, conflicts_with = "preserve")]
     owner: Option<String>,
+    /// Into an image: what its file system does not store is a failure
+    #[arg(long)]
+    strict: bool,
     #[command(flatten)]
     trial: Trial,
     /// What to copy: IMAGE:/PATH or, into an image, a path of this host or - for standard input
@@ -105,8 +110,10 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
     if session.is_address(&args.target) {
         return into::run(args, session, output);
     }
-    if args.trial.dry_run || args.owner.is_some() {
-        return Err(Failure::Usage("cp: --dry-run and --owner are for copies into an image".into()));
+    if args.trial.dry_run || args.owner.is_some() || args.strict {
+        return Err(Failure::Usage(
+            "cp: --dry-run, --owner and --strict are for copies into an image".into(),
+        ));
     }
     let places = session.places(&args.addresses)?;
     places.iter().try_for_each(check_name)?;

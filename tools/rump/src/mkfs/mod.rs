@@ -8,14 +8,13 @@ mod options;
 mod plan;
 mod target;
 
+use crate::container::Choice;
 use crate::fill::image::Filler;
 use crate::fill::rules::{Ruled, Rules};
 use crate::fill::table::Table;
-use crate::fill::{Source, host};
 use crate::output::{Output, escaped};
 use crate::session::{Failure, Session};
-use crate::stop::Stop;
-use crate::tar::{Archive, Origin};
+use crate::source::Tree;
 use clap::Args as ClapArgs;
 use clap::ValueHint;
 use clap::builder::PossibleValuesParser;
@@ -29,7 +28,7 @@ use rumpkit::{FixedClock, KError, TimeSpec};
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use target::Target;
 
@@ -41,12 +40,16 @@ use target::Target;
   rump mkfs ext4 disk.img@2 --from ./rootfs --owner 0:0 --map devices.txt
   rump mkfs vfat esp.img --size 64M -L BOOT -d ./efi
   docker export box | rump mkfs ext4 box.img --fit --from -
+  skopeo copy docker://debian oci:deb && rump mkfs ext4 deb.img --fit --slack 1G --from oci:deb
   SOURCE_DATE_EPOCH=0 rump mkfs ext4 root.img --fit --reproducible --from ./rootfs
 
 A new image is a sparse file. What holds a file system or a partition table already is left alone without --force.
 IMAGE@N, IMAGE+OFFSET and --offset mean a part of an image, of which the rest stays as it is.
 
-A source is a directory, or an archive (ustar, pax, GNU tar; plain, gzip, zstd, xz, bzip2). Owners, modes, devices,
+A source is a directory, an archive (ustar, pax, GNU tar; plain, gzip, zstd, xz, bzip2), or an image of a container:
+an OCI layout, as a directory or an archive of it, or what docker save writes. Its layers are applied one upon another,
+and every digest is checked before the image is touched. Content tells what a source is; oci:DIR[:TAG],
+oci-archive:FILE[:TAG], docker-archive:FILE[:TAG], dir:DIR and tar:FILE say it. Owners, modes, devices,
 hard links, holes, times and extended attributes are those of the source: of a directory those that this host tells,
 unless --owner gives everything to one. A --map is a device table as genext2fs, mkfs.jffs2 and Buildroot take it:
   # path      type mode uid gid major minor start step count
@@ -86,9 +89,11 @@ pub struct Args {
     /// Begin at this byte of the image
     #[arg(long, value_name = "BYTES")]
     offset: Option<Size>,
-    /// Fill it from a directory, an archive, or an archive on standard input (-)
+    /// Fill it from a directory, an archive, an image of a container, or what comes on standard input (-)
     #[arg(long, short = 'd', value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
     from: Option<OsString>,
+    #[command(flatten)]
+    choice: Choice,
     /// Volume label
     #[arg(long, short = 'L', default_value = "")]
     label: String,
@@ -173,7 +178,10 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
     let target = Target::find(&args.image, args.offset.map(|size| size.0), session)?;
     target.check_free(args.force)?;
     let mut source = match &args.from {
-        Some(from) => Some(open_source(from, target.path(), &stop)?),
+        Some(from) => Some(Tree::open(from, &args.choice, Some(target.path()), &stop)?),
+        None if !args.choice.is_any() => {
+            return Err(Failure::Usage("--tag and --platform: say --from what".into()));
+        }
         None => None,
     };
     let plan = Plan::new(args, &target, source.as_mut(), &mut rules, &stop)?;
@@ -201,38 +209,6 @@ fn rules(args: &Args) -> Result<Rules, Failure> {
         now: latest.unwrap_or_default(),
         table,
     })
-}
-
-/// A source that can be passed twice.
-pub enum Tree {
-    /// A directory.
-    Host(host::Tree),
-    /// An archive.
-    Archive(Archive),
-}
-
-impl Tree {
-    /// Makes sure that it can be passed twice.
-    fn keep(&mut self) -> Result<(), Failure> {
-        match self {
-            Self::Host(_) => Ok(()),
-            Self::Archive(archive) => archive.keep(),
-        }
-    }
-
-    fn source(&mut self) -> &mut dyn Source {
-        match self {
-            Self::Host(tree) => tree,
-            Self::Archive(archive) => archive,
-        }
-    }
-}
-
-fn open_source(from: &OsString, image: &Path, stop: &Stop) -> Result<Tree, Failure> {
-    if from != "-" && Path::new(from).is_dir() {
-        return Ok(Tree::Host(host::Tree::new(Path::new(from), Some(image), stop.clone())));
-    }
-    Ok(Tree::Archive(Archive::new(Origin::open(from)?, stop.clone())))
 }
 
 /// A source on its way into a new image.

@@ -1,12 +1,13 @@
 //! What to make: the request, and the identifier and time that follow from the content.
 
+use super::Args;
 use super::fit::{self, FITTING_BLOCK_SIZE};
 use super::options::{Identifier, as_uuid};
 use super::target::Target;
-use super::{Args, Tree};
 use crate::fill::measure::{Depth, Layout, Measure, Needs, ext};
 use crate::fill::rules::{Ruled, Rules};
 use crate::session::Failure;
+use crate::source::Tree;
 use crate::stop::Stop;
 use rumpkit::mkfs::{Family, Inodes, Request, Summary, family, plan};
 use rumpkit::{Errno, KError, TimeSpec};

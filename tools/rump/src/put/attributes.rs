@@ -1,5 +1,6 @@
 //! Owner, mode, times and extended attributes of a copy.
 
+use super::losses::Loss;
 use super::sink::Sink;
 use super::{Facts, Keep, Trouble};
 use crate::change::ends_all;
@@ -31,7 +32,7 @@ impl Sink<'_, '_> {
     }
 
     /// Sets everything of an open copy, in the order in which none undoes another.
-    pub(super) fn set_attributes(&self, facts: &Facts, fd: Fd, owner: Owner) -> Result<(), Trouble> {
+    pub(super) fn set_attributes(&mut self, facts: &Facts, fd: Fd, owner: Owner) -> Result<(), Trouble> {
         let process = self.process();
         self.or_not_stored(process.fchown(fd, owner.uid, owner.gid))?;
         drop_lists(facts, &process.flistxattr(fd)?, |list| process.fremovexattr(fd, list))?;
@@ -39,32 +40,37 @@ impl Sink<'_, '_> {
         let kept =
             self.set_xattrs(facts, &|key, value| process.fsetxattr(fd, key, value, XattrFlags::empty()));
         process.futimens(fd, times(facts))?;
+        if self.bears_losses() {
+            self.look_for_losses(facts, owner, &process.fstat(fd)?);
+        }
         kept
     }
 
     /// A file system without owners and modes refuses them; that matters to those alone who asked for them.
     pub(super) fn or_not_stored(&self, set: KResult<()>) -> KResult<()> {
-        let was_asked = self.rules.keep == Keep::All || self.rules.owner.is_some();
-        let is_stored =
-            || self.process().capabilities("/").is_ok_and(|can| can.contains(Capabilities::OWNERS));
+        let is_wanted = self.rules.keep == Keep::All && !self.bears_losses();
+        let was_asked = is_wanted || self.rules.owner.is_some();
+        let is_stored = self.can.contains(Capabilities::OWNERS);
         match set {
-            Err(error) if error.errno == Errno::EPERM && !was_asked && !is_stored() => Ok(()),
+            Err(error) if error.errno == Errno::EPERM && !was_asked && !is_stored => Ok(()),
             set => set,
         }
     }
 
     /// Sets what is to be kept; each is tried, whatever became of the one before.
     pub(super) fn set_xattrs(
-        &self,
+        &mut self,
         facts: &Facts,
         set: &dyn Fn(&[u8], &[u8]) -> KResult<()>,
     ) -> Result<(), Trouble> {
-        let is_kept = |key: &[u8]| {
-            self.rules.keep == Keep::All
-                || key.starts_with(b"user.")
-                || key == ACCESS_LIST
-                || key == DEFAULT_LIST
-        };
+        let keeps_all = self.rules.keep == Keep::All;
+        let is_kept =
+            |key: &[u8]| keeps_all || key.starts_with(b"user.") || key == ACCESS_LIST || key == DEFAULT_LIST;
+        let has_any = facts.xattrs.iter().any(|(key, _)| is_kept(key));
+        if has_any && self.bears_losses() && !self.can.contains(Capabilities::XATTRS) {
+            self.lose(Loss::Xattrs);
+            return Ok(());
+        }
         let mut kept = Ok(());
         for (key, value) in facts.xattrs.iter().filter(|(key, _)| is_kept(key)) {
             if let Err(error) = set(key, value) {

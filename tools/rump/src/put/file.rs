@@ -2,12 +2,14 @@
 
 use super::attributes::{drop_lists, times};
 use super::content::Nothing;
+use super::losses::Loss;
 use super::sink::Sink;
 use super::{Content, Existing, Facts, Trouble};
 use crate::ask::agrees;
 use crate::output::escaped;
 use crate::owner::Owner;
 use crate::walk::{file_name, join, open_far};
+use rumpkit::kpi::Capabilities;
 use rumpkit::{
     AtFlags, Errno, Fd, FileType, Ino, KError, KResult, Mode, OpenFlags, Process, Stat, XattrFlags,
 };
@@ -77,7 +79,9 @@ impl Sink<'_, '_> {
             return Ok(());
         }
         if let Some((path, ino)) = first {
-            if self.link(&path, ino, (directory, name), there.as_ref())? {
+            if self.bears_losses() && !self.can.contains(Capabilities::HARD_LINKS) {
+                self.lose(Loss::HardLink);
+            } else if self.link(&path, ino, (directory, name), there.as_ref())? {
                 return Ok(());
             }
         }

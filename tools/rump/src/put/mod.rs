@@ -10,6 +10,7 @@ mod content;
 mod file;
 mod host;
 mod image;
+mod losses;
 mod mark;
 mod place;
 mod sink;
@@ -18,6 +19,7 @@ pub use content::{Content, FileOfHost, Input};
 pub use file::write_all;
 pub use host::{copy_host, facts as facts_of_host, origin_of_host};
 pub use image::{copy_image, facts, is_below, origin};
+pub use losses::{Carry, Losses};
 pub use place::Target;
 pub use sink::Sink;
 

@@ -1,11 +1,13 @@
 //! What makes copies in an image.
 
+use super::losses::Losses;
 use super::mark::Mark;
 use super::{Facts, Keep, Rules, Target, Trouble};
 use crate::chain::Chain;
 use crate::change::{Change, ends_all};
 use crate::session::{Failure, Place};
 use crate::walk::{DESCRIPTORS, OpenDirectory, join};
+use rumpkit::kpi::Capabilities;
 use rumpkit::{AtFlags, Errno, Fd, FileType, Ino, KResult, Mode, Process};
 use std::collections::HashMap;
 
@@ -31,6 +33,10 @@ pub struct Sink<'a, 'b> {
     pub rules: Rules,
     /// The source is in the same image.
     pub same_image: bool,
+    /// What is lost, if that is to be told; else it is an error.
+    pub losses: Option<Losses>,
+    /// What the target can store.
+    pub(super) can: Capabilities,
     pub(super) failed: u64,
     pub(super) levels: Vec<Level>,
     /// The directory of the target, then one for each level.
@@ -53,6 +59,9 @@ impl<'a, 'b> Sink<'a, 'b> {
             place,
             rules,
             same_image: false,
+            losses: None,
+            // Of a directory that is not there, opening it tells more.
+            can: place.process().capabilities("/").unwrap_or(Capabilities::empty()),
             failed: 0,
             levels: Vec::new(),
             chain: Chain::new(SHARE),
@@ -100,6 +109,9 @@ impl<'a, 'b> Sink<'a, 'b> {
             self.change
                 .session
                 .note(&format!("{files} files copied or there already, {} not copied", self.failed));
+        }
+        for line in self.losses.iter().flat_map(Losses::lines) {
+            self.change.session.note(&format!("{}: {line}", self.place.volume));
         }
     }
 

@@ -5,23 +5,27 @@ mod base64;
 mod compression;
 mod header;
 mod input;
+mod members;
 mod pax;
 mod read;
 mod sparse;
 mod write;
 
-pub use input::Origin;
-pub use read::Archive;
+pub use compression::{Compression, MAGIC_BYTES};
+pub use input::{Input, Origin};
+pub use members::{First, Members};
+pub use read::{Archive, EndMark, pass};
 
+use crate::container::Choice;
 use crate::fill::Source;
 use crate::fill::image::Filler;
 use crate::fill::image_source::ImageTree;
 use crate::fill::rules::Stripped;
 use crate::output::escaped;
 use crate::session::{Failure, Session};
+use crate::source::Tree;
 use crate::stop::Stop;
 use clap::{ArgGroup, Args as ClapArgs, ValueHint};
-use compression::Compression;
 use rumpkit::image::{Address, Image};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -37,10 +41,12 @@ const BUFFER_BYTES: usize = 256 << 10;
   rump tar -c -f etc.tar.zst disk.img@2:/etc
   rump tar -c disk.img:/ | ssh elsewhere tar -x --xattrs --acls
   rump tar -x -f layer.tar.gz disk.img:/
+  docker save alpine | rump tar -x disk.img:/
 
 Owners, modes, times with nanoseconds, devices, hard links, holes, extended attributes and access control lists are
 kept both ways. Owners are numbers, as with tar --numeric-owner. Archives are recognised as ustar, pax or GNU tar,
-plain or compressed with gzip, zstd, xz or bzip2. Into an image: names with .. are refused, a leading slash means the
+plain or compressed with gzip, zstd, xz or bzip2; one that holds an image of a container gives the files of the image,
+as with rump mkfs. Into an image: names with .. are refused, a leading slash means the
 root of the image, symbolic links in the image are never followed on the way to a file, files replace files. What
 failed is named, and the exit status is 1.")]
 pub struct Args {
@@ -68,6 +74,8 @@ pub struct Args {
     /// With -c: compress with bzip2
     #[arg(short = 'j', long, requires = "create")]
     bzip2: bool,
+    #[command(flatten)]
+    choice: Choice,
     /// A file or directory in the image for -c, a directory for -x
     #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath)]
     address: OsString,
@@ -81,15 +89,18 @@ pub fn run(args: &Args, session: &mut Session) -> Result<(), Failure> {
 }
 
 fn extract(args: &Args, session: &mut Session, stop: Stop) -> Result<(), Failure> {
-    let origin = Origin::open(&args.file)?;
+    let mut tree = Tree::open(&args.file, &args.choice, None, &stop)?;
+    if matches!(tree, Tree::Host(_)) {
+        let name = args.file.to_string_lossy();
+        return Err(Failure::Other(format!("{name}: is a directory, not an archive")));
+    }
     let address = Address::parse(&**session.host(), args.address.as_bytes());
     let volume = escaped(&address.volume_text());
     let image = Image::open_for_writing(session.host().clone(), &address, session.opening())
         .map_err(|error| Failure::Open(escaped(address.image()), error))?;
     session.show_progress();
     let process = image.process();
-    let filled =
-        fill(&mut Archive::new(origin, stop.clone()), args, &address, &volume, &image, session, stop);
+    let filled = fill(tree.source(), args, &address, &volume, &image, session, stop);
     process.umask(rumpkit::Mode::new(0o022));
     let closed = image.close().map_err(|error| Failure::Other(format!("{volume}: {error}")));
     session.progress.clear();
@@ -97,7 +108,7 @@ fn extract(args: &Args, session: &mut Session, stop: Stop) -> Result<(), Failure
 }
 
 fn fill(
-    archive: &mut Archive,
+    source: &mut dyn Source,
     args: &Args,
     address: &Address,
     volume: &str,
@@ -108,13 +119,16 @@ fn fill(
     let process = image.process();
     let mut filler = Filler::new(process, address.path(), volume.to_string(), session, stop)
         .map_err(|error| Failure::Other(format!("{volume}:{}: {error}", escaped(address.path()))))?;
-    let passed = archive.run(&mut Stripped::new(args.strip_components, &mut filler));
+    let passed = source.run(&mut Stripped::new(args.strip_components, &mut filler));
     // What is there is complete with its attributes, even if not all is there.
     let finished = filler.finish();
     passed.and(finished)
 }
 
 fn create(args: &Args, session: &mut Session, stop: Stop) -> Result<(), Failure> {
+    if !args.choice.is_any() {
+        return Err(Failure::Usage("tar: --tag and --platform are for -x".into()));
+    }
     let compression = match args {
         _ if args.gzip => Compression::Gzip,
         _ if args.zstd => Compression::Zstd,

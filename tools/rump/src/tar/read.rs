@@ -46,24 +46,43 @@ impl Archive {
 impl Source for Archive {
     fn run(&mut self, sink: &mut dyn Sink) -> Result<(), Failure> {
         let input = self.origin.read()?;
-        let name = self.origin.name().to_string();
-        let mut reader = Reader {
-            input,
-            position: 0,
-            globals: Vec::new(),
-            buffer: vec![0; CHUNK_BYTES],
-            stop: &self.stop,
-            name: &name,
-            names_slash: false,
-        };
-        reader.run(sink).map_err(|end| match end {
-            End::Stop(failure) => failure,
-            End::Broken(what) => {
-                let text = format!("{}: at byte {}: {what}", self.origin.name(), reader.position);
-                Failure::Other(text)
-            }
-        })
+        pass(input, self.origin.name(), EndMark::Expected, &self.stop, sink)
     }
+}
+
+/// Whether an archive without the mark of its end may have lost some of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum EndMark {
+    /// Nothing else tells that it is whole.
+    Expected,
+    /// Its digest tells.
+    Needless,
+}
+
+/// Hands all that is in an archive to `sink`. `name` is for messages.
+pub fn pass(
+    input: Input,
+    name: &str,
+    end_mark: EndMark,
+    stop: &Stop,
+    sink: &mut dyn Sink,
+) -> Result<(), Failure> {
+    let mut reader = Reader {
+        input,
+        position: 0,
+        globals: Vec::new(),
+        buffer: vec![0; CHUNK_BYTES],
+        stop,
+        name,
+        end_mark,
+        names_slash: false,
+    };
+    reader.run(sink).map_err(|end| match end {
+        End::Stop(failure) => failure,
+        // What ends reading early for a signal is no fault of the archive.
+        End::Broken(_) if stop.is_wanted() => stop.failure(""),
+        End::Broken(what) => Failure::Other(format!("{name}: at byte {}: {what}", reader.position)),
+    })
 }
 
 /// Why reading ended early.
@@ -126,6 +145,7 @@ struct Reader<'a> {
     buffer: Vec<u8>,
     stop: &'a Stop,
     name: &'a str,
+    end_mark: EndMark,
     names_slash: bool,
 }
 
@@ -135,7 +155,9 @@ impl Reader<'_> {
         loop {
             self.stop.check()?;
             let Some(header) = self.header()? else {
-                sink.failed(b"", "the archive has no end mark: it may not be complete");
+                if !self.may_lack_end() {
+                    sink.failed(b"", "the archive has no end mark: it may not be complete");
+                }
                 return Ok(());
             };
             if header.is_end() {
@@ -168,6 +190,10 @@ impl Reader<'_> {
                 _ => self.member(header, size, std::mem::take(&mut before), sink)?,
             }
         }
+    }
+
+    fn may_lack_end(&self) -> bool {
+        self.end_mark == EndMark::Needless
     }
 
     fn header(&mut self) -> Result<Option<Header>, End> {
@@ -223,12 +249,16 @@ impl Reader<'_> {
             _ => None,
         };
         let result = self.pass_on(&mut member, old_sparse, &mut rest, sink);
-        // What was not wanted of it, and what fills its last block up.
-        let left = rest.left + rest.stored.next_multiple_of(BLOCK as u64) - rest.stored;
         self.position += rest.stored - rest.left;
         result?;
-        self.input.skip(left)?;
-        self.position += left;
+        self.input.skip(rest.left)?;
+        let filling = (BLOCK as u64 - rest.stored % BLOCK as u64) % BLOCK as u64;
+        match self.input.skip(filling) {
+            // Some programs leave out what fills the last block up.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && self.may_lack_end() => {}
+            skipped => skipped?,
+        }
+        self.position += rest.left + filling;
         Ok(())
     }
 

@@ -1,4 +1,7 @@
-//! `rump sum`: SHA-256 of files, in the form that `sha256sum` prints.
+//! `rump sum`: SHA-256 of files, in the form that `sha256sum` prints, and manifests of whole trees.
+
+mod manifest;
+mod mtree;
 
 use crate::output::{Output, hex};
 use crate::progress::Progress;
@@ -6,6 +9,7 @@ use crate::record::{Format, JsonWriter, stat_path, text_and_hex};
 use crate::session::{Failure, Place, Session};
 use crate::walk::{Entry, Listing, Step, Visitor, file_name, walk};
 use clap::{Args as ClapArgs, ValueHint};
+use manifest::Without;
 use rumpkit::{Fd, FileType, KError, KResult, Mode, OpenFlags, Process};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -19,13 +23,28 @@ const CHUNK_BYTES: usize = 1 << 20;
 #[command(after_help = "Examples:
   rump sum disk.img:/etc > etc.sha256
   rump sum disk.img:/etc --relative > etc.sha256; rump cp -a disk.img:/etc . && (cd etc && sha256sum -c ../etc.sha256)
-Records of --json: path, size, sha256.")]
+  rump sum --manifest=etc.mtree disk.img:/etc; rump sum --verify etc.mtree other.img:/etc
+Records of --json: path, size, sha256; with --verify: path, difference, manifest, found.
+
+A manifest has the form of mtree(5), which bsdtar and mtree read: type, mode, uid, gid, nlink, size, time, link, device
+and sha256 of each file, sorted, and extended attributes as comments. --verify reads what they write, too, and compares
+what it tells. Exit status: 1 if anything differs, is missing or is there besides.")]
 pub struct Args {
     #[command(flatten)]
     format: Format,
     /// Print paths from the address on, not from the root of the image: for sha256sum -c in a copy
     #[arg(long)]
     relative: bool,
+    /// Write a manifest of the tree, to a file or to standard output
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, num_args = 0..=1, require_equals = true,
+        default_missing_value = "-", conflicts_with_all = ["json", "jsonl", "relative", "verify"])]
+    manifest: Option<OsString>,
+    /// Compare the tree with a manifest; - is standard input
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "relative")]
+    verify: Option<OsString>,
+    /// Leave these out of a manifest, or of the comparison: keywords such as time,uid,gid, or xattrs
+    #[arg(long, value_name = "KEYWORD,...", value_delimiter = ',')]
+    without: Vec<String>,
     /// Files, or directories with all files below
     #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath, required = true)]
     addresses: Vec<OsString>,
@@ -51,6 +70,12 @@ struct Sums<'a> {
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
+    if args.manifest.is_some() || args.verify.is_some() {
+        return run_manifest(args, session, out);
+    }
+    if !args.without.is_empty() {
+        return Err(Failure::Usage("--without is for --manifest and --verify".into()));
+    }
     let mut json = args.format.writer();
     let mut buffer = vec![0; CHUNK_BYTES];
     if !out.is_terminal() {
@@ -70,6 +95,36 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
         }
     }
     session.progress.clear();
+    Ok(json.finish(out)?)
+}
+
+fn run_manifest(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
+    let [address] = args.addresses.as_slice() else {
+        return Err(Failure::Usage("a manifest is about one address".into()));
+    };
+    let without = Without::parse(&args.without)?;
+    let told = args.verify.as_deref().map(manifest::read).transpose()?;
+    let place = session.place(address)?;
+    let stat = match stat_path(place.process(), &place.path, true) {
+        Ok(stat) => stat,
+        Err(error) => {
+            session.report(&place, &place.path, &error);
+            return Ok(());
+        }
+    };
+    if !out.is_terminal() {
+        session.show_progress();
+    }
+    let mut json = args.format.writer();
+    let done = match (told, &args.manifest) {
+        (Some(told), _) => manifest::verify(told, &place, &stat, &without, session, (&mut *out, &mut json)),
+        (None, name) => {
+            let name = name.as_deref().unwrap_or("-".as_ref());
+            manifest::write(name, &place, &stat, &without, session, out)
+        }
+    };
+    session.progress.clear();
+    done?;
     Ok(json.finish(out)?)
 }
 

@@ -1,0 +1,464 @@
+//! Manifests in the form of mtree(5), as the BSDs and libarchive have it.
+//!
+//! Written are full paths from `.` on, one line each, with values that libarchive and NetBSD's mtree take. Read is
+//! more: lines that go on, `/set` and `/unset`, and names one below another. Extended attributes have no keyword
+//! there: they are comments, `#xattr PATH NAME=HEX`, which others pass over.
+
+use crate::output::hex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, BufRead, Write};
+
+const FIRST_LINE: &[u8] = b"#mtree\n";
+const XATTR: &[u8] = b"#xattr ";
+/// What a line may have, with all that it goes on.
+const MOST_LINE_BYTES: u64 = 1 << 20;
+
+/// What a manifest tells of a file, in the order in which it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Keyword {
+    /// `file`, `dir`, `link`, `char`, `block`, `fifo` or `socket`.
+    Type,
+    /// Permission bits, in octal.
+    Mode,
+    /// Owner.
+    Uid,
+    /// Group.
+    Gid,
+    /// Names of the file.
+    Nlink,
+    /// Length of a regular file.
+    Size,
+    /// Time of the last change of content: seconds, a point, nanoseconds.
+    Time,
+    /// Target of a symbolic link.
+    Link,
+    /// Numbers of a device: `native,MAJOR,MINOR`.
+    Device,
+    /// SHA-256 of the content of a regular file.
+    Sha256,
+}
+
+impl Keyword {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Type,
+        Self::Mode,
+        Self::Uid,
+        Self::Gid,
+        Self::Nlink,
+        Self::Size,
+        Self::Time,
+        Self::Link,
+        Self::Device,
+        Self::Sha256,
+    ];
+
+    /// What it is called in a manifest.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Type => "type",
+            Self::Mode => "mode",
+            Self::Uid => "uid",
+            Self::Gid => "gid",
+            Self::Nlink => "nlink",
+            Self::Size => "size",
+            Self::Time => "time",
+            Self::Link => "link",
+            Self::Device => "device",
+            Self::Sha256 => "sha256",
+        }
+    }
+
+    fn of_name(name: &[u8]) -> Option<Self> {
+        let name = name.strip_suffix(b"digest").unwrap_or(name);
+        Self::ALL.into_iter().find(|keyword| keyword.name().as_bytes() == name)
+    }
+
+    /// A value as it is written here, so that equal things have equal texts. `None` for what says nothing here.
+    fn usual(self, value: &[u8]) -> Option<Vec<u8>> {
+        let text = || std::str::from_utf8(value).ok();
+        Some(match self {
+            Self::Link => unescaped(value),
+            Self::Mode => mode_text(u32::from_str_radix(text()?, 8).ok()?),
+            Self::Time => {
+                let (seconds, nanoseconds) = text()?.split_once('.').unwrap_or((text()?, "0"));
+                time_text(seconds.parse().ok()?, nanoseconds.parse().ok()?)
+            }
+            Self::Device => {
+                // The numbers of another system's are those of no other.
+                let (form, numbers) = text()?.split_once(',')?;
+                let known = matches!(form, "native" | "linux" | "netbsd" | "freebsd").then_some(numbers)?;
+                format!("native,{known}").into_bytes()
+            }
+            Self::Uid | Self::Gid | Self::Nlink | Self::Size => {
+                text()?.parse::<u64>().ok()?.to_string().into_bytes()
+            }
+            Self::Type | Self::Sha256 => value.to_ascii_lowercase(),
+        })
+    }
+}
+
+/// Permission bits as they are written.
+pub fn mode_text(mode: u32) -> Vec<u8> {
+    format!("{mode:04o}").into_bytes()
+}
+
+/// A time as it is written; with all its digits it is the same to those who read a fraction and those who read a
+/// number of nanoseconds.
+pub fn time_text(seconds: i64, nanoseconds: u32) -> Vec<u8> {
+    format!("{seconds}.{nanoseconds:09}").into_bytes()
+}
+
+/// What is known of a file, or told of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Values as [`Keyword`] says.
+    pub values: BTreeMap<Keyword, Vec<u8>>,
+    /// Extended attributes.
+    pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// It need not be there.
+    pub is_optional: bool,
+}
+
+/// Writes a manifest.
+pub struct Writer<W> {
+    output: W,
+    tells_xattrs: bool,
+}
+
+impl<W: Write> Writer<W> {
+    /// Begins one.
+    pub fn new(mut output: W, tells_xattrs: bool) -> io::Result<Self> {
+        output.write_all(FIRST_LINE)?;
+        if tells_xattrs {
+            output.write_all(XATTR)?;
+            output.write_all(b"\n")?;
+        }
+        Ok(Self { output, tells_xattrs })
+    }
+
+    /// Writes what is known of the file at `path`: names with single slashes between them, empty for the top.
+    pub fn write(&mut self, path: &[u8], facts: &Facts) -> io::Result<()> {
+        let place = place(path);
+        self.output.write_all(&place)?;
+        for (keyword, value) in &facts.values {
+            let suffix = if *keyword == Keyword::Sha256 { "digest" } else { "" };
+            write!(self.output, " {}{suffix}=", keyword.name())?;
+            self.output.write_all(&escaped(value))?;
+        }
+        self.output.write_all(b"\n")?;
+        for (name, value) in facts.xattrs.iter().filter(|_| self.tells_xattrs) {
+            let value = hex(value).into_bytes();
+            let line = [XATTR, &place, b" ", &escaped(name), b"=", &value, b"\n"];
+            self.output.write_all(&line.concat())?;
+        }
+        Ok(())
+    }
+
+    /// Ends it.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+}
+
+fn place(path: &[u8]) -> Vec<u8> {
+    if path.is_empty() { b".".to_vec() } else { [b"./", &*escaped(path)].concat() }
+}
+
+/// As libarchive does it: what is no plain character is in octal.
+fn escaped(text: &[u8]) -> Vec<u8> {
+    let mut escaped = Vec::with_capacity(text.len());
+    for &byte in text {
+        match byte {
+            b' ' | b'#' | b'=' | b'\\' | 0..=31 | 127.. => {
+                escaped.extend_from_slice(format!("\\{byte:03o}").as_bytes());
+            }
+            byte => escaped.push(byte),
+        }
+    }
+    escaped
+}
+
+fn unescaped(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte != b'\\' {
+            plain.push(byte);
+            continue;
+        }
+        let digits = rest.iter().take(3).take_while(|byte| matches!(byte, b'0'..=b'7')).count();
+        if digits == 3 && rest[0] <= b'3' {
+            plain.push(rest[..3].iter().fold(0, |value, digit| value << 3 | (digit - b'0')));
+            rest = &rest[3..];
+            continue;
+        }
+        if let Some((byte, length)) = visible(rest) {
+            plain.push(byte);
+            rest = &rest[length..];
+            continue;
+        }
+        let Some((&letter, after)) = rest.split_first() else { break };
+        rest = after;
+        plain.push(match letter {
+            b's' => b' ',
+            b'n' => b'\n',
+            b't' => b'\t',
+            b'r' => b'\r',
+            b'a' => 7,
+            b'b' => 8,
+            b'f' => 12,
+            b'v' => 11,
+            b'0' => 0,
+            letter => letter,
+        });
+    }
+    plain
+}
+
+/// A byte as vis(3) writes those that are no characters, without the backslash: `M-x`, `M^x` and `^x`.
+fn visible(text: &[u8]) -> Option<(u8, usize)> {
+    let control = |byte: u8| if byte == b'?' { 127 } else { byte & 31 };
+    match text {
+        [b'M', b'-', byte, ..] => Some((byte | 128, 3)),
+        [b'M', b'^', byte, ..] => Some((control(*byte) | 128, 3)),
+        [b'^', byte, ..] => Some((control(*byte), 2)),
+        _ => None,
+    }
+}
+
+/// What a manifest says.
+#[derive(Debug, Default)]
+pub struct Manifest {
+    /// By path, as [`Writer::write`] takes it.
+    pub files: BTreeMap<Vec<u8>, Facts>,
+    /// Whether files that it tells no extended attributes of have none.
+    pub tells_xattrs: bool,
+    /// Words that say nothing here.
+    pub unknown: BTreeSet<String>,
+}
+
+impl Manifest {
+    /// Reads it. Errors: the number of the line, and what is wrong with it.
+    pub fn read(input: &mut impl BufRead) -> Result<Self, String> {
+        let mut reading = Reading::default();
+        let mut number = 0;
+        loop {
+            let begin = number + 1;
+            let wrong = |why: String| format!("line {begin}: {why}");
+            let Some(line) = next_line(input, &mut number).map_err(wrong)? else { break };
+            reading.line(line.trim_ascii()).map_err(wrong)?;
+        }
+        Ok(reading.manifest)
+    }
+}
+
+/// A line with those that it goes on in.
+fn next_line(input: &mut impl BufRead, number: &mut u64) -> Result<Option<Vec<u8>>, String> {
+    let mut line = Vec::new();
+    loop {
+        let left = MOST_LINE_BYTES - line.len() as u64;
+        let count = io::Read::take(&mut *input, left)
+            .read_until(b'\n', &mut line)
+            .map_err(|error| error.to_string())?;
+        if line.len() as u64 == MOST_LINE_BYTES {
+            return Err("it is too long".into());
+        }
+        if count == 0 {
+            return Ok(Some(line).filter(|line| !line.is_empty()));
+        }
+        *number += 1;
+        let text = line.trim_ascii_end().len();
+        let slashes = line[..text].iter().rev().take_while(|&&byte| byte == b'\\').count();
+        if slashes % 2 == 0 || line.starts_with(b"#") {
+            return Ok(Some(line));
+        }
+        line.truncate(text - 1);
+        line.push(b' ');
+    }
+}
+
+#[derive(Default)]
+struct Reading {
+    manifest: Manifest,
+    /// The directory that names without a slash are in.
+    directory: Vec<u8>,
+    /// What `/set` said.
+    set: BTreeMap<Keyword, Vec<u8>>,
+}
+
+impl Reading {
+    fn line(&mut self, line: &[u8]) -> Result<(), String> {
+        if let Some(rest) = line.strip_prefix(XATTR.trim_ascii_end()) {
+            self.manifest.tells_xattrs = true;
+            return self.xattr(rest.trim_ascii());
+        }
+        let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        match words.next() {
+            None => {}
+            Some(word) if word.starts_with(b"#") => {}
+            Some(b"/set") => {
+                let values = self.values(words);
+                self.set.extend(values.values);
+            }
+            Some(b"/unset") => {
+                for word in words {
+                    match Keyword::of_name(word) {
+                        Some(keyword) => drop(self.set.remove(&keyword)),
+                        None if word == b"all" => self.set.clear(),
+                        None => {}
+                    }
+                }
+            }
+            Some(b"..") => {
+                self.directory
+                    .truncate(crate::fill::split(&self.directory).map_or(0, |(above, _)| above.len()));
+            }
+            Some(name) => {
+                let path = self.path(name)?;
+                let mut facts = self.values(words);
+                for (keyword, value) in &self.set {
+                    facts.values.entry(*keyword).or_insert_with(|| value.clone());
+                }
+                let is_directory = facts.values.get(&Keyword::Type).is_some_and(|kind| kind == b"dir");
+                if is_directory && !name.contains(&b'/') {
+                    self.directory.clone_from(&path);
+                }
+                self.manifest.files.entry(path).or_default().clone_from(&facts);
+            }
+        }
+        Ok(())
+    }
+
+    /// Names without a slash are in the directory of the last lines.
+    fn path(&self, name: &[u8]) -> Result<Vec<u8>, String> {
+        let plain = unescaped(name);
+        let whole = if name.contains(&b'/') { plain } else { [&*self.directory, b"/", &plain].concat() };
+        crate::fill::clean(&whole).map_err(str::to_string)
+    }
+
+    fn values<'w>(&mut self, words: impl Iterator<Item = &'w [u8]>) -> Facts {
+        let mut facts = Facts::default();
+        for word in words {
+            let equals = word.iter().position(|&byte| byte == b'=');
+            let (name, value) = equals.map_or((word, &b""[..]), |at| (&word[..at], &word[at + 1..]));
+            let known = Keyword::of_name(name).and_then(|keyword| Some((keyword, keyword.usual(value)?)));
+            match known {
+                Some((keyword, value)) => drop(facts.values.insert(keyword, value)),
+                None if name == b"optional" => facts.is_optional = true,
+                None if name == b"nochange" || name == b"ignore" => {}
+                None => drop(self.manifest.unknown.insert(String::from_utf8_lossy(name).into_owned())),
+            }
+        }
+        facts
+    }
+
+    fn xattr(&mut self, rest: &[u8]) -> Result<(), String> {
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let wrong = || "an extended attribute is PATH NAME=HEX".to_string();
+        let blank = rest.iter().position(|&byte| byte == b' ').ok_or_else(wrong)?;
+        let equals =
+            rest.iter().rposition(|&byte| byte == b'=').filter(|&at| at > blank).ok_or_else(wrong)?;
+        let path = crate::fill::clean(&unescaped(&rest[..blank]))?;
+        let value = from_hex(&rest[equals + 1..]).ok_or_else(wrong)?;
+        let file = self.manifest.files.get_mut(&path).ok_or("an extended attribute of no file above it")?;
+        file.xattrs.insert(unescaped(&rest[blank + 1..equals]), value);
+        Ok(())
+    }
+}
+
+fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+    let pair = |pair: &[u8]| match pair {
+        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+        _ => None,
+    };
+    text.chunks(2).map(pair).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Manifest, String> {
+        Manifest::read(&mut text.as_bytes())
+    }
+
+    fn shown(manifest: &Manifest) -> Vec<String> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let line = |(path, facts): (&Vec<u8>, &Facts)| {
+            let values = facts.values.iter().map(|(key, value)| format!(" {}={}", key.name(), text(value)));
+            format!("{}:{}", text(path), values.collect::<String>())
+        };
+        manifest.files.iter().map(line).collect()
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let any: Vec<u8> = (1..=255).filter(|&byte| byte != b'/').collect();
+        let facts = Facts {
+            values: BTreeMap::from([(Keyword::Type, b"link".to_vec()), (Keyword::Link, any.clone())]),
+            xattrs: BTreeMap::from([(b"user.a=b c".to_vec(), vec![0, 255])]),
+            is_optional: false,
+        };
+        let mut bytes = Vec::new();
+        let mut writer = Writer::new(&mut bytes, true).unwrap();
+        writer.write(b"", &Facts::default()).unwrap();
+        writer.write(&[b"d/", &*any].concat(), &facts).unwrap();
+        writer.finish().unwrap();
+        assert!(bytes.is_ascii());
+        let manifest = Manifest::read(&mut &*bytes).unwrap();
+        assert!(manifest.tells_xattrs && manifest.unknown.is_empty());
+        assert_eq!(manifest.files.get(&[b"d/", &*any].concat()), Some(&facts));
+        assert_eq!(manifest.files.len(), 2);
+    }
+
+    #[test]
+    fn names_one_below_another_are_read() {
+        let text = "#mtree\n/set type=file uid=0 mode=0644\n. type=dir mode=755\n  a\\sb size=2 \\\n   time=5.7\n\
+            d type=dir\n  e type=dir uid=3\n  ..\n  f optional\n..\n/unset uid\ng md5=0\n./d/h mode=1\n";
+        let manifest = read(text).unwrap();
+        let expected = [
+            ": type=dir mode=0755 uid=0",
+            "a b: type=file mode=0644 uid=0 size=2 time=5.000000007",
+            "d: type=dir mode=0644 uid=0",
+            "d/e: type=dir mode=0644 uid=3",
+            "d/f: type=file mode=0644 uid=0",
+            "d/h: type=file mode=0001",
+            "g: type=file mode=0644",
+        ];
+        assert_eq!(shown(&manifest), expected);
+        assert!(manifest.files[&b"d/f"[..]].is_optional && !manifest.tells_xattrs);
+        assert_eq!(manifest.unknown.iter().map(String::as_str).collect::<Vec<_>>(), ["md5"]);
+    }
+
+    #[test]
+    fn names_are_read_as_vis_writes_them() {
+        let cases: [(&[u8], &[u8]); 6] = [
+            (b"\\M-C\\M-)", b"\xc3\xa9"),
+            (b"\\^A\\^?\\M^A", b"\x01\x7f\x81"),
+            (b"\\s\\#\\\\", b" #\\"),
+            (b"\\0401", b" 1"),
+            (b"\\n\\", b"\n"),
+            (b"\\777", b"777"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(unescaped(text), expected, "{}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_line() {
+        for (text, expected) in [
+            ("#mtree\n./../x type=file\n", "line 2: a name with .."),
+            ("#xattr ./x user.a=00\n", "line 1: an extended attribute of no file"),
+            ("./x type=file\n#xattr ./x user.a=0\n", "line 2: an extended attribute is"),
+            (&"a".repeat(2 << 20), "line 1: it is too long"),
+        ] {
+            assert!(read(text).unwrap_err().starts_with(expected), "{expected}");
+        }
+    }
+}
