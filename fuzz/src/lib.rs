@@ -8,6 +8,7 @@ pub mod bridge;
 pub mod bus;
 pub mod capture;
 pub mod exfat;
+pub mod export;
 pub mod filter;
 pub mod formats;
 pub mod image;

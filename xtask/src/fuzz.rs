@@ -23,6 +23,7 @@ const TARGETS: &[(&str, u32)] = &[
     ("dhcp_client", 4_000),
     ("partitions", 40_000),
     ("image_formats", 300_000),
+    ("nbd", 4_000),
     ("pcap", 4_000),
     ("resolve", 2_000),
     ("shmif", 40_000),

@@ -204,6 +204,7 @@ fn make_all(folder: &Path) -> Check<usize> {
     }
     for (name, seed) in [
         ("bpf", rump_fuzz::filter::seed as fn(u64) -> Vec<u8>),
+        ("nbd", rump_fuzz::export::seed),
         ("pcap", rump_fuzz::capture::seed),
         ("sysproxy_calls", rump_fuzz::remote::seed),
         ("sysproxy_server", rump_fuzz::served::seed),

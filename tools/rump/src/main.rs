@@ -82,6 +82,9 @@ An ADDRESS is IMAGE[@PARTITION|+OFFSET][:/PATH]:
   disk.img@2:/etc/fstab      partition 2 (a disklabel has letters: @a; GPT names work too)
   disc.iso@eltorito1         a boot image of a CD; without a path, rump cat gives the bytes of a part
   disk.img+1M:/etc/fstab     the file system that begins at byte 1048576
+IMAGE may be a URL: nbd://HOST[:PORT]/[EXPORT], nbd+unix:///[EXPORT]?socket=PATH, and for reading http:// and https://.
+  nbd://host/@2:/etc/fstab   partition 2 of the default export; @ and + of the server (http://me@host/) are its own
+  https://host/disk.img:/etc in the rest of a URL, :/ is written %3A/, and @ and + in its last part are %40 and %2B
 
 Examples:
   rump info disk.img

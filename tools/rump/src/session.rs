@@ -60,7 +60,7 @@ impl Failure {
                 let status = if error.is_locked() { 4 } else { 3 };
                 let is_missing = matches!(&error, OpenError::Host(error) if error.errno == Errno::ENOENT);
                 let mut text = error.of(&name);
-                if is_missing && name.contains(':') {
+                if is_missing && name.contains(':') && !name.contains("://") {
                     text.push_str(" (a path in an image begins with a slash: IMAGE:/PATH)");
                 }
                 (text, status)

@@ -2,6 +2,10 @@
 //!
 //! Bytes throughout: neither host paths nor names in images need to be UTF-8. A host file whose name is the whole
 //! text always wins, so that every file can be named.
+//!
+//! The image may be a URL of a scheme of `rump_sources`. Its server, with user and port, ends at the first slash behind `://`, or at
+//! the first `:/`; what follows is read as with files, but that no file of that name is looked for: in the URL's own path `:/`, and
+//! `@` and `+` in its last part, are written `%3A/`, `%40` and `%2B`. A file that is called like a URL is named as `./http://...`.
 
 use rump_hyper::HostFs;
 
@@ -34,18 +38,21 @@ impl Address {
 
     /// As [`Address::parse`], with another way to tell whether a host file exists.
     pub fn parse_with(exists: &dyn Fn(&[u8]) -> bool, text: &[u8]) -> Self {
+        let server = server_len(text);
+        // The names of URLs are no names of files.
+        let exists = |path: &[u8]| server == 0 && exists(path);
         if exists(text) {
             return Self { image: text.to_vec(), selector: Selector::Only, path: None };
         }
-        let (volume, path) = match split_path(text) {
+        let (volume, path) = match split_path(text, server) {
             Some(at) => (&text[..at], Some(text[at + 1..].to_vec())),
             None => (text, None),
         };
-        let (image, selector) = split_selector(exists, volume);
+        let (image, selector) = split_selector(&exists, volume, server);
         Self { image: image.to_vec(), selector, path }
     }
 
-    /// The host path of the image.
+    /// The host path of the image, or its URL.
     pub fn image(&self) -> &[u8] {
         &self.image
     }
@@ -81,16 +88,32 @@ impl Address {
     }
 }
 
-/// Where the colon is that ends the image: the first one with a slash after it.
-fn split_path(text: &[u8]) -> Option<usize> {
-    text.windows(2).position(|pair| pair == b":/").filter(|&at| at > 0)
+/// Length of scheme, user, server and port of a URL; nothing of a file.
+fn server_len(text: &[u8]) -> usize {
+    if !rump_sources::is_url(text) {
+        return 0;
+    }
+    let begin = text.windows(3).position(|marks| marks == b"://").map_or(0, |at| at + 3);
+    let len = text[begin..].iter().position(|&byte| byte == b'/').unwrap_or(text.len() - begin);
+    let is_path = text[begin..].get(len.saturating_sub(1)..=len) == Some(b":/");
+    begin + if is_path { len - 1 } else { len }
 }
 
-fn split_selector<'a>(exists: &dyn Fn(&[u8]) -> bool, volume: &'a [u8]) -> (&'a [u8], Selector) {
+/// Where the colon is that ends the image: the first one with a slash after it, behind the server.
+fn split_path(text: &[u8], server: usize) -> Option<usize> {
+    text[server..].windows(2).position(|pair| pair == b":/").map(|at| server + at).filter(|&at| at > 0)
+}
+
+fn split_selector<'a>(
+    exists: &dyn Fn(&[u8]) -> bool,
+    volume: &'a [u8],
+    server: usize,
+) -> (&'a [u8], Selector) {
     if exists(volume) {
         return (volume, Selector::Only);
     }
-    let last = |mark: u8| volume.iter().rposition(|&byte| byte == mark).filter(|&at| at > 0);
+    let marked = |mark: u8| volume[server..].iter().rposition(|&byte| byte == mark);
+    let last = |mark: u8| marked(mark).map(|at| server + at).filter(|&at| at > 0);
     if let Some(at) = last(b'+') {
         if let Some(offset) = parse_offset(&volume[at + 1..]) {
             return (&volume[..at], Selector::Offset(offset));
@@ -174,6 +197,30 @@ mod tests {
     fn an_existing_file_wins_over_any_reading() {
         assert_eq!(parse("odd@2:/name"), ("odd@2:/name".into(), Selector::Only, "/".into()));
         assert_eq!(parse("a+1:/x"), ("a+1".into(), Selector::Only, "/x".into()));
+    }
+
+    #[test]
+    fn urls_are_images() {
+        for (text, image, selector, path) in [
+            ("http://me:pw@h:80/a@b/d.img", "http://me:pw@h:80/a@b/d.img", Selector::Only, "/"),
+            ("http://me@h/d.img@2:/etc", "http://me@h/d.img", Selector::Number(2), "/etc"),
+            ("https://h/d.img?a=b:c+1M:/x:/y", "https://h/d.img?a=b:c", Selector::Offset(1 << 20), "/x:/y"),
+            ("nbd://h", "nbd://h", Selector::Only, "/"),
+            ("nbd://h:/etc", "nbd://h", Selector::Only, "/etc"),
+            ("nbd://[::1]:10810/@a:/", "nbd://[::1]:10810/", Selector::Name(b"a".to_vec()), "/"),
+            ("nbd://[::1]:/etc", "nbd://[::1]", Selector::Only, "/etc"),
+            ("nbd+unix:///?socket=/run/s@1:/b", "nbd+unix:///?socket=/run/s", Selector::Number(1), "/b"),
+            ("nbd+unix:///x?socket=/run/s", "nbd+unix:///x?socket=/run/s", Selector::Only, "/"),
+            ("./nbd://x", "./nbd", Selector::Only, "//x"),
+        ] {
+            assert_eq!(parse(text), (image.into(), selector, path.into()), "{text}");
+        }
+        let address = Address::parse_with(&|_| true, b"nbd://h/x@1:/etc");
+        assert_eq!(
+            (address.image(), address.path()),
+            (&b"nbd://h/x"[..], &b"/etc"[..]),
+            "no file is asked for"
+        );
     }
 
     #[test]

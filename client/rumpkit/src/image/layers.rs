@@ -1,4 +1,4 @@
-//! Files of the host as images of a format (`rumpdev_image`), with all files below them.
+//! Files of the host, and what URLs name (`rump_sources`), as images of a format (`rumpdev_image`), with all files below them.
 
 use super::kept::{Kept, Watch};
 use super::{LockPolicy, OpenError};
@@ -6,6 +6,7 @@ use rump_dev::{HostDevice, ReadOnly};
 use rump_hyper::{Access, HostError, HostResult, Hypervisor, Lock};
 use rump_kpi::{BlockDevice, Errno, KError, KResult};
 use rumpdev_image::{Keeping, Opened, Options, Sibling, Siblings, Work};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 pub use rumpdev_image::{Format, Layer};
@@ -29,8 +30,9 @@ impl From<LockPolicy> for Opening {
     }
 }
 
-/// Opens the image at `path`, and answers with the disk that it describes, and what that is made of. Not one byte can be
-/// written with [`Access::Read`], nor ever to an image that lies below another.
+/// Opens the image at `path`, or at the URL of a scheme of `rump_sources`, and answers with the disk that it describes, and what
+/// that is made of. Not one byte can be written with [`Access::Read`], nor ever to an image that lies below another. What an image
+/// names is where it is itself: files of this host, or of its server. At servers nothing is locked.
 ///
 /// # Errors
 /// [`OpenError::Host`], where [`OpenError::is_locked`] tells when another program holds the image; [`OpenError::Kernel`] with
@@ -45,7 +47,8 @@ pub fn open_layers(
         return Err(HostError { errno: Errno::ENOENT, what: "the name of the image is empty".into() }.into());
     }
     let files = Files { host, lock: opening.lock, watch: &opening.watch };
-    let (file, identity) = files.file(path, access)?;
+    let (file, identity) =
+        if rump_sources::is_url(path) { source(path, access)? } else { files.file(path, access)? };
     let options = Options { format: opening.format, snapshot: opening.snapshot.clone() };
     let Opened { device, layer } = rumpdev_image::open(file, (path, identity), &files, &options)?;
     Ok((device, layer))
@@ -86,12 +89,27 @@ impl Files<'_> {
     }
 }
 
+/// Opens what a URL names. All writings of a URL name things of their own.
+fn source(url: &[u8], access: Access) -> HostResult<Identified> {
+    let device = rump_sources::open(url, access, &rump_sources::Options::default())?;
+    let device = if access == Access::Read { ReadOnly::new(device) } else { device };
+    let mut hasher = DefaultHasher::new();
+    url.hash(&mut hasher);
+    Ok((device, Some((u64::MAX, hasher.finish()))))
+}
+
 impl Siblings for Files<'_> {
     fn open(&self, from: &[u8], name: &[u8], access: Access) -> KResult<Sibling> {
+        let in_words = |error: HostError| KError::new(error.errno, error.what);
+        if rump_sources::is_url(from) {
+            let path = rump_sources::beside(from, name)?;
+            let (device, identity) = source(&path, access).map_err(in_words)?;
+            return Ok(Sibling { device, path, identity });
+        }
         let folder = from.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
         let path = if name.starts_with(b"/") { name.to_vec() } else { [&from[..folder], name].concat() };
-        let (device, identity) =
-            self.file(&path, access).map_err(|error| KError::new(error.errno, error.what))?;
+        // Always a file, whatever it is called: an image of this host does not lead to the network.
+        let (device, identity) = self.file(&path, access).map_err(in_words)?;
         Ok(Sibling { device, path, identity })
     }
 
