@@ -7,12 +7,14 @@ mod address;
 mod error;
 mod layers;
 mod open;
+mod stack;
 mod survey;
 
 pub use address::{Address, Selector};
-pub use error::OpenError;
-pub use layers::{Format, Layer, Opening, open_device, open_layers};
+pub use error::{OpenError, Refusal};
+pub use layers::{Format, Keys, Layer, Opening, open_device, open_layers};
 pub use open::{Image, mount_in};
+pub use stack::{Group, STACKED, Wrapping};
 pub use survey::{Content, Survey, Volume};
 
 /// Whether an image is locked while it is open.
