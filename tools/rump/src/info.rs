@@ -5,7 +5,9 @@ use crate::session::{Failure, Session};
 use crate::units;
 use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::hyper::Access;
-use rumpkit::image::{Address, Content, Format, Layer, OpenError, Selector, Survey, Volume};
+use rumpkit::image::{
+    Address, Content, Format, Group, Layer, OpenError, STACKED, Selector, Survey, Volume, Wrapping,
+};
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -15,7 +17,8 @@ use std::os::unix::ffi::OsStrExt;
 #[derive(ClapArgs)]
 #[command(after_help = "Example:\n  rump info disk.img
 --json prints one object: image, size, layers, tables (scheme, partitions, warnings), filesystems (selector, start,
-type, label, uuid, block_size, size, free, features, notes, or error), warnings. Sizes are in bytes. An image that is not
+type, label, uuid, block_size, size, free, features, notes, or error), warnings. What lies on LUKS, LVM2 or MD has stack
+(selector, size, wrappings, group) and groups (kind, name, details, members, missing). Sizes are in bytes. An image that is not
 raw has layers: name, format, size, details, below (role, layer).")]
 pub struct Args {
     /// Print JSON
@@ -34,7 +37,29 @@ struct Report<'a> {
     layers: Option<LayerReport<'a>>,
     tables: Vec<Table<'a>>,
     filesystems: Vec<FileSystem<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stack: Vec<Stacked<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<GroupReport<'a>>,
     warnings: &'a [String],
+}
+
+/// A part that is wrapped, or is made of others.
+#[derive(Serialize)]
+struct Stacked<'a> {
+    selector: &'a str,
+    size: u64,
+    wrappings: Vec<String>,
+    group: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct GroupReport<'a> {
+    kind: &'a str,
+    name: &'a str,
+    details: &'a [String],
+    members: &'a [String],
+    missing: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -125,8 +150,26 @@ fn report<'a>(name: &str, survey: &'a Survey) -> Report<'a> {
         layers: layers(survey).map(layer_report),
         tables: tables.collect(),
         filesystems: survey.volumes.iter().filter_map(file_system).collect(),
+        stack: stacked(survey),
+        groups: survey.groups.iter().map(group_report).collect(),
         warnings: &survey.warnings,
     }
+}
+
+fn stacked<'a>(survey: &'a Survey) -> Vec<Stacked<'a>> {
+    let is_stacked = |volume: &&Volume| !volume.wrappings.is_empty() || volume.scheme == Some(STACKED);
+    let report = |volume: &'a Volume| {
+        let Volume { selector, size_bytes, wrappings, group, .. } = volume;
+        let group = group.and_then(|group| survey.groups.get(group)).map(|group| &*group.name);
+        let wrappings = wrappings.iter().map(Wrapping::to_string).collect();
+        Stacked { selector, size: *size_bytes, wrappings, group }
+    };
+    survey.volumes.iter().filter(is_stacked).map(report).collect()
+}
+
+fn group_report(group: &Group) -> GroupReport<'_> {
+    let Group { kind, name, details, members, missing } = group;
+    GroupReport { kind, name, details, members, missing }
 }
 
 /// What an image is made of that is not raw.
@@ -166,7 +209,8 @@ fn file_system(volume: &Volume) -> Option<FileSystem<'_>> {
 
 fn write_text(out: &mut Output, name: &str, survey: &Survey) -> io::Result<()> {
     writeln!(out, "{name}: {} bytes ({})", survey.size_bytes, units::human(survey.size_bytes))?;
-    if let Some(layer) = layers(survey) {
+    let is_stacked = !stacked(survey).is_empty();
+    if let Some(layer) = survey.layer.as_ref().filter(|it| is_stacked || it.format != Format::Raw) {
         writeln!(out, "\nLayers:\n  {}", plain(&layer.to_string()))?;
         write_below(out, layer, 4)?;
         write_above(out, survey)?;
@@ -183,9 +227,9 @@ fn write_text(out: &mut Output, name: &str, survey: &Survey) -> io::Result<()> {
     for volume in &survey.volumes {
         match &volume.content {
             Content::Unknown => {}
-            Content::Damaged(error) => writeln!(out, "\n{name}{}: {error}", volume.selector)?,
+            Content::Damaged(error) => writeln!(out, "\n{name}{}: {error}", plain(&volume.selector))?,
             Content::FileSystem(_, info) => {
-                writeln!(out, "\n{name}{}: {}", volume.selector, info.kind)?;
+                writeln!(out, "\n{name}{}: {}", plain(&volume.selector), info.kind)?;
                 for (key, value) in [("label", &info.label), ("uuid", &info.uuid)] {
                     if !value.is_empty() {
                         writeln!(out, "  {key}: {}", plain(value))?;
@@ -219,22 +263,64 @@ fn write_below(out: &mut Output, layer: &Layer, indent: usize) -> io::Result<()>
     Ok(())
 }
 
-/// What is on the disk that the layers make: tables, and file systems in them or without one.
+/// What is on the disk that the layers make: tables, and what is in their parts or without one.
 fn write_above(out: &mut Output, survey: &Survey) -> io::Result<()> {
-    let write = |out: &mut Output, volume: &Volume| match &volume.content {
-        Content::FileSystem(_, info) => {
-            let indent = if volume.scheme.is_some() { 6 } else { 4 };
-            writeln!(out, "{:indent$}{}: {}", "", volume.selector, info.kind)
-        }
-        Content::Damaged(_) | Content::Unknown => Ok(()),
-    };
     let of = |scheme: Option<&'static str>| survey.volumes.iter().filter(move |it| it.scheme == scheme);
-    of(None).try_for_each(|volume| write(out, volume))?;
+    of(None).try_for_each(|volume| write_volume(out, survey, volume, 4))?;
     for table in &survey.tables {
         writeln!(out, "    {}", table.scheme)?;
-        of(Some(table.scheme)).try_for_each(|volume| write(out, volume))?;
+        of(Some(table.scheme)).try_for_each(|volume| write_volume(out, survey, volume, 6))?;
     }
-    Ok(())
+    // Those of which no member is in this image.
+    let is_elsewhere =
+        |group: &Group| !group.members.iter().any(|it| survey.volumes.iter().any(|own| own.selector == *it));
+    let elsewhere = survey.groups.iter().enumerate().filter(|(_, group)| is_elsewhere(group));
+    elsewhere.into_iter().try_for_each(|(number, _)| write_group(out, survey, number, 4))
+}
+
+/// What a volume is wrapped in, what is in it, and what lies on it.
+fn write_volume(out: &mut Output, survey: &Survey, volume: &Volume, mut indent: usize) -> io::Result<()> {
+    let content = match &volume.content {
+        Content::FileSystem(_, info) => Some(info.kind.clone()),
+        Content::Damaged(error) if volume.scheme == Some(STACKED) => Some(error.to_string()),
+        Content::Damaged(_) | Content::Unknown => None,
+    };
+    let words: Vec<String> = volume.wrappings.iter().map(Wrapping::to_string).chain(content).collect();
+    let parts = |other: &&Volume| {
+        let number = other.selector.strip_prefix(&*volume.selector).and_then(|rest| rest.strip_prefix('p'));
+        other.group.is_none() && number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let parts: Vec<&Volume> =
+        survey.volumes.iter().filter(|it| it.scheme == Some(STACKED)).filter(parts).collect();
+    let Some((first, others)) = words.split_first() else {
+        if volume.scheme == Some(STACKED) {
+            writeln!(out, "{:indent$}{}", "", plain(&volume.selector))?;
+        }
+        return parts.into_iter().try_for_each(|part| write_volume(out, survey, part, indent + 2));
+    };
+    writeln!(out, "{:indent$}{}: {}", "", plain(&volume.selector), plain(first))?;
+    for word in others {
+        indent += 2;
+        writeln!(out, "{:indent$}{}", "", plain(word))?;
+    }
+    if let Some(Wrapping::Member { group: Some(number), .. }) = volume.wrappings.last() {
+        let own = |it: &&String| survey.volumes.iter().any(|own| own.selector == **it);
+        if survey.groups[*number].members.iter().find(own) == Some(&volume.selector) {
+            write_group(out, survey, *number, indent + 2)?;
+        }
+    }
+    parts.into_iter().try_for_each(|part| write_volume(out, survey, part, indent + 2))
+}
+
+/// A group, under the first of its members.
+fn write_group(out: &mut Output, survey: &Survey, number: usize, indent: usize) -> io::Result<()> {
+    let group = &survey.groups[number];
+    let missing = group.missing.iter().map(|it| format!("missing: {it}"));
+    let words: Vec<String> = group.details.iter().cloned().chain(missing).collect();
+    let words = if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) };
+    writeln!(out, "{:indent$}{}", "", plain(&format!("{} {}{words}", group.kind, group.name)))?;
+    let volumes = survey.volumes.iter().filter(|volume| volume.group == Some(number));
+    volumes.into_iter().try_for_each(|volume| write_volume(out, survey, volume, indent + 2))
 }
 
 fn write_list(out: &mut Output, word: &str, lines: &[String]) -> io::Result<()> {

@@ -65,21 +65,24 @@ mod unpacking;
 mod walk;
 mod write;
 
-use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use output::Output;
 use rump_cli::{mode, units};
-use rumpkit::image::{Format, LockPolicy, Opening};
+use rumpkit::image::{Format, Keys, LockPolicy, Opening};
 use session::{Chatter, Failure, Session};
 use std::ffi::OsString;
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const EXAMPLES: &str = "\
-An ADDRESS is IMAGE[@PARTITION|+OFFSET][:/PATH]:
+An ADDRESS is IMAGE[@PARTITION|@VOLUME|+OFFSET][:/PATH]:
   disk.img:/etc/fstab        the only file system of the image
   disk.img@2:/etc/fstab      partition 2 (a disklabel has letters: @a; GPT names work too)
+  disk.img@vg0/root:/etc     a logical volume (LVM2); arrays (MD) are @md0 or @md/NAME
   disc.iso@eltorito1         a boot image of a CD; without a path, rump cat gives the bytes of a part
   disk.img+1M:/etc/fstab     the file system that begins at byte 1048576
 IMAGE may be a URL: nbd://HOST[:PORT]/[EXPORT], nbd+unix:///[EXPORT]?socket=PATH, and for reading http:// and https://.
@@ -115,6 +118,15 @@ struct Cli {
     /// Show the images as they were at the snapshot of this name or number
     #[arg(long, global = true, value_name = "NAME")]
     snapshot: Option<String>,
+    /// Open what is encrypted (LUKS) with the passphrase in the first line of this file
+    #[arg(long = "passphrase-file", global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    passphrase_files: Vec<PathBuf>,
+    /// Open what is encrypted (LUKS) with all bytes of this file
+    #[arg(long = "key-file", global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    key_files: Vec<PathBuf>,
+    /// Another image with a part of what the image is made of: a disk of the same array, or of the same volume group
+    #[arg(long, global = true, value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
+    with: Vec<OsString>,
     /// Options of the mount, as the driver takes them, e.g. session=1
     #[arg(long, global = true, value_name = "KEY[=VALUE],...", default_value = "")]
     mount_options: String,
@@ -207,6 +219,9 @@ enum Command {
     Generate(generate::Args),
 }
 
+/// Most bytes of a key: as many as cryptsetup takes.
+const LONGEST_KEY: u64 = 8 << 20;
+
 /// Exit status of a defect of this program.
 const DEFECT: u8 = 70;
 
@@ -222,7 +237,19 @@ fn main() -> ExitCode {
     let cli = matches.and_then(|found| Cli::from_arg_matches(&found)).unwrap_or_else(|error| error.exit());
     let lock = if cli.no_lock { LockPolicy::NoLock } else { LockPolicy::Lock };
     let chatter = if cli.quiet { Chatter::Quiet } else { Chatter::Usual };
-    let opening = Opening { lock, format: cli.image_format, snapshot: cli.snapshot, ..Opening::default() };
+    let keys = match keys(&cli.passphrase_files, &cli.key_files) {
+        Ok(keys) => keys,
+        Err(failure) => return ExitCode::from(failure.finish()),
+    };
+    let with = cli.with.into_iter().map(OsString::into_encoded_bytes).collect();
+    let opening = Opening {
+        lock,
+        format: cli.image_format,
+        snapshot: cli.snapshot,
+        keys,
+        with,
+        ..Opening::default()
+    };
     let mut session = Session::new(opening, chatter);
     session.mount_options = cli.mount_options;
     session.fs_type = cli.fs_type;
@@ -246,6 +273,24 @@ fn main() -> ExitCode {
         Some(status) if status != 0 => ExitCode::from(status),
         _ => ExitCode::from(u8::from(session.has_failures())),
     }
+}
+
+/// The keys in files.
+fn keys(passphrases: &[PathBuf], raw: &[PathBuf]) -> Result<Keys, Failure> {
+    let read = |path: &PathBuf| {
+        let mut bytes = Vec::new();
+        let file = File::open(path).and_then(|file| file.take(LONGEST_KEY).read_to_end(&mut bytes));
+        let failed = |error| Failure::Other(format!("{}: {error}", path.display()));
+        file.map(|_| bytes).map_err(failed)
+    };
+    let mut keys = Keys::default();
+    for path in passphrases {
+        let mut line = read(path)?;
+        line.truncate(line.iter().position(|byte| *byte == b'\n').unwrap_or(line.len()));
+        keys.add(line);
+    }
+    raw.iter().try_for_each(|path| read(path).map(|key| keys.add(key)))?;
+    Ok(keys)
 }
 
 fn image_format(word: &str) -> Result<Format, String> {
@@ -337,7 +382,9 @@ fn translate(mut words: Vec<OsString>) -> Vec<OsString> {
 /// Whether a word of `find` may stand anywhere.
 fn is_anywhere(word: &OsString) -> bool {
     let text = word.to_str().unwrap_or_default();
-    let with_value = ["--mount-options=", "--fs-type="].iter().any(|begin| text.starts_with(begin));
+    let with_value = ["--mount-options=", "--fs-type=", "--passphrase-file=", "--key-file=", "--with="]
+        .iter()
+        .any(|begin| text.starts_with(begin));
     let short = text.strip_prefix("-").filter(|short| short.starts_with('-')).unwrap_or(text);
     with_value || text == "--tell-type" || find::ANYWHERE.contains(&short)
 }

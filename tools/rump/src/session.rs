@@ -4,12 +4,13 @@
 //! serves all addresses that lead to the same file system. [`Session::close`] writes everything out, on every way
 //! out of the program.
 
+use crate::ask;
 use crate::output::escaped;
 use crate::progress::Progress;
 use crate::stop::Stop;
 use crate::unpacking;
 use rumpkit::hyper::{Access, HostError};
-use rumpkit::image::{Address, Image, OpenError, Opening, Selector, Survey};
+use rumpkit::image::{Address, Image, OpenError, Opening, Refusal, Selector, Survey};
 use rumpkit::kpi::BlockDevice;
 use rumpkit::{Errno, PosixHost, Process};
 use std::ffi::OsStr;
@@ -270,10 +271,10 @@ impl Session {
         let is_written = |opened: &&Opened| is_same_file(opened) && opened.access == Access::ReadWrite;
         let Some(written) = self.opened.iter().find(is_written) else { return Ok(None) };
         // Another address may mean the same file system, which two kernels must not serve.
-        let survey = Survey::of_device(self.host.clone(), written.image.disk().clone());
+        let survey = Survey::of_device(self.host.clone(), written.image.disk().clone(), self.opening());
         let volume = survey.and_then(|survey| survey.choose(address.image(), address.selector()));
-        let start = volume.map_err(|error| Failure::Open(escaped(address.image()), error))?.start_bytes;
-        let same = |opened: &Opened| is_same_file(opened) && opened.image.volume().start_bytes == start;
+        let volume = volume.map_err(|error| Failure::Open(escaped(address.image()), error))?;
+        let same = |opened: &Opened| is_same_file(opened) && opened.image.volume().is_same(&volume);
         Ok(self.opened.iter().position(same))
     }
 
@@ -285,10 +286,20 @@ impl Session {
         if access == Access::ReadWrite {
             self.stop.watch()?;
         }
-        let image = match self.opened.iter().find(|opened| is_held(opened)) {
-            // One disk, one lock: what a format keeps of its tables in memory is there once.
-            Some(held) => held.image.open_beside(&address, access, &self.mount_options),
-            None => Image::open_as(self.host.clone(), &address, access, self.opening(), &self.mount_options),
+        let image = loop {
+            let image = match self.opened.iter().find(|opened| is_held(opened)) {
+                // One disk, one lock: what a format keeps of its tables in memory is there once.
+                Some(held) => held.image.open_beside(&address, access, &self.mount_options),
+                None => {
+                    Image::open_as(self.host.clone(), &address, access, self.opening(), &self.mount_options)
+                }
+            };
+            let Err(OpenError::Locked { what, refusal: Refusal::NoKey }) = &image else { break image };
+            // What is asked for is a key from now on, and so this is asked once.
+            match ask::passphrase(&format!("{name}{what}: passphrase:")) {
+                Some(passphrase) => self.opening.keys.add(passphrase),
+                None => break image,
+            }
         };
         let image = image.map_err(|error| match access {
             Access::Read => error,

@@ -1,4 +1,4 @@
-//! How users name an image, a file system in it, and a path in that: `IMAGE[@PARTITION|+OFFSET][:/PATH]`.
+//! How users name an image, a file system in it, and a path in that: `IMAGE[@PARTITION|@VOLUME|+OFFSET][:/PATH]`.
 //!
 //! Bytes throughout: neither host paths nor names in images need to be UTF-8. A host file whose name is the whole
 //! text always wins, so that every file can be named.
@@ -16,7 +16,7 @@ pub enum Selector {
     Only,
     /// The one in the partition of this number.
     Number(u32),
-    /// The one in the partition of this disklabel letter or this name.
+    /// The one in the partition of this disklabel letter or this name, or in the volume of this name: `md0`, `group/volume`.
     Name(Vec<u8>),
     /// The one that begins at this byte of the image.
     Offset(u64),
@@ -121,8 +121,11 @@ fn split_selector<'a>(
     }
     if let Some(at) = last(b'@') {
         let word = &volume[at + 1..];
-        // A slash after the mark belongs to a directory name such as `backup@home/disk.img`.
-        if !word.is_empty() && !word.contains(&b'/') {
+        // A slash after the mark belongs to a directory name such as `backup@home/disk.img`, but behind an image to the name of a
+        // volume: `disk.img@group/volume`.
+        let slashes = word.iter().filter(|byte| **byte == b'/').count();
+        let is_volume = slashes == 1 && !word.starts_with(b"/") && exists(&volume[..at]);
+        if !word.is_empty() && (slashes == 0 || is_volume) {
             return (&volume[..at], parse_partition(word));
         }
     }
@@ -221,6 +224,12 @@ mod tests {
             (&b"nbd://h/x"[..], &b"/etc"[..]),
             "no file is asked for"
         );
+    }
+
+    #[test]
+    fn volumes_of_a_group_are_named_behind_an_image() {
+        assert_eq!(parse("a+1@vg/lv:/x"), ("a+1".into(), Selector::Name(b"vg/lv".to_vec()), "/x".into()));
+        assert_eq!(parse("b@vg/lv:/x"), ("b@vg/lv".into(), Selector::Only, "/x".into()));
     }
 
     #[test]

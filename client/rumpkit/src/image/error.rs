@@ -24,8 +24,24 @@ pub enum OpenError {
         /// What is there.
         choices: Vec<String>,
     },
+    /// It is encrypted, and no key that was given opens it.
+    Locked {
+        /// Which part, and how it is encrypted.
+        what: String,
+        /// Why the keys did not open it.
+        refusal: Refusal,
+    },
     /// The file system is damaged or not supported, or reading failed.
     Kernel(KError),
+}
+
+/// Why keys do not open what is encrypted.
+#[derive(Clone, Debug)]
+pub enum Refusal {
+    /// None was given.
+    NoKey,
+    /// What became of the last one that was given.
+    Failed(KError),
 }
 
 impl OpenError {
@@ -59,6 +75,10 @@ impl fmt::Display for OpenError {
             Self::NoSuchVolume { wanted, choices } => {
                 write!(f, "no file system at {wanted}: there are {}", choices.join(", "))
             }
+            Self::Locked { what, refusal: Refusal::NoKey } => {
+                write!(f, "{what}: it is encrypted: --passphrase-file or --key-file opens it")
+            }
+            Self::Locked { what, refusal: Refusal::Failed(error) } => write!(f, "{what}: {error}"),
             Self::Kernel(error) => error.fmt(f),
         }
     }

@@ -6,8 +6,10 @@ use rump_dev::{HostDevice, ReadOnly};
 use rump_hyper::{Access, HostError, HostResult, Hypervisor, Lock};
 use rump_kpi::{BlockDevice, Errno, KError, KResult};
 use rumpdev_image::{Keeping, Opened, Options, Sibling, Siblings, Work};
+use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 pub use rumpdev_image::{Format, Layer};
 
@@ -22,6 +24,32 @@ pub struct Opening {
     pub snapshot: Option<String>,
     /// Who is told of work that takes long, such as unpacking.
     pub watch: Watch,
+    /// What opens parts of it that are encrypted.
+    pub keys: Keys,
+    /// Other images, on which parts of what is in it may lie. They are only read.
+    pub with: Vec<Vec<u8>>,
+}
+
+/// Passphrases, and keys of other kinds.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Keys(Vec<Zeroizing<Vec<u8>>>);
+
+impl Keys {
+    /// Adds one.
+    pub fn add(&mut self, key: Vec<u8>) {
+        self.0.push(Zeroizing::new(key));
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(|key| &***key)
+    }
+}
+
+impl fmt::Debug for Keys {
+    /// How many there are, and nothing of them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keys({})", self.0.len())
+    }
 }
 
 impl From<LockPolicy> for Opening {

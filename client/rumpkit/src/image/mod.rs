@@ -8,13 +8,15 @@ mod error;
 mod kept;
 mod layers;
 mod open;
+mod stack;
 mod survey;
 
 pub use address::{Address, Selector};
-pub use error::OpenError;
+pub use error::{OpenError, Refusal};
 pub use kept::{Kind, Watch, Work};
-pub use layers::{Format, Layer, Opening, open_device, open_layers};
+pub use layers::{Format, Keys, Layer, Opening, open_device, open_layers};
 pub use open::{Image, mount_in};
+pub use stack::{Group, STACKED, Wrapping};
 pub use survey::{Content, Survey, Volume};
 
 /// Whether an image is locked while it is open.

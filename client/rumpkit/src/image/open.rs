@@ -3,7 +3,7 @@
 use super::{Address, Content, LockPolicy, OpenError, Opening, Selector, Survey, Volume, open_device};
 use crate::{Kernel, MountArgs, Process};
 use rump_hyper::{Access, Hypervisor};
-use rump_kpi::{BlockDevice, Errno, FileSystemInfo, KResult, Mode, MountFlags};
+use rump_kpi::{BlockDevice, Errno, FileSystemInfo, KError, KResult, Mode, MountFlags};
 use std::sync::Arc;
 
 const DEVICE: &str = "/dev/disk0";
@@ -15,6 +15,8 @@ pub struct Image {
     kernel: Kernel,
     /// All of the image.
     disk: Arc<dyn BlockDevice>,
+    /// How it was opened.
+    opening: Opening,
     process: Process,
     volume: Volume,
     fs_type: &'static str,
@@ -67,7 +69,8 @@ impl Image {
     /// # Errors
     /// As [`Image::open_as`].
     pub fn open_beside(&self, address: &Address, access: Access, options: &str) -> Result<Self, OpenError> {
-        let survey = Survey::of_device(self.kernel.host().clone(), self.disk.clone())?;
+        let opening = self.opening.clone();
+        let survey = Survey::of_device(self.kernel.host().clone(), self.disk.clone(), opening)?;
         Self::in_survey(survey, address, access, options)
     }
 
@@ -79,9 +82,14 @@ impl Image {
     ) -> Result<Self, OpenError> {
         let volume = survey.choose(address.image(), address.selector())?;
         let (fs_type, info) = file_system(&volume)?;
-        let device = survey.slice(volume.start_bytes, volume.size_bytes)?;
+        let device = survey.bytes_of(&volume)?;
+        if access == Access::ReadWrite && device.is_read_only() && !survey.device.is_read_only() {
+            let what = format!("{}: volumes of LVM and MD arrays are not written here", volume.selector);
+            return Err(KError::new(Errno::EROFS, what).into());
+        }
         let disk = survey.device.clone();
-        Self::mounted((survey.kernel, disk), device, volume, (fs_type, info), access, options)
+        let mounted = Self::mounted((survey.kernel, disk), device, volume, (fs_type, info), access, options)?;
+        Ok(Self { opening: survey.opening, ..mounted })
     }
 
     /// Mounts the file system that begins with `device` for reading and writing. Partition tables play no part.
@@ -111,7 +119,8 @@ impl Image {
         // Inside a root of its own, absolute symbolic links lead where the image's maker meant them to.
         process.chroot(MOUNT_POINT)?;
         process.chdir("/")?;
-        Ok(Self { kernel, disk, process, volume, fs_type, info, warning })
+        let opening = Opening::default();
+        Ok(Self { kernel, disk, opening, process, volume, fs_type, info, warning })
     }
 
     /// What the user must know of how it was opened: its journal could not be replayed, so what is seen may be

@@ -1,5 +1,6 @@
 //! What is in an image: its partition tables, and the file system of each part, by signature alone.
 
+use super::stack::{self, Bytes, Group, STACKED, Wrapping};
 use super::{Layer, OpenError, Opening, Selector, open_layers};
 use crate::Kernel;
 use rump_dev::Slice;
@@ -21,38 +22,72 @@ pub enum Content {
     Unknown,
 }
 
-/// A part of an image: a partition, or all of it.
+/// A part of an image: a partition, all of it, or a volume that is made of such.
 #[derive(Clone, Debug)]
 pub struct Volume {
-    /// How it is chosen: `@2`, `@a`, `@eltorito1`, or `+0` for the whole image.
+    /// How it is chosen: `@2`, `@a`, `@eltorito1`, `@md0`, `@group/volume`, or `+0` for the whole image.
     pub selector: String,
-    /// Scheme of the table it is in; `None` for the whole image.
+    /// Scheme of the table it is in, or [`STACKED`]; `None` for the whole image.
     pub scheme: Option<&'static str>,
     /// Number in that table.
     pub number: u32,
     /// Name in that table, empty where there is none.
     pub label: String,
-    /// First byte in the image.
+    /// First byte in the image; of no meaning where the volume is made of others.
     pub start_bytes: u64,
     /// Length in bytes.
     pub size_bytes: u64,
-    /// What is in it.
+    /// What its bytes are wrapped in, the outermost first.
+    pub wrappings: Vec<Wrapping>,
+    /// Which of [`Survey::groups`] it is in.
+    pub group: Option<usize>,
+    /// What is in it, inside of all wrappings that could be opened.
     pub content: Content,
+    pub(super) bytes: Bytes,
+}
+
+impl Volume {
+    /// One of the whole image, which the caller makes another.
+    pub(super) fn new(selector: String, size_bytes: u64, content: Content) -> Self {
+        let (scheme, number, label, start_bytes) = (None, 0, String::new(), 0);
+        let (wrappings, group, bytes) = (Vec::new(), None, Bytes::OfImage);
+        Self { selector, scheme, number, label, start_bytes, size_bytes, wrappings, group, content, bytes }
+    }
+
+    /// Whether both are the same bytes of one disk.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let is_stacked = |volume: &Self| volume.scheme == Some(STACKED);
+        match is_stacked(self) || is_stacked(other) {
+            true => self.selector == other.selector,
+            false => self.start_bytes == other.start_bytes,
+        }
+    }
+
+    /// What is said of it, if its content is behind a key that was not given.
+    fn locked(&self) -> Option<OpenError> {
+        let Some(Wrapping::Encrypted { what, refusal: Some(refusal) }) = self.wrappings.last() else {
+            return None;
+        };
+        Some(OpenError::Locked { what: format!("{}: {what}", self.selector), refusal: refusal.clone() })
+    }
 }
 
 /// An image that was opened, and all that was found in it.
 pub struct Survey {
     pub(super) kernel: Kernel,
     pub(super) device: Arc<dyn BlockDevice>,
+    pub(super) opening: Opening,
     /// What the image is made of, where it was opened by its name.
     pub layer: Option<Layer>,
     /// Length of the image's disk in bytes.
     pub size_bytes: u64,
     /// Partition tables.
     pub tables: Vec<PartitionTable>,
-    /// The whole image first if a file system begins there, then the partitions.
+    /// The whole image first if a file system begins there, then the partitions, then what is made of them.
     pub volumes: Vec<Volume>,
-    /// Tables that were recognised but are damaged beyond use.
+    /// Groups of volumes that lie on several parts, of this image and of others.
+    pub groups: Vec<Group>,
+    /// What was recognised but is damaged beyond use.
     pub warnings: Vec<String>,
 }
 
@@ -64,21 +99,38 @@ impl Survey {
         access: Access,
         opening: impl Into<Opening>,
     ) -> Result<Self, OpenError> {
-        let (device, layer) = open_layers(&*host, path, access, &opening.into())?;
-        Ok(Self { layer: Some(layer), ..Self::of_device(host, device)? })
+        let opening = opening.into();
+        let (device, layer) = open_layers(&*host, path, access, &opening)?;
+        Ok(Self { layer: Some(layer), ..Self::of_device(host, device, opening)? })
     }
 
-    /// Looks what is on a device.
-    pub fn of_device(host: Arc<dyn Hypervisor>, device: Arc<dyn BlockDevice>) -> Result<Self, OpenError> {
-        Ok(Self::with_kernel(crate::kernel(host)?, device))
+    /// Looks what is on a device. Of `opening`, the keys and the other images matter.
+    ///
+    /// # Errors
+    /// Those of [`open_layers`], for the other images.
+    pub fn of_device(
+        host: Arc<dyn Hypervisor>,
+        device: Arc<dyn BlockDevice>,
+        opening: impl Into<Opening>,
+    ) -> Result<Self, OpenError> {
+        let opening = opening.into();
+        let others = stack::open_others(&*host, &opening)?;
+        let mut survey = Self { opening, ..Self::begin(crate::kernel(host)?, device) };
+        survey.find_all(others);
+        Ok(survey)
     }
 
     /// Looks what is on a device, by what a kernel that runs knows.
     pub fn with_kernel(kernel: Kernel, device: Arc<dyn BlockDevice>) -> Self {
         let mut survey = Self::begin(kernel, device);
-        survey.find_tables();
-        survey.find_volumes();
+        survey.find_all(Vec::new());
         survey
+    }
+
+    fn find_all(&mut self, others: Vec<(String, Arc<dyn BlockDevice>)>) {
+        self.find_tables();
+        self.find_volumes();
+        self.find_stack(others);
     }
 
     pub(super) fn boot(host: Arc<dyn Hypervisor>, device: Arc<dyn BlockDevice>) -> Result<Self, OpenError> {
@@ -88,47 +140,46 @@ impl Survey {
     fn begin(kernel: Kernel, device: Arc<dyn BlockDevice>) -> Self {
         let size_bytes = device.size_bytes();
         let (tables, volumes, warnings) = (Vec::new(), Vec::new(), Vec::new());
-        Self { kernel, device, layer: None, size_bytes, tables, volumes, warnings }
+        let (opening, groups) = (Opening::default(), Vec::new());
+        Self { kernel, device, opening, layer: None, size_bytes, tables, volumes, groups, warnings }
     }
 
     fn find_tables(&mut self) {
+        self.tables = self.tables_of(&self.device.clone());
+    }
+
+    /// The tables of a device. Those that are damaged beyond use are told.
+    pub(super) fn tables_of(&mut self, device: &Arc<dyn BlockDevice>) -> Vec<PartitionTable> {
+        let mut tables = Vec::new();
         for scheme in self.kernel.partition_schemes() {
-            match scheme.probe(&self.device) {
-                Ok(Some(table)) => self.tables.push(table),
+            match scheme.probe(device) {
+                Ok(Some(table)) => tables.push(table),
                 Ok(None) => {}
                 Err(error) => self.warnings.push(format!("{} partition table: {error}", scheme.name())),
             }
         }
         // The MBR of a GPT disk only guards it: its entries are no partitions of their own.
-        if self.tables.iter().any(|table| table.scheme == "gpt") {
-            self.tables.retain(|table| table.scheme != "mbr");
+        if tables.iter().any(|table: &PartitionTable| table.scheme == "gpt") {
+            tables.retain(|table| table.scheme != "mbr");
         }
+        tables
     }
 
     fn find_volumes(&mut self) {
         let content = self.probe(0, self.size_bytes);
-        if !matches!(content, Content::Unknown) {
-            self.volumes.push(Volume {
-                selector: "+0".into(),
-                scheme: None,
-                number: 0,
-                label: String::new(),
-                start_bytes: 0,
-                size_bytes: self.size_bytes,
-                content,
-            });
+        if !matches!(content, Content::Unknown) || self.is_stacked() {
+            self.volumes.push(Volume::new("+0".into(), self.size_bytes, content));
         }
         let mut found = Vec::new();
         for table in &self.tables {
             for part in &table.partitions {
+                let content = self.probe(part.start_bytes, part.size_bytes);
                 found.push(Volume {
-                    selector: selector(table.scheme, part.number),
                     scheme: Some(table.scheme),
                     number: part.number,
                     label: part.label.clone(),
                     start_bytes: part.start_bytes,
-                    size_bytes: part.size_bytes,
-                    content: self.probe(part.start_bytes, part.size_bytes),
+                    ..Volume::new(selector(table.scheme, part.number), part.size_bytes, content)
                 });
             }
         }
@@ -146,9 +197,13 @@ impl Survey {
             Ok(device) => device,
             Err(error) => return Content::Damaged(error),
         };
+        self.probe_device(&device)
+    }
+
+    pub(super) fn probe_device(&self, device: &Arc<dyn BlockDevice>) -> Content {
         let mut damaged = None;
         for fs_type in self.kernel.file_system_types() {
-            match fs_type.probe(&device) {
+            match fs_type.probe(device) {
                 Ok(Some(info)) => return Content::FileSystem(fs_type.name(), info),
                 Ok(None) => {}
                 Err(error) => damaged = Some(error),
@@ -178,9 +233,13 @@ impl Survey {
             Selector::Offset(offset) => self.choose_offset(image, *offset),
             Selector::Number(_) | Selector::Name(_) => {
                 let volume = self.part(image, selector)?;
+                if let Some(locked) = volume.locked() {
+                    return Err(locked);
+                }
                 if matches!(volume.content, Content::Unknown) {
                     let place = format!("({} bytes from {})", volume.size_bytes, volume.start_bytes);
-                    let wanted = format!("partition {} {place}", &volume.selector[1..]);
+                    let held = volume.wrappings.last().map_or_else(String::new, |held| format!(", {held}"));
+                    let wanted = format!("partition {} {place}{held}", &volume.selector[1..]);
                     return Err(OpenError::NoSuchVolume { wanted, choices: self.choices(image) });
                 }
                 Ok(volume.clone())
@@ -202,7 +261,9 @@ impl Survey {
             }
             Selector::Name(name) => {
                 let is_it = |volume: &&Volume| {
-                    volume.selector.as_bytes().get(1..) == Some(name) || volume.label.as_bytes() == *name
+                    volume.selector.as_bytes().get(1..) == Some(name)
+                        || volume.label.as_bytes() == *name
+                        || volume.bytes.is_called(name)
                 };
                 (String::from_utf8_lossy(name).into_owned(), parts.find(is_it))
             }
@@ -212,12 +273,15 @@ impl Survey {
         found.ok_or_else(|| OpenError::NoSuchVolume { wanted, choices: self.choices(image) })
     }
 
-    /// The bytes of a volume.
+    /// The bytes of a volume, inside of all wrappings that could be opened.
     ///
     /// # Errors
-    /// EINVAL (it lies beyond the end of the image).
+    /// EINVAL (it lies beyond the end of the image); those of what it is made of.
     pub fn bytes_of(&self, volume: &Volume) -> Result<Arc<dyn BlockDevice>, KError> {
-        self.slice(volume.start_bytes, volume.size_bytes)
+        match &volume.bytes {
+            Bytes::OfImage => self.slice(volume.start_bytes, volume.size_bytes),
+            Bytes::Made { device, .. } => device.clone(),
+        }
     }
 
     fn choose_only(&self, image: &[u8]) -> Result<Volume, OpenError> {
@@ -229,11 +293,16 @@ impl Survey {
         let mut good: Vec<&Volume> = Vec::new();
         for volume in self.volumes.iter().filter(|v| matches!(v.content, Content::FileSystem(..))) {
             // A disklabel and an MBR may name the same range.
-            if !good.iter().any(|other| other.start_bytes == volume.start_bytes) {
+            if !good.iter().any(|other| other.is_same(volume)) {
                 good.push(volume);
             }
         }
         let damaged = self.volumes.iter().find(|v| matches!(v.content, Content::Damaged(_)));
+        let locked: Vec<&Volume> = self.volumes.iter().filter(|volume| volume.locked().is_some()).collect();
+        if let ([], Some(error)) = (good.as_slice(), locked.first().and_then(|volume| volume.locked())) {
+            return Err(error);
+        }
+        good.extend(locked);
         match (good.as_slice(), damaged) {
             ([only], _) => Ok((*only).clone()),
             ([], Some(volume)) => Ok(volume.clone()),
@@ -248,7 +317,7 @@ impl Survey {
         let known =
             self.volumes.iter().find(|volume| volume.start_bytes == offset && volume.scheme.is_none());
         if let Some(volume) = known {
-            return Ok(volume.clone());
+            return volume.locked().map_or_else(|| Ok(volume.clone()), Err);
         }
         let wanted = format!("byte {offset}");
         let Some(size_bytes) = self.size_bytes.checked_sub(offset).filter(|&size| size > 0) else {
@@ -256,15 +325,9 @@ impl Survey {
         };
         match self.probe(offset, size_bytes) {
             Content::Unknown => Err(OpenError::NoSuchVolume { wanted, choices: self.choices(image) }),
-            content => Ok(Volume {
-                selector: format!("+{offset}"),
-                scheme: None,
-                number: 0,
-                label: String::new(),
-                start_bytes: offset,
-                size_bytes,
-                content,
-            }),
+            content => {
+                Ok(Volume { start_bytes: offset, ..Volume::new(format!("+{offset}"), size_bytes, content) })
+            }
         }
     }
 
@@ -284,7 +347,7 @@ fn selector(scheme: &str, number: u32) -> String {
 }
 
 fn is_numbered(scheme: &str) -> bool {
-    !matches!(scheme, "disklabel" | "el-torito")
+    !matches!(scheme, "disklabel" | "el-torito" | STACKED)
 }
 
 /// `disk.img@1 (ext4 "root")`.
@@ -296,6 +359,8 @@ fn describe(image: &[u8], volume: &Volume) -> String {
             true => text.push_str(&format!(" ({})", info.kind)),
             false => text.push_str(&format!(" ({} {label:?})", info.kind)),
         }
+    } else if let Some(wrapping) = volume.wrappings.last() {
+        text.push_str(&format!(" ({wrapping})"));
     }
     text
 }

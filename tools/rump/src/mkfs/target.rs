@@ -6,7 +6,7 @@ use crate::output::escaped;
 use crate::session::{Failure, Session};
 use rumpkit::dev::Slice;
 use rumpkit::hyper::Access;
-use rumpkit::image::{Address, Content, Format, LockPolicy, Opening, Selector, Survey, open_device};
+use rumpkit::image::{Address, Content, Format, LockPolicy, Opening, STACKED, Selector, Survey, open_device};
 use rumpkit::kpi::BlockDevice;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -149,6 +149,9 @@ impl Target {
         let begin = self.offset();
         let size =
             self.end().unwrap_or(found.survey.size_bytes).min(found.survey.size_bytes).saturating_sub(begin);
+        let wrapped = found.survey.volumes.iter().filter(|volume| volume.scheme != Some(STACKED));
+        let mut wrapped = wrapped.filter(|volume| volume.start_bytes == begin);
+        let there = there.or_else(|| wrapped.find_map(|volume| Some(volume.wrappings.first()?.to_string())));
         let there = there.or_else(|| match found.survey.probe(begin, size) {
             _ if size == 0 => None,
             Content::FileSystem(_, info) if info.label.is_empty() => {
