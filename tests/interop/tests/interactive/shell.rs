@@ -91,6 +91,7 @@ pub fn edited() -> Check {
     pane.line(&format!("{} sh -w {}:/etc", command()?, image.path().display()))?;
     pane.wait_for_last("image:/etc>")?;
     pane.line("edit hostname")?;
+    pane.wait("another prompt", |screen| screen.matches("image:/etc>").count() == 2)?;
     pane.line("chmod 600 fstab; mkdir made; echo done $?")?;
     pane.wait_for("\ndone 0")?;
     pane.key("C-d")?;
@@ -116,23 +117,29 @@ pub fn interrupted() -> Check {
     pane.wait_for("\nready")?;
     // Once more after what watches for signals in another way where no image is changed.
     for command in ["sum hole", "get etc/hostname got; sum hole"] {
-        pane.line("")?;
+        pane.wait_for_last("image:/>")?;
         pane.line(&format!("echo begin; {command}"))?;
         pane.wait_for("\nbegin")?;
         // Until the command is there to be interrupted.
         std::thread::sleep(std::time::Duration::from_millis(500));
         pane.key("C-c")?;
         pane.wait_for("interrupted")?;
+        pane.wait_for_last("image:/>")?;
         pane.line("echo after $?")?;
         pane.wait("a status", |screen| screen.lines().any(|line| line == "after 130" || line == "after 1"))?;
+        pane.wait_for_last("image:/>")?;
         pane.text("\u{c}")?;
+        pane.wait("an empty screen", |screen| !screen.contains("begin"))?;
     }
     pane.line("rm hole")?;
+    pane.wait("another prompt", |screen| screen.matches("image:/>").count() == 2)?;
     pane.line("echo 'still here'")?;
     pane.wait_for("\nstill here")?;
+    pane.wait_for_last("image:/>")?;
     // On an empty line it changes nothing.
     pane.text("unfinished")?;
     pane.key("C-c")?;
+    pane.wait_for_last("image:/>")?;
     pane.line("echo again")?;
     pane.wait_for("\nagain")?;
     pane.key("C-d")?;
