@@ -119,6 +119,10 @@ impl Count<'_> {
 }
 
 impl Visitor<Failure> for Count<'_> {
+    fn check(&self) -> Result<(), Failure> {
+        self.session.stop.check()
+    }
+
     fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, Failure> {
         if self.args.nodump && entry.stat.flags.contains(FileFlags::UF_NODUMP) {
             return Ok(Step::Over);

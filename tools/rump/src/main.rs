@@ -49,6 +49,7 @@ mod rmdir;
 #[cfg(target_os = "linux")]
 mod run;
 mod session;
+mod sh;
 mod source;
 mod stat;
 mod steps;
@@ -58,6 +59,7 @@ mod tar;
 mod touch;
 mod tree;
 mod truncate;
+mod tui;
 #[cfg(target_os = "linux")]
 mod umount;
 mod unit;
@@ -197,6 +199,10 @@ enum Command {
     Edit(edit::Args),
     /// Run a command on a copy of a file
     Exec(exec::Args),
+    /// Work in an image that stays open, by commands
+    Sh(sh::Args),
+    /// Look through an image on the whole terminal, and extract
+    Tui(tui::Args),
     /// Make a file system, and fill it from a directory or an archive
     Mkfs(mkfs::Args),
     /// Move archives into an image, or out of one
@@ -343,6 +349,8 @@ fn run(command: Command, session: &mut Session, output: &mut Output) -> Result<(
         Command::Truncate(args) => truncate::run(&args, session, output),
         Command::Edit(args) => edit::run(&args, session, output),
         Command::Exec(args) => exec::run(&args, session, output),
+        Command::Sh(args) => sh::run(&args, session, output),
+        Command::Tui(args) => tui::run(&args, session),
         Command::Mkfs(args) => mkfs::run(&args, session, output),
         Command::Tar(args) => tar::run(&args, session),
         #[cfg(target_os = "linux")]

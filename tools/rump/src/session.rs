@@ -7,6 +7,7 @@
 use crate::ask;
 use crate::output::escaped;
 use crate::progress::Progress;
+use crate::sh::base::Base;
 use crate::stop::Stop;
 use crate::unpacking;
 use rumpkit::hyper::{Access, HostError};
@@ -52,9 +53,23 @@ impl From<io::Error> for Failure {
 impl Failure {
     /// Says it, and gives the exit status.
     pub fn finish(self) -> u8 {
-        let (text, status) = match self {
+        let (text, status) = self.told();
+        if !text.is_empty() {
+            warn(&text);
+        }
+        status
+    }
+
+    /// What there is to say of it.
+    pub fn text(self) -> String {
+        self.told().0
+    }
+
+    /// What there is to say of it, and the exit status.
+    fn told(self) -> (String, u8) {
+        match self {
             // Whoever read us has seen enough: no failure.
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return 0,
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => (String::new(), 0),
             Self::Output(error) => (format!("standard output: {error}"), 1),
             Self::Usage(text) => (format!("{text}\nTry '{} --help'.", program_name()), 2),
             Self::Open(name, error) => {
@@ -66,17 +81,18 @@ impl Failure {
                 }
                 (text, status)
             }
-            Self::Told(status) => return status,
+            Self::Told(status) => (String::new(), status),
             Self::Other(text) => (text, 1),
             Self::Network(text) => (text, 2),
             Self::Status(status, text) => (text, status),
             Self::Interrupted(text) => (text, 130),
             Self::Terminated(text) => (text, 143),
-        };
-        warn(&text);
-        status
+        }
     }
 }
+
+/// Texts that are kept.
+const KEPT: usize = 1000;
 
 /// Whether a run tells more than what failed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -102,6 +118,7 @@ fn program_name() -> String {
 }
 
 /// A path in an opened image.
+#[derive(Clone)]
 pub struct Place {
     image: Rc<Image>,
     /// Which of the session's images.
@@ -152,12 +169,16 @@ pub struct Session {
     pub fs_type: Option<String>,
     /// The type of what is opened is told.
     pub tells_type: bool,
+    /// Where words are that name no image: of a shell.
+    pub base: Option<Base>,
     /// Whether the user wants to stop; watched once an image is open for writing.
     pub stop: Stop,
     /// What long work counts, and shows.
     pub progress: Progress,
     opened: Vec<Opened>,
     failures: u64,
+    /// What is told, where it is not to be told at once.
+    kept: Option<Vec<String>>,
 }
 
 impl Session {
@@ -166,7 +187,7 @@ impl Session {
         let (host, progress) = (PosixHost::new(), Progress::hidden());
         let (stop, mount_options, opened) = (Stop::default(), String::new(), Vec::new());
         let opening = Opening { watch: unpacking::watch(chatter, stop.clone()), ..opening };
-        let (fs_type, tells_type) = (None, false);
+        let (fs_type, tells_type, base) = (None, false, None);
         Self {
             host,
             opening,
@@ -174,10 +195,12 @@ impl Session {
             mount_options,
             fs_type,
             tells_type,
+            base,
             stop,
             progress,
             opened,
             failures: 0,
+            kept: None,
         }
     }
 
@@ -195,10 +218,30 @@ impl Session {
         }
     }
 
+    /// Keeps what is told from now on, for somebody else to tell it; of what is no failure, nothing is.
+    pub fn keep_what_is_told(&mut self) {
+        self.chatter = Chatter::Quiet;
+        self.kept = Some(Vec::new());
+    }
+
+    /// What was told since this was asked last, and kept.
+    pub fn take_told(&mut self) -> Vec<String> {
+        self.kept.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Tells of a failure, and counts it.
+    fn tell(&mut self, text: String) {
+        self.failures += 1;
+        match &mut self.kept {
+            Some(kept) if kept.len() < KEPT => kept.push(text),
+            Some(_) => {}
+            None => self.progress.suspend(|| warn(&text)),
+        }
+    }
+
     /// Notes a failure that concerns no image.
     pub fn report_failure(&mut self, text: &str) {
-        self.failures += 1;
-        self.progress.suspend(|| warn(text));
+        self.tell(text.into());
     }
 
     /// Counts a failure that nobody wants to hear of.
@@ -221,6 +264,14 @@ impl Session {
         self.opening.clone()
     }
 
+    /// What `word` says, where the session is.
+    fn address(&self, word: &OsStr) -> Address {
+        match &self.base {
+            Some(base) => Address::parse(&*self.host, &base.address(&*self.host, word.as_bytes())),
+            None => Address::parse(&*self.host, word.as_bytes()),
+        }
+    }
+
     /// Opens what `word` addresses, unless it is open already.
     pub fn place(&mut self, word: &OsStr) -> Result<Place, Failure> {
         self.place_as(word, Access::Read)
@@ -228,7 +279,7 @@ impl Session {
 
     /// As [`Session::place`], for reading and writing if `access` says so.
     pub fn place_as(&mut self, word: &OsStr, access: Access) -> Result<Place, Failure> {
-        let address = Address::parse(&*self.host, word.as_bytes());
+        let address = self.address(word);
         let volume = escaped(&address.volume_text());
         let path = address.path().to_vec();
         let index = match self.find(&address)? {
@@ -237,14 +288,15 @@ impl Session {
         };
         let opened = &self.opened[index];
         if access == Access::ReadWrite && opened.access == Access::Read {
-            return Err(Failure::Other(format!("{volume}: is open for reading only")));
+            let hint = if self.base.is_some() { ": 'rump sh -w' opens it for writing" } else { "" };
+            return Err(Failure::Other(format!("{volume}: is open for reading only{hint}")));
         }
         Ok(Place { image: opened.image.clone(), index, volume, path })
     }
 
     /// The part of an image that `word` addresses, if it names one and no path in it.
     pub fn part(&self, word: &OsStr) -> Result<Option<Part>, Failure> {
-        let address = Address::parse(&*self.host, word.as_bytes());
+        let address = self.address(word);
         if address.has_path() || matches!(address.selector(), Selector::Only | Selector::Offset(_)) {
             return Ok(None);
         }
@@ -317,8 +369,7 @@ impl Session {
             warn(&format!("{volume}: {kind}"));
         }
         if let Some(warning) = image.warning() {
-            self.failures += 1;
-            warn(&format!("{volume}: {warning}"));
+            self.tell(format!("{volume}: {warning}"));
         }
         self.opened.push(Opened { address, file, access, volume: volume.into(), image: Rc::new(image) });
         Ok(self.opened.len() - 1)
@@ -331,7 +382,7 @@ impl Session {
 
     /// Whether `word` says itself that it is a place in an image: an image alone could be any file of the host.
     pub fn is_address(&self, word: &OsStr) -> bool {
-        let address = Address::parse(&*self.host, word.as_bytes());
+        let address = self.address(word);
         address.has_path() || *address.selector() != Selector::Only
     }
 
@@ -367,16 +418,19 @@ impl Session {
 
     /// As [`Session::report`], in an image that is not read as a [`Place`].
     pub fn report_in(&mut self, volume: &str, path: &[u8], why: &dyn Display) {
-        self.failures += 1;
         let path = escaped(path);
         let slash = if path.starts_with('/') { "" } else { "/" };
-        self.progress.suspend(|| warn(&format!("{volume}:{slash}{path}: {why}")));
+        self.tell(format!("{volume}:{slash}{path}: {why}"));
     }
 
     /// As [`Session::report`], of a file of the host.
     pub fn report_host(&mut self, path: &[u8], why: &dyn Display) {
-        self.failures += 1;
-        self.progress.suspend(|| warn(&format!("{}: {why}", escaped(path))));
+        self.tell(format!("{}: {why}", escaped(path)));
+    }
+
+    /// Whether anything was reported since this was asked last.
+    pub fn take_failures(&mut self) -> bool {
+        std::mem::take(&mut self.failures) > 0
     }
 
     /// Whether anything was reported.

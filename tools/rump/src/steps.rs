@@ -136,6 +136,10 @@ impl<V: Visitor<Failure>> Following<'_, V> {
 impl<V: Visitor<Failure>> Visitor<Failure> for Following<'_, V> {
     const LISTING: Listing = V::LISTING;
 
+    fn check(&self) -> Result<(), Failure> {
+        self.visitor.check()
+    }
+
     fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, Failure> {
         let depth = self.base + entry.depth;
         let mut stat = *entry.stat;

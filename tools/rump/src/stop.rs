@@ -5,7 +5,10 @@
 use crate::session::Failure;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Exit status after Ctrl-C.
+const INTERRUPTED: i32 = 130;
 
 /// See the module. Until it watches, signals do what they always do. Clones are told, too.
 #[derive(Clone, Default)]
@@ -26,6 +29,27 @@ impl Stop {
         }
         self.is_watching = true;
         Ok(())
+    }
+
+    /// Watches from now on, and unless it did so before, a second signal ends the program at once: for who changes no image.
+    pub fn watch_impatiently(&mut self) -> Result<(), Failure> {
+        if self.signal.is_some() {
+            return Ok(());
+        }
+        let is_second = Arc::new(AtomicBool::new(false));
+        for number in [SIGINT, SIGTERM] {
+            signal_hook::flag::register_conditional_shutdown(number, INTERRUPTED, is_second.clone())
+                .and_then(|_| signal_hook::flag::register(number, is_second.clone()))
+                .map_err(|error| Failure::Other(format!("cannot watch for signals: {error}")))?;
+        }
+        self.watch()
+    }
+
+    /// Has the work end as by Ctrl-C, if it is watched.
+    pub fn interrupt(&self) {
+        if let Some(signal) = &self.signal {
+            signal.store(SIGINT as usize, Ordering::Relaxed);
+        }
     }
 
     /// Takes Ctrl-C as not pressed.

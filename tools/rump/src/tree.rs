@@ -90,6 +90,10 @@ impl Drawing<'_> {
 }
 
 impl Visitor<Failure> for Drawing<'_> {
+    fn check(&self) -> Result<(), Failure> {
+        self.session.stop.check()
+    }
+
     fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, Failure> {
         let is_directory = entry.stat.file_type == FileType::Directory;
         if self.args.directories && !is_directory && entry.depth > 0 {

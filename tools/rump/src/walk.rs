@@ -122,6 +122,10 @@ pub trait Visitor<E> {
         let _ = left;
         Ok(())
     }
+    /// Errors: the walk ends here.
+    fn check(&self) -> Result<(), E> {
+        Ok(())
+    }
     /// Something could not be read.
     fn failed(&mut self, path: &[u8], why: &str) -> Result<(), E>;
 }
@@ -202,6 +206,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn run<E>(&mut self, visitor: &mut impl Visitor<E>) -> Result<(), E> {
         while let Some(frame) = self.frames.last_mut() {
+            visitor.check()?;
             self.path.truncate(frame.path_length);
             let opened = self.chain.last(|above, name, &ino| above.again(name, ino));
             let directory = match opened {

@@ -85,6 +85,7 @@ enum Stop {
     Nothing,
     Read(KError),
     Write(io::Error),
+    Wanted(Failure),
 }
 
 /// Runs it.
@@ -102,24 +103,26 @@ pub fn run(args: &Args, session: &mut Session) -> Result<(), Failure> {
     }
     for source in sources {
         let (volume, path, copied) = match &source {
-            Source::File(place) => (&place.volume, &*place.path, copy(place, &mut buffer, &mut out)),
-            Source::Part(part) => (&part.volume, &b"/"[..], copy_part(part, &mut buffer, &mut out)),
+            Source::File(place) => (&place.volume, &*place.path, copy(place, &mut buffer, &mut out, session)),
+            Source::Part(part) => (&part.volume, &b"/"[..], copy_part(part, &mut buffer, &mut out, session)),
         };
         match copied {
             Ok(()) => {}
             Err(Stop::Nothing) => session.report_in(volume, path, &"a device, fifo or socket has no content"),
             Err(Stop::Read(error)) => session.report_in(volume, path, &error),
             Err(Stop::Write(error)) => return Err(error.into()),
+            Err(Stop::Wanted(failure)) => return Err(failure),
         }
     }
     Ok(())
 }
 
-fn copy_part(part: &Part, buffer: &mut Vec<u8>, out: &mut impl Write) -> Result<(), Stop> {
+fn copy_part(part: &Part, buffer: &mut Vec<u8>, out: &mut impl Write, session: &Session) -> Result<(), Stop> {
     buffer.resize(CHUNK_BYTES, 0);
     let size = part.device.size_bytes();
     let mut offset = 0;
     while offset < size {
+        session.stop.check().map_err(Stop::Wanted)?;
         let count = usize::try_from(size - offset).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
         part.device.read_at(offset, &mut buffer[..count]).map_err(Stop::Read)?;
         out.write_all(&buffer[..count]).map_err(Stop::Write)?;
@@ -128,7 +131,7 @@ fn copy_part(part: &Part, buffer: &mut Vec<u8>, out: &mut impl Write) -> Result<
     out.flush().map_err(Stop::Write)
 }
 
-fn copy(place: &Place, buffer: &mut Vec<u8>, out: &mut impl Write) -> Result<(), Stop> {
+fn copy(place: &Place, buffer: &mut Vec<u8>, out: &mut impl Write, session: &Session) -> Result<(), Stop> {
     let process = place.process();
     let file_type = stat_path(process, &place.path, true).map_err(Stop::Read)?.file_type;
     if !matches!(file_type, FileType::Regular | FileType::Directory) {
@@ -144,6 +147,7 @@ fn copy(place: &Place, buffer: &mut Vec<u8>, out: &mut impl Write) -> Result<(),
         }
         let mut offset = 0_u64;
         loop {
+            session.stop.check().map_err(Stop::Wanted)?;
             let count = process.pread(fd, buffer, offset).map_err(Stop::Read)?;
             if count == 0 {
                 return Ok(());

@@ -2,11 +2,11 @@
 
 use super::error::CopyError;
 use crate::progress::Progress;
+use crate::stop::Stop;
 use rumpkit::{Errno as ImageErrno, Fd, Process, Whence};
 use rustix::fs::{self, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Copies content between an image and a new host file; holes are skipped.
 pub fn copy_content(
@@ -15,7 +15,7 @@ pub fn copy_content(
     to: &OwnedFd,
     buffer: &mut [u8],
     progress: &mut Progress,
-    stop: &AtomicBool,
+    stop: &Stop,
 ) -> Result<(), CopyError> {
     let size = process.fstat(from)?.size;
     let (mut offset, mut written) = (0, 0);
@@ -23,7 +23,7 @@ pub fn copy_content(
         let Some((data, hole)) = next_data(process, from, offset, size)? else { break };
         offset = data;
         while offset < hole {
-            if stop.load(Ordering::Relaxed) {
+            if stop.is_wanted() {
                 return Err(CopyError::Interrupted);
             }
             let wanted = usize::try_from(hole - offset).unwrap_or(usize::MAX).min(buffer.len());

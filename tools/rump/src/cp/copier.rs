@@ -9,17 +9,12 @@ use crate::output::escaped;
 use crate::put::Existing;
 use crate::record::stat_path;
 use crate::session::{Failure, Place, Session};
+use crate::stop::Stop;
 use crate::walk::walk;
 use rumpkit::FileType;
-use signal_hook::consts::{SIGINT, SIGTERM};
 use std::collections::HashSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 const CHUNK_BYTES: usize = 1 << 20;
-
-/// Exit status after Ctrl-C.
-const INTERRUPTED: i32 = 130;
 
 /// Copies sources one after the other.
 pub struct Copier<'a> {
@@ -30,7 +25,7 @@ pub struct Copier<'a> {
     pub tells: bool,
     /// The caller's user number.
     pub(super) uid: u32,
-    pub(super) stop: Arc<AtomicBool>,
+    pub(super) stop: Stop,
     pub(super) buffer: Vec<u8>,
     pub(super) links: Links,
     pub(super) lost: Lost,
@@ -41,14 +36,10 @@ pub struct Copier<'a> {
 }
 
 impl<'a> Copier<'a> {
-    /// A copier; from now on Ctrl-C is asked for between pieces of work, and a second one ends at once.
+    /// A copier; from now on Ctrl-C is asked for between pieces of work, and a second one ends at once where no image is changed.
     pub fn new(session: &'a mut Session, recursive: bool, existing: Existing) -> Result<Self, Failure> {
-        let stop = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED, stop.clone())
-                .and_then(|_| signal_hook::flag::register(signal, stop.clone()))
-                .map_err(|error| Failure::Other(format!("cannot watch for Ctrl-C: {error}")))?;
-        }
+        session.stop.watch_impatiently()?;
+        let stop = session.stop.clone();
         session.show_progress();
         Ok(Self {
             session,
@@ -91,6 +82,11 @@ impl<'a> Copier<'a> {
             return Ok(());
         }
         walk(place.process(), &place.path, &stat, &mut Tree::new(self, place, target))
+    }
+
+    /// Files, links and directories done so far.
+    pub fn files(&self) -> u64 {
+        self.session.progress.files
     }
 
     /// Takes the progress line away and says what there is to say of the whole.
@@ -137,7 +133,7 @@ impl<'a> Copier<'a> {
 
     /// Errors: the user wants to stop.
     pub(super) fn check_stop(&self) -> Result<(), Failure> {
-        if self.stop.load(Ordering::Relaxed) { Err(self.interrupted()) } else { Ok(()) }
+        if self.stop.is_wanted() { Err(self.interrupted()) } else { Ok(()) }
     }
 
     fn interrupted(&self) -> Failure {

@@ -88,10 +88,10 @@ pub struct Args {
     trial: Trial,
     /// What to copy: IMAGE:/PATH or, into an image, a path of this host or - for standard input
     #[arg(value_name = "SOURCE", value_hint = ValueHint::AnyPath, required = true)]
-    addresses: Vec<OsString>,
+    pub addresses: Vec<OsString>,
     /// Where to copy it to: a directory to copy into, or a name that is free or to be replaced
     #[arg(value_name = "TARGET", value_hint = ValueHint::AnyPath)]
-    target: OsString,
+    pub target: OsString,
 }
 
 impl Args {

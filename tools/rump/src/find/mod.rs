@@ -401,6 +401,10 @@ fn seen(name: &[u8]) -> &[u8] {
 }
 
 impl Visitor<Failure> for Search<'_> {
+    fn check(&self) -> Result<(), Failure> {
+        self.session.stop.check()
+    }
+
     fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, Failure> {
         let goes_in = entry.stat.file_type == FileType::Directory && entry.depth < self.reading.most;
         if self.reading.depth && goes_in {

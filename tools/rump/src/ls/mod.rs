@@ -154,6 +154,7 @@ impl Listing<'_> {
         let mut pending = vec![place.path.clone()];
         let mut seen = HashSet::new();
         while let Some(path) = pending.pop() {
+            self.session.stop.check()?;
             let process = place.process();
             let is_top = path == place.path;
             let opened = match is_top {
@@ -231,6 +232,7 @@ impl Listing<'_> {
         self.began = true;
         let mut full = Vec::new();
         for &index in &rows.order {
+            self.session.stop.check()?;
             let name = rows.name(index);
             if !self.args.needs_stats() {
                 let shown = self.quoting.shown(name);

@@ -4,13 +4,12 @@ mod manifest;
 mod mtree;
 
 use crate::output::{Output, hex};
-use crate::progress::Progress;
 use crate::record::{Format, JsonWriter, stat_path, text_and_hex};
 use crate::session::{Failure, Place, Session};
 use crate::walk::{Entry, Listing, Step, Visitor, file_name, walk};
 use clap::{Args as ClapArgs, ValueHint};
 use manifest::Without;
-use rumpkit::{Fd, FileType, KError, KResult, Mode, OpenFlags, Process};
+use rumpkit::{Errno, Fd, FileType, KError, KResult, Mode, OpenFlags, Process};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
@@ -129,17 +128,20 @@ fn run_manifest(args: &Args, session: &mut Session, out: &mut Output) -> Result<
 }
 
 /// Digest and length of the open file `fd`.
-fn digest(process: &Process, fd: Fd, buffer: &mut [u8], progress: &mut Progress) -> KResult<(String, u64)> {
+fn digest(process: &Process, fd: Fd, buffer: &mut [u8], session: &mut Session) -> KResult<(String, u64)> {
     let mut hasher = Sha256::new();
     let mut offset = 0_u64;
     loop {
+        if session.stop.is_wanted() {
+            return Err(Errno::EINTR.into());
+        }
         let count = process.pread(fd, buffer, offset)?;
         if count == 0 {
             return Ok((hex(&hasher.finalize()), offset));
         }
         hasher.update(&buffer[..count]);
         offset += count as u64;
-        progress.add_bytes(count);
+        session.progress.add_bytes(count);
     }
 }
 
@@ -178,7 +180,7 @@ impl Sums<'_> {
         self.session.progress.begin(entry.path);
         let process = self.place.process();
         let fd = process.openat(entry.directory, entry.name, OpenFlags::empty(), Mode::new(0))?;
-        let result = digest(process, fd, self.buffer, &mut self.session.progress);
+        let result = digest(process, fd, self.buffer, self.session);
         // Closing what was only read cannot lose anything.
         let _ = process.close(fd);
         result.map(Some)
@@ -187,6 +189,10 @@ impl Sums<'_> {
 
 impl Visitor<Failure> for Sums<'_> {
     const LISTING: Listing = Listing::Names;
+
+    fn check(&self) -> Result<(), Failure> {
+        self.session.stop.check()
+    }
 
     fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, Failure> {
         if entry.stat.file_type != FileType::Regular {
