@@ -30,6 +30,7 @@ use std::io::{IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Arguments of `rump sh`.
 #[derive(ClapArgs)]
@@ -111,9 +112,13 @@ fn watch(session: &mut Session) -> Result<Arc<AtomicBool>, Failure> {
     std::thread::spawn(move || {
         // The editor notes the first of these, and the second ends its waiting for keys, so that it sees the first. Without an
         // editor nobody hears the second.
-        while signals.forever().next().is_some() {
+        if signals.forever().next().is_some() {
             let _ = signal_hook::low_level::raise(SIGINT);
-            let _ = kill_process(getpid(), Signal::WINCH);
+            // One that comes just before the editor waits is lost. The program ends, and this thread with it.
+            loop {
+                let _ = kill_process(getpid(), Signal::WINCH);
+                std::thread::sleep(Duration::from_millis(100));
+            }
         }
     });
     Ok(ending)
