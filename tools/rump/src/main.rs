@@ -248,14 +248,8 @@ fn main() -> ExitCode {
         Err(failure) => return ExitCode::from(failure.finish()),
     };
     let with = cli.with.into_iter().map(OsString::into_encoded_bytes).collect();
-    let opening = Opening {
-        lock,
-        format: cli.image_format,
-        snapshot: cli.snapshot,
-        keys,
-        with,
-        ..Opening::default()
-    };
+    let opening =
+        Opening { lock, format: cli.image_format, snapshot: cli.snapshot, keys, with, ..Opening::default() };
     let mut session = Session::new(opening, chatter);
     session.mount_options = cli.mount_options;
     session.fs_type = cli.fs_type;

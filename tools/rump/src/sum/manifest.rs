@@ -179,7 +179,7 @@ impl Look<'_> {
         let process = self.place.process();
         self.session.progress.begin(entry.path);
         let fd = process.openat(entry.directory, entry.name, OpenFlags::empty(), Mode::new(0))?;
-        let result = digest(process, fd, &mut self.buffer, &mut self.session.progress);
+        let result = digest(process, fd, &mut self.buffer, self.session);
         // Closing what was only read cannot lose anything.
         let _ = process.close(fd);
         self.session.progress.add_file();
