@@ -33,7 +33,7 @@ impl Stop {
 
     /// Watches from now on, and unless it did so before, a second signal ends the program at once: for who changes no image.
     pub fn watch_impatiently(&mut self) -> Result<(), Failure> {
-        if self.signal.is_some() {
+        if self.is_watching {
             return Ok(());
         }
         let is_second = Arc::new(AtomicBool::new(false));
@@ -47,8 +47,8 @@ impl Stop {
 
     /// Has the work end as by Ctrl-C, if it is watched.
     pub fn interrupt(&self) {
-        if let Some(signal) = &self.signal {
-            signal.store(SIGINT as usize, Ordering::Relaxed);
+        if self.is_watching {
+            self.signal.store(SIGINT as usize, Ordering::Relaxed);
         }
     }
 

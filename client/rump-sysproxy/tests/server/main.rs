@@ -164,7 +164,7 @@ fn over_a_network_come_those_who_know_the_key() {
     let mut heard = Vec::new();
     plain.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let _ = std::io::Read::read_to_end(&mut plain, &mut heard);
-    assert_eq!(heard, []);
+    assert!(heard.is_empty(), "{heard:?}");
     raw.pid();
 }
 

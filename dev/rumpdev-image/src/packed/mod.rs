@@ -82,7 +82,7 @@ pub fn open(image: Image<'_>, format: Format, options: &Options) -> KResult<Open
 }
 
 /// The content, and what is worth to know of how it is read.
-fn unpacked(image: &Image<'_>, format: Format) -> KResult<(Arc<dyn BlockDevice>, Vec<String>)> {
+fn unpacked(image: &Image<'_>, format: Format) -> KResult<Content> {
     #[cfg(feature = "std")]
     if let Some((device, detail)) = spans::open(&image.file, format)? {
         return Ok((device, [detail].into()));
@@ -143,6 +143,9 @@ fn decoder(file: &Arc<dyn BlockDevice>, format: Format) -> KResult<Box<dyn Decod
     }
 }
 
+/// What is in a packed file, and what is worth to know of how it is read.
+type Content = (Arc<dyn BlockDevice>, Vec<String>);
+
 /// A packed file, and where something may be kept about it.
 struct Packed<'a> {
     image: &'a Image<'a>,
@@ -152,7 +155,7 @@ struct Packed<'a> {
 
 impl Packed<'_> {
     /// What was kept and is still of use.
-    fn kept(&self, format: Format) -> Option<(Arc<dyn BlockDevice>, Vec<String>)> {
+    fn kept(&self, format: Format) -> Option<Content> {
         let (keeping, mark) = (self.keeping?, self.mark.as_ref()?);
         if format == Format::Gzip {
             for kept in keeping.find(Kind::Index) {
@@ -172,7 +175,7 @@ impl Packed<'_> {
     }
 
     /// Makes an index. `None`: there can be none.
-    fn index(&self) -> KResult<Option<(Arc<dyn BlockDevice>, Vec<String>)>> {
+    fn index(&self) -> KResult<Option<Content>> {
         let making = Making::begin(self.keeping, Kind::Index);
         let file = making.file();
         let mut told = self.told(Kind::Index);
@@ -193,7 +196,7 @@ impl Packed<'_> {
     }
 
     /// Unpacks all of it.
-    fn unpack(&self, format: Format) -> KResult<(Arc<dyn BlockDevice>, Vec<String>)> {
+    fn unpack(&self, format: Format) -> KResult<Content> {
         let making = Making::begin(self.keeping, Kind::Unpacked);
         let file = making.file();
         let mut told = self.told(Kind::Unpacked);

@@ -80,7 +80,7 @@ impl Own {
                 shell.output.write_all(escaped(words.join(OsStr::new(" ")).as_bytes()).as_bytes())?;
                 shell.output.write_all(b"\n")?;
             }
-            Self::Pwd => writeln!(shell.output, "{}", escaped(&shell.directory().to_vec()))?,
+            Self::Pwd => writeln!(shell.output, "{}", escaped(shell.directory()))?,
             Self::Lpwd => {
                 let here =
                     std::env::current_dir().map_err(|error| Failure::Other(format!("lpwd: {error}")))?;

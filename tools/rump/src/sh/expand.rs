@@ -32,7 +32,7 @@ pub struct InImage<'a> {
 impl Names for InImage<'_> {
     fn names(&self, path: &[u8]) -> Vec<(Vec<u8>, bool)> {
         let mut names = Vec::new();
-        let Ok(fd) = self.process.open(&self.base.path(path), OpenFlags::DIRECTORY, Mode::new(0)) else {
+        let Ok(fd) = self.process.open(self.base.path(path), OpenFlags::DIRECTORY, Mode::new(0)) else {
             return names;
         };
         // What is read up to damage is there.
@@ -47,11 +47,11 @@ impl Names for InImage<'_> {
     }
 
     fn is_there(&self, path: &[u8]) -> bool {
-        self.process.lstat(&self.base.path(path)).is_ok()
+        self.process.lstat(self.base.path(path)).is_ok()
     }
 
     fn is_directory(&self, path: &[u8]) -> bool {
-        self.process.stat(&self.base.path(path)).is_ok_and(|stat| stat.file_type == FileType::Directory)
+        self.process.stat(self.base.path(path)).is_ok_and(|stat| stat.file_type == FileType::Directory)
     }
 }
 
