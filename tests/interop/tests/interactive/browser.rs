@@ -1,14 +1,16 @@
 //! `rump tui`.
 
-use crate::pane::Pane;
+use crate::pane::{PATIENCE, Pane};
 use crate::{command, image, tree};
 use interop::image::{Image, Scratch};
 use interop::program::{run_ok, run_within};
 use interop::{Check, context, rump};
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 const SIZE: (u16, u16) = (80, 24);
 
@@ -198,6 +200,29 @@ pub fn given_back() -> Check {
         }
         pane.line("stty -a >after; cmp before after && echo the-same")?;
         pane.wait_for("\nthe-same")?;
+    }
+    Ok(())
+}
+
+/// A terminal that goes away, with whatever was being done, takes the browser with it.
+pub fn left_alone() -> Check {
+    for keys in [&[][..], &["s", "needle"]] {
+        let scratch = Scratch::new("alone")?;
+        let image = image("alone", &scratch)?;
+        let pane = opened(&scratch, &image.path().display().to_string())?;
+        pane.wait_for("notes.txt")?;
+        keys.iter().try_for_each(|text| pane.text(text))?;
+        let pid = pane.child()?;
+        drop(pane);
+        let deadline = Instant::now() + PATIENCE;
+        while Path::new(&format!("/proc/{pid}")).exists() {
+            if Instant::now() > deadline {
+                let _ = rustix::process::Pid::from_raw(pid)
+                    .map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::KILL));
+                return Err(format!("{keys:?}: it goes on without a terminal"));
+            }
+            thread::sleep(Duration::from_millis(30));
+        }
     }
     Ok(())
 }

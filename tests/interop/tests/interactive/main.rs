@@ -36,6 +36,7 @@ const TESTS: &[Test] = &[
     ("what_is_marked_is_extracted", browser::extracted),
     ("file_systems_are_chosen", browser::chosen),
     ("the_terminal_is_given_back", browser::given_back),
+    ("no_browser_stays_without_a_terminal", browser::left_alone),
 ];
 
 fn main() {

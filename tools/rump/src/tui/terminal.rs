@@ -10,6 +10,8 @@ use ratatui::backend::{Backend, ClearType, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
 use ratatui::style::Modifier;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::panic;
 use std::sync::Arc;
@@ -51,16 +53,34 @@ fn give_back(is_taken: &AtomicBool) {
     let _ = terminal::disable_raw_mode();
 }
 
-/// The next event, unless none comes in so long a time.
+/// The next event, unless none comes in so long a time. Errors: the terminal is gone.
 pub fn next(patience: Duration) -> io::Result<Option<Event>> {
-    if !event::poll(patience)? {
-        return Ok(None);
+    wait(Duration::ZERO)?;
+    // Of what was read, some may be left.
+    if !event::poll(Duration::ZERO)? {
+        wait(patience)?;
+        if !event::poll(Duration::ZERO)? {
+            return Ok(None);
+        }
     }
     Ok(match event::read()? {
         event::Event::Key(key) if key.kind != KeyEventKind::Release => known(key).map(Event::Key),
         event::Event::Resize(columns, rows) => Some(Event::Resize(columns, rows)),
         _ => None,
     })
+}
+
+/// Waits for what the terminal has to say, or for a signal. crossterm would go round for ever at one that is gone.
+fn wait(patience: Duration) -> io::Result<()> {
+    let stdin = io::stdin();
+    let mut terminal = [PollFd::new(&stdin, PollFlags::IN)];
+    let patience = Timespec::try_from(patience).map_err(io::Error::other)?;
+    match poll(&mut terminal, Some(&patience)) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let is_gone = terminal[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL);
+    if is_gone { Err(io::Error::new(io::ErrorKind::BrokenPipe, "the terminal is gone")) } else { Ok(()) }
 }
 
 fn known(key: KeyEvent) -> Option<Key> {
