@@ -10,7 +10,7 @@ use interop::tree::{compare, hex};
 use interop::{Check, context, source};
 use rustix::fs::{SeekFrom, XattrFlags, lsetxattr, seek};
 use std::fs::{self, File};
-use std::os::unix::fs::{FileExt, MetadataExt, symlink};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, symlink};
 use std::path::Path;
 
 /// `cap_net_raw=ep`, as the kernel stores it (revision 2).
@@ -54,6 +54,32 @@ fn roomy_target() -> Check<(Image, Mounted)> {
     let image = Image::make("target", 256, &["-t", "ext4"], None)?;
     let mounted = Mounted::read_write(&image.path(), "noatime")?;
     Ok((image, mounted))
+}
+
+/// A pipe or a device that is the target gets the content and stays what it is, also behind a link.
+pub fn into_devices() -> Check {
+    let image = image_filled("devices", 32, |root| {
+        context(fs::write(root.join("file"), source::pattern(1, 300_000)), "file")
+    })?;
+    let scratch = Scratch::new("devices")?;
+    let (pipe, null) = (scratch.path("pipe"), scratch.path("null"));
+    run_ok("mkfifo", &[&pipe])?;
+    context(symlink("/dev/null", &null), "link")?;
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read(pipe)
+    });
+    for force in [&["-f"][..], &[]] {
+        let target = [&["cp"], force, &[&address(&image, "/file"), text(&null)?]].concat();
+        run_to(0, &target)?;
+    }
+    run_to(0, &["cp", "-f", &address(&image, "/file"), text(&pipe)?])?;
+    let read = context(reader.join().map_err(|_| "a panic")?, "pipe")?;
+    ensure(read == source::pattern(1, 300_000), || format!("{} bytes came through the pipe", read.len()))?;
+    let is_fifo = context(fs::metadata(&pipe), "pipe")?.file_type().is_fifo();
+    let is_device = context(fs::metadata(&null), "null")?.file_type().is_char_device();
+    let is_link = context(fs::symlink_metadata(&null), "null")?.is_symlink();
+    ensure(is_fifo && is_device && is_link, || "something was replaced".into())
 }
 
 pub fn by_root() -> Check {

@@ -17,6 +17,7 @@ type Test = (&'static str, fn() -> Check, &'static [&'static str]);
 
 /// Each with the programs it needs besides those for loop mounts.
 const TESTS: &[Test] = &[
+    ("pipes_and_devices_are_written_into", copied::into_devices, &["mkfifo"]),
     ("copy_by_root_equals_cp_a_from_a_mount", copied::by_root, &["cp"]),
     ("copy_by_a_user_keeps_what_users_may_keep", copied::by_a_user, &["setpriv"]),
     ("links_in_the_target_are_never_followed", copied::into_hostile_target, &[]),

@@ -4,7 +4,7 @@ use super::error::CopyError;
 use crate::progress::Progress;
 use crate::stop::Stop;
 use rumpkit::{Errno as ImageErrno, Fd, Process, Whence};
-use rustix::fs::{self, Mode, OFlags};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
 
@@ -71,6 +71,51 @@ fn write_all(to: &OwnedFd, mut bytes: &[u8], mut offset: u64) -> Result<(), Copy
         }
     }
     Ok(())
+}
+
+/// Writes the content of a file of an image into a device or a pipe.
+pub fn write_content(
+    process: &Process,
+    from: Fd,
+    to: &OwnedFd,
+    buffer: &mut [u8],
+    progress: &mut Progress,
+    stop: &Stop,
+) -> Result<(), CopyError> {
+    let mut offset = 0;
+    loop {
+        if stop.is_wanted() {
+            return Err(CopyError::Interrupted);
+        }
+        let count = process.pread(from, buffer, offset)?;
+        let mut left = &buffer[..count];
+        while !left.is_empty() {
+            match rustix::io::write(to, left) {
+                Ok(0) => return Err(Errno::IO.into()),
+                Ok(written) => left = &left[written..],
+                Err(Errno::INTR) if stop.is_wanted() => return Err(CopyError::Interrupted),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if count == 0 {
+            return Ok(());
+        }
+        offset += count as u64;
+        progress.add_bytes(count);
+    }
+}
+
+/// Opens what is there if it is a device or a pipe, through links, too.
+pub fn open_device(directory: &OwnedFd, name: &[u8]) -> Result<Option<OwnedFd>, Errno> {
+    let Ok(stat) = fs::statat(directory, name, AtFlags::empty()) else { return Ok(None) };
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::CharacterDevice | FileType::BlockDevice | FileType::Fifo => {
+            let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
+            fs::openat(directory, name, flags, Mode::empty()).map(Some)
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Creates a file that was not there, for its owner alone.

@@ -1,7 +1,7 @@
 //! The walk that copies one source: directories of the host are gone through beside those of the image.
 
 use super::attributes::{Owner, timestamps};
-use super::content::{copy_content, create_new};
+use super::content::{copy_content, create_new, open_device, write_content};
 use super::copier::Copier;
 use super::error::CopyError;
 use super::links::{Linked, Made};
@@ -123,6 +123,9 @@ impl<'a, 'b> Tree<'a, 'b> {
             return Err(CopyError::Refused("the root is not a directory"));
         }
         let parent = self.parent()?;
+        if self.is_into_device(entry, &parent, &name)? {
+            return Ok(());
+        }
         let Directory { made: directory, is_new, .. } = *self.made.last().ok_or(Errno::NOENT)?;
         let key = (self.place.index, entry.stat.ino);
         let has_more_names = entry.stat.nlink > 1;
@@ -145,6 +148,29 @@ impl<'a, 'b> Tree<'a, 'b> {
             self.copier.links.note(key, directory, &parent, &name)?;
         }
         Ok(())
+    }
+
+    /// Writes into a device or a pipe that the user named, as cp(1) does. Answers whether there is one.
+    fn is_into_device(
+        &mut self,
+        entry: &Entry<'_>,
+        parent: &OwnedFd,
+        name: &[u8],
+    ) -> Result<bool, CopyError> {
+        let is_meant = entry.depth == 0 && self.target.is_named && entry.stat.file_type == FileType::Regular;
+        if !is_meant || self.copier.existing == Existing::Keep {
+            return Ok(false);
+        }
+        let Some(to) = open_device(parent, name)? else { return Ok(false) };
+        if self.copier.existing == Existing::Ask && !agrees(&format!("write into {}?", escaped(name))) {
+            return Ok(true);
+        }
+        let process = self.place.process();
+        let from = process.openat(entry.directory, entry.name, OpenFlags::NOFOLLOW, Mode::new(0))?;
+        let Copier { session, buffer, stop, .. } = &mut *self.copier;
+        let result = write_content(process, from, &to, buffer, &mut session.progress, stop);
+        let _ = process.close(from);
+        result.map(|()| true)
     }
 
     fn copy_file(&mut self, entry: &Entry<'_>, parent: &OwnedFd, name: &[u8]) -> Result<(), CopyError> {
