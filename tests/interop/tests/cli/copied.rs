@@ -70,8 +70,8 @@ pub fn into_devices() -> Check {
         move || fs::read(pipe)
     });
     for force in [&["-f"][..], &[]] {
-        let target = [&["cp"], force, &[&address(&image, "/file"), text(&null)?]].concat();
-        run_to(0, &target)?;
+        let file = address(&image, "/file");
+        run_to(0, &[&["cp"], force, &[file.as_str(), text(&null)?]].concat())?;
     }
     run_to(0, &["cp", "-f", &address(&image, "/file"), text(&pipe)?])?;
     let read = context(reader.join().map_err(|_| "a panic")?, "pipe")?;
