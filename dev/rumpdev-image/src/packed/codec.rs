@@ -163,7 +163,7 @@ impl Zstd {
     }
 }
 
-fn zstd_failed(error: std::io::Error) -> KError {
+fn zstd_failed(error: impl core::fmt::Display) -> KError {
     let text = format!("zstd: {error}");
     if text.contains("too much memory") { unsupported(text) } else { damaged(text) }
 }
