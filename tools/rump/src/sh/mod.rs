@@ -56,7 +56,7 @@ pub struct Args {
     /// Go on when a command fails, which the exit status tells in the end
     #[arg(short, long)]
     keep_going: bool,
-    /// The image, as IMAGE[@PARTITION][:/DIRECTORY]
+    /// The image, a part of it, or a directory in that, as every address
     #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath)]
     address: OsString,
 }

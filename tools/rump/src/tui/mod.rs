@@ -29,7 +29,7 @@ Go through directories with the arrows, look at files with Enter (Tab shows thei
 x, find names with / and texts in files with s; ? tells the rest. Where an image has several file systems, they are offered. The
 image is opened for reading only.")]
 pub struct Args {
-    /// The image, as IMAGE[@PARTITION][:/DIRECTORY]
+    /// The image, a part of it, or a directory in that, as every address
     #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath)]
     address: OsString,
 }
