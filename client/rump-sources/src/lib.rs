@@ -1,8 +1,8 @@
-//! Images that are not files here, as block devices: [`open`] takes a URL.
+//! Images that are not files here, as block devices: `open` takes a URL.
 //!
 //! | scheme | what | written |
 //! |---|---|---|
-//! | `nbd://HOST[:PORT]/[EXPORT]`, `nbd+unix:///[EXPORT]?socket=PATH` | a server of NBD ([`nbd`]) | yes |
+//! | `nbd://HOST[:PORT]/[EXPORT]`, `nbd+unix:///[EXPORT]?socket=PATH` | a server of NBD (`nbd`) | yes |
 //! | `http://`, `https://` | a server that gives ranges (feature `http`) | no |
 //!
 //! What is only read in ranges goes through a cache of bounded size ([`Cached`]) that reads ahead.

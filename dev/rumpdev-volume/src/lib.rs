@@ -1,6 +1,6 @@
 //! Device layers: volumes of LUKS, LVM2 and MD arrays as block devices over other block devices.
 //!
-//! [`probe`] knows by its signature what a device is a part of ([`Kind`]). LUKS is opened in place ([`luks::Header::open`]); what
+//! `probe` knows by its signature what a device is a part of ([`Kind`]). LUKS is opened in place ([`luks::Header::open`]); what
 //! lies on several devices is assembled of those that the client has found ([`lvm::groups`], [`md::arrays`]). Nobody is asked
 //! for anything: neither files nor passphrases.
 //!

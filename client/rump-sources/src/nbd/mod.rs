@@ -1,6 +1,6 @@
 //! NBD: a client of the fixed newstyle protocol (`proto.md` of the NBD project).
 //!
-//! [`negotiate`] agrees on an export, [`Connection`] has requests of many threads in flight at once, and [`Nbd`] is the device: it
+//! `negotiate` agrees on an export, [`Connection`] has requests of many threads in flight at once, and [`Nbd`] is the device: it
 //! aligns what the server wants aligned, and connects once more where a connection breaks while something is read. A connection
 //! that breaks with writes that were not flushed is the end: nobody knows which of them the server still has.
 //!

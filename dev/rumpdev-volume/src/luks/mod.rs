@@ -1,8 +1,8 @@
 //! LUKS: a header with slots, each of which hides the key of the volume behind a passphrase, and the encrypted volume.
 //!
-//! References: "LUKS On-Disk Format Specification" 1.2.3 ([`one`]), "LUKS2 On-Disk Format Specification" 1.1 ([`two`]).
-//! Slots of both are alike: a key is derived of the passphrase ([`derive`]), the material of the slot is decrypted with it
-//! ([`cipher`]) and merged ([`split`]), and a digest tells whether the outcome is the key of the volume.
+//! References: "LUKS On-Disk Format Specification" 1.2.3 (`one`), "LUKS2 On-Disk Format Specification" 1.1 (`two`).
+//! Slots of both are alike: a key is derived of the passphrase (`derive`), the material of the slot is decrypted with it
+//! (`cipher`) and merged (`split`), and a digest tells whether the outcome is the key of the volume.
 
 mod cipher;
 mod derive;
