@@ -1,9 +1,11 @@
 //! Images in a scratch folder, made by `mke2fs`.
 
-use crate::program::run_ok;
+use crate::program::{run_ok, run_within};
+use crate::rump::PATIENCE;
 use crate::{Check, context};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A folder of its own that is removed when dropped.
@@ -94,4 +96,13 @@ impl Image {
     pub fn superblock(&self) -> Check<String> {
         run_ok("dumpe2fs", &["-h".as_ref(), self.path().as_path()])
     }
+}
+
+/// Fails with what e2fsck finds wrong.
+pub fn sound(image: &Path) -> Check {
+    let finished = run_within(Command::new("e2fsck").arg("-fn").arg(image), PATIENCE)?;
+    if finished.status == Some(0) {
+        return Ok(());
+    }
+    Err(format!("e2fsck: {}\n{}", finished.verdict(), String::from_utf8_lossy(&finished.stdout)))
 }

@@ -13,9 +13,15 @@ pub mod source;
 pub mod suite;
 pub mod tree;
 pub mod uml;
+pub mod ustar;
 
 /// What a check answers: nothing, or what is wrong.
 pub type Check<T = ()> = Result<T, String>;
+
+/// A path of a test as a word of a command.
+pub fn text(path: &std::path::Path) -> String {
+    path.to_string_lossy().into_owned()
+}
 
 /// Adds what was being done to an error of the host.
 pub fn context<T, E: std::fmt::Display>(

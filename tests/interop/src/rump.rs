@@ -54,6 +54,16 @@ pub fn run(arguments: &[&str], limit: Duration) -> Check<Finished> {
     run_within(command.args(arguments), limit)
 }
 
+/// Runs `rump` as [`run`] does; it has to end with `status`.
+pub fn ends(status: i32, arguments: &[&str]) -> Check<Finished> {
+    let finished = run(arguments, PATIENCE)?;
+    if finished.status == Some(status) {
+        return Ok(finished);
+    }
+    let shown = String::from_utf8_lossy(&finished.stdout).chars().take(2000).collect::<String>();
+    Err(format!("rump {}: {} instead of {status}\n{shown}", arguments.join(" "), finished.verdict()))
+}
+
 /// Our whole view of the file system at `place` (an image, `IMAGE@N` or `IMAGE+OFFSET`).
 pub fn view(place: &str, contents: Contents) -> Check<Tree> {
     view_with("", place, contents)

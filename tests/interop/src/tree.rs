@@ -152,6 +152,22 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
+/// What of a tree has to survive, whatever it went through: all but inode numbers, times of changes, times of
+/// access, and what directories measure.
+pub fn lasting(mut tree: Tree) -> Tree {
+    tree.retain(|path, _| path != "/lost+found");
+    for (path, entry) in &mut tree {
+        (entry.ino, entry.atime, entry.ctime) = (0, (0, 0), (0, 0));
+        if entry.kind == "dir" {
+            entry.size = 0;
+            if path == "/" {
+                entry.nlink = 0;
+            }
+        }
+    }
+    tree
+}
+
 /// Bytes in lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -4,10 +4,10 @@
 #![forbid(unsafe_code)]
 
 use interop::image::Scratch;
-use interop::program::{Finished, lacks, run_ok, run_within};
+use interop::program::{lacks, run_ok, run_within};
 use interop::suite::Suite;
 use interop::tree::{Contents, compare, of_host};
-use interop::{Check, context, rump};
+use interop::{Check, context, rump, text};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -34,18 +34,6 @@ fn main() {
     suite.run();
 }
 
-fn text(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
-}
-
-fn rump_ends(status: i32, arguments: &[&str]) -> Check<Finished> {
-    let finished = rump::run(arguments, PATIENCE)?;
-    if finished.status == Some(status) {
-        return Ok(finished);
-    }
-    Err(format!("rump {}: {} instead of {status}", arguments.join(" "), finished.verdict()))
-}
-
 fn sound(judge: &str, image: &str) -> Check {
     let finished = run_within(Command::new(judge).args(["-n", image]), PATIENCE)?;
     if finished.status == Some(0) { Ok(()) } else { Err(format!("{judge}: {}", finished.verdict())) }
@@ -55,7 +43,7 @@ fn sound(judge: &str, image: &str) -> Check {
 fn source(scratch: &Scratch, script: &str) -> Check<(String, String)> {
     let (folder, image) = (text(&scratch.path("t")), text(&scratch.path("source.img")));
     run_ok("sh", &["-ec", &format!("mkdir -p '{folder}/t'; cd '{folder}/t'; {script}")])?;
-    rump_ends(0, &["mkfs", "ext4", &image, "--size", "32M", "--from", &folder])?;
+    rump::ends(0, &["mkfs", "ext4", &image, "--size", "32M", "--from", &folder])?;
     Ok((folder, image))
 }
 
@@ -81,9 +69,9 @@ fn told(format: &str, judge: &str) -> Check {
     let scratch = Scratch::new("told")?;
     let (_, from) = source(&scratch, TREE)?;
     let image = text(&scratch.path("target.img"));
-    rump_ends(0, &["mkfs", format, &image, "--size", "64M"])?;
+    rump::ends(0, &["mkfs", format, &image, "--size", "64M"])?;
     // Links and devices are not copied at all: that is a failure.
-    let said = rump_ends(1, &["cp", "-a", &format!("{from}:/t"), &format!("{image}:/t")])?.stderr;
+    let said = rump::ends(1, &["cp", "-a", &format!("{from}:/t"), &format!("{image}:/t")])?.stderr;
     has(&said, &["/t/symlink: ", "/t/fifo: ", "/t/null: ", "3 not copied"])?;
     has(
         &said,
@@ -117,10 +105,10 @@ fn strict(format: &str, judge: &str) -> Check {
     let scratch = Scratch::new("strict")?;
     let (_, from) = source(&scratch, TREE)?;
     let image = text(&scratch.path("target.img"));
-    rump_ends(0, &["mkfs", format, &image, "--size", "64M"])?;
-    rump_ends(0, &["cp", "--strict", &format!("{from}:/t/plain"), &format!("{image}:/")])?;
+    rump::ends(0, &["mkfs", format, &image, "--size", "64M"])?;
+    rump::ends(0, &["cp", "--strict", &format!("{from}:/t/plain"), &format!("{image}:/")])?;
     let to = format!("{image}:/t");
-    let said = rump_ends(1, &["cp", "-a", "--strict", &format!("{from}:/t"), &to])?.stderr;
+    let said = rump::ends(1, &["cp", "-a", "--strict", &format!("{from}:/t"), &to])?.stderr;
     let words =
         ["/t/owned: loses its owner", "/t/mode: loses its mode", "/t/xattr: loses its extended attributes"];
     has(&said, &words)?;
@@ -135,8 +123,8 @@ fn too_large() -> Check {
     let scratch = Scratch::new("large")?;
     let (_, from) = source(&scratch, "echo a > small; truncate -s 5G large")?;
     let image = text(&scratch.path("target.img"));
-    rump_ends(0, &["mkfs", "vfat", &image, "--size", "64M"])?;
-    let said = rump_ends(1, &["cp", "-r", &format!("{from}:/t"), &format!("{image}:/")])?.stderr;
+    rump::ends(0, &["mkfs", "vfat", &image, "--size", "64M"])?;
+    let said = rump::ends(1, &["cp", "-r", &format!("{from}:/t"), &format!("{image}:/")])?.stderr;
     has(&said, &["/t/large: "])?;
     sound("fsck.fat", &image)?;
     let names: Vec<String> = rump::view(&image, Contents::Hashed)?.into_keys().collect();
@@ -150,8 +138,8 @@ fn nothing_lost() -> Check {
         format!("{TREE}; setfacl -m u:77:rw owned; setfacl -d -m g:9:rx d; touch -d @1000000000 d .");
     let (folder, from) = source(&scratch, &script)?;
     let image = text(&scratch.path("target.img"));
-    rump_ends(0, &["mkfs", "ext4", &image, "--size", "64M"])?;
-    let finished = rump_ends(0, &["cp", "-a", "--strict", &format!("{from}:/t"), &format!("{image}:/")])?;
+    rump::ends(0, &["mkfs", "ext4", &image, "--size", "64M"])?;
+    let finished = rump::ends(0, &["cp", "-a", "--strict", &format!("{from}:/t"), &format!("{image}:/")])?;
     if !finished.stderr.is_empty() {
         return Err(finished.stderr);
     }
@@ -185,8 +173,8 @@ fn disc() -> Check {
     let (iso, image) = (text(&scratch.path("a.iso")), text(&scratch.path("target.img")));
     run_ok("xorriso", &["-as", "mkisofs", "-quiet", "-R", "-o", &iso, &folder])?;
     context(fs::metadata(&iso), "disc")?;
-    rump_ends(0, &["mkfs", "ext4", &image, "--size", "64M"])?;
-    let finished = rump_ends(0, &["cp", "-a", "--strict", &format!("{iso}:/t"), &format!("{image}:/")])?;
+    rump::ends(0, &["mkfs", "ext4", &image, "--size", "64M"])?;
+    let finished = rump::ends(0, &["cp", "-a", "--strict", &format!("{iso}:/t"), &format!("{image}:/")])?;
     if !finished.stderr.is_empty() {
         return Err(finished.stderr);
     }

@@ -2,12 +2,11 @@
 #![forbid(unsafe_code)]
 
 use interop::image::Scratch;
-use interop::program::{Finished, lacks, run_ok, run_within};
+use interop::program::{lacks, run_ok, run_within};
 use interop::suite::Suite;
-use interop::{Check, context, rump};
+use interop::{Check, context, rump, text};
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -25,19 +24,6 @@ fn main() {
     suite.add("a_manifest_is_the_same_whatever_the_image", lacking, stable);
     suite.add("what_makes_no_sense_is_refused", lacking, refused);
     suite.run();
-}
-
-fn text(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
-}
-
-fn rump_ends(status: i32, arguments: &[&str]) -> Check<Finished> {
-    let finished = rump::run(arguments, PATIENCE)?;
-    if finished.status == Some(status) {
-        return Ok(finished);
-    }
-    let shown = String::from_utf8_lossy(&finished.stdout).chars().take(2000).collect::<String>();
-    Err(format!("rump {}: {} instead of {status}\n{shown}", arguments.join(" "), finished.verdict()))
 }
 
 /// A tree of the host, and an image of it.
@@ -61,9 +47,9 @@ impl Both {
         run_ok("sh", &["-ec", &format!("cd '{}'; {names}", text(&tree))])?;
         run_ok("sh", &["-ec", &format!("cd '{}'; touch -d @77 .", text(&tree))])?;
         let (tree, image) = (text(&tree), text(&image));
-        rump_ends(0, &["mkfs", "ext4", &image, "--size", "32M", "--from", &tree])?;
-        rump_ends(0, &["rmdir", &format!("{image}:/lost+found")])?;
-        rump_ends(0, &["touch", "-t", "197001010001.17", &format!("{image}:/")])?;
+        rump::ends(0, &["mkfs", "ext4", &image, "--size", "32M", "--from", &tree])?;
+        rump::ends(0, &["rmdir", &format!("{image}:/lost+found")])?;
+        rump::ends(0, &["touch", "-t", "197001010001.17", &format!("{image}:/")])?;
         Ok(Self { scratch, tree, image })
     }
 
@@ -78,7 +64,7 @@ impl Both {
     /// Writes our manifest.
     fn manifest(&self) -> Check<String> {
         let path = self.path("ours.mtree");
-        rump_ends(0, &["sum", &format!("--manifest={path}"), &self.place()])?;
+        rump::ends(0, &["sum", &format!("--manifest={path}"), &self.place()])?;
         Ok(path)
     }
 }
@@ -126,15 +112,15 @@ fn manifests_of_others() -> Check {
     run_ok("bsdtar", &["-cf", &bsdtar, "--format=mtree", &options, "-C", &both.tree, "."])?;
     context(fs::write(&mtree, run_ok("mtree", &["-c", "-k", OURS, "-p", &both.tree])?), "mtree")?;
     for manifest in [&bsdtar, &mtree] {
-        let finished = rump_ends(0, &["sum", "--verify", manifest, &both.place()])?;
+        let finished = rump::ends(0, &["sum", "--verify", manifest, &both.place()])?;
         if !finished.stdout.is_empty() || !finished.stderr.is_empty() {
             return Err(format!("{manifest}: {}", finished.verdict()));
         }
     }
-    rump_ends(0, &["write", &format!("{}/empty", both.place())]).map(drop)?;
-    rump_ends(0, &["chmod", "600", &format!("{}empty", both.place())])?;
+    rump::ends(0, &["write", &format!("{}/empty", both.place())]).map(drop)?;
+    rump::ends(0, &["chmod", "600", &format!("{}empty", both.place())])?;
     for manifest in [&bsdtar, &mtree] {
-        let finished = rump_ends(1, &["sum", "--verify", manifest, &both.place()])?;
+        let finished = rump::ends(1, &["sum", "--verify", manifest, &both.place()])?;
         let said = String::from_utf8_lossy(&finished.stdout).into_owned();
         if !said.contains("./empty: mode: 0600, in the manifest 0644") {
             return Err(format!("{manifest}: {said}"));
@@ -171,17 +157,17 @@ fn changes() -> Check {
         let found = differences(&both, &manifest, more)?;
         Ok(found.into_iter().filter(|line| !matches!(&**line, ". time" | "./d time")).collect())
     };
-    rump_ends(0, &["rm", &at("empty")])?;
-    rump_ends(0, &["mkdir", &at("more")])?;
+    rump::ends(0, &["rm", &at("empty")])?;
+    rump::ends(0, &["mkdir", &at("more")])?;
     expect(&listed(&[])?, &["./more extra", "./empty missing"])?;
-    rump_ends(0, &["chown", "9:9", &at("d/pipe")])?;
-    rump_ends(0, &["rm", &at("d/link")])?;
-    rump_ends(0, &["ln", "-s", "other", &at("d/link")])?;
-    rump_ends(0, &["rm", &at("d/null")])?;
-    rump_ends(0, &["mknod", &at("d/null"), "c", "1", "5"])?;
-    rump_ends(0, &["truncate", "-s", "7", &at("d/sparse")])?;
-    rump_ends(0, &["rm", "-r", &at("#x")])?;
-    rump_ends(0, &["write", &at("#x")])?;
+    rump::ends(0, &["chown", "9:9", &at("d/pipe")])?;
+    rump::ends(0, &["rm", &at("d/link")])?;
+    rump::ends(0, &["ln", "-s", "other", &at("d/link")])?;
+    rump::ends(0, &["rm", &at("d/null")])?;
+    rump::ends(0, &["mknod", &at("d/null"), "c", "1", "5"])?;
+    rump::ends(0, &["truncate", "-s", "7", &at("d/sparse")])?;
+    rump::ends(0, &["rm", "-r", &at("#x")])?;
+    rump::ends(0, &["write", &at("#x")])?;
     let found = listed(&["--without", "time"])?;
     let expected = [
         "./#x type",
@@ -198,7 +184,7 @@ fn changes() -> Check {
     // The same length, other content.
     let file = both.path("other");
     context(fs::write(&file, "4\n"), "other")?;
-    rump_ends(0, &["cp", &file, &at("d/e/back\\slash")])?;
+    rump::ends(0, &["cp", &file, &at("d/e/back\\slash")])?;
     let found = listed(&["--without", "time,uid,gid,mode"])?;
     if !found.contains(&"./d/e/back\\slash sha256".to_string()) {
         return Err(format!("{found:?}"));
@@ -234,11 +220,11 @@ fn xattrs() -> Check {
 fn stable() -> Check {
     let both = Both::new()?;
     let other = both.path("other.img");
-    rump_ends(0, &["mkfs", "ext2", &other, "--size", "64M", "-b", "1024"])?;
+    rump::ends(0, &["mkfs", "ext2", &other, "--size", "64M", "-b", "1024"])?;
     let archive = both.path("a.tar");
-    rump_ends(0, &["tar", "-c", "-f", &archive, &format!("{}:/d", both.image)])?;
-    rump_ends(0, &["tar", "-x", "-f", &archive, &format!("{other}:/")])?;
-    let of = |address: &str| rump_ends(0, &["sum", "--manifest", address]).map(|finished| finished.stdout);
+    rump::ends(0, &["tar", "-c", "-f", &archive, &format!("{}:/d", both.image)])?;
+    rump::ends(0, &["tar", "-x", "-f", &archive, &format!("{other}:/")])?;
+    let of = |address: &str| rump::ends(0, &["sum", "--manifest", address]).map(|finished| finished.stdout);
     let (one, two) = (of(&format!("{}:/d/e", both.image))?, of(&format!("{other}:/e"))?);
     if one == two {
         Ok(())
@@ -260,7 +246,7 @@ fn refused() -> Check {
     ];
     for (status, words, expected) in cases {
         let arguments: Vec<&str> = ["sum"].iter().chain(words).copied().collect();
-        let finished = rump_ends(status, &arguments)?;
+        let finished = rump::ends(status, &arguments)?;
         if !finished.stderr.contains(expected) {
             return Err(format!("{words:?}: {}", finished.stderr));
         }

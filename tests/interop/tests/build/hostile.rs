@@ -5,6 +5,7 @@ use crate::{rump_ends, rump_with, says, sound, text};
 use interop::image::Scratch;
 use interop::program::run_ok;
 use interop::suite::Suite;
+use interop::ustar::{self, Header};
 use interop::{Check, context};
 use std::fs;
 
@@ -25,24 +26,8 @@ pub fn member(kind: u8, name: &str, target: &str, data: &[u8]) -> Vec<u8> {
 }
 
 fn member_of_length(kind: u8, name: &str, target: &str, data: &[u8], length: &str) -> Vec<u8> {
-    let mut block = [0_u8; 512];
-    let mut put = |at: usize, text: &[u8]| block[at..at + text.len()].copy_from_slice(text);
-    put(0, name.as_bytes());
-    put(100, b"0000644");
-    put(108, b"0000000");
-    put(116, b"0000000");
-    put(124, length.as_bytes());
-    put(136, b"12345670123");
-    put(148, b"        ");
-    put(156, &[kind]);
-    put(157, target.as_bytes());
-    put(257, b"ustar\x0000");
-    let sum: u32 = block.iter().map(|&byte| u32::from(byte)).sum();
-    block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    let mut bytes = block.to_vec();
-    bytes.extend_from_slice(data);
-    bytes.resize(bytes.len().next_multiple_of(512), 0);
-    bytes
+    let owner = ["0000000", "0000000"];
+    ustar::member(&Header { kind, name, target, mode: "0000644", owner, length }, data)
 }
 
 fn archive(members: &[Vec<u8>]) -> Vec<u8> {

@@ -9,12 +9,12 @@ mod hostile;
 mod refusals;
 mod trees;
 
-use interop::image::Scratch;
+use interop::image::{Scratch, sound};
 use interop::mount::Mounted;
 use interop::program::{Finished, lacks, run_ok, run_within};
 use interop::suite::{Suite, lacks_kernel};
-use interop::tree::{Contents, Tree, compare, of_host};
-use interop::{Check, context, rump};
+use interop::tree::{Contents, Tree, compare, lasting, of_host};
+use interop::{Check, context, rump, text};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -61,34 +61,6 @@ fn says(finished: &Finished, text: &str) -> Check {
     } else {
         Err(format!("{text:?} is not in {:?}", finished.stderr))
     }
-}
-
-fn sound(image: &Path) -> Check {
-    let finished = run_within(Command::new("e2fsck").args(["-fn"]).arg(image), PATIENCE)?;
-    if finished.status == Some(0) {
-        return Ok(());
-    }
-    Err(format!("e2fsck: {}\n{}", finished.verdict(), String::from_utf8_lossy(&finished.stdout)))
-}
-
-fn text(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
-}
-
-/// What of a tree has to survive, whatever it went through: all but inode numbers, times of changes, times of
-/// access, and what directories measure.
-fn lasting(mut tree: Tree) -> Tree {
-    tree.retain(|path, _| path != "/lost+found");
-    for (path, entry) in &mut tree {
-        (entry.ino, entry.atime, entry.ctime) = (0, (0, 0), (0, 0));
-        if entry.kind == "dir" {
-            entry.size = 0;
-            if path == "/" {
-                entry.nlink = 0;
-            }
-        }
-    }
-    tree
 }
 
 /// The tree that the kernel sees in an image.

@@ -1,10 +1,10 @@
 //! Layers that want to lead elsewhere, or to cost more than they are: the rest is done, and what was not is named.
 
 use crate::layout::{Layout, file, folder, link, symlink};
-use crate::{built_with, rump_ends, text};
-use interop::Check;
+use crate::{built_with, text};
 use interop::image::Scratch;
 use interop::suite::Suite;
+use interop::{Check, rump};
 use std::os::unix::fs::MetadataExt;
 
 pub fn add(suite: &mut Suite, lacking: Option<&'static str>) {
@@ -86,7 +86,7 @@ fn gone() -> Check {
     layout.image("x", "linux/amd64", &layers)?;
     layout.finish()?;
     let image = scratch.path("image");
-    rump_ends(0, &["mkfs", "ext4", &text(&image), "--fit", "--slack", "4M", "--from", &layout.path()])?;
+    rump::ends(0, &["mkfs", "ext4", &text(&image), "--fit", "--slack", "4M", "--from", &layout.path()])?;
     match interop::context(std::fs::metadata(&image), "image")?.size() {
         size if size < 16 << 20 => Ok(()),
         size => Err(format!("{size} bytes for what is gone")),
@@ -103,7 +103,7 @@ fn cut() -> Check {
         layout.image("x", "linux/amd64", &layers)?;
         layout.finish()?;
         let image = text(&scratch.path("image"));
-        let said = rump_ends(1, &["mkfs", "ext4", &image, "--size", "8M", "--from", &layout.path()])?.stderr;
+        let said = rump::ends(1, &["mkfs", "ext4", &image, "--size", "8M", "--from", &layout.path()])?.stderr;
         if !said.contains(&layers[0].digest.replace(':', "/")) || !said.contains("ends too early") {
             return Err(format!("{program}: {said}"));
         }

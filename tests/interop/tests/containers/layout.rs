@@ -3,6 +3,7 @@
 use interop::image::Scratch;
 use interop::program::run_ok;
 use interop::tree::{hex, sha256};
+use interop::ustar::{self, Header};
 use interop::{Check, context};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha512};
@@ -141,24 +142,9 @@ impl Layout {
 
 /// A member with a plain header, as POSIX has it.
 pub fn member(kind: u8, name: &str, target: &str, data: &[u8]) -> Vec<u8> {
-    let mut block = [0_u8; 512];
-    let mut put = |at: usize, text: &[u8]| block[at..at + text.len()].copy_from_slice(text);
-    put(0, name.as_bytes());
-    put(100, if kind == b'5' { b"0000755" } else { b"0000644" });
-    put(108, b"0000003");
-    put(116, b"0000004");
-    put(124, format!("{:011o}", data.len()).as_bytes());
-    put(136, b"12345670123");
-    put(148, b"        ");
-    put(156, &[kind]);
-    put(157, target.as_bytes());
-    put(257, b"ustar\x0000");
-    let sum: u32 = block.iter().map(|&byte| u32::from(byte)).sum();
-    block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    let mut bytes = block.to_vec();
-    bytes.extend_from_slice(data);
-    bytes.resize(bytes.len().next_multiple_of(512), 0);
-    bytes
+    let (mode, owner) = (if kind == b'5' { "0000755" } else { "0000644" }, ["0000003", "0000004"]);
+    let length = format!("{:011o}", data.len());
+    ustar::member(&Header { kind, name, target, mode, owner, length: &length }, data)
 }
 
 pub fn bytes(name: &str, content: &[u8]) -> Vec<u8> {

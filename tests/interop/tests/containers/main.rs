@@ -8,19 +8,14 @@ mod hostile;
 mod layout;
 mod refused;
 
-use interop::image::Scratch;
-use interop::program::{Finished, lacks, run_ok, run_within};
+use interop::image::{Scratch, sound};
+use interop::program::{lacks, run_ok};
 use interop::suite::Suite;
-use interop::tree::{Contents, Tree, compare, of_host};
-use interop::{Check, context, rump};
+use interop::tree::{Contents, Tree, compare, lasting, of_host};
+use interop::{Check, context, rump, text};
 use layout::{Layout, file, folder, link, symlink};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
-
-/// How long one command may take.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() {
     let programs = ["umoci", "skopeo", "e2fsck", "tar", "gzip", "zstd", "setfattr", "mknod"];
@@ -40,19 +35,6 @@ fn main() {
     suite.run();
 }
 
-fn text(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
-}
-
-/// Runs `rump` under a limit of memory; it has to end with `status`.
-fn rump_ends(status: i32, arguments: &[&str]) -> Check<Finished> {
-    let finished = rump::run(arguments, PATIENCE)?;
-    if finished.status == Some(status) {
-        return Ok(finished);
-    }
-    Err(format!("rump {}: {} instead of {status}", arguments.join(" "), finished.verdict()))
-}
-
 /// An image from `source`, with what we see in it.
 fn built(scratch: &Scratch, source: &str, more: &[&str]) -> Check<Tree> {
     built_with(scratch, source, more, 0).map(|(tree, _)| tree)
@@ -63,27 +45,9 @@ fn built_with(scratch: &Scratch, source: &str, more: &[&str], status: i32) -> Ch
     let image = text(&scratch.path("built.img"));
     let mut arguments = vec!["mkfs", "ext4", &image, "-F", "--fit", "--slack", "4M", "--from", source];
     arguments.extend(more);
-    let finished = rump_ends(status, &arguments)?;
-    let checked = run_within(Command::new("e2fsck").args(["-fn", &image]), PATIENCE)?;
-    if checked.status != Some(0) {
-        return Err(format!("e2fsck: {}\n{}", checked.verdict(), String::from_utf8_lossy(&checked.stdout)));
-    }
+    let finished = rump::ends(status, &arguments)?;
+    sound(Path::new(&image))?;
     Ok((lasting(rump::view(&image, Contents::Hashed)?), finished.stderr))
-}
-
-/// What does not depend on where a tree lies.
-fn lasting(mut tree: Tree) -> Tree {
-    tree.retain(|path, _| path != "/lost+found");
-    for (path, entry) in &mut tree {
-        (entry.ino, entry.atime, entry.ctime) = (0, (0, 0), (0, 0));
-        if entry.kind == "dir" {
-            entry.size = 0;
-            if path == "/" {
-                entry.nlink = 0;
-            }
-        }
-    }
-    tree
 }
 
 /// What umoci makes of an image.
@@ -323,7 +287,7 @@ fn reproducible() -> Check {
     let mut sums = Vec::new();
     for name in ["one.img", "two.img"] {
         let image = text(&scratch.path(name));
-        rump_ends(
+        rump::ends(
             0,
             &["mkfs", "ext4", &image, "--fit", "--reproducible", "--from", &layout, "--tag", "three"],
         )?;
@@ -336,9 +300,9 @@ fn into_what_is_there() -> Check {
     let scratch = Scratch::new("tar")?;
     let layout = by_umoci(&scratch)?;
     let image = text(&scratch.path("tar.img"));
-    rump_ends(0, &["mkfs", "ext4", &image, "--size", "1G"])?;
-    rump_ends(0, &["mkdir", &format!("{image}:/box")])?;
-    rump_ends(0, &["tar", "-x", "-f", &layout, "--tag", "two", &format!("{image}:/box")])?;
+    rump::ends(0, &["mkfs", "ext4", &image, "--size", "1G"])?;
+    rump::ends(0, &["mkdir", &format!("{image}:/box")])?;
+    rump::ends(0, &["tar", "-x", "-f", &layout, "--tag", "two", &format!("{image}:/box")])?;
     let ours = rump::view(&image, Contents::Hashed)?;
     let moved = |path: &str| {
         path.strip_prefix("/box").map(|rest| if rest.is_empty() { "/" } else { rest }.to_string())

@@ -1,10 +1,10 @@
 //! Images that cannot be had: each is refused with the reason, before anything is written.
 
 use crate::layout::{Layout, file};
-use crate::{built, rump_ends, text};
+use crate::{built, text};
 use interop::image::Scratch;
 use interop::suite::Suite;
-use interop::{Check, context};
+use interop::{Check, context, rump};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -23,7 +23,7 @@ fn refused(scratch: &Scratch, source: &str, options: &[&str], words: &[&str]) ->
     let image = text(&scratch.path("refused"));
     let mut arguments = vec!["mkfs", "ext4", &image, "--size", "8M", "--from", source];
     arguments.extend(options);
-    let said = rump_ends(status, &arguments)?.stderr;
+    let said = rump::ends(status, &arguments)?.stderr;
     if let Some(word) = words.iter().find(|word| !said.contains(**word)) {
         return Err(format!("{source} {options:?}: {word:?} is not in {said:?}"));
     }

@@ -13,12 +13,12 @@ mod refusals;
 use interop::image::Scratch;
 use interop::program::{Finished, lacks, run_within};
 use interop::suite::Suite;
-use interop::{Check, context, rump};
+use interop::{Check, context, rump, text};
 use rumpkit::hyper::{Access, HostFs, Lock};
 use rumpkit::mkfs::{Request, Summary, Zeroed, make};
 use rumpkit::{KError, PosixHost, TimeSpec};
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -109,8 +109,4 @@ fn says(finished: &Finished, text: &str) -> Check {
     } else {
         Err(format!("{text:?} is not in {:?}", finished.stderr))
     }
-}
-
-fn text(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
 }

@@ -107,7 +107,4 @@ pub fn check_ext(image: &Path) -> Check {
     run_ok("e2fsck", &["-fn".as_ref(), image.as_os_str()]).map(drop)
 }
 
-/// The path of an image as a text.
-pub fn text(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
-}
+pub use interop::text;

@@ -4,7 +4,7 @@ use crate::{contains, told};
 use interop::image::Scratch;
 use interop::program::run_ok;
 use interop::suite::Suite;
-use interop::{Check, context};
+use interop::{Check, context, text};
 use std::fs::{self, File};
 use std::path::Path;
 
@@ -72,10 +72,6 @@ fn plain(name: &str) -> Check<Scratch> {
         ["-q", "-F", "-t", "ext4", "-b", "4096", "-d", &text(&tree), &text(&scratch.path("plain")), "16M"];
     run_ok("mke2fs", &words)?;
     Ok(scratch)
-}
-
-fn text(path: &Path) -> String {
-    path.display().to_string()
 }
 
 fn compare(scratch: &Scratch, place: &str) -> Check {
