@@ -4,11 +4,12 @@
 //! checksum that makes the exclusive or of all 16-bit words up to the last partition zero. Offsets are absolute on
 //! the disk, also when the label is inside an MBR partition.
 
-use crate::{fits, le_u32, read_array};
+use crate::{fits, read_array};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use rump_bytes::le32;
 use rump_kpi::{BlockDevice, KResult, Partition, PartitionScheme, PartitionTable};
 
 const MAGIC: u32 = 0x8256_4557;
@@ -36,7 +37,7 @@ struct Label {
 
 impl Label {
     fn parse(bytes: [u8; LABEL]) -> Option<Self> {
-        let order = match le_u32(&bytes, 0) {
+        let order = match le32(&bytes, 0) {
             MAGIC => Order::Little,
             swapped if swapped == MAGIC.swap_bytes() => Order::Big,
             _ => return None,
@@ -53,8 +54,8 @@ impl Label {
 
     fn u32(&self, at: usize) -> u32 {
         match self.order {
-            Order::Little => le_u32(&self.bytes, at),
-            Order::Big => le_u32(&self.bytes, at).swap_bytes(),
+            Order::Little => le32(&self.bytes, at),
+            Order::Big => le32(&self.bytes, at).swap_bytes(),
         }
     }
 
@@ -91,7 +92,7 @@ fn bases(device: &dyn BlockDevice) -> KResult<Vec<u64>> {
     if let Some(record) = read_array::<512>(device, 0)?.filter(|record| record[510..] == [0x55, 0xaa]) {
         let entries = record[446..510].chunks_exact(16);
         let of_bsd = entries.filter(|entry| matches!(entry[4], 0xa5 | 0xa6 | 0xa9));
-        bases.extend(of_bsd.map(|entry| u64::from(le_u32(entry, 8)) * 512));
+        bases.extend(of_bsd.map(|entry| u64::from(le32(entry, 8)) * 512));
     }
     Ok(bases)
 }

@@ -8,11 +8,12 @@
 //! floppies, for hard disks by their own partition table, and where the image has a boot information table, as
 //! isolinux and GRUB do.
 
-use crate::{le_u16, le_u32, read_array};
+use crate::read_array;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use rump_bytes::{le16, le32};
 use rump_kpi::{BlockDevice, KResult, Partition, PartitionScheme, PartitionTable};
 
 /// Sector of a CD, in which the catalogue counts places.
@@ -54,7 +55,7 @@ fn find_catalogue(device: &dyn BlockDevice) -> KResult<Option<u32>> {
         match read_array::<75>(device, sector * SECTOR)? {
             Some(record) if record[1..6] != *b"CD001" => break,
             Some(record) if record[0] == 0 && record[7..].starts_with(b"EL TORITO SPECIFICATION") => {
-                return Ok(Some(le_u32(&record, 71)));
+                return Ok(Some(le32(&record, 71)));
             }
             Some(record) if record[0] != 255 => {}
             _ => break,
@@ -70,7 +71,7 @@ fn read_catalogue(device: &dyn BlockDevice, catalogue: &[u8], table: &mut Partit
         table.warnings.push("the boot catalogue has no validation entry".into());
         return Ok(());
     };
-    let words = validation.chunks_exact(2).map(|word| le_u16(word, 0));
+    let words = validation.chunks_exact(2).map(|word| le16(word, 0));
     if words.fold(0, u16::wrapping_add) != 0 {
         table.warnings.push("the checksum of the boot catalogue is wrong".into());
     }
@@ -80,7 +81,7 @@ fn read_catalogue(device: &dyn BlockDevice, catalogue: &[u8], table: &mut Partit
         match (left, entry[0]) {
             (_, 0x44) => {}
             (0, 0x90 | 0x91) => {
-                (platform, left, label) = (entry[1], le_u16(entry, 2), text(&entry[4..]));
+                (platform, left, label) = (entry[1], le16(entry, 2), text(&entry[4..]));
             }
             (0, _) => return Ok(()),
             (_, 0x88 | 0x00) => {
@@ -104,7 +105,7 @@ fn push(
     (platform, label): (u8, &str),
     entry: &[u8],
 ) -> KResult<()> {
-    let (media, sectors, block) = (entry[1] & 0xf, le_u16(entry, 6), le_u32(entry, 8));
+    let (media, sectors, block) = (entry[1] & 0xf, le16(entry, 6), le32(entry, 8));
     let start = u64::from(block) * SECTOR;
     let Some(room) = device.size_bytes().checked_sub(start).filter(|&room| room > 0 && start > 0) else {
         table.warnings.push(format!("boot image {number} at sector {block} is not within the image"));
@@ -115,7 +116,7 @@ fn push(
         table.warnings.push(format!("boot image {number} ends beyond the end of the image"));
     }
     let bootable = if entry[0] == 0x88 { "bootable" } else { "not bootable" };
-    let segment = match le_u16(entry, 2) {
+    let segment = match le16(entry, 2) {
         0 => 0x7c0,
         segment => segment,
     };
@@ -160,7 +161,7 @@ fn disk_length(device: &dyn BlockDevice, start: u64) -> KResult<Option<u64>> {
         let ends = record[446..510]
             .chunks_exact(16)
             .filter(|entry| entry[4] != 0)
-            .map(|entry| (u64::from(le_u32(entry, 8)) + u64::from(le_u32(entry, 12))) * VIRTUAL);
+            .map(|entry| (u64::from(le32(entry, 8)) + u64::from(le32(entry, 12))) * VIRTUAL);
         ends.max()
     }))
 }
@@ -168,8 +169,8 @@ fn disk_length(device: &dyn BlockDevice, start: u64) -> KResult<Option<u64>> {
 /// What a boot information table says: the sector of the volume descriptor, that of the image, its length.
 fn told_length(device: &dyn BlockDevice, start: u64) -> KResult<Option<u64>> {
     let Some(table) = read_array::<20>(device, start)? else { return Ok(None) };
-    let is_there = le_u32(&table, 8) == 16 && u64::from(le_u32(&table, 12)) * SECTOR == start;
-    Ok(is_there.then(|| le_u32(&table, 16).into()))
+    let is_there = le32(&table, 8) == 16 && u64::from(le32(&table, 12)) * SECTOR == start;
+    Ok(is_there.then(|| le32(&table, 16).into()))
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -3,12 +3,13 @@
 //! Reference: UEFI specification 2.10, section 5.3. A header counts only with its own checksum and that of its array;
 //! the backup in the last block serves when the primary fails either.
 
-use crate::{fits, le_u32, le_u64, read_array};
+use crate::{fits, read_array};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use rump_bytes::{le32, le64};
 use rump_kpi::{BlockDevice, KResult, Partition, PartitionScheme, PartitionTable};
 
 /// Header fields up to the checksum of the array.
@@ -79,18 +80,18 @@ impl Array {
     fn read(device: &dyn BlockDevice, sector: u64, block: u64) -> KResult<Option<Self>> {
         let Some(at) = block.checked_mul(sector) else { return Ok(None) };
         let Some(mut header) = read_array::<512>(device, at)? else { return Ok(None) };
-        let header_size = le_u32(&header, 12) as usize;
+        let header_size = le32(&header, 12) as usize;
         if header[..8] != *b"EFI PART" || !(HEADER..=header.len()).contains(&header_size) {
             return Ok(None);
         }
-        let crc = le_u32(&header, 16);
+        let crc = le32(&header, 16);
         header[16..20].fill(0);
-        if rump_checksum::crc32(&header[..header_size]) != crc || le_u64(&header, 24) != block {
+        if rump_checksum::crc32(&header[..header_size]) != crc || le64(&header, 24) != block {
             return Ok(None);
         }
-        let (count, entry_size) = (u64::from(le_u32(&header, 80)), u64::from(le_u32(&header, 84)));
+        let (count, entry_size) = (u64::from(le32(&header, 80)), u64::from(le32(&header, 84)));
         let len = count * entry_size;
-        let start = le_u64(&header, 72).checked_mul(sector);
+        let start = le64(&header, 72).checked_mul(sector);
         let Some(start) = start.filter(|&start| len <= ARRAY_MAX && fits(device, start, len)) else {
             return Ok(None);
         };
@@ -99,15 +100,15 @@ impl Array {
         }
         let mut bytes = vec![0; len as usize];
         device.read_at(start, &mut bytes)?;
-        if rump_checksum::crc32(&bytes) != le_u32(&header, 88) {
+        if rump_checksum::crc32(&bytes) != le32(&header, 88) {
             return Ok(None);
         }
-        Ok(Some(Self { sector, alternate: le_u64(&header, 32), entry_size: entry_size as usize, bytes }))
+        Ok(Some(Self { sector, alternate: le64(&header, 32), entry_size: entry_size as usize, bytes }))
     }
 
     /// Start and length of an entry in bytes, if it lies within the device.
     fn range(&self, device: &dyn BlockDevice, entry: &[u8]) -> Option<(u64, u64)> {
-        let (first, last) = (le_u64(entry, 32), le_u64(entry, 40));
+        let (first, last) = (le64(entry, 32), le64(entry, 40));
         let blocks = last.checked_sub(first)?.checked_add(1)?;
         let (start, size) = (first.checked_mul(self.sector)?, blocks.checked_mul(self.sector)?);
         fits(device, start, size).then_some((start, size))

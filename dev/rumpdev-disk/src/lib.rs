@@ -45,15 +45,3 @@ fn read_array<const N: usize>(device: &dyn BlockDevice, offset: u64) -> KResult<
 fn fits(device: &dyn BlockDevice, start: u64, size: u64) -> bool {
     start.checked_add(size).is_some_and(|end| end <= device.size_bytes())
 }
-
-fn le_u16(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([bytes[at], bytes[at + 1]])
-}
-
-fn le_u32(bytes: &[u8], at: usize) -> u32 {
-    u32::from(le_u16(bytes, at)) | u32::from(le_u16(bytes, at + 2)) << 16
-}
-
-fn le_u64(bytes: &[u8], at: usize) -> u64 {
-    u64::from(le_u32(bytes, at)) | u64::from(le_u32(bytes, at + 4)) << 32
-}

@@ -4,11 +4,12 @@
 //! convention: the first entry of each is a logical partition relative to that record, the second leads to the next
 //! record relative to the extended partition.
 
-use crate::{fits, le_u32, read_array};
+use crate::{fits, read_array};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use rump_bytes::le32;
 use rump_kpi::{BlockDevice, KResult, Partition, PartitionScheme, PartitionTable};
 
 /// Offsets in an MBR are in sectors of this size, whatever the disk's own.
@@ -57,8 +58,8 @@ fn parse_record(sector: &[u8; 512]) -> Option<[Entry; 4]> {
         Entry {
             status: raw[0],
             kind: raw[4],
-            start: u64::from(le_u32(raw, 8)) * SECTOR,
-            size: u64::from(le_u32(raw, 12)) * SECTOR,
+            start: u64::from(le32(raw, 8)) * SECTOR,
+            size: u64::from(le32(raw, 12)) * SECTOR,
         }
     }))
 }

@@ -1,29 +1,10 @@
-//! Reading numbers out of headers, and headers out of files.
+//! Reading headers out of files.
 
 use crate::damaged;
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 use rump_kpi::{BlockDevice, KResult};
-
-/// `N` bytes of a header that is at least so long.
-fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
-    let mut array = [0; N];
-    array.copy_from_slice(&bytes[at..at + N]);
-    array
-}
-
-pub fn be16(bytes: &[u8], at: usize) -> u16 {
-    u16::from_be_bytes(array(bytes, at))
-}
-
-pub fn be32(bytes: &[u8], at: usize) -> u32 {
-    u32::from_be_bytes(array(bytes, at))
-}
-
-pub fn be64(bytes: &[u8], at: usize) -> u64 {
-    u64::from_be_bytes(array(bytes, at))
-}
 
 /// Fills `buf` from `offset`; what lies beyond the end of the file is zeros. Errors: EIO.
 pub fn read_padded(file: &dyn BlockDevice, offset: u64, buf: &mut [u8]) -> KResult<()> {
@@ -43,16 +24,4 @@ pub fn read_vec(file: &dyn BlockDevice, offset: u64, len: usize, what: &str) -> 
     let mut bytes = vec![0; len];
     file.read_at(offset, &mut bytes)?;
     Ok(bytes)
-}
-
-pub fn le16(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes(array(bytes, at))
-}
-
-pub fn le32(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(array(bytes, at))
-}
-
-pub fn le64(bytes: &[u8], at: usize) -> u64 {
-    u64::from_le_bytes(array(bytes, at))
 }

@@ -1,7 +1,7 @@
 //! VDI of VirtualBox, version 1.1 (Oracle, VirtualBox's public description of the format): a header of 512 bytes, a table of
 //! blocks, and blocks of 1 MiB or so. All numbers are little-endian.
 
-use crate::bytes::{le32, le64, read_padded};
+use crate::bytes::read_padded;
 use crate::disk::{Disk, Map, Place, Run, Sources};
 use crate::open::{Format, Image, Layer, Opened};
 use crate::table::TableCache;
@@ -9,6 +9,7 @@ use crate::{damaged, unsupported};
 use alloc::format;
 use alloc::string::ToString;
 use alloc::sync::Arc;
+use rump_bytes::{le32, le64};
 use rump_kpi::{BlockDevice, KResult};
 
 /// Where the signature is, and what it is.

@@ -1,7 +1,7 @@
 //! VHD (Microsoft, Virtual Hard Disk Image Format Specification, version 1.0): a footer, and with it either the disk's bytes,
 //! or a table of blocks, each behind a bitmap of its sectors. All numbers are big-endian.
 
-use crate::bytes::{be16, be32, be64, le16, read_padded, read_vec};
+use crate::bytes::{read_padded, read_vec};
 use crate::disk::{Disk, Map, Place, Run, Sources};
 use crate::open::{Format, Image, Layer, Opened};
 use crate::table::TableCache;
@@ -10,6 +10,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use rump_bytes::{be16, be32, be64, le16};
 use rump_kpi::{BlockDevice, Errno, KError, KResult};
 
 const COOKIE: &[u8] = b"conectix";

@@ -1,4 +1,4 @@
-//! Reading numbers and texts out of metadata, and metadata out of devices.
+//! Reading texts out of metadata, and metadata out of devices.
 
 use crate::damaged;
 use alloc::format;
@@ -7,37 +7,6 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::Write;
 use rump_kpi::{BlockDevice, KResult};
-
-/// `N` bytes of something that is at least so long.
-pub fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
-    let mut array = [0; N];
-    array.copy_from_slice(&bytes[at..at + N]);
-    array
-}
-
-pub fn le16(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes(array(bytes, at))
-}
-
-pub fn le32(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(array(bytes, at))
-}
-
-pub fn le64(bytes: &[u8], at: usize) -> u64 {
-    u64::from_le_bytes(array(bytes, at))
-}
-
-pub fn be16(bytes: &[u8], at: usize) -> u16 {
-    u16::from_be_bytes(array(bytes, at))
-}
-
-pub fn be32(bytes: &[u8], at: usize) -> u32 {
-    u32::from_be_bytes(array(bytes, at))
-}
-
-pub fn be64(bytes: &[u8], at: usize) -> u64 {
-    u64::from_be_bytes(array(bytes, at))
-}
 
 /// Text that ends with a zero, or with its field.
 pub fn text(field: &[u8]) -> String {

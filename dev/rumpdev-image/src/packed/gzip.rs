@@ -5,7 +5,6 @@
 
 use super::Decoder;
 use super::feed::Feed;
-use crate::bytes::le32;
 use crate::damaged;
 use alloc::boxed::Box;
 use alloc::format;
@@ -16,6 +15,7 @@ use miniz_oxide::inflate::core::inflate_flags::{
     TINFL_FLAG_HAS_MORE_INPUT, TINFL_FLAG_STOP_ON_BLOCK_BOUNDARY, TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
 };
 use miniz_oxide::inflate::core::{BlockBoundaryState, DecompressorOxide, decompress};
+use rump_bytes::le32;
 use rump_checksum::crc32_append;
 use rump_kpi::KResult;
 

@@ -8,7 +8,7 @@ use super::feed::Feed;
 use super::gzip::{Entry, Inflater, Step, WINDOW};
 use super::kept::{HEAD, Head};
 use super::{CACHE_BYTES, Decoder, LARGEST_SPAN};
-use crate::bytes::{le16, le32, le64, read_vec};
+use crate::bytes::read_vec;
 use crate::damaged;
 use crate::disk::{Disk, Map, Place, Run, Sources};
 use crate::table::write_growing;
@@ -18,6 +18,7 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use miniz_oxide::deflate::compress_to_vec;
+use rump_bytes::{le16, le32, le64};
 use rump_checksum::crc32c;
 use rump_kpi::{BlockDevice, Errno, KError, KResult};
 

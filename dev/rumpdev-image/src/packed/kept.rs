@@ -5,12 +5,13 @@
 
 use super::feed::Feed;
 use super::memory::Memory;
-use crate::bytes::{le32, le64, read_vec};
+use crate::bytes::read_vec;
 use crate::damaged;
 use crate::siblings::{Draft, Keeping, Kind, Stamp};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use rump_bytes::{le32, le64};
 use rump_checksum::crc32c;
 use rump_kpi::{BlockDevice, KResult};
 

@@ -6,7 +6,7 @@
 use super::codec::{Xz, Zstd, exactly};
 use super::feed::Feed;
 use super::{CACHE_BYTES, LARGEST_SPAN};
-use crate::bytes::{le16, le32, le64, read_padded, read_vec};
+use crate::bytes::{read_padded, read_vec};
 use crate::damaged;
 use crate::disk::{Disk, Map, Place, Run, Sources};
 use crate::open::Format;
@@ -15,6 +15,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use rump_bytes::{le16, le32, le64};
 use rump_checksum::crc32;
 use rump_kpi::{BlockDevice, KResult};
 

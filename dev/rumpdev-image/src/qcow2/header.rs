@@ -1,13 +1,14 @@
 //! The header of qcow2, its extensions, and the table of snapshots (QEMU, docs/interop/qcow2.txt: "Header", "Header
 //! extensions", "Snapshots"). All numbers are big-endian. What is here is checked once.
 
-use crate::bytes::{be16, be32, be64, read_padded, read_vec};
+use crate::bytes::{read_padded, read_vec};
 use crate::siblings::lossy;
 use crate::unpack::{Codec, codec_of_qcow2};
 use crate::{damaged, unsupported};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use rump_bytes::{be16, be32, be64};
 use rump_kpi::{BlockDevice, Errno, KError, KResult};
 
 pub const MAGIC: [u8; 4] = *b"QFI\xfb";

@@ -4,7 +4,7 @@
 mod adc;
 mod plist;
 
-use crate::bytes::{be32, be64, read_padded, read_vec};
+use crate::bytes::{read_padded, read_vec};
 use crate::disk::{Disk, Map, Place, Run, Sources};
 use crate::open::{Format, Image, Layer, Opened};
 use crate::siblings::lossy;
@@ -14,6 +14,7 @@ use alloc::format;
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use rump_bytes::{be32, be64};
 use rump_kpi::{BlockDevice, KResult};
 
 const TRAILER: u64 = 512;

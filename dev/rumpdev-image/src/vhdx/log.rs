@@ -2,12 +2,13 @@
 //! newest sequence of entries that are whole, from the tail that its last one names, counts.
 
 use super::is_whole;
-use crate::bytes::{le32, le64, read_padded, read_vec};
+use crate::bytes::{read_padded, read_vec};
 use crate::damaged;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use rump_bytes::{le32, le64};
 use rump_kpi::{BlockDevice, Errno, KResult};
 
 const SECTOR: u64 = 4096;

@@ -5,7 +5,7 @@
 
 mod log;
 
-use crate::bytes::{le16, le32, le64, read_padded, read_vec};
+use crate::bytes::{read_padded, read_vec};
 use crate::disk::{Disk, Map, Place, Run, Sources};
 use crate::open::{Format, Image, Layer, Opened};
 use crate::table::TableCache;
@@ -14,6 +14,7 @@ use alloc::format;
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use rump_bytes::{le16, le32, le64};
 use rump_checksum::crc32c;
 use rump_kpi::{BlockDevice, KResult};
 

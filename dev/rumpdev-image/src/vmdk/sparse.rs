@@ -2,7 +2,7 @@
 //! directory of tables of grains. All numbers are little-endian, and places count sectors.
 
 use super::{LONGEST_DESCRIPTOR, SECTOR};
-use crate::bytes::{le16, le32, le64, read_vec};
+use crate::bytes::read_vec;
 use crate::disk::{Disk, Map, Place, Run, Sources};
 use crate::table::TableCache;
 use crate::unpack::{Codec, Unpacked};
@@ -10,6 +10,7 @@ use crate::{damaged, unsupported};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use rump_bytes::{le16, le32, le64};
 use rump_kpi::{BlockDevice, KResult};
 
 pub const MAGIC: [u8; 4] = *b"KDMV";

@@ -13,7 +13,7 @@ mod two;
 
 pub use derive::Effort;
 
-use crate::bytes::{be16, read, read_if_there};
+use crate::bytes::{read, read_if_there};
 use crate::{damaged, unsupported};
 use alloc::format;
 use alloc::string::String;
@@ -21,6 +21,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use cipher::Cipher;
 use derive::{Derivation, Hash};
+use rump_bytes::be16;
 use rump_kpi::{BlockDevice, Errno, KError, KResult};
 use zeroize::Zeroizing;
 

@@ -2,10 +2,11 @@
 
 use super::derive::{Derivation, Hash};
 use super::{Digest, Encryption, Header, SECTOR, Segment, Slot};
-use crate::bytes::{be32, text};
+use crate::bytes::text;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use rump_bytes::be32;
 use rump_kpi::KResult;
 
 /// Length of it in bytes.

@@ -3,13 +3,14 @@
 
 use super::derive::{Derivation, Hash};
 use super::{Digest, Encryption, Header, MAGIC, SECTOR, Segment, Slot};
-use crate::bytes::{be16, be64, read_if_there, text};
+use crate::bytes::{read_if_there, text};
 use crate::{damaged, unsupported};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use argon2::Algorithm;
 use base64ct::{Base64, Encoding};
+use rump_bytes::{be16, be64};
 use rump_kpi::{BlockDevice, KResult};
 use serde_json::Value;
 

@@ -2,12 +2,13 @@
 //! show all fields. Numbers are little-endian.
 
 use super::text::Section;
-use crate::bytes::{le32, le64, read_if_there};
+use crate::bytes::read_if_there;
 use crate::{damaged, unsupported};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use crc::{Algorithm, CRC_32_ISO_HDLC, Crc, Table};
+use rump_bytes::{le32, le64};
 use rump_kpi::{BlockDevice, KResult};
 
 const SECTOR: u64 = 512;

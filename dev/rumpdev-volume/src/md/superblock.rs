@@ -1,10 +1,11 @@
 //! The superblock of a member of an array, of the versions 0.90 and 1.x. Reference: md(4), mdadm(8), and the names of the fields
 //! in the kernel's interface (`linux/raid/md_p.h`). Numbers are little-endian.
 
-use crate::bytes::{array, le16, le32, le64, read_if_there, text, uuid};
+use crate::bytes::{read_if_there, text, uuid};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use rump_bytes::{array, le16, le32, le64};
 use rump_kpi::{BlockDevice, KResult};
 
 const MAGIC: u32 = 0xa92b_4efc;
