@@ -1,232 +1,12 @@
-//! Manifests in the form of mtree(5), as the BSDs and libarchive have it.
-//!
-//! Written are full paths from `.` on, one line each, with values that libarchive and NetBSD's mtree take. Read is
-//! more: lines that go on, `/set` and `/unset`, and names one below another. Extended attributes have no keyword
-//! there: they are comments, `#xattr PATH NAME=HEX`, which others pass over.
+//! Reading manifests, those of other programs as well.
 
-use crate::output::hex;
+use super::escape::unescaped;
+use super::{Facts, Keyword, XATTR};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead};
 
-const FIRST_LINE: &[u8] = b"#mtree\n";
-const XATTR: &[u8] = b"#xattr ";
 /// What a line may have, with all that it goes on.
 const MOST_LINE_BYTES: u64 = 1 << 20;
-
-/// What a manifest tells of a file, in the order in which it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Keyword {
-    /// `file`, `dir`, `link`, `char`, `block`, `fifo` or `socket`.
-    Type,
-    /// Permission bits, in octal.
-    Mode,
-    /// Owner.
-    Uid,
-    /// Group.
-    Gid,
-    /// Names of the file.
-    Nlink,
-    /// Length of a regular file.
-    Size,
-    /// Time of the last change of content: seconds, a point, nanoseconds.
-    Time,
-    /// Target of a symbolic link.
-    Link,
-    /// Numbers of a device: `native,MAJOR,MINOR`.
-    Device,
-    /// SHA-256 of the content of a regular file.
-    Sha256,
-}
-
-impl Keyword {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::Type,
-        Self::Mode,
-        Self::Uid,
-        Self::Gid,
-        Self::Nlink,
-        Self::Size,
-        Self::Time,
-        Self::Link,
-        Self::Device,
-        Self::Sha256,
-    ];
-
-    /// What it is called in a manifest.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Type => "type",
-            Self::Mode => "mode",
-            Self::Uid => "uid",
-            Self::Gid => "gid",
-            Self::Nlink => "nlink",
-            Self::Size => "size",
-            Self::Time => "time",
-            Self::Link => "link",
-            Self::Device => "device",
-            Self::Sha256 => "sha256",
-        }
-    }
-
-    fn of_name(name: &[u8]) -> Option<Self> {
-        let name = name.strip_suffix(b"digest").unwrap_or(name);
-        Self::ALL.into_iter().find(|keyword| keyword.name().as_bytes() == name)
-    }
-
-    /// A value as it is written here, so that equal things have equal texts. `None` for what says nothing here.
-    fn usual(self, value: &[u8]) -> Option<Vec<u8>> {
-        let text = || std::str::from_utf8(value).ok();
-        Some(match self {
-            Self::Link => unescaped(value),
-            Self::Mode => mode_text(u32::from_str_radix(text()?, 8).ok()?),
-            Self::Time => {
-                let (seconds, nanoseconds) = text()?.split_once('.').unwrap_or((text()?, "0"));
-                time_text(seconds.parse().ok()?, nanoseconds.parse().ok()?)
-            }
-            Self::Device => {
-                // The numbers of another system's are those of no other.
-                let (form, numbers) = text()?.split_once(',')?;
-                let known = matches!(form, "native" | "linux" | "netbsd" | "freebsd").then_some(numbers)?;
-                format!("native,{known}").into_bytes()
-            }
-            Self::Uid | Self::Gid | Self::Nlink | Self::Size => {
-                text()?.parse::<u64>().ok()?.to_string().into_bytes()
-            }
-            Self::Type | Self::Sha256 => value.to_ascii_lowercase(),
-        })
-    }
-}
-
-/// Permission bits as they are written.
-pub fn mode_text(mode: u32) -> Vec<u8> {
-    format!("{mode:04o}").into_bytes()
-}
-
-/// A time as it is written; with all its digits it is the same to those who read a fraction and those who read a
-/// number of nanoseconds.
-pub fn time_text(seconds: i64, nanoseconds: u32) -> Vec<u8> {
-    format!("{seconds}.{nanoseconds:09}").into_bytes()
-}
-
-/// What is known of a file, or told of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// Values as [`Keyword`] says.
-    pub values: BTreeMap<Keyword, Vec<u8>>,
-    /// Extended attributes.
-    pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// It need not be there.
-    pub is_optional: bool,
-}
-
-/// Writes a manifest.
-pub struct Writer<W> {
-    output: W,
-    tells_xattrs: bool,
-}
-
-impl<W: Write> Writer<W> {
-    /// Begins one.
-    pub fn new(mut output: W, tells_xattrs: bool) -> io::Result<Self> {
-        output.write_all(FIRST_LINE)?;
-        if tells_xattrs {
-            output.write_all(XATTR)?;
-            output.write_all(b"\n")?;
-        }
-        Ok(Self { output, tells_xattrs })
-    }
-
-    /// Writes what is known of the file at `path`: names with single slashes between them, empty for the top.
-    pub fn write(&mut self, path: &[u8], facts: &Facts) -> io::Result<()> {
-        let place = place(path);
-        self.output.write_all(&place)?;
-        for (keyword, value) in &facts.values {
-            let suffix = if *keyword == Keyword::Sha256 { "digest" } else { "" };
-            write!(self.output, " {}{suffix}=", keyword.name())?;
-            self.output.write_all(&escaped(value))?;
-        }
-        self.output.write_all(b"\n")?;
-        for (name, value) in facts.xattrs.iter().filter(|_| self.tells_xattrs) {
-            let value = hex(value).into_bytes();
-            let line = [XATTR, &place, b" ", &escaped(name), b"=", &value, b"\n"];
-            self.output.write_all(&line.concat())?;
-        }
-        Ok(())
-    }
-
-    /// Ends it.
-    pub fn finish(mut self) -> io::Result<()> {
-        self.output.flush()
-    }
-}
-
-fn place(path: &[u8]) -> Vec<u8> {
-    if path.is_empty() { b".".to_vec() } else { [b"./", &*escaped(path)].concat() }
-}
-
-/// As libarchive does it: what is no plain character is in octal.
-fn escaped(text: &[u8]) -> Vec<u8> {
-    let mut escaped = Vec::with_capacity(text.len());
-    for &byte in text {
-        match byte {
-            b' ' | b'#' | b'=' | b'\\' | 0..=31 | 127.. => {
-                escaped.extend_from_slice(format!("\\{byte:03o}").as_bytes());
-            }
-            byte => escaped.push(byte),
-        }
-    }
-    escaped
-}
-
-fn unescaped(text: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        if byte != b'\\' {
-            plain.push(byte);
-            continue;
-        }
-        let digits = rest.iter().take(3).take_while(|byte| matches!(byte, b'0'..=b'7')).count();
-        if digits == 3 && rest[0] <= b'3' {
-            plain.push(rest[..3].iter().fold(0, |value, digit| value << 3 | (digit - b'0')));
-            rest = &rest[3..];
-            continue;
-        }
-        if let Some((byte, length)) = visible(rest) {
-            plain.push(byte);
-            rest = &rest[length..];
-            continue;
-        }
-        let Some((&letter, after)) = rest.split_first() else { break };
-        rest = after;
-        plain.push(match letter {
-            b's' => b' ',
-            b'n' => b'\n',
-            b't' => b'\t',
-            b'r' => b'\r',
-            b'a' => 7,
-            b'b' => 8,
-            b'f' => 12,
-            b'v' => 11,
-            b'0' => 0,
-            letter => letter,
-        });
-    }
-    plain
-}
-
-/// A byte as vis(3) writes those that are no characters, without the backslash: `M-x`, `M^x` and `^x`.
-fn visible(text: &[u8]) -> Option<(u8, usize)> {
-    let control = |byte: u8| if byte == b'?' { 127 } else { byte & 31 };
-    match text {
-        [b'M', b'-', byte, ..] => Some((byte | 128, 3)),
-        [b'M', b'^', byte, ..] => Some((control(*byte) | 128, 3)),
-        [b'^', byte, ..] => Some((control(*byte), 2)),
-        _ => None,
-    }
-}
 
 /// What a manifest says.
 #[derive(Debug, Default)]
@@ -381,6 +161,7 @@ fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Writer;
     use super::*;
 
     fn read(text: &str) -> Result<Manifest, String> {
@@ -433,21 +214,6 @@ mod tests {
         assert_eq!(shown(&manifest), expected);
         assert!(manifest.files[&b"d/f"[..]].is_optional && !manifest.tells_xattrs);
         assert_eq!(manifest.unknown.iter().map(String::as_str).collect::<Vec<_>>(), ["md5"]);
-    }
-
-    #[test]
-    fn names_are_read_as_vis_writes_them() {
-        let cases: [(&[u8], &[u8]); 6] = [
-            (b"\\M-C\\M-)", b"\xc3\xa9"),
-            (b"\\^A\\^?\\M^A", b"\x01\x7f\x81"),
-            (b"\\s\\#\\\\", b" #\\"),
-            (b"\\0401", b" 1"),
-            (b"\\n\\", b"\n"),
-            (b"\\777", b"777"),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(unescaped(text), expected, "{}", String::from_utf8_lossy(text));
-        }
     }
 
     #[test]
