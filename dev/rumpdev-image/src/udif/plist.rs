@@ -2,6 +2,8 @@
 
 use crate::damaged;
 use alloc::vec::Vec;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, Engine, GeneralPurpose, GeneralPurposeConfig};
 use rump_kpi::KResult;
 
 /// The tables, from their base64. Errors of each: EFTYPE.
@@ -14,23 +16,10 @@ pub fn tables(list: &str) -> impl Iterator<Item = KResult<Vec<u8>>> {
 
 /// Base64 with white space anywhere.
 fn decode(text: &str) -> KResult<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut bits, mut count) = (0_u32, 0);
-    for letter in text.bytes().filter(|letter| !letter.is_ascii_whitespace() && *letter != b'=') {
-        let value = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'a'..=b'z' => letter - b'a' + 26,
-            b'0'..=b'9' => letter - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return Err(damaged("dmg: a table of chunks is not in base64")),
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-        }
-    }
-    Ok(bytes)
+    let letters: Vec<u8> = text.bytes().filter(|letter| !letter.is_ascii_whitespace()).collect();
+    let relaxed = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    let engine = GeneralPurpose::new(&alphabet::STANDARD, relaxed);
+    engine.decode(letters).map_err(|_| damaged("dmg: a table of chunks is not in base64"))
 }

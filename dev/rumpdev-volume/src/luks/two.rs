@@ -9,7 +9,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use argon2::Algorithm;
-use base64ct::{Base64, Encoding};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use rump_bytes::{be16, be64};
 use rump_kpi::{BlockDevice, KResult};
 use serde_json::Value;
@@ -125,7 +125,7 @@ fn string(value: &Value) -> KResult<&str> {
 }
 
 fn bytes_of(value: &Value) -> KResult<Vec<u8>> {
-    Base64::decode_vec(string(value)?).map_err(|_| damaged(format!("LUKS 2: {value} is no base64")))
+    BASE64_STANDARD.decode(string(value)?).map_err(|_| damaged(format!("LUKS 2: {value} is no base64")))
 }
 
 fn segment(value: &Value) -> KResult<Segment> {

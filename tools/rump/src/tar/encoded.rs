@@ -1,27 +1,15 @@
 //! Encodings of libarchive's records: base64 without padding for values, percent signs in names (RFC 4648, RFC 3986).
 
-/// What a value stands for; `None` if it is no base64.
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, Engine, GeneralPurpose, GeneralPurposeConfig};
+
+/// What a value stands for; `None` if it is no base64. Padding and lines do no harm.
 pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 2);
-    let (mut bits, mut count) = (0_u32, 0);
-    for &letter in text.iter().take_while(|&&letter| letter != b'=') {
-        let value = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'a'..=b'z' => letter - b'a' + 26,
-            b'0'..=b'9' => letter - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            b'\n' | b'\r' => continue,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-        }
-    }
-    Some(bytes)
+    let letters: Vec<u8> = text.iter().copied().filter(|letter| !matches!(letter, b'\n' | b'\r')).collect();
+    let relaxed = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    GeneralPurpose::new(&alphabet::STANDARD, relaxed).decode(letters).ok()
 }
 
 /// A name with `%41` for `A`.

@@ -1,8 +1,8 @@
 //! `rump tar`: an archive into an image, or out of one.
 
 mod acl;
-mod base64;
 mod compression;
+mod encoded;
 mod header;
 mod input;
 mod members;

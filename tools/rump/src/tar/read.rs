@@ -8,7 +8,7 @@ use super::header::{BLOCK, Header};
 use super::input::{Input, Origin};
 use super::pax::{self, Record};
 use super::sparse::{self, Map};
-use super::{acl, base64};
+use super::{acl, encoded};
 use crate::fill::{Content, Entry, Kind, Sink, Source, Take, Trouble, clean, hand};
 use crate::output::escaped;
 use crate::session::Failure;
@@ -405,10 +405,10 @@ impl Member {
         } else if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
             self.add_xattr(name, value.to_vec());
         } else if let Some(name) = key.strip_prefix(b"LIBARCHIVE.xattr.") {
-            let name = base64::percent_decode(name);
+            let name = encoded::percent_decode(name);
             // libarchive says everything twice; the other way was there already.
             if !self.xattrs.iter().any(|(other, _)| *other == name) {
-                match base64::decode(value) {
+                match encoded::decode(value) {
                     Some(value) => self.add_xattr(&name, value),
                     None => self.complaints.push(format!("extended attribute {} is damaged", escaped(&name))),
                 }
