@@ -62,6 +62,12 @@ pub fn open(url: &[u8], access: Access, options: &Options) -> HostResult<Arc<dyn
             Err(KError::new(Errno::ENOTSUP, what))
         }
         Scheme::Http | Scheme::Https => open_http(&url, access, options),
+        Scheme::S3 | Scheme::Gs | Scheme::Az => {
+            let what = format!(
+                "{url}: object stores are not supported; what they serve at https:// is, if it is signed"
+            );
+            Err(KError::new(Errno::ENOTSUP, what))
+        }
     });
     opened.map_err(|error| HostError { errno: error.errno, what: error.to_string() })
 }

@@ -18,15 +18,24 @@ pub enum Scheme {
     Http,
     /// HTTP over TLS.
     Https,
+    /// Objects as S3 has them, which is not spoken here.
+    S3,
+    /// Objects of Google's cloud, which is not spoken here.
+    Gs,
+    /// Objects of Azure, which is not spoken here.
+    Az,
 }
 
-const SCHEMES: [(&str, Scheme); 6] = [
+const SCHEMES: [(&str, Scheme); 9] = [
     ("nbd", Scheme::Nbd),
     ("nbds", Scheme::Nbds),
     ("nbd+unix", Scheme::NbdUnix),
     ("nbds+unix", Scheme::NbdsUnix),
     ("http", Scheme::Http),
     ("https", Scheme::Https),
+    ("s3", Scheme::S3),
+    ("gs", Scheme::Gs),
+    ("az", Scheme::Az),
 ];
 
 /// A URL in its parts, as they are written: nothing is decoded. Shown without user and password.
