@@ -50,7 +50,7 @@ impl Pcb {
         self.measure(now, took, &news);
         self.react(now, &news);
         self.note_probe(&news);
-        self.note_window(segment, window);
+        self.note_window(segment, window, is_new);
         if is_new {
             self.timers.retransmit = None;
             self.arm_retransmit(now);
@@ -183,10 +183,13 @@ impl Pcb {
         self.grow_send_buffer();
     }
 
-    /// RFC 9293, section 3.10.7.4, "update the send window".
-    fn note_window(&mut self, segment: &Segment, window: u32) {
+    /// RFC 9293, section 3.10.7.4, "update the send window". What acknowledges more is newer, whatever its sequence number
+    /// is: what is sent again says how things are now, and the older window, counted from what it acknowledges, would reach
+    /// beyond what was ever told.
+    fn note_window(&mut self, segment: &Segment, window: u32, acknowledges_more: bool) {
         let (told_by, acknowledged) = self.send.window_told;
-        let is_newer = told_by.is_before(segment.sequence)
+        let is_newer = acknowledges_more
+            || told_by.is_before(segment.sequence)
             || (told_by == segment.sequence && !segment.acknowledgment.is_before(acknowledged));
         if is_newer {
             self.send.window = window;

@@ -140,7 +140,11 @@ impl Pcb {
         };
         let scaled = (window >> self.receive.scale).min(u16::MAX.into());
         self.counts.zero_windows += u32::from(window == 0);
-        self.receive.advertised = self.receive.next + (scaled << self.receive.scale);
+        // Scaling rounds down; what was told before is taken nevertheless.
+        let end = self.receive.next + (scaled << self.receive.scale);
+        if end.is_after(self.receive.advertised) {
+            self.receive.advertised = end;
+        }
         scaled as u16
     }
 
