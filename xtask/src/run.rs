@@ -10,9 +10,9 @@ use std::time::Instant;
 /// Where tests note what they skip, one line each: test, tab, reason.
 const SKIP_LOG: &str = "RUMP_SKIP_LOG";
 
-/// What the builder asks of cargo: kernels, and then their clients.
-const INSTALLED: [&[&str]; 2] =
-    [&["librump", "rump", "rump-server", "rump-config"], &["librumpclient", "rump-hijack"]];
+/// What the builder asks of cargo, one after the other, and each time with [`PROGRAMS`].
+const INSTALLED: [&str; 3] = ["librump", "librumpclient", "rump-hijack"];
+const PROGRAMS: [&str; 3] = ["rump", "rump-server", "rump-config"];
 
 /// Runs one program at the root of the project; its output goes to ours.
 pub fn step(
@@ -62,9 +62,9 @@ fn watched(
 pub fn tests(options: Options) -> Result<(), String> {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace::root().join("target"), PathBuf::from);
-    for packages in INSTALLED {
+    for library in INSTALLED {
         let mut build = vec!["build", "--locked", "--profile", "installed", "--quiet"];
-        build.extend(packages.iter().flat_map(|package| ["--package", package]));
+        build.extend(PROGRAMS.iter().chain([&library]).flat_map(|package| ["--package", package]));
         step("programs", "cargo", &build, &[("CC", "cc")])?;
     }
     let program = target.join("installed/rump").to_string_lossy().into_owned();

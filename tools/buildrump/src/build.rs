@@ -8,6 +8,9 @@ use crate::toolchain::Toolchain;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// What runs on this host.
+const PROGRAMS: [&str; 3] = ["rump", "rump-server", "rump-config"];
+
 /// Fetches what is in the lock file; without a network, what is here already has to do.
 pub fn fetch(options: &Options) -> Outcome {
     let here = cargo(options).args(["fetch", "--locked", "--offline", "--quiet"]).output();
@@ -21,25 +24,31 @@ pub fn fetch(options: &Options) -> Outcome {
 }
 
 /// Compiles for the target.
+///
+/// Kernels, their clients, and the library that goes before glibc take three runs: in one, `rump-capi` would have for all
+/// of them what any of them asks, and clients kernels of their own. The programs are named in each: cargo then settles on
+/// the same features of everything else, and compiles it once.
 pub fn build(options: &Options, toolchain: &Toolchain) -> Outcome {
     let all = options.parts == Parts::All;
-    let mut kernels = compile(options, toolchain)?;
-    kernels.args(["--package", WHOLE]);
-    if all && has_programs(options) {
-        kernels.args(["--package", "rump", "--package", "rump-server", "--package", "rump-config"]);
-    }
-    let features = features(options)?;
+    let programs: &[&str] = if all && has_programs(options) { &PROGRAMS } else { &[] };
+    let run = |package: &str| -> Outcome<Command> {
+        let mut command = compile(options, toolchain)?;
+        command.args(programs.iter().chain([&package]).flat_map(|package| ["--package", package]));
+        Ok(command)
+    };
+    let mut kernels = run(WHOLE)?;
+    let mut features = features(options)?;
     if !features.is_empty() {
+        // Components are chosen for the library; the programs stay what they are.
+        features.extend(programs.first().map(|program| format!("{program}/default")));
         kernels.args(["--no-default-features", "--features", &features.join(",")]);
     }
     succeed(&mut kernels)?;
-    if !has_clients(options) {
-        return Ok(());
-    }
-    // In one go with the others, they would all have the calls that go to servers, and clients kernels of their own.
-    succeed(compile(options, toolchain)?.args(["--package", CLIENTS]))?;
-    if all && has_hijack(options, toolchain)? {
-        succeed(compile(options, toolchain)?.args(["--package", "rump-hijack"]))?;
+    if has_clients(options) {
+        succeed(&mut run(CLIENTS)?)?;
+        if all && has_hijack(options, toolchain)? {
+            succeed(&mut run("rump-hijack")?)?;
+        }
     }
     Ok(())
 }
