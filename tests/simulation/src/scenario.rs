@@ -53,7 +53,7 @@ impl Version {
 
 impl Scenario {
     /// Two to five kernels on one wire, or in a row with routers between, and up to six connections among them, over either
-    /// version of IP.
+    /// version of IP. Some servers send back what they read.
     pub fn draw(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let mut world = World::new(seed);
@@ -76,7 +76,14 @@ impl Scenario {
                 };
                 let lengths = (length(&mut random), length(&mut random));
                 let address = SocketAddr::new(own.address, 1024 + number as u16);
-                Conversation::new(&world, (hosts[from], hosts[to]), address, random.number(), lengths)
+                let (ends, seed) = ((hosts[from], hosts[to]), random.number());
+                if random.one_in(8) {
+                    let (length, buffer) = (random.within(50_000..500_000), random.within(8000..100_000));
+                    Conversation::new(&world, ends, address, seed, (length, length)).with_echo(buffer as u32)
+                } else {
+                    Ok(Conversation::new(&world, ends, address, seed, lengths))
+                }
+                .expect("an open socket")
             })
             .collect();
         let jump = |host: &HostId| {

@@ -5,8 +5,8 @@ use crate::world::{HostId, World};
 use rumpkit::kpi::socket::OptionValue;
 use rumpkit::kpi::{TcpInfo, TcpState};
 use rumpkit::net::{TcpListener, TcpStream, errno};
-use rumpkit::sockopt::{IPPROTO_TCP, TCP_INFO};
-use rumpkit::{AddressFamily, Errno, OpenFlags, PollEvents, PollFd, Process, SocketAddress, SocketType};
+use rumpkit::sockopt::{IPPROTO_TCP, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, TCP_INFO};
+use rumpkit::{AddressFamily, Errno, Fd, OpenFlags, PollEvents, PollFd, Process, SocketAddress, SocketType};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
@@ -26,6 +26,8 @@ struct Side {
     sends: Stream,
     receives: Stream,
     has_ended: bool,
+    /// It sends what it has read, and reads no more before that is sent.
+    echoes: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -37,7 +39,7 @@ struct Stream {
 
 impl Side {
     fn new(stream: TcpStream, sends: Stream, receives: Stream) -> Self {
-        Self { stream, sends, receives, has_ended: false }
+        Self { stream, sends, receives, has_ended: false, echoes: false }
     }
 
     fn info(&self) -> Option<TcpInfo> {
@@ -63,9 +65,19 @@ impl Side {
 
     /// Sends and receives what there is room for. Errors: what went wrong.
     fn work(&mut self) -> Result<(), String> {
+        loop {
+            self.send()?;
+            if !self.receive()? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn send(&mut self) -> Result<(), String> {
         let mut bytes = [0; CHUNK];
-        while self.sends.done < self.sends.length {
-            let count = (self.sends.length - self.sends.done).min(CHUNK as u64) as usize;
+        let end = if self.echoes { self.receives.done } else { self.sends.length };
+        while self.sends.done < end {
+            let count = (end - self.sends.done).min(CHUNK as u64) as usize;
             Random::fill_stream(self.sends.seed, self.sends.done, &mut bytes[..count]);
             match self.stream.write(&bytes[..count]) {
                 Ok(sent) => self.sends.done += sent as u64,
@@ -79,21 +91,28 @@ impl Side {
             self.stream.shutdown(Shutdown::Write).map_err(|error| format!("shutdown: {error}"))?;
             self.sends.done += 1;
         }
-        while !self.has_ended {
-            match self.stream.read(&mut bytes) {
-                Ok(0) if self.receives.done < self.receives.length => {
-                    return Err(format!("ended after {} of {}", self.receives.done, self.receives.length));
-                }
-                Ok(0) => self.has_ended = true,
-                Ok(count) => self.check(&bytes[..count])?,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => {
-                    let Stream { done, length, .. } = self.receives;
-                    return Err(format!("received {done} of {length}: {error}"));
-                }
+        Ok(())
+    }
+
+    /// Answers whether something came.
+    fn receive(&mut self) -> Result<bool, String> {
+        let mut bytes = [0; CHUNK];
+        if self.has_ended || (self.echoes && self.sends.done < self.receives.done) {
+            return Ok(false);
+        }
+        match self.stream.read(&mut bytes) {
+            Ok(0) if self.receives.done < self.receives.length => {
+                return Err(format!("ended after {} of {}", self.receives.done, self.receives.length));
+            }
+            Ok(0) => self.has_ended = true,
+            Ok(count) => self.check(&bytes[..count])?,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(error) => {
+                let Stream { done, length, .. } = self.receives;
+                return Err(format!("received {done} of {length}: {error}"));
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn check(&mut self, bytes: &[u8]) -> Result<(), String> {
@@ -115,6 +134,8 @@ pub struct Conversation {
     listener: TcpListener,
     to_server: Stream,
     to_client: Stream,
+    /// Bytes of each buffer, if the server is one that sends back what it reads.
+    echo: Option<u32>,
     begun: Option<TcpStream>,
     client: Option<Side>,
     server: Option<Side>,
@@ -140,11 +161,19 @@ impl Conversation {
             listener,
             to_server: stream(seed, to_server),
             to_client: stream(!seed, to_client),
+            echo: None,
             begun: None,
             client: None,
             server: None,
             again_at: Duration::ZERO,
         }
+    }
+
+    /// The server sends back what it reads, instead, and reads no more before: with so many bytes in each buffer, both
+    /// sides wait to write, and windows close.
+    pub fn with_echo(self, buffer: u32) -> Result<Self, String> {
+        set_buffers(self.listener.process(), self.listener.as_fd(), buffer)?;
+        Ok(Self { to_client: self.to_server, echo: Some(buffer), ..self })
     }
 
     /// Whether both sides have sent and read all.
@@ -180,7 +209,8 @@ impl Conversation {
             match self.listener.accept() {
                 Ok((stream, _)) => {
                     stream.set_nonblocking(true).map_err(|error| error.to_string())?;
-                    self.server = Some(Side::new(stream, self.to_client, self.to_server));
+                    let side = Side::new(stream, self.to_client, self.to_server);
+                    self.server = Some(Side { echoes: self.echo.is_some(), ..side });
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(format!("accept: {error}")),
@@ -209,7 +239,7 @@ impl Conversation {
         let Some(stream) = self.begun.take() else {
             if world.now() >= self.again_at {
                 self.again_at = world.now();
-                self.begun = Some(begin(process, self.address)?);
+                self.begun = Some(begin(process, self.address, self.echo)?);
             }
             return Ok(());
         };
@@ -225,7 +255,7 @@ impl Conversation {
     }
 }
 
-fn begin(process: &Process, address: SocketAddr) -> Result<TcpStream, String> {
+fn begin(process: &Process, address: SocketAddr, buffer: Option<u32>) -> Result<TcpStream, String> {
     let (family, name) = match address {
         SocketAddr::V4(address) => (AddressFamily::Inet, SocketAddress::Inet(address)),
         SocketAddr::V6(address) => (AddressFamily::Inet6, SocketAddress::Inet6(address)),
@@ -233,12 +263,20 @@ fn begin(process: &Process, address: SocketAddr) -> Result<TcpStream, String> {
     let fd = process
         .socket(family, SocketType::Stream, 0, OpenFlags::NONBLOCK)
         .map_err(|error| error.to_string())?;
+    buffer.map_or(Ok(()), |bytes| set_buffers(process, fd, bytes))?;
     let stream = TcpStream::from_fd(process, fd);
     match process.connect(fd, &name) {
         Ok(()) => Ok(stream),
         Err(error) if error.errno == Errno::EINPROGRESS => Ok(stream),
         Err(error) => Err(format!("connect: {error}")),
     }
+}
+
+fn set_buffers(process: &Process, fd: Fd, bytes: u32) -> Result<(), String> {
+    [SO_SNDBUF, SO_RCVBUF].into_iter().try_for_each(|option| {
+        let value = OptionValue::Number(bytes.into());
+        process.setsockopt(fd, SOL_SOCKET, option, &value).map_err(|error| error.to_string())
+    })
 }
 
 /// None while it is not decided.
