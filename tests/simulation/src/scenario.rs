@@ -81,9 +81,8 @@ impl Scenario {
                     let (length, buffer) = (random.within(50_000..500_000), random.within(8000..100_000));
                     Conversation::new(&world, ends, address, seed, (length, length)).with_echo(buffer as u32)
                 } else {
-                    Ok(Conversation::new(&world, ends, address, seed, lengths))
+                    Conversation::new(&world, ends, address, seed, lengths)
                 }
-                .expect("an open socket")
             })
             .collect();
         let jump = |host: &HostId| {

@@ -171,9 +171,9 @@ impl Conversation {
 
     /// The server sends back what it reads, instead, and reads no more before: with so many bytes in each buffer, both
     /// sides wait to write, and windows close.
-    pub fn with_echo(self, buffer: u32) -> Result<Self, String> {
-        set_buffers(self.listener.process(), self.listener.as_fd(), buffer)?;
-        Ok(Self { to_client: self.to_server, echo: Some(buffer), ..self })
+    pub fn with_echo(self, buffer: u32) -> Self {
+        set_buffers(self.listener.process(), self.listener.as_fd(), buffer).expect("an open socket");
+        Self { to_client: self.to_server, echo: Some(buffer), ..self }
     }
 
     /// Whether both sides have sent and read all.
