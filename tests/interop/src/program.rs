@@ -82,9 +82,12 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>
     })
 }
 
-/// Runs a program that has to succeed; answers what it printed.
+/// Runs a program that has to succeed; answers what it printed. Whatever the user's language is, it speaks one that has all
+/// letters.
 pub fn run_ok<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> Check<String> {
-    let finished = run_within(Command::new(program).args(arguments), Duration::from_secs(300))?;
+    let mut command = Command::new(program);
+    command.args(arguments).env("LC_ALL", "C.UTF-8");
+    let finished = run_within(&mut command, Duration::from_secs(300))?;
     if finished.status == Some(0) {
         return Ok(String::from_utf8_lossy(&finished.stdout).into_owned());
     }
