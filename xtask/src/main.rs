@@ -26,7 +26,7 @@ usage: cargo xtask COMMAND [OPTIONS]
 commands:
   layers    check which layer uses which, where unsafe and std may stand
   test      build the programs, run every test, list what was skipped
-  ci        fmt, clippy (of fuzz and benches as well), layers, tests and documentation
+  ci        fmt, clippy (of fuzz and benches as well), layers, documentation and tests
   fuzz      guided fuzzing of every parser of outside data, from seeds that are made first
   races     programs in C with threads, and the library, under ThreadSanitizer; planted races have to be found
   torture   the tests of power cuts, random operations and threads in their long form; --planted: find the defects of
@@ -130,13 +130,14 @@ fn ci(options: Options) -> Result<(), String> {
     APART.iter().try_for_each(|folder| check_apart(folder))?;
     println!("== layers");
     check_layers()?;
-    run::tests(options)?;
+    // Before the tests, which take longest.
     run::step(
         "documentation",
         "cargo",
         &["doc", "--workspace", "--no-deps", "--quiet"],
         &[("RUSTDOCFLAGS", "-D warnings")],
-    )
+    )?;
+    run::tests(options)
 }
 
 /// What is built with the workspace, but is none of it: its format and clippy's opinion. Parts that both have in common

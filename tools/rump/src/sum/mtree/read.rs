@@ -11,7 +11,7 @@ const MOST_LINE_BYTES: u64 = 1 << 20;
 /// What a manifest says.
 #[derive(Debug, Default)]
 pub struct Manifest {
-    /// By path, as [`Writer::write`] takes it.
+    /// By path, as [`Writer::write`](super::Writer::write) takes it.
     pub files: BTreeMap<Vec<u8>, Facts>,
     /// Whether files that it tells no extended attributes of have none.
     pub tells_xattrs: bool,
