@@ -142,7 +142,7 @@ fn refused() -> Check {
     let mut server = nbdkit_of(&scratch, "disk", &["--oldstyle"], &[])?;
     contains(&rump(&["ls", &url], 3)?, "oldstyle")?;
     server.kill();
-    contains(&rump(&["ls", "s3://bucket/disk.img@1:/"], 3)?, "object stores are not supported")?;
+    contains(&rump(&["ls", "s3://bucket/disk.img@1:/"], 3)?, "without the feature object-store")?;
     contains(&rump(&["ls", "nbds://localhost/"], 3)?, "NBD over TLS is not supported")
 }
 
