@@ -1,4 +1,4 @@
-//! Stores that fail, lie, or refuse, in the three dialects.
+//! Stores that fail, lie, or refuse, in the three dialects. That a real one is understood is seen in `tools/rump/tests`, `objects`.
 #![cfg(feature = "object-store")]
 
 mod server;

@@ -1,9 +1,9 @@
 //! NBD, by qemu-nbd and nbdkit.
 
-use crate::servers::{Server, free_port};
 use crate::{LIMIT, contains, disk, rump, same};
 use interop::image::Scratch;
 use interop::program::{lacks, run_ok};
+use interop::server::{Server, free_port};
 use interop::suite::Suite;
 use interop::{Check, context, rump as command};
 use std::fs;
