@@ -6,25 +6,17 @@
 //!
 //! Answers that a second attempt may mend (5xx, 408, 429, connections that break) are waited for, longer each time, within the limit.
 
+use crate::agent::{ATTEMPTS, BEGIN, Failure, PAUSE, Transport, configure};
 use crate::url::decode;
 use crate::{Options, Ranges, Scheme, Url};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use rump_kpi::{Errno, KError, KResult};
-use rustls::crypto::ring;
 use std::io::Read;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use ureq::http::{HeaderMap, Response, StatusCode, Uri, header};
-use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, ResponseExt};
-
-/// How much the first request asks for.
-const BEGIN: usize = 64 << 10;
-/// How often in a row an attempt may fail.
-const ATTEMPTS: u32 = 5;
-/// How long the first pause is.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// An object.
 pub struct Http {
@@ -60,19 +52,8 @@ impl Http {
     /// Asks a server for an object; answers its first bytes as well. Errors: ENOENT, EACCES (the server says so), ENOTSUP (it gives no
     /// ranges), EIO.
     pub fn open(url: &Url, options: &Options) -> KResult<(Self, Vec<u8>)> {
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::PlatformVerifier)
-            .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-            .build();
-        let agent = Agent::config_builder()
-            .tls_config(tls)
-            .http_status_as_error(false)
-            // What is told over TLS does not lead to where others read along.
-            .https_only(url.scheme == Scheme::Https)
-            .user_agent(concat!("rump/", env!("CARGO_PKG_VERSION")))
-            .timeout_connect(Some(options.limit))
-            .build()
-            .new_agent();
+        let transport = if url.scheme == Scheme::Https { Transport::Tls } else { Transport::Any };
+        let agent = configure(transport, options.limit).build().new_agent();
         let text = url.without_user();
         let authorization = url.user.as_deref().map(authorization).transpose()?;
         let target = Mutex::new(text.clone());
@@ -280,22 +261,9 @@ impl Http {
     }
 
     fn trouble(&self, error: ureq::Error) -> Trouble {
-        use std::io::ErrorKind;
-        let passing = |errno, why: &dyn std::fmt::Display| Trouble::Passing(self.error(errno, why));
-        match error {
-            ureq::Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
-                self.lasting(Errno::EIO, error)
-            }
-            ureq::Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                self.lasting(Errno::ECONNREFUSED, "connection refused")
-            }
-            ureq::Error::Io(error) => passing(Errno::EIO, &error),
-            ureq::Error::Timeout(_) => passing(Errno::ETIMEDOUT, &"no answer in time"),
-            ureq::Error::ConnectionFailed => passing(Errno::EIO, &"connecting failed"),
-            ureq::Error::HostNotFound => self.lasting(Errno::EHOSTUNREACH, "no such server"),
-            ureq::Error::RequireHttpsOnly(_) => self.lasting(Errno::EACCES, "the server leads away from TLS"),
-            error => self.lasting(Errno::EIO, error),
-        }
+        let Failure { errno, is_passing, what } = error.into();
+        let error = self.error(errno, what);
+        if is_passing { Trouble::Passing(error) } else { Trouble::Lasting(error) }
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `nbd://HOST[:PORT]/[EXPORT]`, `nbd+unix:///[EXPORT]?socket=PATH` | a server of NBD (`nbd`) | yes |
 //! | `http://`, `https://` | a server that gives ranges (feature `http`) | no |
+//! | `s3://BUCKET/KEY`, `s3a://`, `gs://BUCKET/KEY`, `az://CONTAINER/KEY`, `abfs[s]://CONTAINER[@ACCOUNT]/KEY` | an object in a store (feature `object-store`) | no |
 //!
 //! What is only read in ranges goes through a cache of bounded size ([`Cached`]) that reads ahead.
 //!
@@ -11,19 +12,25 @@
 //! EIO with words. No lock is held while a server is asked, but the one of a connection that is made anew.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "http")]
+mod agent;
 mod cached;
 #[cfg(feature = "http")]
 mod http;
 pub mod nbd;
+#[cfg(feature = "object-store")]
+mod objects;
 mod ranges;
 mod url;
 
 pub use cached::{Cached, Shape};
+#[cfg(feature = "object-store")]
+pub use objects::Settings;
 pub use ranges::Ranges;
 pub use url::{Scheme, Url, beside, is_url};
 
 use rump_hyper::{Access, HostError, HostResult};
-use rump_kpi::{BlockDevice, Errno, KError};
+use rump_kpi::{BlockDevice, Errno, KError, KResult};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,11 +41,19 @@ pub struct Options {
     pub limit: Duration,
     /// How much of what is only read is kept in memory.
     pub cache_bytes: usize,
+    /// What is said of stores besides what the environment says.
+    #[cfg(feature = "object-store")]
+    pub settings: Settings,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { limit: Duration::from_secs(30), cache_bytes: 64 << 20 }
+        Self {
+            limit: Duration::from_secs(30),
+            cache_bytes: 64 << 20,
+            #[cfg(feature = "object-store")]
+            settings: Settings::default(),
+        }
     }
 }
 
@@ -62,33 +77,51 @@ pub fn open(url: &[u8], access: Access, options: &Options) -> HostResult<Arc<dyn
             Err(KError::new(Errno::ENOTSUP, what))
         }
         Scheme::Http | Scheme::Https => open_http(&url, access, options),
-        Scheme::S3 | Scheme::Gs | Scheme::Az => {
-            let what = format!(
-                "{url}: object stores are not supported; what they serve at https:// is, if it is signed"
-            );
-            Err(KError::new(Errno::ENOTSUP, what))
-        }
+        _ => open_object(&url, access, options),
     });
     opened.map_err(|error| HostError { errno: error.errno, what: error.to_string() })
 }
 
 #[cfg(feature = "http")]
-fn open_http(url: &Url, access: Access, options: &Options) -> rump_kpi::KResult<Arc<dyn BlockDevice>> {
+fn open_http(url: &Url, access: Access, options: &Options) -> KResult<Arc<dyn BlockDevice>> {
+    cached(url, access, options, "what HTTP serves is only read", http::Http::open)
+}
+
+#[cfg(feature = "object-store")]
+fn open_object(url: &Url, access: Access, options: &Options) -> KResult<Arc<dyn BlockDevice>> {
+    cached(url, access, options, "an object in a store is only read", objects::Object::open)
+}
+
+/// Opens what is read in ranges, and puts a cache before it.
+#[cfg(feature = "http")]
+fn cached<R: Ranges + 'static>(
+    url: &Url,
+    access: Access,
+    options: &Options,
+    read_only: &str,
+    open: impl FnOnce(&Url, &Options) -> KResult<(R, Vec<u8>)>,
+) -> KResult<Arc<dyn BlockDevice>> {
     if access == Access::ReadWrite {
-        return Err(KError::new(Errno::EROFS, format!("{url}: what HTTP serves is only read")));
+        return Err(KError::new(Errno::EROFS, format!("{url}: {read_only}")));
     }
-    let (source, begin) = http::Http::open(url, options)?;
+    let (source, begin) = open(url, options)?;
     let shape = Shape::of(source.size_bytes(), options.cache_bytes);
     Ok(Arc::new(Cached::new(source, shape, &begin)))
 }
 
 #[cfg(not(feature = "http"))]
-fn open_http(url: &Url, _access: Access, _options: &Options) -> rump_kpi::KResult<Arc<dyn BlockDevice>> {
+fn open_http(url: &Url, _access: Access, _options: &Options) -> KResult<Arc<dyn BlockDevice>> {
     Err(KError::new(Errno::ENOTSUP, format!("{url}: this program was built without the feature http")))
 }
 
+#[cfg(not(feature = "object-store"))]
+fn open_object(url: &Url, _access: Access, _options: &Options) -> KResult<Arc<dyn BlockDevice>> {
+    let what = "this program was built without the feature object-store; what a store serves at https:// is read, if it is signed";
+    Err(KError::new(Errno::ENOTSUP, format!("{url}: {what}")))
+}
+
 /// Checks that `len` bytes at `offset` lie within `size`. Errors: EINVAL.
-fn check_range(size: u64, offset: u64, len: usize) -> rump_kpi::KResult<()> {
+fn check_range(size: u64, offset: u64, len: usize) -> KResult<()> {
     match offset.checked_add(len as u64) {
         Some(end) if end <= size => Ok(()),
         _ => {

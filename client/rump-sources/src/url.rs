@@ -18,15 +18,28 @@ pub enum Scheme {
     Http,
     /// HTTP over TLS.
     Https,
-    /// Objects as S3 has them, which is not spoken here.
+    /// Objects as S3 has them.
     S3,
-    /// Objects of Google's cloud, which is not spoken here.
+    /// The same, as Hadoop names them.
+    S3a,
+    /// Objects of Google's cloud.
     Gs,
-    /// Objects of Azure, which is not spoken here.
+    /// Objects of Azure, in a container.
     Az,
+    /// The same, as Hadoop names them: in a container, or in `CONTAINER@ACCOUNT`.
+    Abfs,
+    /// As `Abfs`: both are spoken over TLS.
+    Abfss,
 }
 
-const SCHEMES: [(&str, Scheme); 9] = [
+impl Scheme {
+    /// Whether it names an object in a bucket.
+    pub fn is_store(self) -> bool {
+        matches!(self, Self::S3 | Self::S3a | Self::Gs | Self::Az | Self::Abfs | Self::Abfss)
+    }
+}
+
+const SCHEMES: [(&str, Scheme); 12] = [
     ("nbd", Scheme::Nbd),
     ("nbds", Scheme::Nbds),
     ("nbd+unix", Scheme::NbdUnix),
@@ -34,8 +47,11 @@ const SCHEMES: [(&str, Scheme); 9] = [
     ("http", Scheme::Http),
     ("https", Scheme::Https),
     ("s3", Scheme::S3),
+    ("s3a", Scheme::S3a),
     ("gs", Scheme::Gs),
     ("az", Scheme::Az),
+    ("abfs", Scheme::Abfs),
+    ("abfss", Scheme::Abfss),
 ];
 
 /// A URL in its parts, as they are written: nothing is decoded. Shown without user and password.
@@ -43,7 +59,7 @@ const SCHEMES: [(&str, Scheme); 9] = [
 pub struct Url {
     /// Before `://`.
     pub scheme: Scheme,
-    /// Before the `@` of the server.
+    /// Before the `@` of the server: name and password, or, of a store, the container.
     pub user: Option<String>,
     /// The server; an address of IPv6 without its brackets.
     pub host: String,
@@ -118,9 +134,17 @@ impl Url {
 
     /// Up to the query.
     fn place(&self) -> String {
+        format!("{}{}", self.root(), self.path)
+    }
+
+    /// Up to the path; the root of all that its server, or its bucket, has.
+    pub fn root(&self) -> String {
         let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
         let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
-        format!("{}://{open}{}{close}{port}{}", self.scheme_name(), self.host, self.path)
+        let container = self.user.as_deref().filter(|_| self.scheme.is_store());
+        let container = container.map(|user| format!("{}@", user.split(':').next().unwrap_or_default()));
+        let container = container.unwrap_or_default();
+        format!("{}://{container}{open}{}{close}{port}", self.scheme_name(), self.host)
     }
 }
 
@@ -176,14 +200,14 @@ pub fn decode(text: &str) -> KResult<String> {
     String::from_utf8(bytes).map_err(|_| wrong())
 }
 
-/// The URL of the file that the image at `base` calls `name`, at the same server: relative to the folder of that, or to the root
+/// The URL of the file that the image at `base` calls `name`, at the same server or in the same bucket: relative to the folder of that, or to the root
 /// where it begins with a slash. What was asked for behind a question mark is not asked for again.
 ///
 /// # Errors
 /// EINVAL (`base` is no URL), ENOTSUP (a scheme without folders).
 pub fn beside(base: &[u8], name: &[u8]) -> KResult<Vec<u8>> {
     let url = Url::parse(base)?;
-    if !matches!(url.scheme, Scheme::Http | Scheme::Https) {
+    if !matches!(url.scheme, Scheme::Http | Scheme::Https) && !url.scheme.is_store() {
         let what = format!("{url}: an image that needs another file is not read over {}", url.scheme_name());
         return Err(KError::new(Errno::ENOTSUP, what));
     }
@@ -232,6 +256,8 @@ mod tests {
         let url = parse("nbd+unix:///disk?socket=/run/a%20b");
         assert_eq!((&*url.host, &*url.path), ("", "/disk"));
         assert_eq!(url.field("socket").unwrap().as_deref(), Some("/run/a b"));
+        let url = parse("abfs://box:secret@account.dfs.core.windows.net/d");
+        assert_eq!(url.to_string(), "abfs://box@account.dfs.core.windows.net/d");
     }
 
     #[test]
@@ -255,6 +281,8 @@ mod tests {
             ("http://h/b", "../../../etc/passwd", "http://h/etc/passwd"),
             ("https://h/a/b", "/x//y", "https://h/x/y"),
             ("https://h", "y?z", "https://h/y%3Fz"),
+            ("s3://bucket/a/b.qcow2", "c", "s3://bucket/a/c"),
+            ("abfss://c@a.dfs.core.windows.net/b", "../c", "abfss://c@a.dfs.core.windows.net/c"),
         ] {
             assert_eq!(beside(base.as_bytes(), name.as_bytes()).unwrap(), found.as_bytes(), "{base} {name}");
         }

@@ -9,6 +9,7 @@ pub mod image;
 pub mod mount;
 pub mod program;
 pub mod rump;
+pub mod server;
 pub mod source;
 pub mod suite;
 pub mod tree;

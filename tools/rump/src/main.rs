@@ -87,7 +87,8 @@ An ADDRESS is IMAGE[@PARTITION|@VOLUME|+OFFSET][:/PATH]:
   disk.img@vg0/root:/etc     a logical volume (LVM2); arrays (MD) are @md0 or @md/NAME
   disc.iso@eltorito1         a boot image of a CD; without a path, rump cat gives the bytes of a part
   disk.img+1M:/etc/fstab     the file system that begins at byte 1048576
-IMAGE may be a URL: nbd://HOST[:PORT]/[EXPORT], nbd+unix:///[EXPORT]?socket=PATH, and for reading http:// and https://.
+IMAGE may be a URL: nbd://HOST[:PORT]/[EXPORT], nbd+unix:///[EXPORT]?socket=PATH, and for reading http://, https:// and, where that
+is built in, objects of stores: s3://BUCKET/KEY, gs://, az://, abfs:// (AWS_ENDPOINT, AWS_ACCESS_KEY_ID and its like say where and who).
   nbd://host/@2:/etc/fstab   partition 2 of the default export; @ and + of the server (http://me@host/) are its own
   https://host/disk.img:/etc in the rest of a URL, :/ is written %3A/, and @ and + in its last part are %40 and %2B
 

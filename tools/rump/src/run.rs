@@ -4,6 +4,7 @@
 
 use crate::session::Failure;
 use clap::{Args as ClapArgs, ValueHint};
+use rumpkit::image::is_url;
 use rumpkit::net::InterfaceAddress;
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -26,7 +27,8 @@ const LIBRARY: &str = "librumphijack.so";
   rump run --if tap:tap0 --addr 10.0.0.2/24 --gateway 10.0.0.1 -- curl http://10.0.0.1/
 What the kernel has, the program sees below /rump; a file system that is mounted at /mnt is at /rump/mnt. Sockets of IP are the
 kernel's. Programs that are linked statically or set their user cannot be run so. A program that the program begins has a kernel
-of its own; two of them do not write to one image. The exit status is the program's.")]
+of its own; two of them do not write to one image, and none to an image at a server (nbd://host/:/mnt:ro). The exit status is the
+program's.")]
 pub struct Args {
     /// The network: sockin (that of this host, by its sockets), none, or a file in TOML as in 'rump net --config'
     #[arg(long, value_name = "sockin|none|FILE", default_value = "sockin", value_hint = ValueHint::FilePath)]
@@ -114,14 +116,24 @@ fn disk(argument: &OsStr) -> Result<Vec<u8>, Failure> {
         Some(place) => (place, "ro"),
         None => (bytes.strip_suffix(b":rw").unwrap_or(bytes), "rw"),
     };
-    let colon =
-        place.windows(2).rposition(|pair| pair == b":/").ok_or_else(|| wrong("it says no mount point"))?;
+    // That of a scheme is none.
+    let colon = place.windows(2).rposition(|pair| pair == b":/");
+    let colon = colon.filter(|at| !is_url(place) || !place[at + 1..].starts_with(b"//"));
+    let colon = colon.ok_or_else(|| wrong("it says no mount point"))?;
     let (image, mount_point) = (OsStr::from_bytes(&place[..colon]), &place[colon + 1..]);
     if image.is_empty() || bytes.contains(&b'\n') {
         return Err(wrong("it says no image"));
     }
-    // The program may go elsewhere before the kernel boots.
-    let image = std::path::absolute(image).map_err(|error| wrong(&error.to_string()))?;
+    // The program may go elsewhere before the kernel boots; a URL leads to the same place from there.
+    let image = match is_url(image.as_bytes()) {
+        true if access == "rw" => {
+            return Err(wrong(
+                "no lock keeps what this program begins from writing at a server, too: add :ro",
+            ));
+        }
+        true => image.into(),
+        false => std::path::absolute(image).map_err(|error| wrong(&error.to_string()))?,
+    };
     Ok([b"disk=", mount_point, b":", access.as_bytes(), b":", image.as_os_str().as_bytes(), b"\n"].concat())
 }
 

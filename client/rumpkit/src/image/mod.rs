@@ -16,6 +16,7 @@ pub use error::{OpenError, Refusal};
 pub use kept::{Kind, Watch, Work};
 pub use layers::{Format, Keys, Layer, Opening, open_device, open_layers};
 pub use open::{Image, mount_in};
+pub use rump_sources::{Url, is_url};
 pub use stack::{Group, STACKED, Wrapping};
 pub use survey::{Content, Survey, Volume};
 

@@ -1,9 +1,9 @@
 //! HTTP, by nginx and Python's server.
 
-use crate::servers::{Server, free_port};
 use crate::{contains, disk, rump, rump_with, same};
 use interop::image::Scratch;
 use interop::program::{lacks, run_ok};
+use interop::server::{Server, free_port};
 use interop::suite::Suite;
 use interop::{Check, context};
 use std::fs;

@@ -4,7 +4,6 @@
 
 mod http;
 mod nbd;
-mod servers;
 
 use interop::image::Scratch;
 use interop::program::{Finished, lacks, run_ok, run_within};

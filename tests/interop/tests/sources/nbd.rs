@@ -1,13 +1,14 @@
 //! NBD, by qemu-nbd and nbdkit.
 
-use crate::servers::{Server, free_port};
-use crate::{LIMIT, contains, disk, rump, same};
-use interop::image::Scratch;
+use crate::{LIMIT, contains, disk, rump, rump_with, same};
+use interop::image::{Scratch, sound};
 use interop::program::{lacks, run_ok};
-use interop::suite::Suite;
-use interop::{Check, context, rump as command};
+use interop::server::{Server, free_port};
+use interop::suite::{Suite, lacks_kernel};
+use interop::{Check, context, rump as command, text};
 use std::fs;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,6 +31,9 @@ pub fn add(suite: &mut Suite, judges: Option<&'static str>) {
     suite.add("nbd_tells_of_errors", nbdkit, errors);
     suite.add("nbd_that_is_killed_is_eio", nbdkit, killed);
     suite.add("an_image_here_does_not_lead_to_a_server", qemu, led);
+    suite.add("nbd_gets_a_file_system", nbdkit.or_else(|| lacks(&["sfdisk"])), made);
+    suite.add("nbd_is_behind_a_program", nbdkit.or_else(lacks_library), run);
+    suite.add("nbd_is_mounted", nbdkit.or_else(lacks_mounts), mounted);
 }
 
 fn url(scratch: &Scratch) -> String {
@@ -142,7 +146,7 @@ fn refused() -> Check {
     let mut server = nbdkit_of(&scratch, "disk", &["--oldstyle"], &[])?;
     contains(&rump(&["ls", &url], 3)?, "oldstyle")?;
     server.kill();
-    contains(&rump(&["ls", "s3://bucket/disk.img@1:/"], 3)?, "object stores are not supported")?;
+    contains(&rump(&["ls", "s3://bucket/disk.img@1:/"], 3)?, "without the feature object-store")?;
     contains(&rump(&["ls", "nbds://localhost/"], 3)?, "NBD over TLS is not supported")
 }
 
@@ -208,4 +212,79 @@ fn led() -> Check {
         }
     }
     Ok(())
+}
+
+/// A file system in all that a server has, and one in a part of it.
+fn made() -> Check {
+    let scratch = disk("made", 64)?;
+    let (file, tree) = (text(&scratch.path("disk")), text(&scratch.path("tree")));
+    let mut server = nbdkit_of(&scratch, "disk", &[], &[])?;
+    let url = url(&scratch);
+    contains(&rump(&["mkfs", "vfat", &url], 1)?, &format!("{url} holds a file system, ext4; --force"))?;
+    contains(&rump(&["mkfs", "ext4", &url, "--force", "--size", "65M"], 1)?, "but there are 67108864")?;
+    rump(&["mkfs", "ext4", &url, "--force", "-q", "-d", &tree, "-L", "made"], 0)?;
+    server.kill();
+    sound(&scratch.path("disk"))?;
+    for path in ["/folder/39", "/large"] {
+        let sums =
+            [rump(&["sum", &format!("{file}:{path}")], 0)?, run_ok("sha256sum", &[format!("{tree}{path}")])?];
+        let sums = sums.each_ref().map(|text| text.split_whitespace().next());
+        if sums[0] != sums[1] {
+            return Err(format!("{path}: {sums:?}"));
+        }
+    }
+    let table = scratch.path("table");
+    context(fs::write(&table, "label: gpt\nstart=2048, size=65536\n"), "table")?;
+    run_ok("sh", &["-c", "sfdisk -q \"$0\" < \"$1\"", &file, &text(&table)])?;
+    let mut server = nbdkit_of(&scratch, "disk", &[], &[])?;
+    rump(&["mkfs", "vfat", &format!("{url}@1"), "-q", "-d", &format!("{tree}/folder")], 0)?;
+    contains(&rump(&["ls", &format!("{url}@1:/")], 0)?, "39")?;
+    server.kill();
+    run_ok("sfdisk", &["--verify", &file]).map(drop)
+}
+
+fn lacks_library() -> Option<&'static str> {
+    let library = command::binary().ok()?.with_file_name("librumphijack.so");
+    (!library.exists()).then_some("librumphijack.so beside rump")
+}
+
+fn run() -> Check {
+    let scratch = disk("behind", 64)?;
+    let _server = nbdkit_of(&scratch, "disk", &[], &[])?;
+    let (url, large) = (url(&scratch), text(&scratch.path("tree/large")));
+    // The shell and what it begins have a kernel each.
+    let script = "read line < /rump/mnt/folder/39; cmp /rump/mnt/large \"$0\" && ls /rump/mnt/folder";
+    let words = ["run", "--disk", &format!("{url}:/mnt:ro"), "--", "sh", "-c", script, &large];
+    contains(&rump(&words, 0)?, "39\n")?;
+    contains(&rump(&["run", "--disk", &format!("{url}:/mnt"), "--", "true"], 2)?, "add :ro")?;
+    contains(&rump(&["run", "--disk", "nbd://localhost", "--", "true"], 2)?, "it says no mount point")
+}
+
+fn lacks_mounts() -> Option<&'static str> {
+    lacks_kernel().or_else(|| (!Path::new("/dev/fuse").exists()).then_some("/dev/fuse"))
+}
+
+fn mounted() -> Check {
+    let scratch = disk("mounted", 64)?;
+    let mut server = nbdkit_of(&scratch, "disk", &[], &[])?;
+    let (url, point) = (url(&scratch), scratch.path("point"));
+    context(fs::create_dir(&point), "point")?;
+    // What serves a mount takes more memory than commands are let have.
+    rump_with(("LC_ALL", "C"), &["mount", &url, &text(&point)], 0)?;
+    let seen = run_ok("cmp", &[point.join("large"), scratch.path("tree/large")]);
+    let written = context(fs::write(point.join("new"), "written"), "write");
+    let listed = run_ok("findmnt", &["-no", "SOURCE", &text(&point)]);
+    rump(&["umount", &text(&point)], 0)?;
+    seen?;
+    written?;
+    contains(&listed?, &url)?;
+    let disk = text(&scratch.path("disk"));
+    // Nothing at a server is locked: what is not written out yet is not waited for.
+    let deadline = Instant::now() + LIMIT;
+    while sound(&scratch.path("disk")).is_err() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(50));
+    }
+    server.kill();
+    sound(&scratch.path("disk"))?;
+    contains(&rump(&["cat", &format!("{disk}:/new")], 0)?, "written")
 }

@@ -1,4 +1,4 @@
-//! Where a file system is made: a new file, one that is there, a block device, or a part of either.
+//! Where a file system is made: a new file, one that is there, a block device, what a server of NBD has, or a part of these.
 //!
 //! The exclusive lock is held from the first look until the end.
 
@@ -6,7 +6,9 @@ use crate::output::escaped;
 use crate::session::{Failure, Session};
 use rumpkit::dev::Slice;
 use rumpkit::hyper::Access;
-use rumpkit::image::{Address, Content, Format, LockPolicy, Opening, STACKED, Selector, Survey, open_device};
+use rumpkit::image::{
+    Address, Content, Format, LockPolicy, Opening, STACKED, Selector, Survey, is_url, open_device,
+};
 use rumpkit::kpi::BlockDevice;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -50,13 +52,14 @@ impl Target {
         // A new file may be called anything.
         let (path, selector) = match address.selector() {
             Selector::Only => (whole, None),
-            _ if !whole.exists() => (Path::new(image), None),
+            _ if !is_url(address.image()) && !whole.exists() => (Path::new(image), None),
             selector => (whole, Some(selector)),
         };
         if selector.is_some() && offset.is_some() {
             return Err(Failure::Usage("mkfs: --offset and a part of the image exclude each other".into()));
         }
         let found = match std::fs::metadata(path) {
+            _ if is_url(address.image()) => Some(look(path, session)?),
             Ok(_) => Some(look(path, session)?),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(Failure::Other(format!("{}: {error}", path.display()))),
@@ -236,14 +239,14 @@ impl Target {
 
 fn look(path: &Path, session: &Session) -> Result<Found, Failure> {
     let name = || escaped(path.as_os_str().as_bytes());
-    let kind =
-        std::fs::metadata(path).map_err(|error| Failure::Other(format!("{}: {error}", name())))?.file_type();
     let bytes = path.as_os_str().as_bytes();
+    let is_file = !is_url(bytes)
+        && std::fs::metadata(path).map_err(|error| Failure::Other(format!("{}: {error}", name())))?.is_file();
     let survey = Survey::open(session.host().clone(), bytes, Access::ReadWrite, session.opening());
     match survey {
         Ok(survey) => {
             let is_raw = survey.layer.as_ref().is_none_or(|layer| layer.format == Format::Raw);
-            Ok(Found { survey, is_regular: kind.is_file() && is_raw })
+            Ok(Found { survey, is_regular: is_file && is_raw })
         }
         Err(error) => Err(Failure::Open(name(), error)),
     }

@@ -13,7 +13,7 @@ use options::{Permissions, Wish};
 use rump_fuse::Unmounter;
 use rumpkit::Errno;
 use rumpkit::hyper::Access;
-use rumpkit::image::{Address, OpenError};
+use rumpkit::image::{Address, OpenError, Url};
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -146,13 +146,15 @@ fn is_read_only(error: &OpenError) -> bool {
     }
 }
 
-/// The address as the host lists it: the image by its whole path, where `rump umount` finds it.
+/// The address as the host lists it, for everybody: the image by its whole path, where `rump umount` finds it, or by its URL,
+/// without what is secret in that.
 fn source(session: &Session, word: &OsStr) -> String {
     let address = Address::parse(&**session.host(), word.as_bytes());
     let (image, text) = (OsStr::from_bytes(address.image()), address.volume_text());
-    let whole = std::fs::canonicalize(image).unwrap_or_else(|_| image.into());
+    let path = || std::fs::canonicalize(image).unwrap_or_else(|_| image.into()).display().to_string();
+    let whole = Url::parse(address.image()).map_or_else(|_| path(), |url| url.to_string());
     let selector = String::from_utf8_lossy(&text[address.image().len()..]).into_owned();
-    format!("{}{selector}", whole.display())
+    format!("{whole}{selector}")
 }
 
 /// Tells the first process, and lets go of what it shares.

@@ -1,6 +1,6 @@
 //! Servers, which end with the test.
 
-use interop::{Check, context};
+use crate::{Check, context};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -8,7 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long one may take to begin: those in Python import much.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A program that serves.
 pub struct Server(Child);
