@@ -17,6 +17,7 @@ pub mod lvm;
 mod map;
 pub mod md;
 mod raid;
+mod thin;
 
 use alloc::borrow::Cow;
 use alloc::sync::Arc;

@@ -386,11 +386,12 @@ impl Survey {
             let group = Group {
                 kind: "lvm",
                 name: found.name.clone(),
-                details: Vec::new(),
+                details: found.pools.iter().map(|pool| format!("thin pool {pool}")).collect(),
                 members: Vec::new(),
                 missing: found.missing,
             };
             let number = self.add_group(group, lvm, &found.found);
+            self.warnings.extend(found.warnings);
             for volume in found.volumes {
                 let selector = format!("@{}/{}", found.name, volume.name);
                 // Both as the device mapper joins them.

@@ -1,6 +1,6 @@
 //! LVM2: groups of physical volumes, and the logical volumes on them: linear, striped, mirrored, the levels of RAID, thin.
 //!
-//! Not read, and refused by their names: snapshots that are not thin, caches, VDO, integrity.
+//! Not read, and refused by their names: snapshots that are not thin, caches (also of writes), VDO, integrity.
 
 mod label;
 mod text;
@@ -8,8 +8,8 @@ mod volume;
 
 pub use label::Member;
 
-use crate::damaged;
 use crate::map::Device;
+use crate::{damaged, unsupported};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -33,6 +33,10 @@ pub struct Group {
     pub missing: Vec<String>,
     /// Those that users see.
     pub volumes: Vec<Volume>,
+    /// The names of its thin pools, which hold volumes, and are none.
+    pub pools: Vec<String>,
+    /// What is odd, but was survived.
+    pub warnings: Vec<String>,
 }
 
 /// A logical volume.
@@ -87,16 +91,29 @@ fn group(metadata: &Metadata, devices: &[(Member, Device)]) -> KResult<Group> {
     let empty = Section::default();
     let logical = section.section("logical_volumes").unwrap_or(&empty);
     let mut builder = Builder::new(extent, physical, logical);
-    let is_visible = |volume: &Section| {
+    let is_pool = |volume: &Section| volume::kind(volume) == "thin-pool";
+    // What snapshots keep is not visible itself: they are, under names of their own.
+    let bound = volume::bound_to_snapshots(logical);
+    let is_visible = |name: &str, volume: &Section| {
         let status = volume.list("status").unwrap_or_default();
-        status.iter().any(|word| *word == text::Value::Text("VISIBLE".into()))
+        let is_marked = status.iter().any(|word| *word == text::Value::Text("VISIBLE".into()));
+        bound.contains(name) || is_marked && !matches!(&*volume::kind(volume), "thin-pool" | "snapshot")
     };
-    let volumes = logical.sections().filter(|(_, volume)| is_visible(volume)).map(|(name, volume)| Volume {
+    let seen = logical.sections().filter(|(name, volume)| is_visible(name, volume));
+    let volumes = seen.map(|(name, volume)| Volume {
         name: name.to_string(),
         uuid: volume.text("id").unwrap_or_default().to_string(),
         kind: volume::kind(volume),
-        device: builder.volume(name),
+        device: match bound.contains(name) {
+            true => Err(unsupported(format!(
+                "LVM: {name} is a snapshot that is not thin, or takes one back, which is not read here"
+            ))),
+            false => builder.volume(name),
+        },
     });
     let volumes = volumes.collect();
-    Ok(Group { name: metadata.name.clone(), uuid: metadata.uuid.clone(), found, missing, volumes })
+    let pools = logical.sections().filter(|(_, volume)| is_pool(volume)).map(|(name, _)| name.to_string());
+    let (pools, warnings) = (pools.collect(), builder.warnings);
+    let (name, uuid) = (metadata.name.clone(), metadata.uuid.clone());
+    Ok(Group { name, uuid, found, missing, volumes, pools, warnings })
 }

@@ -4,8 +4,9 @@ use super::text::{Section, Value};
 use super::{Physical, SECTOR};
 use crate::map::{Concat, Device, Mirror, ReadOnly, Run, Source, Striped};
 use crate::raid::{Layout, Parities, Parity, Ten};
+use crate::thin::{Pool, Thin};
 use crate::{damaged, unsupported};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -13,8 +14,8 @@ use alloc::vec::Vec;
 use rump_kpi::{Errno, KError, KResult};
 
 const WHAT: &str = "volumes of LVM";
-/// How deep volumes lie in one another at most: a thin one on a pool, on an array, on its members.
-const DEPTH: usize = 4;
+/// How deep volumes lie in one another at most: a thin one on its origin, on a pool, on an array, on its members.
+const DEPTH: usize = 8;
 const MOST_SEGMENTS: u64 = 65536;
 const MOST_COLUMNS: usize = 256;
 
@@ -25,6 +26,28 @@ pub struct Builder<'a> {
     logical: &'a Section,
     /// Those that are made already.
     made: BTreeMap<&'a str, KResult<Device>>,
+    pools: BTreeMap<&'a str, KResult<Arc<Pool>>>,
+    /// What is odd, but was survived.
+    pub warnings: Vec<String>,
+}
+
+/// Where a volume is among others.
+#[derive(Clone, Copy, Default)]
+struct Height {
+    /// How many lie on it.
+    depth: usize,
+    /// Whether one of them is an array.
+    in_array: bool,
+}
+
+impl Height {
+    fn below(self) -> Self {
+        Self { depth: self.depth + 1, ..self }
+    }
+
+    fn in_array(self) -> Self {
+        Self { in_array: true, ..self }
+    }
 }
 
 /// The types of all segments, each once; those on one stripe are called linear.
@@ -41,33 +64,48 @@ pub fn kind(volume: &Section) -> String {
     kinds.join(", ")
 }
 
+/// The volumes whose content is not theirs alone: what snapshots that are not thin keep of their origins, and origins that such are
+/// being merged into.
+pub fn bound_to_snapshots(logical: &Section) -> BTreeSet<&str> {
+    let mut bound = BTreeSet::new();
+    for segment in logical.sections().filter_map(|(_, volume)| volume.section("segment1").ok()) {
+        bound.extend(segment.text("cow_store"));
+        if let Ok(merging) = segment.text("merging_store") {
+            bound.insert(merging);
+            bound.extend(segment.text("origin"));
+        }
+    }
+    bound
+}
+
 fn device(source: impl Source + 'static) -> KResult<Device> {
     Ok(Arc::new(ReadOnly { what: WHAT, source }))
 }
 
 impl<'a> Builder<'a> {
     pub fn new(extent: u64, physical: BTreeMap<&'a str, Physical>, logical: &'a Section) -> Self {
-        Self { extent, physical, logical, made: BTreeMap::new() }
+        let (made, pools, warnings) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        Self { extent, physical, logical, made, pools, warnings }
     }
 
     /// The volume of a name. Errors: ENXIO (on a physical volume that is missing), ENOTSUP, EFTYPE.
     pub fn volume(&mut self, name: &'a str) -> KResult<Device> {
-        self.volume_at(name, 0)
+        self.volume_at(name, Height::default())
     }
 
-    fn volume_at(&mut self, name: &'a str, depth: usize) -> KResult<Device> {
-        if depth == DEPTH {
+    fn volume_at(&mut self, name: &'a str, at: Height) -> KResult<Device> {
+        if at.depth == DEPTH {
             return Err(damaged(format!("LVM: {name} is part of so many volumes that lie in one another")));
         }
         if let Some(made) = self.made.get(name) {
             return made.clone();
         }
-        let made = self.make(name, depth);
+        let made = self.make(name, at);
         self.made.insert(name, made.clone());
         made
     }
 
-    fn make(&mut self, name: &'a str, depth: usize) -> KResult<Device> {
+    fn make(&mut self, name: &'a str, at: Height) -> KResult<Device> {
         let volume = self.logical.section(name)?;
         let count = volume.number("segment_count")?;
         if count > MOST_SEGMENTS {
@@ -82,29 +120,28 @@ impl<'a> Builder<'a> {
                 return Err(damaged(format!("LVM: {name} has a segment of {extents} extents at {start}")));
             };
             next = start + extents;
-            let device = self.segment(name, segment, len, depth)?;
+            let device = self.segment(name, segment, len, at)?;
             runs.push(Run { len, device, offset: 0 });
         }
         device(Concat::new(runs)?)
     }
 
-    fn segment(&mut self, name: &str, segment: &'a Section, len: u64, depth: usize) -> KResult<Device> {
+    fn segment(&mut self, name: &str, segment: &'a Section, len: u64, at: Height) -> KResult<Device> {
         let kind = segment.text("type")?;
         // No level in a level: what is lost would be put together of what is put together, without an end.
-        if depth > 0 && !matches!(kind, "linear" | "striped") {
-            return Err(unsupported(format!(
-                "LVM: {name} is {kind} below another volume, which is not read here"
-            )));
+        if at.in_array && !matches!(kind, "linear" | "striped") {
+            return Err(unsupported(format!("LVM: {name} is {kind} below an array, which is not read here")));
         }
         match kind {
-            "striped" | "linear" => self.striped(segment, len, depth),
+            "striped" | "linear" => self.striped(segment, len, at),
             "mirror" => {
                 let places = self.places(segment.list("mirrors")?, len)?;
-                let copies = self.each(places, len, depth).into_iter().flatten();
+                let copies = self.each(places, len, at.in_array()).into_iter().flatten();
                 mirror(name, copies.collect(), len)
             }
             "zero" => Err(unsupported(format!("LVM: {name} has a segment without a place"))),
-            _ if kind.starts_with("raid") => self.raid(name, segment, len, depth),
+            "thin" => self.thin(name, segment, len, at),
+            _ if kind.starts_with("raid") => self.raid(name, segment, len, at.in_array()),
             _ => Err(unsupported(format!("LVM: {name} is of type {kind}, which is not read here"))),
         }
     }
@@ -125,37 +162,87 @@ impl<'a> Builder<'a> {
     }
 
     /// `len` bytes at each place.
-    fn each(&mut self, places: Vec<(&'a str, u64)>, len: u64, depth: usize) -> Vec<KResult<Device>> {
-        places.into_iter().map(|(name, offset)| self.place(name, offset, len, depth)).collect()
+    fn each(&mut self, places: Vec<(&'a str, u64)>, len: u64, at: Height) -> Vec<KResult<Device>> {
+        places.into_iter().map(|(name, offset)| self.place(name, offset, len, at)).collect()
     }
 
-    fn place(&mut self, name: &'a str, offset: u64, len: u64, depth: usize) -> KResult<Device> {
+    fn place(&mut self, name: &'a str, offset: u64, len: u64, at: Height) -> KResult<Device> {
         let (below, offset) = match self.physical.get(name) {
             Some(Physical { device: None, .. }) => {
                 return Err(KError::new(Errno::ENXIO, format!("LVM: the physical volume {name} is missing")));
             }
             Some(Physical { device: Some(device), start }) => (device.clone(), start.saturating_add(offset)),
-            None => (self.volume_at(name, depth + 1)?, offset),
+            None => (self.volume_at(name, at.below())?, offset),
         };
         crate::map::part(WHAT, below, offset, len)
     }
 
-    fn striped(&mut self, segment: &'a Section, len: u64, depth: usize) -> KResult<Device> {
+    fn striped(&mut self, segment: &'a Section, len: u64, at: Height) -> KResult<Device> {
         let list = segment.list("stripes")?;
         let count = list.len() as u64 / 2;
         if count == 0 || len % count != 0 {
             return Err(damaged(format!("LVM: {len} bytes in {count} stripes")));
         }
         let places = self.places(list, len / count)?;
-        let columns: Vec<Device> =
-            self.each(places, len / count, depth).into_iter().collect::<KResult<_>>()?;
+        let columns: Vec<Device> = self.each(places, len / count, at).into_iter().collect::<KResult<_>>()?;
         match &*columns {
             [only] => Ok(only.clone()),
             _ => device(Striped { columns, stripe: stripe(segment)?, size: len }),
         }
     }
 
-    fn raid(&mut self, name: &str, segment: &'a Section, len: u64, depth: usize) -> KResult<Device> {
+    fn thin(&mut self, name: &str, segment: &'a Section, len: u64, at: Height) -> KResult<Device> {
+        let pool = self.pool(segment.text("thin_pool")?, at)?;
+        let origin = match segment.has("external_origin") {
+            true => Some(self.volume_at(segment.text("external_origin")?, at.below())?),
+            false => None,
+        };
+        match Thin::new(pool, segment.number("device_id")?, origin, len)? {
+            Some(thin) => device(thin),
+            None => Err(damaged(format!("LVM: {name} is not in its thin pool"))),
+        }
+    }
+
+    /// The thin pool of a name.
+    fn pool(&mut self, name: &'a str, at: Height) -> KResult<Arc<Pool>> {
+        if let Some(known) = self.pools.get(name) {
+            return known.clone();
+        }
+        let pool = self.make_pool(name, at).map(Arc::new);
+        if pool.as_ref().is_ok_and(|pool| pool.needs_check) {
+            self.warnings
+                .push(format!("LVM: the thin pool {name} needs a check, after an error of its driver"));
+        }
+        self.pools.insert(name, pool.clone());
+        pool
+    }
+
+    /// Errors: those of what it lies on; EFTYPE (it is not what the metadata of the group describe).
+    fn make_pool(&mut self, name: &'a str, at: Height) -> KResult<Pool> {
+        let segment = self.logical.section(name)?.section("segment1")?;
+        let below = |key| self.volume_at(segment.text(key)?, at.below());
+        let [metadata, data] = ["metadata", "pool"].map(below);
+        let pool = Pool::new(metadata?, data?)?;
+        let chunk = segment.number("chunk_size")?;
+        if chunk.checked_mul(SECTOR) != Some(pool.block) {
+            return Err(damaged(format!(
+                "LVM: {name} has blocks of {} bytes, and not of {chunk} sectors",
+                pool.block
+            )));
+        }
+        // What the group has asked the pool for is done the next time that it is written.
+        let (known, wanted) = (pool.transaction, segment.number("transaction_id")?);
+        let is_asked = segment.sections().next().is_some();
+        if known != wanted && !(is_asked && known.checked_add(1) == Some(wanted)) {
+            return Err(damaged(format!(
+                "LVM: the thin pool {name} is at transaction {known}, and the group's metadata at {wanted}: \
+                 which volumes it has is not sure"
+            )));
+        }
+        Ok(pool)
+    }
+
+    fn raid(&mut self, name: &str, segment: &'a Section, len: u64, at: Height) -> KResult<Device> {
         let kind = segment.text("type")?;
         // Each member is two volumes, with its metadata (of MD's kind, by which LVM knows what is in sync) and its content; those
         // of a level without redundancy have content alone.
@@ -172,7 +259,7 @@ impl<'a> Builder<'a> {
             return Err(damaged(format!("LVM: {name} has {} members", names.len())));
         }
         let members: Vec<KResult<Device>> =
-            names.into_iter().map(|name| self.volume_at(name, depth + 1)).collect();
+            names.into_iter().map(|name| self.volume_at(name, at.below())).collect();
         let lost = members.iter().filter(|member| member.is_err()).count();
         let refusal = members.iter().find_map(|member| member.as_ref().err().cloned());
         let count = members.len();
