@@ -29,6 +29,8 @@ const TESTS: &[Test] = &[
     ("lines_are_known_to_the_next_run", shell::remembered),
     ("a_file_is_edited_and_the_image_is_clean", shell::edited),
     ("ctrl_c_ends_a_command_and_not_the_shell", shell::interrupted),
+    ("ctrl_c_in_a_copy_of_a_tree_says_how_far_it_came", shell::copy_interrupted),
+    ("what_is_typed_ahead_is_run_afterwards", shell::typed_ahead),
     ("sigterm_ends_a_shell_and_the_image_is_clean", shell::terminated),
     ("a_browser_needs_a_terminal", browser::without_terminal),
     ("an_image_is_browsed_and_its_files_are_shown", browser::browsed),
