@@ -32,6 +32,11 @@ impl Suite {
     }
 }
 
+/// A number from the environment.
+pub fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
 /// Says that something was not looked at; where skips are forbidden, this ends the program with an error.
 pub fn note_absence(what: &str, why: &str) {
     let message = format!("{what}: skipped for want of {why}");

@@ -2,6 +2,7 @@
 
 use interop::image::Scratch;
 use interop::program::run_within;
+pub use interop::suite::number;
 use interop::{Check, context};
 use rump_host_sim::SimHost;
 use rumpkit::dev::MemDevice;
@@ -371,9 +372,4 @@ fn make(kibibytes: u64, arguments: &[&str], defaults: &str) -> Check<Vec<u8>> {
         run("tune2fs", &["-o", defaults])?;
     }
     context(std::fs::read(&path), path.display())
-}
-
-/// A number from the environment.
-pub fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }

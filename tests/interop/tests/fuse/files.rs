@@ -3,6 +3,7 @@
 use crate::mounted::{Mounted, check_ext, text};
 use interop::image::Image;
 use interop::program::run_ok;
+use interop::suite::number;
 use interop::{Check, context, mount};
 use rustix::fs::{
     AtFlags, FallocateFlags, Mode, OFlags, RenameFlags, SeekFrom, Timespec, Timestamps, XattrFlags,
@@ -161,10 +162,11 @@ pub fn calls() -> Check {
     }
 }
 
-struct Random(u64);
+/// Numbers that follow from a seed.
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, limit: usize) -> usize {
+    pub fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % limit
     }
@@ -178,7 +180,7 @@ pub fn model_behind_cache() -> Check {
     follows_model(&["-o", "writeback_cache"], 21)
 }
 
-/// Operations on one file, each also on bytes in memory.
+/// Operations on one file, each also on bytes in memory: `RUMP_FSX_OPERATIONS` says how many.
 fn follows_model(options: &[&str], seed: u64) -> Check {
     const LONGEST: usize = 600_000;
     let image = ext4("fuse-model")?;
@@ -187,7 +189,7 @@ fn follows_model(options: &[&str], seed: u64) -> Check {
     let open =
         || context(OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path), "f");
     let (mut random, mut bytes, mut file) = (Random(seed), Vec::<u8>::new(), open()?);
-    for step in 0..4000 {
+    for step in 0..number("RUMP_FSX_OPERATIONS", 4000) {
         let (at, length) = (random.below(LONGEST), random.below(40_000));
         let end = at + length;
         match random.below(10) {

@@ -4,6 +4,7 @@
 
 mod ends;
 mod files;
+mod load;
 mod mounted;
 mod trees;
 
@@ -29,6 +30,9 @@ const TESTS: &[Test] = &[
     ("calls_answer_as_the_kernels_do", &[], files::calls),
     ("content_is_what_was_written_last", &["e2fsck"], files::model),
     ("content_is_what_was_written_last_behind_a_cache", &["e2fsck"], files::model_behind_cache),
+    ("threads_leave_a_sound_tree", &["e2fsck"], load::threads),
+    ("threads_leave_a_sound_tree_behind_a_cache", &["e2fsck"], load::threads_behind_cache),
+    ("fio_reads_what_it_wrote", &["fio", "e2fsck"], load::fio),
     ("permissions_and_lists_are_checked", &["setpriv", "setfacl", "getfacl"], files::permissions),
     ("an_ordinary_user_mounts", &["setpriv", "unshare", "fusermount"], files::ordinary_user),
     ("a_signal_unmounts_and_the_image_is_clean", &["e2fsck"], ends::signals),

@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
 
-fn hashed(path: &Path) -> Check<Tree> {
+/// All that is below a directory.
+pub fn hashed(path: &Path) -> Check<Tree> {
     of_host(path, Contents::Hashed)
 }
 

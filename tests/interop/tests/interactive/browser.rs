@@ -105,6 +105,36 @@ pub fn searched() -> Check {
     pane.wait_for(" 0 files found").map(drop)
 }
 
+/// In text and in bytes, on and back; far from the beginning, too.
+pub fn searched_in_file() -> Check {
+    let scratch = Scratch::new("sought")?;
+    let image = image("sought", &scratch)?;
+    let pane = opened(&scratch, &format!("{}:/bin/far", image.path().display()))?;
+    pane.wait_for("-rw-r--r--")?;
+    pane.key("Enter")?;
+    pane.wait_for("begin sought")?;
+    let find = |text: &str| pane.text("/").and_then(|()| pane.line(text));
+    let at = |place: u64| pane.wait_for(&format!(" found at {place}\n"));
+    find("sought")?;
+    at(6)?;
+    pane.text("n")?;
+    at(3_000_000)?;
+    pane.wait_for("\nthe sought of the middle\n")?;
+    pane.key("Tab")?;
+    pane.wait_for("002dc6c0  73 6f 75 67 68 74 ")?;
+    pane.text("n")?;
+    pane.wait_for("not found from here on")?;
+    pane.text("N")?;
+    at(6)?;
+    pane.text("N")?;
+    pane.wait_for("not found before this")?;
+    find("0xfffe00")?;
+    at(3_500_000)?;
+    pane.wait_for("  ff fe 00")?;
+    pane.text("qq")?;
+    pane.status().map(drop)
+}
+
 pub fn extracted() -> Check {
     let scratch = Scratch::new("extracted")?;
     let image = image("extracted", &scratch)?;

@@ -29,10 +29,13 @@ const TESTS: &[Test] = &[
     ("lines_are_known_to_the_next_run", shell::remembered),
     ("a_file_is_edited_and_the_image_is_clean", shell::edited),
     ("ctrl_c_ends_a_command_and_not_the_shell", shell::interrupted),
+    ("ctrl_c_in_a_copy_of_a_tree_says_how_far_it_came", shell::copy_interrupted),
+    ("what_is_typed_ahead_is_run_afterwards", shell::typed_ahead),
     ("sigterm_ends_a_shell_and_the_image_is_clean", shell::terminated),
     ("a_browser_needs_a_terminal", browser::without_terminal),
     ("an_image_is_browsed_and_its_files_are_shown", browser::browsed),
     ("texts_are_found_in_files", browser::searched),
+    ("texts_are_found_in_the_file_that_is_shown", browser::searched_in_file),
     ("what_is_marked_is_extracted", browser::extracted),
     ("file_systems_are_chosen", browser::chosen),
     ("the_terminal_is_given_back", browser::given_back),
@@ -64,6 +67,15 @@ fn tree(scratch: &Scratch) -> Check<std::path::PathBuf> {
     write("etc/\x1b[2J", b"hostile\n")?;
     write("notes.txt", "line of notes\x1b]0;title\x07\n".repeat(500).as_bytes())?;
     write("bin/bytes", &(0..=255).cycle().take(100_000).collect::<Vec<u8>>())?;
+    let mut far = vec![b'.'; 4_000_000];
+    for (at, text) in [
+        (0, &b"begin sought\n"[..]),
+        (2_999_995, b"\nthe sought of the middle\n"),
+        (3_500_000, b"\xff\xfe\0"),
+    ] {
+        far[at..at + text.len()].copy_from_slice(text);
+    }
+    write("bin/far", &far)?;
     context(symlink("etc/fstab", root.join("link")), "link")?;
     Ok(root)
 }

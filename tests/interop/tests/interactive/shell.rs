@@ -1,8 +1,9 @@
 //! `rump sh` with a person.
 
-use crate::pane::Pane;
+use crate::pane::{PATIENCE, Pane};
 use crate::{command, content, image, is_clean};
-use interop::image::Scratch;
+use interop::image::{Image, Scratch};
+use interop::program::run_ok;
 use interop::{Check, context};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -148,6 +149,74 @@ pub fn interrupted() -> Check {
         return Err(format!("exit status {status}"));
     }
     is_clean(&image.path())
+}
+
+pub fn copy_interrupted() -> Check {
+    const FILES: usize = 20_000;
+    let scratch = Scratch::new("copied")?;
+    let tree = scratch.path("tree/t");
+    context(fs::create_dir_all(&tree), "tree")?;
+    for number in 0..FILES {
+        context(fs::write(tree.join(number.to_string()), number.to_string()), "file")?;
+    }
+    let image = Image::make("copied", 128, &["-t", "ext4", "-N", "24000"], Some(&scratch.path("tree")))?;
+    let pane = Pane::new(&scratch, SIZE, &[])?;
+    pane.line(&format!("{} sh {}", command()?, image.path().display()))?;
+    pane.wait_for_last("image:/>")?;
+    pane.line("get -r t out; echo not-reached")?;
+    let out = scratch.path("home/out");
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while fs::read_dir(&out).map_or(0, Iterator::count) == 0 {
+        if std::time::Instant::now() > deadline {
+            return Err("no file comes".into());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    pane.key("C-c")?;
+    let screen = pane.wait_for("run it again to go on")?;
+    pane.wait_for_last("image:/>")?;
+    let told = screen.split_once("interrupted after ").and_then(|(_, rest)| rest.split_once(" files"));
+    let told = told.and_then(|(count, _)| count.parse::<usize>().ok()).ok_or("no count of files")?;
+    // The folder is one of them; one that was begun has another name.
+    let there = context(fs::read_dir(&out), "out")?.count();
+    if told.abs_diff(there) > 1 || there == FILES || screen.contains("\nnot-reached") {
+        return Err(format!("{told} files are told, {there} are there:\n{screen}"));
+    }
+    pane.line("echo status $?")?;
+    pane.wait_for("\nstatus 130")?;
+    pane.line("get -r t out; echo all $?")?;
+    pane.wait_for("\nall 0")?;
+    run_ok("diff", &["-r".as_ref(), tree.as_os_str(), out.as_os_str()]).map(drop)
+}
+
+pub fn typed_ahead() -> Check {
+    let scratch = Scratch::new("ahead")?;
+    let image = image("ahead", &scratch)?;
+    let wait = scratch.path("wait");
+    context(fs::write(&wait, "#!/bin/sh\nuntil test -e go; do sleep 0.02; done\n"), "wait")?;
+    context(fs::set_permissions(&wait, fs::Permissions::from_mode(0o755)), "wait")?;
+    let wait = wait.display().to_string();
+    let pane = Pane::new(&scratch, SIZE, &[("EDITOR", &wait), ("VISUAL", "")])?;
+    pane.line(&format!("{} sh -w {}", command()?, image.path().display()))?;
+    pane.wait_for_last("image:/>")?;
+    pane.line("echo begin; edit etc/hostname")?;
+    pane.wait_for("\nbegin")?;
+    // Whole lines, and the beginning of one.
+    pane.line("echo first-$?")?;
+    pane.line("lpwd; echo second-$?")?;
+    pane.text("echo thi")?;
+    pane.wait_for("\necho thi")?;
+    context(fs::write(scratch.path("home/go"), ""), "go")?;
+    pane.wait_for("\nfirst-0")?;
+    pane.wait_for("\nsecond-0")?;
+    pane.wait_for_last("image:/> echo thi")?;
+    pane.line("rd")?;
+    pane.wait_for("\nthird")?;
+    pane.key("C-d")?;
+    match pane.status()?.as_str() {
+        "0" => is_clean(&image.path()),
+        other => Err(format!("exit status {other}")),
+    }
 }
 
 pub fn terminated() -> Check {

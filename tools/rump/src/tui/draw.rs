@@ -35,6 +35,7 @@ pub const HELP: &[&str] = &[
     "Files",
     "  Up Down PgUp PgDn < >       go",
     "  g                           go to a byte: 4096, 0x1000, 4k, 50%",
+    "  /  n  N                     find a text, or bytes as 0x7f45; the next, the one before",
     "  Tab, b                      text and bytes",
     "  q, Esc, Left                go back",
     "",
@@ -167,8 +168,10 @@ fn row_text(row: &Row, is_marked: bool, width: usize) -> String {
 
 fn viewer(model: &Model, frame: &mut Frame<'_>, body: Rect) {
     let rows = model.viewer.rows(usize::from(body.width), usize::from(body.height));
+    let found = model.viewer.row_of_found(usize::from(body.width), usize::from(body.height));
     for (row, (_, text)) in rows.iter().enumerate() {
-        row_at(frame, Rect { y: body.y + row as u16, height: 1, ..body }, text, Modifier::empty());
+        let modifier = if found == Some(row) { Modifier::REVERSED } else { Modifier::empty() };
+        row_at(frame, Rect { y: body.y + row as u16, height: 1, ..body }, text, modifier);
     }
     if rows.is_empty() {
         let text = model.viewer.error.as_deref().unwrap_or("empty");
@@ -229,7 +232,9 @@ fn keys(model: &Model) -> String {
     let text = match (&model.work, model.view) {
         (Some(_), _) => "Esc cancel",
         (None, View::List) => "? help  Enter open  Space mark  x extract  / name  s search  o order  q quit",
-        (None, View::Viewer) => "Tab text/bytes  g go to  < > begin, end  q back  ? help",
+        (None, View::Viewer) => {
+            "/ find  n N next, before  Tab text/bytes  g go to  < > begin, end  q back  ? help"
+        }
         (None, View::Volumes) => "Enter open  q back",
         (None, View::Hits) => "Enter look at it  q back",
         (None, View::Help | View::Info) => "q back",

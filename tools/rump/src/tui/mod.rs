@@ -26,7 +26,7 @@ use std::io::IsTerminal;
 #[command(after_help = "Example:
   rump tui disk.img@2:/etc
 Go through directories with the arrows, look at files with Enter (Tab shows their bytes), mark with the space bar, extract with
-x, find names with / and texts in files with s; ? tells the rest. Where an image has several file systems, they are offered. The
+x, find names with / and texts in files with s; / n N find in a file that is shown; ? tells the rest. Where an image has several file systems, they are offered. The
 image is opened for reading only.")]
 pub struct Args {
     /// The image, a part of it, or a directory in that, as every address

@@ -88,6 +88,8 @@ pub enum Event {
     Preview(Preview),
     /// Part of the file that is viewed was read.
     Window { path: Vec<u8>, size: u64, window: Window, error: Option<String> },
+    /// A search in the file that is viewed is over, for what began at a byte.
+    Found { path: Vec<u8>, at: u64 },
     /// The image was described.
     Info(Vec<String>),
     /// The file systems of the image were found.
@@ -117,6 +119,8 @@ pub enum Effect {
     Open(String),
     /// Look for a text in all files below a directory.
     Search { path: Vec<u8>, text: String },
+    /// Look for bytes in a file, from a byte on, or before it.
+    Find { path: Vec<u8>, bytes: Vec<u8>, from: u64, is_back: bool },
     /// Copy to the host.
     Extract { paths: Vec<Vec<u8>>, target: String },
     /// End the work that goes on.
@@ -144,6 +148,8 @@ pub enum Ask {
     Name,
     /// A text in files.
     Text,
+    /// A text, or bytes, in the file that is viewed.
+    Find,
     /// A directory of the host.
     Target,
     /// A place in a file.
@@ -156,6 +162,7 @@ impl Ask {
         match self {
             Self::Name => "name: ",
             Self::Text => "text in files below: ",
+            Self::Find => "find (0x7f45 are bytes): ",
             Self::Target => "extract to: ",
             Self::Offset => "offset (0x10, 4k, 50%): ",
         }
@@ -198,6 +205,8 @@ pub struct Model {
     pub prompt: Option<Prompt>,
     /// The part of a name that was looked for last.
     pub sought: String,
+    /// What was looked for in files last.
+    pub pattern: Vec<u8>,
     /// The work that goes on.
     pub work: Option<Work>,
     /// Lines of the description of the image.
@@ -227,6 +236,7 @@ impl Model {
             back: View::List,
             prompt: None,
             sought: String::new(),
+            pattern: Vec::new(),
             work: None,
             info: Vec::new(),
             volumes: Vec::new(),

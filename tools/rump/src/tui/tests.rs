@@ -195,6 +195,41 @@ fn a_file_is_shown_as_text_and_as_bytes_from_any_place() {
 }
 
 #[test]
+fn a_text_is_found_in_the_file_that_is_shown() {
+    let mut model = usual();
+    keys(&mut model, "jjj");
+    model.update(Event::Key(Key::Enter));
+    let path = b"/zebra.txt".to_vec();
+    let window = Window { start: 0, bytes: b"one\ntwo\n".repeat(3000) };
+    model.update(Event::Window { path: path.clone(), size: 24_000, window, error: None });
+    let find = |model: &mut Model, text: &str| {
+        keys(model, text);
+        model.update(Event::Key(Key::Enter))
+    };
+    let asked = |bytes: &[u8], from, is_back| {
+        [Effect::Find { path: path.clone(), bytes: bytes.to_vec(), from, is_back }]
+    };
+    assert_eq!(find(&mut model, "/two"), asked(b"two", 0, false));
+    assert!(keys(&mut model, "n").is_empty(), "what works is not asked again");
+    // On the screen already: nothing moves.
+    assert_eq!(model.update(Event::Found { path: path.clone(), at: 4 }), []);
+    assert_eq!((model.viewer.at, screen(&model)[22].as_str()), (0, " found at 4"));
+    assert_eq!(keys(&mut model, "n"), asked(b"two", 5, false));
+    let effects = model.update(Event::Found { path: path.clone(), at: 12_004 });
+    assert_eq!(effects, [Effect::Window { path: path.clone(), at: 12_004 }]);
+    let window = model.viewer.window.clone();
+    model.update(Event::Window { path: path.clone(), size: 24_000, window, error: None });
+    assert_eq!(model.viewer.row_of_found(80, model.height()), Some(10));
+    assert_eq!(keys(&mut model, "N"), asked(b"two", 12_004, true));
+    model.update(Event::Done("not found before this".into()));
+    // Elsewhere it begins with what is shown.
+    keys(&mut model, "<");
+    assert_eq!(keys(&mut model, "n"), asked(b"two", 0, false));
+    model.update(Event::Done(String::new()));
+    assert_eq!(find(&mut model, "/0x7f00"), asked(b"\x7f\0", 0, false));
+}
+
+#[test]
 fn file_systems_are_offered() {
     let mut model = Model::new((80, 24));
     let volume = |selector: &str| Volume { selector: selector.into(), text: format!("{selector} ext4") };

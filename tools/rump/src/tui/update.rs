@@ -43,6 +43,8 @@ impl Model {
                 viewer.up(rows, usize::from(self.size.0));
             }
             Event::Window { .. } => {}
+            Event::Found { path, at } if path == self.viewer.path => return self.found(at),
+            Event::Found { .. } => self.work = None,
             Event::Info(lines) => self.info = lines,
             Event::Volumes(volumes) => {
                 self.volumes = volumes;
@@ -225,6 +227,9 @@ impl Model {
                 viewer.go(viewer.at, width);
             }
             Key::Char('g') => return self.ask(Ask::Offset, ""),
+            Key::Char('/') => return self.ask(Ask::Find, ""),
+            Key::Char('n') => return self.find_on(false),
+            Key::Char('N') => return self.find_on(true),
             Key::Escape | Key::Left | Key::Char('q' | 'h') => {
                 self.view = self.back;
                 return Vec::new();
@@ -235,6 +240,40 @@ impl Model {
             }
             _ => return Vec::new(),
         }
+        vec![Effect::Window { path: viewer.path.clone(), at: viewer.at }]
+    }
+
+    /// Looks for the pattern again: behind what was found last, or before it, if that is on the screen.
+    fn find_on(&mut self, is_back: bool) -> Vec<Effect> {
+        if self.pattern.is_empty() {
+            return Vec::new();
+        }
+        let (width, height) = (usize::from(self.size.0), self.height());
+        let is_shown = self.viewer.row_of_found(width, height).is_some();
+        match self.viewer.found.filter(|_| is_shown) {
+            Some(found) if is_back => self.find(found, true),
+            Some(found) => self.find(found + 1, false),
+            None => self.find(self.viewer.at, is_back),
+        }
+    }
+
+    fn find(&mut self, from: u64, is_back: bool) -> Vec<Effect> {
+        self.work = Some(Work { title: "searching".into(), ..Work::default() });
+        let (path, bytes) = (self.viewer.path.clone(), self.pattern.clone());
+        vec![Effect::Find { path, bytes, from, is_back }]
+    }
+
+    /// Has what was found on the screen, with what is before it.
+    fn found(&mut self, at: u64) -> Vec<Effect> {
+        let (width, height) = (usize::from(self.size.0), self.height());
+        (self.work, self.message) = (None, format!("found at {at}"));
+        let viewer = &mut self.viewer;
+        viewer.found = Some(at);
+        if viewer.row_of_found(width, height).is_some() {
+            return Vec::new();
+        }
+        viewer.go(at, width);
+        viewer.pending = height / 2;
         vec![Effect::Window { path: viewer.path.clone(), at: viewer.at }]
     }
 
@@ -268,6 +307,7 @@ impl Model {
                 Some(hit) => {
                     let effects = self.look_at(hit.path, hit.offset, Mode::Text, View::Hits);
                     self.viewer.pending = self.height() / 2;
+                    self.viewer.found = Some(hit.offset);
                     effects
                 }
                 None => Vec::new(),
@@ -312,7 +352,12 @@ impl Model {
             }
             Ask::Text => {
                 self.work = Some(Work { title: "searching".into(), ..Work::default() });
+                self.pattern = text.clone().into_bytes();
                 vec![Effect::Search { path: self.list.path.clone(), text }]
+            }
+            Ask::Find => {
+                self.pattern = Viewer::pattern(&text);
+                self.find(self.viewer.at, false)
             }
             Ask::Target => {
                 self.work = Some(Work { title: "extracting".into(), ..Work::default() });

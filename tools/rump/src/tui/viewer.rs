@@ -46,6 +46,8 @@ pub struct Viewer {
     pub error: Option<String>,
     /// Rows to go up once what is before has been read.
     pub pending: usize,
+    /// Where what was looked for was found last.
+    pub found: Option<u64>,
 }
 
 impl Viewer {
@@ -81,6 +83,14 @@ impl Viewer {
             at += length as u64;
         }
         rows
+    }
+
+    /// The row of a screen that begins with, or has the beginning of, what was found.
+    pub fn row_of_found(&self, width: usize, height: usize) -> Option<usize> {
+        let found = self.found.filter(|found| *found >= self.at)?;
+        let rows = self.rows(width, height + 1);
+        let row = rows.partition_point(|(at, _)| *at <= found).checked_sub(1)?;
+        (row < height).then_some(row)
     }
 
     fn hex_row(&self, at: u64, rest: &[u8], width: usize) -> (String, usize) {
@@ -146,6 +156,15 @@ impl Viewer {
     pub fn go(&mut self, at: u64, width: usize) {
         let at = at.min(self.size.saturating_sub(1));
         self.at = if self.mode == Mode::Hex { at / self.per_row(width) * self.per_row(width) } else { at };
+    }
+
+    /// The bytes that a user looks for: a text, or digits in base 16 behind `0x`.
+    pub fn pattern(text: &str) -> Vec<u8> {
+        let digits = text.strip_prefix("0x").filter(|digits| !digits.is_empty() && digits.len() % 2 == 0);
+        let byte =
+            |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        let bytes = digits.and_then(|digits| digits.as_bytes().chunks(2).map(byte).collect());
+        bytes.unwrap_or_else(|| text.into())
     }
 
     /// The place that a user means: bytes, `0x` for base 16, `k`, `M`, `G` and `T`, or a share of the file.
@@ -232,6 +251,25 @@ mod tests {
         assert_eq!(rows[0], "00000000  00 1b 5b 32 4a 20 61 62  30 31 32 33 34 35 36 37  |..[2J ab01234567|");
         assert_eq!(rows[1], format!("00000010  38 39{}  |89|", " ".repeat(43)));
         assert!(rows.iter().all(|row| row.len() <= 79) && texts(&viewer, 50, 5)[0].len() < 50);
+    }
+
+    #[test]
+    fn patterns_are_texts_or_bytes() {
+        let patterns = ["0x7fE4", "0x7", "0xyz", "0x", "ä"].map(Viewer::pattern);
+        assert_eq!(patterns, [&b"\x7f\xe4"[..], b"0x7", b"0xyz", b"0x", "ä".as_bytes()]);
+    }
+
+    #[test]
+    fn what_was_found_has_a_row_as_long_as_it_is_shown() {
+        let mut viewer = viewer(b"ab\n\ncdefghijk\nend\n", Mode::Text);
+        let row_of = |viewer: &mut Viewer, found| {
+            viewer.found = Some(found);
+            viewer.row_of_found(5, 3)
+        };
+        let rows = [0, 2, 3, 8, 9, 14].map(|found| row_of(&mut viewer, found));
+        assert_eq!(rows, [Some(0), Some(0), Some(1), Some(2), None, None]);
+        viewer.at = 14;
+        assert_eq!((row_of(&mut viewer, 13), row_of(&mut viewer, 17)), (None, Some(0)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::draw::draw;
 use super::list::Row;
 use super::model::{Effect, Event, Model, Preview, Volume, Work};
 use super::plain::plain;
-use super::search::{MOST, Search};
+use super::search::{MOST, Search, find_in};
 use super::terminal::{Screen, Taken, next};
 use super::viewer::{BEFORE, BEHIND, Window};
 use crate::cp::{Copier, HostTarget};
@@ -147,6 +147,9 @@ impl Browser<'_> {
             }
             (Effect::Window { path, at }, Some(place)) => window(&place, path, at),
             (Effect::Search { path, text }, Some(place)) => self.search(place, path, &text)?,
+            (Effect::Find { path, bytes, from, is_back }, Some(place)) => {
+                self.find(&place, path, &bytes, (from, is_back))?
+            }
             (Effect::Extract { paths, target }, Some(place)) => self.extract(&place, &paths, &target)?,
             _ => return Ok(None),
         };
@@ -255,6 +258,27 @@ impl Browser<'_> {
             message.push_str(&format!("; {} could not be read: {first}", failures.len()));
         }
         Ok(Event::Hits(found, message))
+    }
+
+    fn find(
+        &mut self,
+        place: &Place,
+        path: Vec<u8>,
+        bytes: &[u8],
+        way: (u64, bool),
+    ) -> Result<Event, Failure> {
+        let found = self.at_work("searching", None, |session| {
+            let found = find_in(session, place, &path, bytes, way);
+            found.map_err(|error| Failure::Other(error.to_string()))
+        });
+        let message = match (self.is_cancelled()?, found) {
+            (true, _) => "cancelled".into(),
+            (false, Ok(Some(at))) => return Ok(Event::Found { path, at }),
+            (false, Ok(None)) if way.1 => "not found before this".into(),
+            (false, Ok(None)) => "not found from here on".into(),
+            (false, Err(failure)) => failure.text(),
+        };
+        Ok(Event::Done(message))
     }
 
     fn extract(&mut self, place: &Place, paths: &[Vec<u8>], target: &str) -> Result<Event, Failure> {
