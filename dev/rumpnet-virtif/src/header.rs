@@ -43,6 +43,9 @@ struct Header {
 
 const _: () = assert!(size_of::<Header>() == HEADER_BYTES);
 
+/// The header of a frame of which nothing is asked.
+pub const NOTHING: [u8; HEADER_BYTES] = [0; HEADER_BYTES];
+
 /// What is wrong with a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;

@@ -20,12 +20,14 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::iter;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use rump_hyper::packet::{self as host, Outgoing, PacketIo, Received};
 use rump_hyper::{Event, HostError, Hypervisor};
 use rump_kpi::device::{DeviceInfo, Duplex, Media, Medium, NetworkDevice, Offloads, Receiver};
-use rump_kpi::packet::{Checksum, Packet, offload};
+use rump_kpi::packet::offload::{self, Heads};
+use rump_kpi::packet::{Checksum, Packet};
 use rump_kpi::port;
 use rump_kpi::sync::Mutex;
 use rump_kpi::{Errno, KError, KResult};
@@ -44,6 +46,8 @@ pub struct VirtIf {
 struct End {
     io: Arc<dyn PacketIo>,
     info: DeviceInfo,
+    /// What the host does of it.
+    offloads: Offloads,
     name: alloc::string::String,
     counters: Counters,
 }
@@ -75,9 +79,6 @@ struct Counters {
     overrun: AtomicU64,
 }
 
-/// A packet with its header.
-type Frame = ([u8; host::HEADER_BYTES], Packet);
-
 /// What went through a device: frames as the host has them, long ones counted once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
@@ -101,8 +102,9 @@ impl VirtIf {
             host::Medium::Ethernet { address } => Medium::Ethernet { address },
             host::Medium::Ip => Medium::Ip,
         };
-        let device = DeviceInfo { medium, mtu: info.mtu, offloads: offloads(info.offloads) };
-        let end = End { io, info: device, name: info.name, counters: Counters::default() };
+        let device = DeviceInfo { medium, mtu: info.mtu, offloads: Offloads::all() };
+        let (offloads, counters) = (offloads(info.offloads), Counters::default());
+        let end = End { io, info: device, offloads, name: info.name, counters };
         Arc::new(Self { host, end: Arc::new(end), running: Mutex::new(None) })
     }
 
@@ -291,16 +293,14 @@ impl End {
 
     fn send(&self, packets: &mut Vec<Packet>) -> KResult<()> {
         let mut ready = Vec::with_capacity(packets.len());
-        for mut packet in packets.drain(..) {
-            let link = self.link_bytes(&mut packet);
-            if self.prepare(packet, link, &mut ready).is_err() {
-                count(&self.counters.refused, 1);
+        for packet in packets.drain(..) {
+            match self.prepare(packet) {
+                Ok(prepared) => ready.push(prepared),
+                Err(header::Malformed) => count(&self.counters.refused, 1),
             }
         }
-        let frames: Vec<Outgoing<'_>> = ready
-            .iter()
-            .map(|(header, packet)| Outgoing { header: *header, parts: packet.chunks().collect() })
-            .collect();
+        let mut frames = Vec::with_capacity(ready.iter().map(Ready::frames).sum());
+        ready.iter().for_each(|ready| ready.add_to(&mut frames));
         let sent = self.io.send(&frames).map_err(of_host)?;
         count(&self.counters.sent, sent.taken - sent.refused);
         count(&self.counters.refused, sent.refused);
@@ -309,24 +309,43 @@ impl End {
         Ok(())
     }
 
-    /// Adds the frames that a packet becomes where the host does not do all of it. Of one that is not what it says, none.
-    fn prepare(&self, packet: Packet, link: usize, ready: &mut Vec<Frame>) -> Result<(), header::Malformed> {
-        let is_taken = packet.segmentation.is_none_or(|it| self.info.offloads.contains(it.kind.offload()));
-        if is_taken {
-            ready.push(self.finish(packet, link)?);
-            return Ok(());
+    /// Does what the host does not. Errors: a packet that is not what it says.
+    fn prepare(&self, mut packet: Packet) -> Result<Ready, header::Malformed> {
+        let link = self.link_bytes(&mut packet);
+        if packet.segmentation.is_some_and(|it| !self.offloads.contains(it.kind.offload())) {
+            let mut heads = Heads::take(&mut packet, link).map_err(|_| header::Malformed)?;
+            heads.complete(&packet);
+            return Ok(Ready { header: header::NOTHING, packet, heads: Some(heads) });
         }
-        for segment in offload::cut(packet, link).map_err(|_| header::Malformed)? {
-            ready.push(self.finish(segment, link)?);
-        }
-        Ok(())
-    }
-
-    fn finish(&self, mut packet: Packet, link: usize) -> Result<Frame, header::Malformed> {
-        if packet.checksum != Checksum::Unknown && !self.info.offloads.contains(Offloads::CHECKSUM) {
+        if packet.checksum != Checksum::Unknown && !self.offloads.contains(Offloads::CHECKSUM) {
             offload::complete(&mut packet);
             packet.checksum = Checksum::Unknown;
         }
-        Ok((header::of(&mut packet, link)?, packet))
+        Ok(Ready { header: header::of(&mut packet, link)?, packet, heads: None })
+    }
+}
+
+/// What a packet becomes for the host.
+struct Ready {
+    header: [u8; host::HEADER_BYTES],
+    packet: Packet,
+    /// The packet is the content of what has these headers.
+    heads: Option<Heads>,
+}
+
+impl Ready {
+    fn frames(&self) -> usize {
+        self.heads.as_ref().map_or(1, |heads| heads.segments(&self.packet).len())
+    }
+
+    fn add_to<'a>(&'a self, frames: &mut Vec<Outgoing<'a>>) {
+        let header = self.header;
+        match &self.heads {
+            None => frames.push(Outgoing { header, parts: self.packet.chunks().collect() }),
+            Some(heads) => frames.extend(heads.segments(&self.packet).map(|(head, at, length)| {
+                let parts = iter::once(head).chain(self.packet.range(at, length)).collect();
+                Outgoing { header, parts }
+            })),
+        }
     }
 }

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use bitflags::bitflags;
 use bytes::Bytes;
 use core::time::Duration;
+use smallvec::SmallVec;
 
 /// Bytes of the header of virtio-net.
 pub const HEADER_BYTES: usize = 12;
@@ -93,7 +94,7 @@ pub struct Outgoing<'a> {
     /// What is asked for.
     pub header: [u8; HEADER_BYTES],
     /// The frame, in parts.
-    pub parts: Vec<&'a [u8]>,
+    pub parts: SmallVec<[&'a [u8]; 4]>,
 }
 
 /// What became of frames.

@@ -252,6 +252,19 @@ impl Packet {
         Packet::with_content(parts)
     }
 
+    /// `length` bytes from `start` on, in parts.
+    pub fn range<'a>(&'a self, start: usize, length: usize) -> impl Iterator<Item = &'a [u8]> {
+        let (mut skip, mut left) = (start, length);
+        let within = move |chunk: &'a [u8]| {
+            let from = skip.min(chunk.len());
+            let to = (from + left).min(chunk.len());
+            skip -= from;
+            left -= to - from;
+            &chunk[from..to]
+        };
+        self.chunks().map(within).filter(|chunk| !chunk.is_empty())
+    }
+
     /// A copy in one piece.
     pub fn to_vec(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.len());
@@ -309,7 +322,9 @@ mod tests {
         let packet = sample();
         for start in 0..packet.len() {
             for length in 0..packet.len() - start {
-                assert_eq!(packet.slice(start, length).to_vec(), packet.to_vec()[start..start + length]);
+                let bytes = &packet.to_vec()[start..start + length];
+                assert_eq!(packet.slice(start, length).to_vec(), bytes);
+                assert_eq!(packet.range(start, length).collect::<Vec<_>>().concat(), bytes);
             }
         }
     }

@@ -38,7 +38,7 @@ impl Drop for Folder {
 }
 
 fn outgoing<'a>(parts: &[&'a [u8]]) -> Outgoing<'a> {
-    Outgoing { header: [0; HEADER_BYTES], parts: parts.to_vec() }
+    Outgoing { header: [0; HEADER_BYTES], parts: parts.to_vec().into() }
 }
 
 /// Receives so many frames.

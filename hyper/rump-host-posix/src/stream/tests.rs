@@ -34,7 +34,7 @@ fn path(name: &str) -> PathBuf {
 }
 
 fn outgoing<'a>(parts: &[&'a [u8]]) -> Outgoing<'a> {
-    Outgoing { header: [0; HEADER_BYTES], parts: parts.to_vec() }
+    Outgoing { header: [0; HEADER_BYTES], parts: parts.to_vec().into() }
 }
 
 /// Receives until `is_enough`.

@@ -262,7 +262,7 @@ mod tests {
         let info =
             PacketInfo { name: "tun0".into(), medium: Medium::Ip, mtu: 1500, offloads: Offloads::empty() };
         let end = End::new(ours, Prefix::Family, socket().unwrap(), info).unwrap();
-        let packet = |parts: Vec<&'static [u8]>| Outgoing { header: [0; HEADER_BYTES], parts };
+        let packet = |parts: Vec<&'static [u8]>| Outgoing { header: [0; HEADER_BYTES], parts: parts.into() };
         let packets =
             [packet(vec![b"E", b"ipv4"]), packet(vec![b"`ipv6"]), packet(vec![b"x"]), packet(vec![])];
         let sent = end.send(&packets).unwrap();

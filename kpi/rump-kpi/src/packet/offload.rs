@@ -45,12 +45,17 @@ pub fn complete(packet: &mut Packet) {
     let Checksum::Missing { start, offset } = packet.checksum else { return };
     let mut sum = Sum::default();
     sum.add_packet(packet, start.into());
-    let sum = match sum.finish() {
-        0 if offset == UDP_CHECKSUM_AT => 0xffff,
-        sum => sum,
-    };
+    let sum = finish(sum, offset);
     packet.overwrite(usize::from(start) + usize::from(offset), &sum.to_be_bytes());
     packet.checksum = Checksum::Good;
+}
+
+/// The checksum that stands at `offset`.
+fn finish(sum: Sum, offset: u16) -> u16 {
+    match sum.finish() {
+        0 if offset == UDP_CHECKSUM_AT => 0xffff,
+        sum => sum,
+    }
 }
 
 /// The headers of a packet that is to be cut, if they are those of what it is to become; before IP are `link` bytes.
@@ -90,36 +95,81 @@ pub fn headers(packet: &mut Packet, link: usize) -> Result<Headers, Uncuttable> 
     Ok(Headers { network: link, transport, content })
 }
 
+/// What the segments of a packet begin with: their headers, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heads {
+    bytes: Vec<u8>,
+    /// Bytes of each.
+    length: usize,
+    /// First byte of TCP or UDP in each.
+    transport: usize,
+    /// Where the checksum is, from there.
+    checksum: u16,
+    /// Most bytes of content in a segment.
+    size: usize,
+}
+
+impl Heads {
+    /// Takes the headers of a packet that is to be cut away, and makes those of its segments of them, whose checksums are
+    /// still missing: what is left of the packet is their content. Before IP are `link` bytes, which each segment has.
+    pub fn take(packet: &mut Packet, link: usize) -> Result<Self, Uncuttable> {
+        let Segmentation { size, kind } = packet.segmentation.ok_or(Uncuttable)?;
+        let headers = headers(packet, link)?;
+        let (size, length) = (usize::from(size), headers.content);
+        let content = packet.len() - length;
+        if size == 0 || content.div_ceil(size) > MOST_SEGMENTS {
+            return Err(Uncuttable);
+        }
+        let count = content.div_ceil(size).max(1);
+        let mut bytes = packet.first(length).ok_or(Uncuttable)?.repeat(count);
+        packet.advance(length);
+        for (number, header) in bytes.chunks_exact_mut(length).enumerate() {
+            let at = number * size;
+            let place = Place { number, at, is_last: number + 1 == count };
+            header_of_segment(header, &headers, kind, size.min(content - at), place);
+        }
+        let checksum = if kind == Segments::Udp { UDP_CHECKSUM_AT } else { TCP_CHECKSUM_AT };
+        Ok(Self { bytes, length, transport: headers.transport, checksum, size })
+    }
+
+    /// Makes the checksums, over the content that the packet had.
+    pub fn complete(&mut self, content: &Packet) {
+        let (transport, at) = (self.transport, usize::from(self.checksum));
+        for (number, header) in self.bytes.chunks_exact_mut(self.length).enumerate() {
+            let header = &mut header[transport..];
+            let mut sum = Sum::default();
+            sum.add(header);
+            content.range(number * self.size, self.size).for_each(|chunk| sum.add(chunk));
+            put(header, at, finish(sum, self.checksum));
+        }
+    }
+
+    /// Each segment of this content: its headers, where its own begins, and how long that is.
+    pub fn segments(&self, content: &Packet) -> impl ExactSizeIterator<Item = (&[u8], usize, usize)> {
+        let (size, length) = (self.size, content.len());
+        self.bytes.chunks_exact(self.length).enumerate().map(move |(number, header)| {
+            let at = number * size;
+            (header, at, size.min(length - at))
+        })
+    }
+}
+
 /// Cuts a packet into segments, whose checksums are still missing; one that is not to be cut stays as it is. Before IP are
 /// `link` bytes, which each segment has.
 pub fn cut(mut packet: Packet, link: usize) -> Result<Vec<Packet>, Uncuttable> {
-    let Some(Segmentation { size, kind }) = packet.segmentation else { return Ok(alloc::vec![packet]) };
-    let headers = headers(&mut packet, link)?;
-    let template = packet.first(headers.content).ok_or(Uncuttable)?.to_vec();
-    let content = packet.len() - headers.content;
-    if size == 0 || content.div_ceil(size.into()) > MOST_SEGMENTS {
-        return Err(Uncuttable);
+    if packet.segmentation.is_none() {
+        return Ok(alloc::vec![packet]);
     }
-    packet.advance(headers.content);
-    let mut all = Vec::with_capacity(content.div_ceil(size.into()));
-    let mut at = 0;
-    loop {
-        let length = packet.len().min(size.into());
-        let mut segment = packet.slice(0, length);
-        packet.advance(length);
-        let place = Place { number: all.len(), at, is_last: packet.is_empty() };
-        let header = segment.prepend(template.len());
-        header.copy_from_slice(&template);
-        header_of_segment(header, &headers, kind, length, place);
-        let offset = if kind == Segments::Udp { UDP_CHECKSUM_AT } else { TCP_CHECKSUM_AT };
-        let start = u16::try_from(headers.transport).map_err(|_| Uncuttable)?;
-        segment.checksum = Checksum::Missing { start, offset };
-        all.push(segment);
-        if place.is_last {
-            return Ok(all);
-        }
-        at += length;
-    }
+    let heads = Heads::take(&mut packet, link)?;
+    let start = u16::try_from(heads.transport).map_err(|_| Uncuttable)?;
+    let checksum = Checksum::Missing { start, offset: heads.checksum };
+    let segment = |(header, at, length): (&[u8], usize, usize)| {
+        let mut segment = packet.slice(at, length);
+        segment.prepend(header.len()).copy_from_slice(header);
+        segment.checksum = checksum;
+        segment
+    };
+    Ok(heads.segments(&packet).map(segment).collect())
 }
 
 /// Shows a packet as it is on a wire, cut and with its checksums, for those who look on. Before IP are `link` bytes, and those

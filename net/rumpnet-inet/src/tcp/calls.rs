@@ -18,7 +18,6 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::net::{IpAddr, SocketAddr};
-use rump_kpi::device::Offloads;
 use rump_kpi::netbsd::statistics::*;
 use rump_kpi::packet::{Packet, Segmentation, Segments};
 use rump_kpi::{Errno, Shutdown};
@@ -360,7 +359,7 @@ impl Stack {
     /// Sends a segment, and all that may be sent after it.
     fn send_all(&mut self, now: Instant, id: TcpId, first: Option<Sending>) {
         let way = self.way(id);
-        let cut = way.as_ref().map_or(Cut::Never, |(path, _)| self.cut_on(path));
+        let cut = if way.is_some() { Cut::Later } else { Cut::Never };
         let mut all = core::mem::take(&mut self.outbox);
         all.extend(first);
         if let Ok(pcb) = self.tcp.find_mut(id) {
@@ -386,14 +385,6 @@ impl Stack {
     /// Most bytes of a packet on the link that a way begins with.
     pub(super) fn link_mtu(&self, path: &Path) -> u32 {
         self.interfaces.get(&path.interface).map_or(path.mtu, |interface| interface.mtu)
-    }
-
-    /// Whether a way takes segments that are to be cut.
-    fn cut_on(&self, path: &Path) -> Cut {
-        let kind = if path.destination.is_ipv4() { Offloads::TCP4 } else { Offloads::TCP6 };
-        let interface = self.interfaces.get(&path.interface);
-        let takes = |offloads: Offloads| offloads.contains(Offloads::CHECKSUM | kind);
-        if interface.is_some_and(|interface| takes(interface.offloads)) { Cut::Later } else { Cut::Never }
     }
 
     fn send_segment(&mut self, now: Instant, path: &Path, options: &Options, sending: Sending) {

@@ -120,14 +120,13 @@ impl Pcb {
             None => segment,
         };
         let length = waiting.min(offered).min(allowed).min(most);
+        // What is short is judged by itself, behind what is long.
+        let length = if length < segment || trying.is_some() { length } else { length - length % segment };
         let takes_all = length == waiting;
         let sends_fin = self.is_ending && takes_all && self.may_send_fin();
         if !self.is_worth_sending(now, length, takes_all, segment) && !sends_fin {
             return None;
         }
-        // What is short goes with the last of what is long, not before it is known that it must.
-        let is_whole = takes_all || length < segment || trying.is_some();
-        let length = if is_whole { length } else { length - length % segment };
         let mut flags = Flags::ACK;
         flags.set(Flags::PSH, takes_all && length > 0);
         flags.set(Flags::FIN, sends_fin);

@@ -26,13 +26,31 @@ enum Fate {
 struct Record {
     end: u64,
     sent: Instant,
-    /// Which sending it was: time alone does not tell what went first.
+    /// Which sending that of its first segment was: time alone does not tell what went first. Those behind it follow.
     turn: u64,
     fate: Fate,
     /// They were sent more than once.
     again: bool,
     /// Bytes of the segments that they were sent in.
     segment: u32,
+}
+
+impl Record {
+    /// Which sending that of the byte at `place` was, if the record begins at `begin`.
+    fn turn_at(&self, begin: u64, place: u64) -> u64 {
+        self.turn + (place - begin) / u64::from(self.segment)
+    }
+
+    /// What is left of it from `place` on.
+    fn behind(self, begin: u64, place: u64) -> Self {
+        Self { turn: self.turn_at(begin, place), ..self }
+    }
+
+    /// How its bytes up to `end` arrived.
+    fn arrived(&self, begin: u64, end: u64) -> Arrived {
+        let turn = self.turn_at(begin, end - 1);
+        Arrived { end, bytes: (end - begin) as u32, sent: self.sent, turn, again: self.again }
+    }
 }
 
 /// Bytes that arrived, as was told just now.
@@ -44,7 +62,7 @@ pub struct Arrived {
     pub bytes: u32,
     /// When they were sent last.
     pub sent: Instant,
-    /// Which sending that was.
+    /// Which sending that of the last of them was.
     pub turn: u64,
     /// They were sent more than once.
     pub again: bool,
@@ -115,14 +133,15 @@ impl Scoreboard {
         let is_crowded = self.records.len() >= MOST_RECORDS;
         let segment = segment.max(1);
         if let Some(mut last) = self.records.last_entry().filter(|_| is_crowded) {
-            let record = last.get_mut();
+            let (start, record) = (*last.key(), last.get_mut());
             if record.end == begin && record.fate == Fate::Sent && !record.again {
                 (record.end, record.sent) = (end, now);
+                self.turns = self.turns.max(record.turn_at(start, end));
                 return;
             }
         }
-        self.turns += 1;
-        let turn = self.turns;
+        let turn = self.turns + 1;
+        self.turns += (end - begin).div_ceil(segment.into());
         self.records.insert(begin, Record { end, sent: now, turn, fate: Fate::Sent, again: false, segment });
     }
 
@@ -137,10 +156,10 @@ impl Scoreboard {
             let bytes = (end - begin) as u32;
             self.flight -= bytes;
             if record.fate != Fate::Held {
-                tell(Arrived { end, bytes, sent: record.sent, turn: record.turn, again: record.again });
+                tell(record.arrived(begin, end));
             }
             if record.end > upto {
-                self.note(upto, record);
+                self.note(upto, record.behind(begin, upto));
                 break;
             }
         }
@@ -206,11 +225,11 @@ impl Scoreboard {
                 self.note(begin, Record { end: low, ..record });
             }
             if high < record.end {
-                self.note(high, Record { end: record.end, ..record });
+                self.note(high, record.behind(begin, high));
             }
-            self.note_held(low, Record { end: high, fate: Fate::Held, ..record });
-            let Record { sent, turn, again, .. } = record;
-            tell(Arrived { end: high, bytes: (high - low) as u32, sent, turn, again });
+            let held = record.behind(begin, low);
+            self.note_held(low, Record { end: high, fate: Fate::Held, ..held });
+            tell(held.arrived(low, high));
         }
     }
 
@@ -253,7 +272,7 @@ impl Scoreboard {
         self.forget(begin, &record);
         let end = record.end.min(begin + u64::from(segment.max(1)));
         if end < record.end {
-            self.note(end, record);
+            self.note(end, record.behind(begin, end));
         }
         self.note(begin, Record { end, fate: Fate::Lost, ..record });
     }
@@ -352,7 +371,7 @@ impl Scoreboard {
             }
             self.forget(end, &record);
             if record.end > limit {
-                self.note(limit, record);
+                self.note(limit, record.behind(end, limit));
                 end = limit;
                 break;
             }

@@ -76,7 +76,7 @@ pub fn tagged() -> Check {
         frame(&[0x88, 0xa8, 0, 7, 0x81, 0, 0xe0, 9], 4),
     ];
     for frame in &frames {
-        let sent = one.send(&[Outgoing { header: [0; HEADER_BYTES], parts: vec![frame] }]);
+        let sent = one.send(&[Outgoing { header: [0; HEADER_BYTES], parts: vec![frame].into() }]);
         context(sent.map_err(|error| error.what), "send")?;
     }
     let (mut came, begin) = (Vec::new(), Instant::now());
@@ -125,7 +125,7 @@ pub fn gone() -> Check {
     let begin = Instant::now();
     let frame = [0xff; 60];
     loop {
-        match io.send(&[Outgoing { header: [0; HEADER_BYTES], parts: vec![&frame] }]) {
+        match io.send(&[Outgoing { header: [0; HEADER_BYTES], parts: vec![&frame[..]].into() }]) {
             Err(error) if error.errno == Errno::ENETDOWN && error.what.contains("deleted") => break,
             outcome if begin.elapsed() > PATIENCE => {
                 return Err(format!("sending by what is gone: {outcome:?}"));
