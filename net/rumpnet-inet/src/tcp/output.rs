@@ -8,8 +8,9 @@ use crate::wire::tcp::{Flags, Segment};
 use alloc::vec::Vec;
 use core::time::Duration;
 use rump_kpi::packet::Packet;
+use rump_kpi::packet::offload::MOST_SEGMENTS;
 
-/// Bytes of a segment that a device or the loopback cuts, or does not need cut.
+/// Bytes of a segment that is cut by its device, or before it, or by nobody.
 const MOST_UNCUT: u32 = 64_000;
 /// How long a program may hold back a short segment (`TCP_NOPUSH`).
 const CORK: Duration = Duration::from_millis(200);
@@ -116,7 +117,7 @@ impl Pcb {
         let is_cut = cut == Cut::Later && !self.ecn.must_answer && self.send.urgent.is_none();
         let most = match trying {
             Some((_, bytes)) => bytes,
-            None if is_cut => (MOST_UNCUT / segment).max(1) * segment,
+            None if is_cut => (MOST_UNCUT / segment).clamp(1, MOST_SEGMENTS as u32) * segment,
             None => segment,
         };
         let length = waiting.min(offered).min(allowed).min(most);
