@@ -1,7 +1,7 @@
 //! What programs do with connections, and what the stack does for them.
 
 use super::input::Effect;
-use super::output::{Cut, Sending};
+use super::output::Sending;
 use super::pcb::{LEAST_SEGMENT, Listener, Pcb, State};
 use super::receive_buffer::copy_out;
 use super::recovery::Phase;
@@ -359,11 +359,10 @@ impl Stack {
     /// Sends a segment, and all that may be sent after it.
     fn send_all(&mut self, now: Instant, id: TcpId, first: Option<Sending>) {
         let way = self.way(id);
-        let cut = if way.is_some() { Cut::Later } else { Cut::Never };
         let mut all = core::mem::take(&mut self.outbox);
         all.extend(first);
         if let Ok(pcb) = self.tcp.find_mut(id) {
-            pcb.output(now, cut, |sending| all.push(sending));
+            pcb.output(now, |sending| all.push(sending));
         }
         for sending in all.drain(..) {
             // What cannot be sent now is sent again later.

@@ -32,13 +32,13 @@ pub struct Sending {
 pub enum Cut {
     /// They may not.
     Never,
-    /// The way cuts them.
+    /// They may, if nothing of them is to be told apart.
     Later,
 }
 
 impl Pcb {
     /// All that may be sent now.
-    pub fn output(&mut self, now: Instant, cut: Cut, mut send: impl FnMut(Sending)) {
+    pub fn output(&mut self, now: Instant, mut send: impl FnMut(Sending)) {
         match self.state {
             State::Closed | State::Listen | State::TimeWait => {}
             State::SynSent | State::SynReceived => {
@@ -47,7 +47,7 @@ impl Pcb {
                 }
             }
             _ => {
-                while let Some(sending) = self.next_again(now).or_else(|| self.next_new(now, cut)) {
+                while let Some(sending) = self.next_again(now).or_else(|| self.next_new(now, Cut::Later)) {
                     send(sending);
                 }
                 self.is_overdue = false;
@@ -121,7 +121,7 @@ impl Pcb {
             None => segment,
         };
         let length = waiting.min(offered).min(allowed).min(most);
-        // What is short is judged by itself, behind what is long.
+        // A short end is judged by itself, behind what is long.
         let length = if length < segment || trying.is_some() { length } else { length - length % segment };
         let takes_all = length == waiting;
         let sends_fin = self.is_ending && takes_all && self.may_send_fin();
