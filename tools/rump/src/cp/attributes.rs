@@ -35,6 +35,13 @@ pub struct Lost {
 }
 
 impl Lost {
+    /// Adds what others lost.
+    pub fn add(&mut self, other: &Self) {
+        self.owners += other.owners;
+        self.xattrs += other.xattrs;
+        self.links += other.links;
+    }
+
     /// One line for each kind.
     pub fn notes(&self) -> Vec<String> {
         let kinds = [

@@ -7,14 +7,18 @@ use rumpkit::{Errno as ImageErrno, Fd, Process, Whence};
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Copies content between an image and a new host file; holes are skipped.
+/// Size of the pieces that content is copied in.
+pub const CHUNK_BYTES: usize = 1 << 20;
+
+/// Copies content between an image and a new host file; holes are skipped. `bytes` counts.
 pub fn copy_content(
     process: &Process,
     from: Fd,
     to: &OwnedFd,
     buffer: &mut [u8],
-    progress: &mut Progress,
+    bytes: &AtomicU64,
     stop: &Stop,
 ) -> Result<(), CopyError> {
     let size = process.fstat(from)?.size;
@@ -34,7 +38,7 @@ pub fn copy_content(
             write_all(to, &buffer[..count], offset)?;
             offset += count as u64;
             written = offset;
-            progress.add_bytes(count);
+            bytes.fetch_add(count as u64, Ordering::Relaxed);
         }
     }
     // What lies behind the last data is a hole.

@@ -1,7 +1,6 @@
 //! Copies of what is no directory.
 
 use super::attributes::{drop_lists, times};
-use super::content::Nothing;
 use super::losses::Loss;
 use super::sink::Sink;
 use super::{Content, Existing, Facts, Trouble};
@@ -17,11 +16,6 @@ use rumpkit::{
 const NEW_FILE: u32 = 0o600;
 
 impl Sink<'_, '_> {
-    /// As [`Sink::file`], of what has no content.
-    pub fn special(&mut self, facts: &Facts, name: &[u8]) -> Result<(), Trouble> {
-        self.file(facts, name, &mut Nothing)
-    }
-
     /// Copies what is no directory.
     pub fn file(&mut self, facts: &Facts, name: &[u8], content: &mut dyn Content) -> Result<(), Trouble> {
         let Some(name) = self.name_of(name) else {

@@ -11,7 +11,8 @@ use rumpkit::kpi::Capabilities;
 use rumpkit::{AtFlags, Errno, Fd, FileType, Ino, KResult, Mode, Process};
 use std::collections::HashMap;
 
-const CHUNK_BYTES: usize = 1 << 20;
+/// Size of the pieces that content is copied in.
+pub const CHUNK_BYTES: usize = 1 << 20;
 /// The walk of a source in the same image has most of the descriptors.
 const SHARE: usize = DESCRIPTORS / 4;
 
@@ -33,6 +34,8 @@ pub struct Sink<'a, 'b> {
     pub rules: Rules,
     /// The source is in the same image.
     pub same_image: bool,
+    /// How many threads open and read what is copied, the one that writes among them.
+    pub jobs: usize,
     /// What is lost, if that is to be told; else it is an error.
     pub losses: Option<Losses>,
     /// What the target can store.
@@ -59,6 +62,7 @@ impl<'a, 'b> Sink<'a, 'b> {
             place,
             rules,
             same_image: false,
+            jobs: crate::jobs::usual(),
             losses: None,
             // Of a directory that is not there, opening it tells more.
             can: place.process().capabilities("/").unwrap_or(Capabilities::empty()),
