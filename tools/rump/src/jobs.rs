@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// Most pieces of work and results under way.
 const WINDOW: usize = 256;
+/// So many small pieces are worth waking a thread for.
+const BATCH: usize = 32;
 /// How long a wait for a result lasts before progress is shown.
 const WAIT: Duration = Duration::from_millis(100);
 /// More threads than these are not begun unasked: the directories of the host are the limit.
@@ -54,10 +56,17 @@ struct State<J: Job> {
     /// Number of the first slot that nobody has begun.
     next: usize,
     idle: usize,
+    /// The one that takes results waits for the first.
+    is_awaited: bool,
     has_ended: bool,
 }
 
 impl<J: Job> State<J> {
+    /// How many pieces may be left that nobody has begun.
+    fn left(&self) -> usize {
+        self.slots.len() - (self.next - self.first)
+    }
+
     /// The next piece of work, which is begun by that, and its number.
     fn begin(&mut self, is_wanted: impl Fn(&J) -> bool) -> Option<(usize, J)> {
         while let Some(slot) = self.slots.get_mut(self.next - self.first) {
@@ -107,7 +116,7 @@ impl<J: Job> Shared<J> {
     fn put(&self, state: &mut State<J>, number: usize, result: J::Result) {
         let index = number - state.first;
         state.slots[index] = Slot::Done(result);
-        if index == 0 {
+        if index == 0 && state.is_awaited {
             self.done.notify_one();
         }
     }
@@ -132,10 +141,12 @@ impl<J: Job> Drop for End<'_, J> {
 /// Calls `body` with a window whose work `threads` threads do, the calling one among them. What nobody has begun when `body`
 /// returns is dropped; what is begun is awaited.
 pub fn with_threads<J: Job, T>(threads: usize, body: impl FnOnce(&mut Window<'_, J>) -> T) -> T {
-    let state = State { slots: VecDeque::new(), first: 0, next: 0, idle: 0, has_ended: false };
+    let state =
+        State { slots: VecDeque::new(), first: 0, next: 0, idle: 0, is_awaited: false, has_ended: false };
     let shared = Shared { state: Mutex::new(state), given: Condvar::new(), done: Condvar::new() };
     std::thread::scope(|scope| {
-        for _ in 1..threads {
+        // More than there are pieces would have nothing to do.
+        for _ in 1..threads.min(window()) {
             // With fewer threads the same is done, only later.
             let _ = std::thread::Builder::new().spawn_scoped(scope, || shared.work());
         }
@@ -148,8 +159,10 @@ impl<J: Job> Window<'_, J> {
     /// Gives work.
     pub fn give(&mut self, job: J) {
         let mut state = self.shared.lock();
+        let is_small = job.is_small();
         state.slots.push_back(Slot::Given(job));
-        if state.idle > 0 {
+        // Small ones that nobody is woken for are done by who asks for their results.
+        if state.idle > 0 && (!is_small || state.left() >= BATCH) {
             self.shared.given.notify_one();
         }
     }
@@ -186,9 +199,11 @@ impl<J: Job> Window<'_, J> {
                 self.shared.put(&mut state, number, result);
                 continue;
             }
+            state.is_awaited = true;
             let done = &self.shared.done;
             let (after, timeout) = done.wait_timeout(state, WAIT).unwrap_or_else(PoisonError::into_inner);
             state = after;
+            state.is_awaited = false;
             if timeout.timed_out() {
                 drop(state);
                 wait();

@@ -1,27 +1,23 @@
 //! A regular file on its way out of an image, which any thread may copy.
 
-use super::attributes::{Lost, Owner};
-use super::content::{CHUNK_BYTES, copy_content, create_new};
+use super::attributes::Lost;
+use super::content::{CHUNK_BYTES, copy_content};
 use super::error::CopyError;
-use super::tree::{Came, finish, or_damage};
+use super::new_file::Making;
+use super::tree::{Came, or_damage};
 use crate::jobs::Job;
 use crate::record::read_xattrs_of;
 use crate::stop::Stop;
 use crate::walk::{Entry, OpenFile};
 use rumpkit::{Process, Stat};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, OnceLock};
 
 /// A file that is not larger is copied in no more than some microseconds.
 const SMALL: u64 = 64 << 10;
 
-/// What the files that are copied to one directory share.
-#[derive(Default)]
-pub struct Common {
-    /// Who gets new files there, once one was made.
-    owner: OnceLock<Owner>,
-}
+const ALL_BITS: u32 = 0o7777;
 
 /// What files of a whole run share.
 #[derive(Clone)]
@@ -38,7 +34,7 @@ pub struct FileJob<'a> {
     from: OpenFile<'a>,
     stat: Stat,
     parent: Arc<OwnedFd>,
-    common: Arc<Common>,
+    making: Making,
     /// Its name until it is complete, and from then on.
     names: (Vec<u8>, Vec<u8>),
     run: Run,
@@ -68,12 +64,12 @@ impl<'a> FileJob<'a> {
     pub fn open(
         process: &'a Process,
         entry: &Entry<'_>,
-        (parent, common): (Arc<OwnedFd>, Arc<Common>),
+        (parent, making): (Arc<OwnedFd>, Making),
         names: (Vec<u8>, Vec<u8>),
         run: Run,
     ) -> Result<Self, CopyError> {
         let from = OpenFile::at(process, entry.directory, entry.name)?;
-        Ok(Self { path: entry.path.to_vec(), from, stat: *entry.stat, parent, common, names, run })
+        Ok(Self { path: entry.path.to_vec(), from, stat: *entry.stat, parent, making, names, run })
     }
 
     /// Copies it now.
@@ -87,17 +83,10 @@ impl<'a> FileJob<'a> {
         let (process, from) = (self.from.process(), self.from.fd());
         let xattrs = or_damage(read_xattrs_of(process, from), &mut copied.damage);
         let (temporary, name) = &self.names;
-        let to = create_new(&self.parent, temporary)?;
-        finish(&self.parent, temporary, name, || {
-            copy_content(process, from, &to, buffer, &self.run.bytes, &self.run.stop)?;
-            let present = match self.common.owner.get() {
-                Some(owner) => *owner,
-                None => {
-                    let owner = Owner::of(&to)?;
-                    *self.common.owner.get_or_init(|| owner)
-                }
-            };
-            copied.lost.set(&self.stat, &xattrs, &to, Some(present))
+        let mode = self.stat.mode.bits() & ALL_BITS;
+        self.making.make(&self.parent, (&temporary[..], &name[..]), mode, |to, made| {
+            copy_content((process, from, &self.stat), to, buffer, &self.run.bytes, &self.run.stop)?;
+            copied.lost.set(&self.stat, &xattrs, to, Some(made))
         })
     }
 }

@@ -12,6 +12,7 @@ mod error;
 mod file;
 mod into;
 mod links;
+mod new_file;
 mod resume;
 mod special;
 mod target;
@@ -20,7 +21,8 @@ mod tree;
 pub use copier::Copier;
 pub use error::host_text;
 pub use target::{
-    Identity, Target as HostTarget, identity_of, names_in, open_again, open_beneath, open_user_directory,
+    Identity, Target as HostTarget, entries_in, identity_of, names_in, open_again, open_beneath,
+    open_user_directory,
 };
 pub use tree::host_descriptors;
 

@@ -113,16 +113,21 @@ pub fn open_again(above: &OwnedFd, name: &[u8], expected: Identity) -> Result<Ar
 
 /// The names in a directory, in order of their bytes.
 pub fn names_in(directory: &OwnedFd) -> Result<Vec<Vec<u8>>, Errno> {
-    let mut names = Vec::new();
+    Ok(entries_in(directory)?.into_iter().map(|(name, _)| name).collect())
+}
+
+/// The same with what each was, where the host tells, when the directory was read.
+pub fn entries_in(directory: &OwnedFd) -> Result<Vec<(Vec<u8>, HostType)>, Errno> {
+    let mut entries = Vec::new();
     for entry in fs::Dir::read_from(directory)? {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
         if name != b"." && name != b".." {
-            names.push(name.to_vec());
+            entries.push((name.to_vec(), entry.file_type()));
         }
     }
-    names.sort_unstable();
-    Ok(names)
+    entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(entries)
 }
 
 /// Makes the directory `name` in `parent`, or opens the one that is there, with the right to work in it: an

@@ -4,8 +4,9 @@ use super::attributes::timestamps;
 use super::content::{open_device, write_content};
 use super::copier::Copier;
 use super::error::CopyError;
-use super::file::{Common, Copied, FileJob, Run};
+use super::file::{Copied, FileJob, Run};
 use super::links::{Linked, Made};
+use super::new_file::{Making, finish};
 use super::resume::Mark;
 use super::special::{is_same_special, make_special};
 use super::target::{Identity, Target, identity_of, is_safe_name, make_directory, open_beneath};
@@ -32,7 +33,7 @@ struct Directory {
     made: Made,
     /// Nobody else has put anything there.
     is_new: bool,
-    common: Arc<Common>,
+    making: Making,
 }
 
 /// A directory all of whose files were given to be copied.
@@ -70,6 +71,8 @@ pub struct Tree<'a, 'b, 'p, 'w> {
     window: &'a mut Window<'w, FileJob<'p>>,
     /// Most that may be under way.
     most: usize,
+    /// Path of the last entry: entries come in order of their names.
+    last: Vec<u8>,
     run: Run,
 }
 
@@ -84,9 +87,10 @@ impl<'a, 'b, 'p, 'w> Tree<'a, 'b, 'p, 'w> {
         let mut open = Chain::new(host_descriptors());
         open.push(b"", None, target.directory.clone());
         let made = copier.links.add_target(target.directory.clone());
-        let made = vec![Directory { made, is_new: false, common: Arc::default() }];
+        let made = vec![Directory { made, is_new: false, making: Making::default() }];
         let run = Run { stop: copier.stop.clone(), bytes: Arc::default() };
-        Self { copier, place, target, open, made, mark: None, window: work, most: window(), run }
+        let (most, last) = (window(), Vec::new());
+        Self { copier, place, target, open, made, mark: None, window: work, most, last, run }
     }
 
     /// Takes results until no more than `left` are under way.
@@ -226,12 +230,10 @@ impl<'a, 'b, 'p, 'w> Tree<'a, 'b, 'p, 'w> {
         if entry.depth == 0 && self.target.is_named && (is_new || Mark::is_set(&parent, &stat, self.place)) {
             self.mark = Some(Mark::set(&parent, &stat, self.place)?);
         }
-        let above = self.made.last().ok_or(Errno::NOENT)?.made;
-        self.made.push(Directory {
-            made: self.copier.links.add(above, &name),
-            is_new,
-            common: Arc::default(),
-        });
+        let above = self.made.last().ok_or(Errno::NOENT)?;
+        let making = if is_new { above.making.clone() } else { Making::default() };
+        let made = self.copier.links.add(above.made, &name);
+        self.made.push(Directory { made, is_new, making });
         self.open.push(&name, Some(identity_of(&stat)), Arc::new(directory));
         Ok(())
     }
@@ -305,9 +307,9 @@ impl<'a, 'b, 'p, 'w> Tree<'a, 'b, 'p, 'w> {
         parent: &Arc<OwnedFd>,
         name: &[u8],
     ) -> Result<FileJob<'p>, CopyError> {
-        let common = self.made.last().ok_or(Errno::NOENT)?.common.clone();
+        let making = self.made.last().ok_or(Errno::NOENT)?.making.clone();
         let names = (self.copier.next_temporary(), name.to_vec());
-        FileJob::open(self.place.process(), entry, (parent.clone(), common), names, self.run.clone())
+        FileJob::open(self.place.process(), entry, (parent.clone(), making), names, self.run.clone())
     }
 
     fn copy_special(
@@ -365,21 +367,6 @@ pub fn host_descriptors() -> usize {
     limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(MANY_DESCRIPTORS).min(MANY_DESCRIPTORS)
 }
 
-/// Gives a new file its name once `complete` is through with it; takes it away if that fails.
-pub fn finish(
-    parent: &OwnedFd,
-    temporary: &[u8],
-    name: &[u8],
-    complete: impl FnOnce() -> Result<(), CopyError>,
-) -> Result<(), CopyError> {
-    let finished = complete().and_then(|()| Ok(fs::renameat(parent, temporary, parent, name)?));
-    if finished.is_err() {
-        // The error that led here is the one to tell.
-        let _ = fs::unlinkat(parent, temporary, AtFlags::empty());
-    }
-    finished
-}
-
 /// Whether what is there is left: an earlier run has made this copy, or the user wants it.
 fn is_there(
     existing: Existing,
@@ -420,6 +407,12 @@ impl Visitor<Failure> for Tree<'_, '_, '_, '_> {
             return Err(self.interrupted());
         }
         self.copier.session.progress.begin(entry.path);
+        if self.last == entry.path {
+            // A damaged directory has a name twice; the second is to find what became of the first.
+            self.settle(0)?;
+        }
+        self.last.clear();
+        self.last.extend_from_slice(entry.path);
         let mut copied = Copied::new(entry.path);
         let (result, step) = match entry.stat.file_type {
             FileType::Directory => (self.enter_directory(entry).map(|()| Given::Done), Step::Into),

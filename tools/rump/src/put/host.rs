@@ -3,11 +3,11 @@
 //! Everything is opened relative to its directory, so that a tree which changes meanwhile leads nowhere else.
 
 use super::ahead::{Ahead, Came, Found, Reading};
-use super::content::{Nothing, host_trouble};
-use super::{Facts, FileOfHost, Sink, Target, Trouble};
+use super::content::Nothing;
+use super::{Facts, FileOfHost, Sink, Target};
 use crate::chain::Chain;
 use crate::cp::{
-    Identity, host_descriptors, host_text, identity_of, names_in, open_again, open_beneath,
+    Identity, entries_in, host_descriptors, host_text, identity_of, open_again, open_beneath,
     open_user_directory,
 };
 use crate::fill::host::{xattrs, xattrs_of};
@@ -62,8 +62,10 @@ pub fn origin_of_host(path: &[u8]) -> Vec<u8> {
     [b"host:", path.as_os_str().as_bytes()].concat()
 }
 
+const IS_IMAGE: &str = "the image itself is left out";
+
 struct Frame {
-    names: Vec<Vec<u8>>,
+    entries: Vec<(Vec<u8>, HostType)>,
     next: usize,
     facts: Facts,
     path_length: usize,
@@ -81,10 +83,11 @@ impl Walk<'_, '_, '_, '_> {
     fn run(&mut self) -> Result<(), Failure> {
         while let Some(frame) = self.frames.last_mut() {
             self.path.truncate(frame.path_length);
-            let Some(name) = frame.names.get_mut(frame.next).map(std::mem::take) else {
+            let Some((name, kind)) = frame.entries.get_mut(frame.next) else {
                 self.leave()?;
                 continue;
             };
+            let (name, kind) = (std::mem::take(name), *kind);
             frame.next += 1;
             let opened = self.chain.last(|above, name, expected| open_again(above, name, *expected));
             let directory = match opened {
@@ -94,10 +97,14 @@ impl Walk<'_, '_, '_, '_> {
             match directory {
                 Ok(directory) => {
                     join(&mut self.path, &name);
-                    self.step(&directory, &name, false)?;
+                    match kind {
+                        // What it is like is asked of the open file.
+                        HostType::RegularFile => self.give_file(&directory, name)?,
+                        _ => self.step(&directory, &name, false)?,
+                    }
                 }
                 Err(error) => {
-                    frame.next = frame.names.len();
+                    frame.next = frame.entries.len();
                     self.ahead.give_done(Came::Failed(self.path.clone(), host_text(error)))?;
                 }
             }
@@ -115,36 +122,45 @@ impl Walk<'_, '_, '_, '_> {
     /// Gives `name` in `directory` to be copied; a directory is gone into.
     fn step(&mut self, directory: &Arc<OwnedFd>, name: &[u8], is_top: bool) -> Result<(), Failure> {
         match self.find(directory.as_fd(), name, is_top) {
-            Ok((facts, stat)) => self.go(directory, name, facts, stat),
+            Ok(facts) => self.go(directory, name, facts),
             Err(why) => self.ahead.give_done(Came::Failed(self.path.clone(), why)),
         }
     }
 
-    fn find(&self, directory: BorrowedFd<'_>, name: &[u8], is_top: bool) -> Result<(Facts, Stat), String> {
-        let stat = fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map_err(host_text)?;
+    fn give_file(&mut self, directory: &Arc<OwnedFd>, name: Vec<u8>) -> Result<(), Failure> {
+        let (path, directory, reading) = (self.path.clone(), directory.clone(), self.ahead.reading.clone());
+        self.ahead.give(HostFile { path, name, directory, image: self.image(), reading })
+    }
+
+    /// Which file of the host the image is that is copied into.
+    fn image(&self) -> Option<(u64, u64)> {
         let sink = &self.ahead.sink;
-        if sink.change.session.file_of(sink.place) == Some((stat.st_dev as u64, stat.st_ino as u64)) {
-            return Err("the image itself is left out".into());
-        }
+        sink.change.session.file_of(sink.place)
+    }
+
+    fn find(&self, directory: BorrowedFd<'_>, name: &[u8], is_top: bool) -> Result<Facts, String> {
+        let stat = fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map_err(host_text)?;
         let mut facts = facts(&stat).ok_or("a type of file that is not known here")?;
+        if self.image() == Some(facts.identity) {
+            return Err(IS_IMAGE.into());
+        }
         if facts.file_type == FileType::Symlink {
             let target = fs::readlinkat(directory, name, Vec::new()).map_err(host_text)?;
             facts.target = Some(target.into_bytes());
         }
         match facts.file_type {
-            FileType::Directory if is_top && !sink.rules.recursive => {
+            FileType::Directory if is_top && !self.ahead.sink.rules.recursive => {
                 Err("is a directory: copy it with -r".into())
             }
-            _ => Ok((facts, stat)),
+            _ => Ok(facts),
         }
     }
 
-    fn go(&mut self, directory: &Arc<OwnedFd>, name: &[u8], facts: Facts, stat: Stat) -> Result<(), Failure> {
-        let mut found = Found { path: self.path.clone(), name: name.to_vec(), facts, damage: None };
-        if found.facts.file_type == FileType::Regular {
-            let (directory, reading) = (directory.clone(), self.ahead.reading.clone());
-            return self.ahead.give(HostFile { found, directory, stat, reading });
+    fn go(&mut self, directory: &Arc<OwnedFd>, name: &[u8], facts: Facts) -> Result<(), Failure> {
+        if facts.file_type == FileType::Regular {
+            return self.give_file(directory, name.to_vec());
         }
+        let mut found = Found { path: self.path.clone(), name: name.to_vec(), facts, damage: None };
         let xattrs = xattrs(Path::new(""), &self.path, directory.as_fd(), name);
         found.add_xattrs(xattrs.map_err(host_text));
         if found.facts.file_type != FileType::Directory {
@@ -159,31 +175,50 @@ impl Walk<'_, '_, '_, '_> {
     fn enter(&mut self, directory: BorrowedFd<'_>, name: &[u8], facts: &Facts) -> Result<(), Errno> {
         let opened = open_beneath(directory, name)?;
         let identity = identity_of(&fs::fstat(&opened)?);
-        let names = names_in(&opened)?;
+        let entries = entries_in(&opened)?;
         self.chain.push(name, identity, Arc::new(opened));
-        self.frames.push(Frame { names, next: 0, facts: facts.clone(), path_length: self.path.len() });
+        self.frames.push(Frame { entries, next: 0, facts: facts.clone(), path_length: self.path.len() });
         Ok(())
     }
 }
 
 /// A regular file that is to be opened, and read if it is small.
 struct HostFile {
-    found: Found,
+    path: Vec<u8>,
+    name: Vec<u8>,
     directory: Arc<OwnedFd>,
-    stat: Stat,
+    /// Which file of the host the image is that is copied into.
+    image: Option<(u64, u64)>,
     reading: Reading,
+}
+
+impl HostFile {
+    fn open(&self) -> Result<(OwnedFd, Stat, Facts), String> {
+        // NONBLOCK: a fifo that took the place of the file must not make us wait.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = fs::openat(&self.directory, &*self.name, flags, Mode::empty()).map_err(host_text)?;
+        let stat = fs::fstat(&file).map_err(host_text)?;
+        let facts = facts(&stat).filter(|facts| facts.file_type == FileType::Regular);
+        let facts = facts.ok_or("another file has taken its place")?;
+        if self.image == Some(facts.identity) {
+            return Err(IS_IMAGE.into());
+        }
+        Ok((file, stat, facts))
+    }
 }
 
 impl Job for HostFile {
     type Result = Came<'static>;
 
-    fn run(mut self, buffer: &mut Vec<u8>) -> Came<'static> {
-        let opened = open_file(self.directory.as_fd(), &self.found.name, &self.stat);
-        let content = opened.and_then(|file| {
-            self.found.add_xattrs(xattrs_of(&file).map_err(host_text));
-            self.reading.hold(content_of(file, &self.stat), self.found.facts.size, buffer)
-        });
-        Came::File(self.found, content)
+    fn run(self, buffer: &mut Vec<u8>) -> Came<'static> {
+        let (file, stat, facts) = match self.open() {
+            Ok(opened) => opened,
+            Err(why) => return Came::Failed(self.path, why),
+        };
+        let mut found = Found { path: self.path, name: self.name, facts, damage: None };
+        found.add_xattrs(xattrs_of(&file).map_err(host_text));
+        let content = self.reading.hold(content_of(file, &stat), found.facts.size, buffer);
+        Came::File(found, content)
     }
 
     fn is_small(&self) -> bool {
@@ -223,18 +258,6 @@ pub fn facts(stat: &Stat) -> Option<Facts> {
         target: None,
         xattrs: Vec::new(),
     })
-}
-
-fn open_file(directory: BorrowedFd<'_>, name: &[u8], expected: &Stat) -> Result<OwnedFd, Trouble> {
-    // NONBLOCK: a fifo that took the place of the file must not make us wait.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = fs::openat(directory, name, flags, Mode::empty()).map_err(host_trouble)?;
-    let found = identity_of(&fs::fstat(&file).map_err(host_trouble)?);
-    if found == identity_of(expected) {
-        Ok(file)
-    } else {
-        Err(Trouble::Refused("another file has taken its place"))
-    }
 }
 
 /// What is in a file; where as many blocks are allotted as it is long, nobody asks for holes.
