@@ -8,6 +8,7 @@ use std::io::Write;
 #[derive(Default)]
 pub struct Suite {
     trials: Vec<Trial>,
+    last: Option<fn()>,
 }
 
 impl Suite {
@@ -26,9 +27,18 @@ impl Suite {
         self.trials.push(trial);
     }
 
+    /// Has something done when all trials are through: the end of the program drops nothing that is static.
+    pub fn at_last(&mut self, last: fn()) {
+        self.last = Some(last);
+    }
+
     /// Runs the trials as `cargo test` asks.
     pub fn run(self) -> ! {
-        libtest_mimic::run(&Arguments::from_args(), self.trials).exit()
+        let conclusion = libtest_mimic::run(&Arguments::from_args(), self.trials);
+        if let Some(last) = self.last {
+            last();
+        }
+        conclusion.exit()
     }
 }
 

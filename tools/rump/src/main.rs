@@ -27,6 +27,7 @@ mod fsu;
 mod generate;
 mod glob;
 mod info;
+mod jobs;
 mod line;
 mod ln;
 mod ls;

@@ -169,6 +169,27 @@ impl Drop for OpenDirectory<'_> {
     }
 }
 
+/// A file of the image that is read, closed when dropped.
+pub struct OpenFile<'a>(OpenDirectory<'a>);
+
+impl<'a> OpenFile<'a> {
+    /// Opens `name` in `directory`, never through a symbolic link.
+    pub fn at(process: &'a Process, directory: Option<Fd>, name: &[u8]) -> KResult<Self> {
+        let fd = process.openat(directory, name, OpenFlags::NOFOLLOW, Mode::new(0))?;
+        Ok(Self(OpenDirectory { process, fd }))
+    }
+
+    /// Its descriptor.
+    pub fn fd(&self) -> Fd {
+        self.0.fd
+    }
+
+    /// Whose descriptor it is.
+    pub fn process(&self) -> &'a Process {
+        self.0.process
+    }
+}
+
 struct Frame {
     entries: Entries,
     next: usize,

@@ -47,6 +47,8 @@ struct Stage {
     mounted: Mounted,
     /// `$R`.
     command: String,
+    /// Where temporary files go.
+    kept: Scratch,
 }
 
 impl Stage {
@@ -54,7 +56,7 @@ impl Stage {
         let theirs = ours.copy()?;
         let mounted = theirs.mount("")?;
         let command = text(rump::binary()?)?.to_string();
-        Ok(Self { source: Source::make()?, ours, theirs, mounted, command })
+        Ok(Self { source: Source::make()?, ours, theirs, mounted, command, kept: Scratch::new("kept")? })
     }
 
     fn shell(&self, line: &str, folder: &Path) -> Check<Finished> {
@@ -62,6 +64,8 @@ impl Stage {
         shell.arg("-c").arg(format!("set -e; umask 022; {line}")).current_dir(folder);
         shell.env("R", &self.command).env("I", self.ours.place()).env("S", self.source.path());
         shell.env("J", self.source.disk.place());
+        // What an editor that fails has left is kept there.
+        shell.env("TMPDIR", self.kept.path(""));
         run_within(&mut shell, PATIENCE)
     }
 

@@ -6,6 +6,7 @@ mod answers;
 mod copied;
 mod deep;
 mod locked;
+mod parallel;
 mod refused;
 mod resumed;
 mod stage;
@@ -27,6 +28,8 @@ const TESTS: &[Test] = &[
     ("a_killed_copy_is_completed_by_the_next_run", resumed::after_kill, &[]),
     ("a_full_target_stops_the_copy_and_more_space_completes_it", resumed::after_full_target, &[]),
     ("a_user_completes_a_copy_with_closed_directories", resumed::with_closed_directories, &["setpriv"]),
+    ("several_threads_copy_and_say_what_one_does", parallel::out_of_an_image, &[]),
+    ("what_is_read_ahead_arrives_in_its_order", parallel::into_an_image, &["e2fsck"]),
     ("trees_of_5000_levels_are_walked_and_copied", deep::walked_and_copied, &["debugfs", "find", "prlimit"]),
     ("a_writer_is_named_to_a_reader", locked::writer_is_named, &["flock"]),
     ("readers_share_and_keep_a_writer_away", locked::readers_share, &["flock"]),

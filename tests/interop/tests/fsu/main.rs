@@ -47,5 +47,6 @@ fn main() {
     for (name, run, programs) in TESTS {
         suite.add(*name, kernel.or_else(|| interop::program::lacks(programs)), *run);
     }
+    suite.at_last(stage::remove_links);
     suite.run();
 }

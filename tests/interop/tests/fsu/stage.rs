@@ -7,14 +7,24 @@ use interop::tree::Tree;
 use interop::{Check, context, rump};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use crate::disk::{Disk, PATIENCE, comparable, ensure};
 
-/// A folder of links, each of which is a tool.
+static LINKS: Mutex<Option<Scratch>> = Mutex::new(None);
+
+/// Takes the folder of links away.
+pub fn remove_links() {
+    drop(LINKS.lock().unwrap_or_else(PoisonError::into_inner).take());
+}
+
+/// A link in a folder of links, each of which is a tool.
 pub fn tool(name: &str) -> Check<PathBuf> {
-    static LINKS: OnceLock<Check<Scratch>> = OnceLock::new();
-    let links = LINKS.get_or_init(|| Scratch::new("tools")).as_ref().map_err(Clone::clone)?;
+    let mut links = LINKS.lock().unwrap_or_else(PoisonError::into_inner);
+    let links = match &mut *links {
+        Some(links) => links,
+        links => links.insert(Scratch::new("tools")?),
+    };
     let path = links.path(name);
     let made = std::os::unix::fs::symlink(rump::binary()?, &path);
     match made {

@@ -17,11 +17,19 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Whose an open file of the host is.
-    pub fn of(file: impl AsFd) -> Result<Self, Errno> {
-        let stat = fs::fstat(file)?;
-        Ok(Self { uid: stat.st_uid, gid: stat.st_gid })
+    /// Whose a file of the host is.
+    pub fn in_stat(stat: &fs::Stat) -> Self {
+        Self { uid: stat.st_uid, gid: stat.st_gid }
     }
+}
+
+/// What a new file has before its attributes are set: what is right already is one call less.
+#[derive(Clone, Copy)]
+pub struct Made {
+    /// Who has it.
+    pub owner: Owner,
+    /// Its permission bits.
+    pub mode: u32,
 }
 
 /// How many files lost something on the way that is no failure: not every caller may give files away, not every
@@ -35,6 +43,13 @@ pub struct Lost {
 }
 
 impl Lost {
+    /// Adds what others lost.
+    pub fn add(&mut self, other: &Self) {
+        self.owners += other.owners;
+        self.xattrs += other.xattrs;
+        self.links += other.links;
+    }
+
     /// One line for each kind.
     pub fn notes(&self) -> Vec<String> {
         let kinds = [
@@ -87,18 +102,23 @@ impl Lost {
     }
 
     /// Sets owner, extended attributes, mode and times of an open copy, in the order in which none undoes another.
-    /// `present` is who has it, if that is known.
+    /// `made` is what it has already, if that is known.
     pub fn set(
         &mut self,
         stat: &Stat,
         xattrs: &[Xattr],
         to: impl AsFd,
-        present: Option<Owner>,
+        made: Option<Made>,
     ) -> Result<(), CopyError> {
         let to = to.as_fd();
-        let mode = self.give(stat, present, |uid, gid| fs::fchown(to, uid, gid))?;
+        let mode = self.give(stat, made.map(|made| made.owner), |uid, gid| fs::fchown(to, uid, gid))?;
         self.note_xattrs(xattrs, |(name, value)| fs::fsetxattr(to, &**name, value, XattrFlags::empty()));
-        fs::fchmod(to, mode)?;
+        // A list of access rights is an attribute that changes the mode.
+        let has_mode =
+            xattrs.is_empty() && made.is_some_and(|made| Mode::from_raw_mode(made.mode as _) == mode);
+        if !has_mode {
+            fs::fchmod(to, mode)?;
+        }
         Ok(fs::futimens(to, &timestamps(stat))?)
     }
 

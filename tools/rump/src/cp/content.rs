@@ -3,24 +3,30 @@
 use super::error::CopyError;
 use crate::progress::Progress;
 use crate::stop::Stop;
-use rumpkit::{Errno as ImageErrno, Fd, Process, Whence};
+use rumpkit::{Errno as ImageErrno, Fd, Process, Stat, Whence};
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Copies content between an image and a new host file; holes are skipped.
+/// Size of the pieces that content is copied in.
+pub const CHUNK_BYTES: usize = 1 << 20;
+
+/// Copies content of a file of the image with the attributes `stat` to a new host file; holes are skipped. `bytes` counts.
 pub fn copy_content(
-    process: &Process,
-    from: Fd,
+    (process, from, stat): (&Process, Fd, &Stat),
     to: &OwnedFd,
     buffer: &mut [u8],
-    progress: &mut Progress,
+    bytes: &AtomicU64,
     stop: &Stop,
 ) -> Result<(), CopyError> {
-    let size = process.fstat(from)?.size;
+    let size = stat.size;
+    // Of a file of one block, which it has, nobody asks for holes.
+    let is_whole = stat.blocks > 0 && size <= u64::from(stat.blksize);
     let (mut offset, mut written) = (0, 0);
     while offset < size {
-        let Some((data, hole)) = next_data(process, from, offset, size)? else { break };
+        let part = if is_whole { Some((offset, size)) } else { next_data(process, from, offset, size)? };
+        let Some((data, hole)) = part else { break };
         offset = data;
         while offset < hole {
             if stop.is_wanted() {
@@ -34,7 +40,7 @@ pub fn copy_content(
             write_all(to, &buffer[..count], offset)?;
             offset += count as u64;
             written = offset;
-            progress.add_bytes(count);
+            bytes.fetch_add(count as u64, Ordering::Relaxed);
         }
     }
     // What lies behind the last data is a hole.

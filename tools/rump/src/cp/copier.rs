@@ -1,10 +1,12 @@
 //! What lasts for all sources of one run.
 
 use super::attributes::Lost;
+use super::content::CHUNK_BYTES;
 use super::error::CopyError;
 use super::links::Links;
 use super::target::Target;
 use super::tree::Tree;
+use crate::jobs::{self, with_threads};
 use crate::output::escaped;
 use crate::put::Existing;
 use crate::record::stat_path;
@@ -14,8 +16,6 @@ use crate::walk::walk;
 use rumpkit::FileType;
 use std::collections::HashSet;
 
-const CHUNK_BYTES: usize = 1 << 20;
-
 /// Copies sources one after the other.
 pub struct Copier<'a> {
     pub(super) session: &'a mut Session,
@@ -23,6 +23,8 @@ pub struct Copier<'a> {
     pub(super) existing: Existing,
     /// Each copy is told.
     pub tells: bool,
+    /// How many files are copied at once.
+    pub jobs: usize,
     /// The caller's user number.
     pub(super) uid: u32,
     pub(super) stop: Stop,
@@ -46,6 +48,7 @@ impl<'a> Copier<'a> {
             recursive,
             existing,
             tells: false,
+            jobs: jobs::usual(),
             uid: rustix::process::geteuid().as_raw(),
             stop,
             buffer: vec![0; CHUNK_BYTES],
@@ -81,7 +84,12 @@ impl<'a> Copier<'a> {
             self.fail(place, &place.path, why);
             return Ok(());
         }
-        walk(place.process(), &place.path, &stat, &mut Tree::new(self, place, target))
+        let threads = if stat.file_type == FileType::Directory { self.jobs } else { 1 };
+        with_threads(threads, |window| {
+            let mut tree = Tree::new(self, place, target, window);
+            walk(place.process(), &place.path, &stat, &mut tree)?;
+            tree.settle(0)
+        })
     }
 
     /// Files, links and directories done so far.
@@ -131,12 +139,8 @@ impl<'a> Copier<'a> {
         }
     }
 
-    /// Errors: the user wants to stop.
-    pub(super) fn check_stop(&self) -> Result<(), Failure> {
-        if self.stop.is_wanted() { Err(self.interrupted()) } else { Ok(()) }
-    }
-
-    fn interrupted(&self) -> Failure {
+    /// How a run ends that the user wants to stop.
+    pub(super) fn interrupted(&self) -> Failure {
         let files = self.session.progress.files;
         Failure::Interrupted(format!("interrupted after {files} files; run it again to go on"))
     }

@@ -62,6 +62,7 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
     let recursive = args.recursive || args.archive;
     let rules = Rules { keep, owner, existing: args.existing(), recursive };
     let mut sink = Sink::new(&mut change, &place, rules);
+    sink.jobs = args.jobs();
     sink.losses = Some(Losses::new(if args.strict { Carry::Strict } else { Carry::Report }));
     let mut taken = std::collections::HashSet::new();
     for source in &sources {

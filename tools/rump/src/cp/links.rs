@@ -6,7 +6,7 @@ use rustix::fs::{self, AtFlags};
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Number of a directory that copies were made in.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Made(usize);
 
 enum Directory {
     /// Where a target is; kept open.
-    Target(Rc<OwnedFd>),
+    Target(Arc<OwnedFd>),
     /// A directory by its name in one that was made before it.
     Below(Made, Vec<u8>),
 }
@@ -44,7 +44,7 @@ pub enum Linked {
 
 impl Links {
     /// Notes the directory that a target is in.
-    pub fn add_target(&mut self, directory: Rc<OwnedFd>) -> Made {
+    pub fn add_target(&mut self, directory: Arc<OwnedFd>) -> Made {
         self.directories.push(Directory::Target(directory));
         Made(self.directories.len() - 1)
     }
@@ -72,7 +72,7 @@ impl Links {
     pub fn link(
         &self,
         key: (usize, Ino),
-        (directory, parent): (Made, &Rc<OwnedFd>),
+        (directory, parent): (Made, &Arc<OwnedFd>),
         name: &[u8],
         temporary: &[u8],
     ) -> Result<Linked, Errno> {
@@ -101,7 +101,7 @@ impl Links {
     }
 
     /// Opens a directory one step at a time: nothing on the way may have become a symbolic link.
-    fn open(&self, made: Made) -> Result<Rc<OwnedFd>, Errno> {
+    fn open(&self, made: Made) -> Result<Arc<OwnedFd>, Errno> {
         let mut names = Vec::new();
         let mut at = made;
         let mut directory = loop {
@@ -114,7 +114,7 @@ impl Links {
             }
         };
         for name in names.iter().rev() {
-            directory = Rc::new(open_beneath(&directory, name)?);
+            directory = Arc::new(open_beneath(&directory, name)?);
         }
         Ok(directory)
     }

@@ -9,8 +9,10 @@ mod attributes;
 mod content;
 mod copier;
 mod error;
+mod file;
 mod into;
 mod links;
+mod new_file;
 mod resume;
 mod special;
 mod target;
@@ -19,7 +21,8 @@ mod tree;
 pub use copier::Copier;
 pub use error::host_text;
 pub use target::{
-    Identity, Target as HostTarget, identity_of, names_in, open_again, open_beneath, open_user_directory,
+    Identity, Target as HostTarget, entries_in, identity_of, names_in, open_again, open_beneath,
+    open_user_directory,
 };
 pub use tree::host_descriptors;
 
@@ -72,6 +75,9 @@ pub struct Args {
     /// Replace what is there even if it has the same size and time
     #[arg(short, long, overrides_with_all = ["no_clobber", "interactive"])]
     force: bool,
+    /// Copy so many files of a tree at once (default: as there are processors, up to 4)
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
     /// Follow no symbolic links (always so)
     #[arg(short = 'P')]
     follow_none: bool,
@@ -95,6 +101,10 @@ pub struct Args {
 }
 
 impl Args {
+    fn jobs(&self) -> usize {
+        self.jobs.map_or_else(crate::jobs::usual, usize::from)
+    }
+
     fn existing(&self) -> Existing {
         match self {
             Self { no_clobber: true, .. } => Existing::Keep,
@@ -119,6 +129,7 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
     places.iter().try_for_each(check_name)?;
     let mut copier = Copier::new(session, args.recursive || args.archive, args.existing())?;
     copier.tells = args.trial.verbose;
+    copier.jobs = args.jobs();
     for place in &places {
         let target = Target::find(&args.target, place, places.len() > 1)?;
         copier.copy(place, target)?;

@@ -8,11 +8,11 @@ use crate::session::Place;
 use rustix::fs::{self, AtFlags, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// The mark of a directory that is being copied.
 pub struct Mark {
-    beside: Rc<OwnedFd>,
+    beside: Arc<OwnedFd>,
     name: Vec<u8>,
 }
 
@@ -29,7 +29,7 @@ fn content_of(place: &Place) -> Vec<u8> {
 
 impl Mark {
     /// Sets the mark of `directory`, which lies in `beside` and is being copied from `place`.
-    pub fn set(beside: &Rc<OwnedFd>, directory: &Stat, place: &Place) -> Result<Self, Errno> {
+    pub fn set(beside: &Arc<OwnedFd>, directory: &Stat, place: &Place) -> Result<Self, Errno> {
         let mark = Self { beside: beside.clone(), name: name_of(directory) };
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = fs::openat(beside, &*mark.name, flags, Mode::RUSR | Mode::WUSR)?;

@@ -10,13 +10,13 @@ use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A directory of the host, and the name in it that the copy gets. The user's own path may lead through
 /// symbolic links; what is below it may not.
 pub struct Target {
     /// The open directory.
-    pub directory: Rc<OwnedFd>,
+    pub directory: Arc<OwnedFd>,
     /// The name; `.` when the content goes right into `directory`.
     pub name: Vec<u8>,
     /// `directory` and `name` as a path, for messages.
@@ -48,7 +48,7 @@ impl Target {
                 }
             }
         }
-        let directory = Rc::new(open_user_directory(bytes).map_err(fail)?);
+        let directory = Arc::new(open_user_directory(bytes).map_err(fail)?);
         let mut whole = bytes.to_vec();
         if name.is_empty() {
             return Ok(Self {
@@ -76,7 +76,7 @@ impl Target {
             return Err(Errno::NOENT);
         }
         Ok(Self {
-            directory: Rc::new(open_user_directory(parent)?),
+            directory: Arc::new(open_user_directory(parent)?),
             name: last.to_vec(),
             path: path[..end].to_vec(),
             is_named: true,
@@ -106,23 +106,28 @@ pub fn identity_of(stat: &Stat) -> Identity {
 }
 
 /// Opens a directory once more, if it is still the one that it was. Errors: ESTALE (it is not), those of the host.
-pub fn open_again(above: &OwnedFd, name: &[u8], expected: Identity) -> Result<Rc<OwnedFd>, Errno> {
+pub fn open_again(above: &OwnedFd, name: &[u8], expected: Identity) -> Result<Arc<OwnedFd>, Errno> {
     let opened = open_beneath(above, name)?;
-    if identity_of(&fs::fstat(&opened)?) == expected { Ok(Rc::new(opened)) } else { Err(Errno::STALE) }
+    if identity_of(&fs::fstat(&opened)?) == expected { Ok(Arc::new(opened)) } else { Err(Errno::STALE) }
 }
 
 /// The names in a directory, in order of their bytes.
 pub fn names_in(directory: &OwnedFd) -> Result<Vec<Vec<u8>>, Errno> {
-    let mut names = Vec::new();
+    Ok(entries_in(directory)?.into_iter().map(|(name, _)| name).collect())
+}
+
+/// The same with what each was, where the host tells, when the directory was read.
+pub fn entries_in(directory: &OwnedFd) -> Result<Vec<(Vec<u8>, HostType)>, Errno> {
+    let mut entries = Vec::new();
     for entry in fs::Dir::read_from(directory)? {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
         if name != b"." && name != b".." {
-            names.push(name.to_vec());
+            entries.push((name.to_vec(), entry.file_type()));
         }
     }
-    names.sort_unstable();
-    Ok(names)
+    entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(entries)
 }
 
 /// Makes the directory `name` in `parent`, or opens the one that is there, with the right to work in it: an

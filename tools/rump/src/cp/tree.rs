@@ -1,26 +1,30 @@
 //! The walk that copies one source: directories of the host are gone through beside those of the image.
 
-use super::attributes::{Owner, timestamps};
-use super::content::{copy_content, create_new, open_device, write_content};
+use super::attributes::timestamps;
+use super::content::{open_device, write_content};
 use super::copier::Copier;
 use super::error::CopyError;
+use super::file::{Copied, FileJob, Run};
 use super::links::{Linked, Made};
+use super::new_file::{Making, finish};
 use super::resume::Mark;
 use super::special::{is_same_special, make_special};
 use super::target::{Identity, Target, identity_of, is_safe_name, make_directory, open_beneath};
 use crate::ask::agrees;
 use crate::chain::Chain;
+use crate::jobs::{Window, window};
 use crate::output::escaped;
 use crate::put::Existing;
 use crate::record::{Xattr, read_target, read_xattrs, read_xattrs_of};
 use crate::session::{Failure, Place};
-use crate::walk::{Entry, Left, Listing, Step, Visitor, join};
-use rumpkit::{Fd, FileType, KResult, Mode, OpenFlags, Stat};
+use crate::walk::{Entry, Left, Listing, OpenFile, Step, Visitor, join};
+use rumpkit::{FileType, KResult, Stat};
 use rustix::fs::{self, AtFlags, FileType as HostType};
 use rustix::io::Errno;
 use std::io::Write;
 use std::os::fd::OwnedFd;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 const MANY_DESCRIPTORS: usize = 1024;
 
@@ -29,38 +33,153 @@ struct Directory {
     made: Made,
     /// Nobody else has put anything there.
     is_new: bool,
-    /// Who gets the files that are made in it, once one was.
-    owner: Option<Owner>,
+    making: Making,
 }
 
-/// One source on its way.
-pub struct Tree<'a, 'b> {
-    copier: &'a mut Copier<'b>,
-    place: &'a Place,
-    target: Target,
-    /// The host's directories: that of the target, then those that were made below it.
-    open: Chain<Rc<OwnedFd>, Option<Identity>>,
-    /// The same directories, for hard links.
-    made: Vec<Directory>,
+/// A directory all of whose files were given to be copied.
+pub struct Leaving {
+    path: Vec<u8>,
+    depth: usize,
+    stat: Stat,
+    xattrs: Vec<Xattr>,
+    damage: Option<String>,
+    directory: Result<Arc<OwnedFd>, CopyError>,
     mark: Option<Mark>,
 }
 
-impl<'a, 'b> Tree<'a, 'b> {
-    /// Copies `place` to `target`.
-    pub fn new(copier: &'a mut Copier<'b>, place: &'a Place, target: Target) -> Self {
+/// What the walk came to, in its order.
+pub enum Came {
+    /// Something that was copied, or was not.
+    Copied(Copied),
+    /// The end of a directory.
+    Left(Leaving),
+    /// Something that could not be read.
+    Failed(Vec<u8>, String),
+}
+
+/// One source on its way.
+pub struct Tree<'a, 'b, 'p, 'w> {
+    copier: &'a mut Copier<'b>,
+    place: &'p Place,
+    target: Target,
+    /// The host's directories: that of the target, then those that were made below it.
+    open: Chain<Arc<OwnedFd>, Option<Identity>>,
+    /// The same directories, for hard links.
+    made: Vec<Directory>,
+    mark: Option<Mark>,
+    /// What is under way. A directory gets its attributes when its turn comes: by then its files are complete.
+    window: &'a mut Window<'w, FileJob<'p>>,
+    /// Most that may be under way.
+    most: usize,
+    /// Path of the last entry: entries come in order of their names.
+    last: Vec<u8>,
+    run: Run,
+}
+
+impl<'a, 'b, 'p, 'w> Tree<'a, 'b, 'p, 'w> {
+    /// Copies `place` to `target`; [`Tree::settle`] is to follow.
+    pub fn new(
+        copier: &'a mut Copier<'b>,
+        place: &'p Place,
+        target: Target,
+        work: &'a mut Window<'w, FileJob<'p>>,
+    ) -> Self {
         let mut open = Chain::new(host_descriptors());
         open.push(b"", None, target.directory.clone());
         let made = copier.links.add_target(target.directory.clone());
-        let made = vec![Directory { made, is_new: false, owner: None }];
-        Self { copier, place, target, open, made, mark: None }
+        let made = vec![Directory { made, is_new: false, making: Making::default() }];
+        let run = Run { stop: copier.stop.clone(), bytes: Arc::default() };
+        let (most, last) = (window(), Vec::new());
+        Self { copier, place, target, open, made, mark: None, window: work, most, last, run }
+    }
+
+    /// Takes results until no more than `left` are under way.
+    pub fn settle(&mut self, left: usize) -> Result<(), Failure> {
+        while self.window.len() > left {
+            let (progress, bytes) = (&mut self.copier.session.progress, &self.run.bytes);
+            let came = self.window.take(|| progress.add_bytes(bytes.swap(0, Ordering::Relaxed) as usize));
+            match came {
+                Some(came) => self.conclude(came)?,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets results gather before they are taken: who does the work is not to be woken for each.
+    fn settle_if_full(&mut self) -> Result<(), Failure> {
+        match self.copier.existing {
+            Existing::Ask => self.settle(0),
+            _ if self.window.len() < self.most => Ok(()),
+            _ => self.settle(self.most / 2),
+        }
+    }
+
+    fn conclude(&mut self, came: Came) -> Result<(), Failure> {
+        match came {
+            Came::Copied(copied) => self.conclude_copied(&copied),
+            Came::Left(left) => self.conclude_left(left),
+            Came::Failed(path, why) => {
+                self.copier.fail(self.place, &path, &why);
+                Ok(())
+            }
+        }
+    }
+
+    fn conclude_copied(&mut self, copied: &Copied) -> Result<(), Failure> {
+        self.copier.lost.add(&copied.lost);
+        self.tell_damage(&copied.path, copied.damage.as_deref());
+        match &copied.result {
+            Ok(()) => {
+                let count = self.run.bytes.swap(0, Ordering::Relaxed) as usize;
+                self.copier.session.progress.add_bytes(count);
+                self.copier.session.progress.add_file();
+                if self.copier.tells { self.tell(&copied.path) } else { Ok(()) }
+            }
+            Err(CopyError::Interrupted) => Err(self.interrupted()),
+            Err(error) => {
+                self.copier.fail_copy(self.place, &copied.path, &self.host_path(&copied.path), error)
+            }
+        }
+    }
+
+    fn conclude_left(&mut self, left: Leaving) -> Result<(), Failure> {
+        self.tell_damage(&left.path, left.damage.as_deref());
+        let Leaving { path, depth, stat, xattrs, directory, mark, .. } = left;
+        let finished =
+            directory.and_then(|directory| self.finish_directory(&directory, depth, &stat, &xattrs));
+        if let Err(error) = finished {
+            self.copier.fail_copy(self.place, &path, &self.host_path(&path), &error)?;
+        }
+        if let Some(mark) = mark {
+            mark.clear();
+        }
+        Ok(())
+    }
+
+    /// Damaged attributes do not keep the content from being copied.
+    fn tell_damage(&mut self, path: &[u8], damage: Option<&str>) {
+        if let Some(why) = damage {
+            self.copier.fail(self.place, path, &format!("its extended attributes: {why}"));
+        }
+    }
+
+    /// What is complete counts; what is under way ends by itself.
+    fn interrupted(&mut self) -> Failure {
+        while let Some(came) = self.window.take(|| ()) {
+            if matches!(came, Came::Copied(Copied { result: Ok(()), .. })) {
+                self.copier.session.progress.add_file();
+            }
+        }
+        self.copier.interrupted()
     }
 
     /// The host directory at the end of the way.
-    fn parent(&mut self) -> Result<Rc<OwnedFd>, CopyError> {
-        let again = |above: &Rc<OwnedFd>, name: &[u8], identity: &Option<Identity>| {
+    fn parent(&mut self) -> Result<Arc<OwnedFd>, CopyError> {
+        let again = |above: &Arc<OwnedFd>, name: &[u8], identity: &Option<Identity>| {
             let directory = open_beneath(above, name)?;
             match *identity == Some(identity_of(&fs::fstat(&directory)?)) {
-                true => Ok(Rc::new(directory)),
+                true => Ok(Arc::new(directory)),
                 false => Err(CopyError::Refused("its directory on the host was replaced meanwhile")),
             }
         };
@@ -111,20 +230,23 @@ impl<'a, 'b> Tree<'a, 'b> {
         if entry.depth == 0 && self.target.is_named && (is_new || Mark::is_set(&parent, &stat, self.place)) {
             self.mark = Some(Mark::set(&parent, &stat, self.place)?);
         }
-        let above = self.made.last().ok_or(Errno::NOENT)?.made;
-        self.made.push(Directory { made: self.copier.links.add(above, &name), is_new, owner: None });
-        self.open.push(&name, Some(identity_of(&stat)), Rc::new(directory));
+        let above = self.made.last().ok_or(Errno::NOENT)?;
+        let making = if is_new { above.making.clone() } else { Making::default() };
+        let made = self.copier.links.add(above.made, &name);
+        self.made.push(Directory { made, is_new, making });
+        self.open.push(&name, Some(identity_of(&stat)), Arc::new(directory));
         Ok(())
     }
 
-    fn copy_other(&mut self, entry: &Entry<'_>) -> Result<(), CopyError> {
+    /// Copies what is no directory, or gives it to be copied.
+    fn copy_other(&mut self, entry: &Entry<'_>, copied: &mut Copied) -> Result<Given, CopyError> {
         let name = self.host_name(entry)?;
         if name == b"." {
             return Err(CopyError::Refused("the root is not a directory"));
         }
         let parent = self.parent()?;
         if self.is_into_device(entry, &parent, &name)? {
-            return Ok(());
+            return Ok(Given::Done);
         }
         let Directory { made: directory, is_new, .. } = *self.made.last().ok_or(Errno::NOENT)?;
         let key = (self.place.index, entry.stat.ino);
@@ -132,22 +254,30 @@ impl<'a, 'b> Tree<'a, 'b> {
         if has_more_names {
             let temporary = self.copier.next_temporary();
             match self.copier.links.link(key, (directory, &parent), &name, &temporary)? {
-                Linked::Done => return Ok(()),
+                Linked::Done => return Ok(Given::Done),
                 Linked::NoFirst => {}
-                Linked::Refused => self.copier.lost.links += 1,
+                Linked::Refused => copied.lost.links += 1,
             }
         }
         let target = read_target(self.place.process(), entry.directory, entry.name, entry.stat)?;
         if is_new || !is_there(self.copier.existing, entry.stat, target.as_deref(), &parent, &name)? {
             match entry.stat.file_type {
-                FileType::Regular => self.copy_file(entry, &parent, &name)?,
-                _ => self.copy_special(entry, target.as_deref(), &parent, &name)?,
+                FileType::Regular => {
+                    let job = self.file(entry, &parent, &name)?;
+                    if !has_more_names {
+                        self.window.give(job);
+                        return Ok(Given::Away);
+                    }
+                    // The next name waits for this one.
+                    job.copy(&mut self.copier.buffer, copied)?;
+                }
+                _ => self.copy_special(entry, target.as_deref(), (&parent, &name), copied)?,
             }
         }
         if has_more_names {
             self.copier.links.note(key, directory, &parent, &name)?;
         }
-        Ok(())
+        Ok(Given::Done)
     }
 
     /// Writes into a device or a pipe that the user named, as cp(1) does. Answers whether there is one.
@@ -165,80 +295,49 @@ impl<'a, 'b> Tree<'a, 'b> {
         if self.copier.existing == Existing::Ask && !agrees(&format!("write into {}?", escaped(name))) {
             return Ok(true);
         }
-        let process = self.place.process();
-        let from = process.openat(entry.directory, entry.name, OpenFlags::NOFOLLOW, Mode::new(0))?;
+        let from = OpenFile::at(self.place.process(), entry.directory, entry.name)?;
         let Copier { session, buffer, stop, .. } = &mut *self.copier;
-        let result = write_content(process, from, &to, buffer, &mut session.progress, stop);
-        let _ = process.close(from);
-        result.map(|()| true)
+        write_content(self.place.process(), from.fd(), &to, buffer, &mut session.progress, stop)
+            .map(|()| true)
     }
 
-    fn copy_file(&mut self, entry: &Entry<'_>, parent: &OwnedFd, name: &[u8]) -> Result<(), CopyError> {
-        let process = self.place.process();
-        let from = process.openat(entry.directory, entry.name, OpenFlags::NOFOLLOW, Mode::new(0))?;
-        let result = self.copy_open_file(entry, from, parent, name);
-        // Closing what was only read cannot lose anything.
-        let _ = process.close(from);
-        result
-    }
-
-    fn copy_open_file(
+    fn file(
         &mut self,
         entry: &Entry<'_>,
-        from: Fd,
-        parent: &OwnedFd,
+        parent: &Arc<OwnedFd>,
         name: &[u8],
-    ) -> Result<(), CopyError> {
-        let process = self.place.process();
-        let xattrs = self.or_report(entry.path, read_xattrs_of(process, from));
-        let temporary = self.copier.next_temporary();
-        let to = create_new(parent, &temporary)?;
-        let Copier { session, buffer, stop, lost, .. } = &mut *self.copier;
-        let owner = &mut self.made.last_mut().ok_or(Errno::NOENT)?.owner;
-        finish(parent, &temporary, name, || {
-            copy_content(process, from, &to, buffer, &mut session.progress, stop)?;
-            let present = match *owner {
-                Some(owner) => owner,
-                None => *owner.insert(Owner::of(&to)?),
-            };
-            lost.set(entry.stat, &xattrs, &to, Some(present))
-        })
+    ) -> Result<FileJob<'p>, CopyError> {
+        let making = self.made.last().ok_or(Errno::NOENT)?.making.clone();
+        let names = (self.copier.next_temporary(), name.to_vec());
+        FileJob::open(self.place.process(), entry, (parent.clone(), making), names, self.run.clone())
     }
 
     fn copy_special(
         &mut self,
         entry: &Entry<'_>,
         target: Option<&[u8]>,
-        parent: &OwnedFd,
-        name: &[u8],
+        (parent, name): (&OwnedFd, &[u8]),
+        copied: &mut Copied,
     ) -> Result<(), CopyError> {
-        let xattrs =
-            self.or_report(entry.path, read_xattrs(self.place.process(), entry.directory, entry.name));
+        let xattrs = read_xattrs(self.place.process(), entry.directory, entry.name);
+        let xattrs = or_damage(xattrs, &mut copied.damage);
         let temporary = self.copier.next_temporary();
         make_special(parent, &temporary, entry.stat, target)?;
-        let lost = &mut self.copier.lost;
-        finish(parent, &temporary, name, || lost.set_at(entry.stat, &xattrs, parent, &temporary))
+        finish(parent, &temporary, name, || copied.lost.set_at(entry.stat, &xattrs, parent, &temporary))
     }
 
-    /// Damaged attributes do not keep the content from being copied.
-    fn or_report(&mut self, path: &[u8], xattrs: KResult<Vec<Xattr>>) -> Vec<Xattr> {
-        xattrs.unwrap_or_else(|error| {
-            self.copier.fail(self.place, path, &format!("its extended attributes: {error}"));
-            Vec::new()
-        })
-    }
-
-    fn finish_directory(&mut self, left: &Left<'_>) -> Result<(), CopyError> {
-        let directory = self.parent()?;
-        let xattrs = match left.fd {
-            Some(fd) => self.or_report(left.path, read_xattrs_of(self.place.process(), fd)),
-            None => Vec::new(),
-        };
-        match self.copier.lost.set(left.stat, &xattrs, &*directory, None) {
+    fn finish_directory(
+        &mut self,
+        directory: &OwnedFd,
+        depth: usize,
+        stat: &Stat,
+        xattrs: &[Xattr],
+    ) -> Result<(), CopyError> {
+        match self.copier.lost.set(stat, xattrs, directory, None) {
             // The target may be a directory of somebody else's that was there before.
-            Err(CopyError::Host(Errno::PERM)) if left.depth == 0 => {
+            Err(CopyError::Host(Errno::PERM)) if depth == 0 => {
                 // As much as such a directory allows.
-                let _ = fs::futimens(&directory, &timestamps(left.stat));
+                let _ = fs::futimens(directory, &timestamps(stat));
                 Ok(())
             }
             other => other,
@@ -246,25 +345,26 @@ impl<'a, 'b> Tree<'a, 'b> {
     }
 }
 
+/// Who is through with a file.
+enum Given {
+    /// This thread.
+    Done,
+    /// Whoever copies it.
+    Away,
+}
+
+/// Damaged attributes do not keep the content from being copied.
+pub fn or_damage(xattrs: KResult<Vec<Xattr>>, damage: &mut Option<String>) -> Vec<Xattr> {
+    xattrs.unwrap_or_else(|error| {
+        *damage = Some(error.to_string());
+        Vec::new()
+    })
+}
+
 /// How many descriptors this process may have, as far as more would help.
 pub fn host_descriptors() -> usize {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(MANY_DESCRIPTORS).min(MANY_DESCRIPTORS)
-}
-
-/// Gives a new file its name once `complete` is through with it; takes it away if that fails.
-fn finish(
-    parent: &OwnedFd,
-    temporary: &[u8],
-    name: &[u8],
-    complete: impl FnOnce() -> Result<(), CopyError>,
-) -> Result<(), CopyError> {
-    let finished = complete().and_then(|()| Ok(fs::renameat(parent, temporary, parent, name)?));
-    if finished.is_err() {
-        // The error that led here is the one to tell.
-        let _ = fs::unlinkat(parent, temporary, AtFlags::empty());
-    }
-    finished
 }
 
 /// Whether what is there is left: an earlier run has made this copy, or the user wants it.
@@ -299,46 +399,51 @@ fn is_there(
     })
 }
 
-impl Visitor<Failure> for Tree<'_, '_> {
+impl Visitor<Failure> for Tree<'_, '_, '_, '_> {
     const LISTING: Listing = Listing::Names;
 
     fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, Failure> {
-        self.copier.check_stop()?;
+        if self.copier.stop.is_wanted() {
+            return Err(self.interrupted());
+        }
         self.copier.session.progress.begin(entry.path);
+        if self.last == entry.path {
+            // A damaged directory has a name twice; the second is to find what became of the first.
+            self.settle(0)?;
+        }
+        self.last.clear();
+        self.last.extend_from_slice(entry.path);
+        let mut copied = Copied::new(entry.path);
         let (result, step) = match entry.stat.file_type {
-            FileType::Directory => (self.enter_directory(entry), Step::Into),
-            _ => (self.copy_other(entry), Step::Over),
+            FileType::Directory => (self.enter_directory(entry).map(|()| Given::Done), Step::Into),
+            _ => (self.copy_other(entry, &mut copied), Step::Over),
         };
+        let step = if result.is_ok() { step } else { Step::Over };
         match result {
-            Ok(()) => {
-                self.copier.session.progress.add_file();
-                if self.copier.tells {
-                    self.tell(entry.path)?;
-                }
-                Ok(step)
-            }
-            Err(error) => {
-                self.copier.fail_copy(self.place, entry.path, &self.host_path(entry.path), &error)?;
-                Ok(Step::Over)
+            Ok(Given::Away) => {}
+            result => {
+                copied.result = result.map(|_| ());
+                self.window.give_done(Came::Copied(copied));
             }
         }
+        self.settle_if_full()?;
+        Ok(step)
     }
 
     fn leave(&mut self, left: &Left<'_>) -> Result<(), Failure> {
-        let result = self.finish_directory(left);
+        let (directory, mut damage) = (self.parent(), None);
+        let xattrs = left.fd.map_or(Ok(Vec::new()), |fd| read_xattrs_of(self.place.process(), fd));
+        let xattrs = or_damage(xattrs, &mut damage);
         self.open.truncate(left.depth + 1);
         self.made.truncate(left.depth + 1);
-        if let Err(error) = result {
-            self.copier.fail_copy(self.place, left.path, &self.host_path(left.path), &error)?;
-        }
-        if let Some(mark) = self.mark.take_if(|_| left.depth == 0) {
-            mark.clear();
-        }
-        Ok(())
+        let mark = self.mark.take_if(|_| left.depth == 0);
+        let (path, depth, stat) = (left.path.to_vec(), left.depth, *left.stat);
+        self.window.give_done(Came::Left(Leaving { path, depth, stat, xattrs, damage, directory, mark }));
+        self.settle_if_full()
     }
 
     fn failed(&mut self, path: &[u8], why: &str) -> Result<(), Failure> {
-        self.copier.fail(self.place, path, why);
-        Ok(())
+        self.window.give_done(Came::Failed(path.to_vec(), why.into()));
+        self.settle_if_full()
     }
 }

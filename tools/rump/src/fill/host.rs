@@ -17,7 +17,7 @@ use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 const CHUNK_BYTES: usize = 1 << 20;
 
@@ -66,7 +66,7 @@ struct Walk<'t> {
     path: Vec<u8>,
     /// As many as the levels of `chain`.
     frames: Vec<Frame>,
-    chain: Chain<Rc<OwnedFd>, Identity>,
+    chain: Chain<Arc<OwnedFd>, Identity>,
     links: HashMap<Identity, Vec<u8>>,
 }
 
@@ -133,7 +133,7 @@ impl Walk<'_> {
         match names_in(&opened) {
             Ok(names) => {
                 self.frames.push(Frame { names, next: 0, path_length: self.path.len() });
-                self.chain.push(name, identity_of(stat), Rc::new(opened));
+                self.chain.push(name, identity_of(stat), Arc::new(opened));
             }
             Err(error) => sink.failed(&self.path, &format!("cannot be listed: {error}")),
         }

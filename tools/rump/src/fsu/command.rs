@@ -73,7 +73,7 @@ pub const COMMANDS: &[Spec] = &[
     Spec { command: "chown", ..spec("chgrp", Operands::WordThenPaths(":"), "[FLAGS] GROUP FILE...") },
     spec("chmod", Operands::WordThenPaths(""), "[FLAGS] MODE FILE..."),
     spec("chown", Operands::WordThenPaths(""), "[FLAGS] OWNER[:GROUP] FILE..."),
-    Spec { fixed: &["--force"], ..spec("cp", Operands::Paths, "[FLAGS] SOURCE... TARGET") },
+    Spec { fixed: &["--force"], valued: "j", ..spec("cp", Operands::Paths, "[FLAGS] SOURCE... TARGET") },
     Spec {
         fixed: &["--without-type"],
         valued: "t",
@@ -88,6 +88,7 @@ pub const COMMANDS: &[Spec] = &[
     Spec {
         command: "cp",
         fixed: &["--force"],
+        valued: "j",
         ..spec("ecp", Operands::EitherWay, "-g|-p [FLAGS] SOURCE... TARGET")
     },
     Spec {
@@ -100,6 +101,7 @@ pub const COMMANDS: &[Spec] = &[
     Spec {
         command: "cp",
         fixed: &["--force"],
+        valued: "j",
         ..reader("get", Operands::ToHost, "[FLAGS] FILE... [TARGET]")
     },
     spec("ln", Operands::Links, "[FLAGS] TARGET... LINK"),
@@ -118,6 +120,7 @@ pub const COMMANDS: &[Spec] = &[
     Spec {
         command: "cp",
         fixed: &["--force"],
+        valued: "j",
         ..spec("put", Operands::FromHost, "[FLAGS] FILE... [TARGET]")
     },
     spec("rm", Operands::Paths, "[FLAGS] FILE..."),

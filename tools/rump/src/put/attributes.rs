@@ -6,19 +6,33 @@ use super::{Facts, Keep, Trouble};
 use crate::change::ends_all;
 use crate::owner::Owner;
 use rumpkit::kpi::{Capabilities, SetTime};
-use rumpkit::{Errno, Fd, FileType, KError, KResult, Mode, Stat, XattrFlags};
+use rumpkit::{Errno, Fd, FileType, KError, KResult, Mode, XattrFlags};
 
 /// Bits that lend rights of an owner.
 const SET_ID: u32 = 0o6000;
 const ACCESS_LIST: &[u8] = b"system.posix_acl_access";
-const DEFAULT_LIST: &[u8] = b"system.posix_acl_default";
+/// What new files in a directory inherit.
+pub(super) const DEFAULT_LIST: &[u8] = b"system.posix_acl_default";
+
+/// The mode of a new file that does not get its own at once.
+const NEW_FILE: u32 = 0o600;
+
+/// What a new file has before its attributes are set: each that is right already is one change less of the image.
+#[derive(Clone, Copy)]
+pub(super) struct Made {
+    /// The mode that it is made with.
+    pub mode: Mode,
+    has_mode: bool,
+    has_owner: bool,
+    may_have_lists: bool,
+}
 
 impl Sink<'_, '_> {
-    /// The owner of a copy in a directory with the attributes `directory`.
-    pub(super) fn owner(&self, facts: &Facts, directory: &Stat) -> Owner {
+    /// The owner of a copy in a directory with the owner and group `directory`.
+    pub(super) fn owner(&self, facts: &Facts, directory: (u32, u32)) -> Owner {
         let (uid, gid) = match self.rules.keep {
             Keep::All => (facts.uid, facts.gid),
-            Keep::Usual => (directory.uid, directory.gid),
+            Keep::Usual => directory,
         };
         let given = self.rules.owner.unwrap_or(Owner { uid: None, gid: None });
         Owner { uid: given.uid.or(Some(uid)), gid: given.gid.or(Some(gid)) }
@@ -31,12 +45,38 @@ impl Sink<'_, '_> {
         facts.mode & !if is_wrong { SET_ID } else { 0 }
     }
 
-    /// Sets everything of an open copy, in the order in which none undoes another.
-    pub(super) fn set_attributes(&mut self, facts: &Facts, fd: Fd, owner: Owner) -> Result<(), Trouble> {
+    /// What a new file is given when it is made.
+    pub(super) fn made(&self, facts: &Facts, owner: Owner) -> Made {
+        let home = self.home();
+        let is_plain = self.can.contains(Capabilities::OWNERS) && !home.has_default_list;
+        let mode = self.mode(facts, owner);
+        let has_mode = is_plain && mode & SET_ID == 0;
+        Made {
+            mode: Mode::new(if has_mode { mode } else { NEW_FILE }),
+            has_mode,
+            has_owner: is_plain && owner == Owner { uid: Some(0), gid: Some(home.ids.1) },
+            may_have_lists: home.has_default_list,
+        }
+    }
+
+    /// Sets everything of an open copy, in the order in which none undoes another. `made` is what it has already.
+    pub(super) fn set_attributes(
+        &mut self,
+        facts: &Facts,
+        fd: Fd,
+        owner: Owner,
+        made: Option<Made>,
+    ) -> Result<(), Trouble> {
         let process = self.process();
-        self.or_not_stored(process.fchown(fd, owner.uid, owner.gid))?;
-        drop_lists(facts, &process.flistxattr(fd)?, |list| process.fremovexattr(fd, list))?;
-        self.or_not_stored(process.fchmod(fd, Mode::new(self.mode(facts, owner))))?;
+        if !made.is_some_and(|made| made.has_owner) {
+            self.or_not_stored(process.fchown(fd, owner.uid, owner.gid))?;
+        }
+        if made.is_none_or(|made| made.may_have_lists) {
+            drop_lists(facts, &process.flistxattr(fd)?, |list| process.fremovexattr(fd, list))?;
+        }
+        if !made.is_some_and(|made| made.has_mode) {
+            self.or_not_stored(process.fchmod(fd, Mode::new(self.mode(facts, owner))))?;
+        }
         let kept =
             self.set_xattrs(facts, &|key, value| process.fsetxattr(fd, key, value, XattrFlags::empty()));
         process.futimens(fd, times(facts))?;

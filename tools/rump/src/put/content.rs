@@ -2,7 +2,8 @@
 
 use super::Trouble;
 use crate::stop::Stop;
-use rumpkit::{Errno as ImageErrno, Fd, Process, Whence};
+use crate::walk::OpenFile;
+use rumpkit::{Errno as ImageErrno, Whence};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{self, SeekFrom};
 use rustix::io::Errno;
@@ -64,37 +65,37 @@ pub fn host_trouble(error: Errno) -> Trouble {
 }
 
 /// A regular file of the host.
-pub struct FileOfHost<'a> {
-    file: BorrowedFd<'a>,
+pub struct FileOfHost<F> {
+    file: F,
     size: u64,
     position: Position,
 }
 
-impl<'a> FileOfHost<'a> {
+impl<F: AsFd> FileOfHost<F> {
     /// The first `size` bytes of `file`.
-    pub fn new(file: BorrowedFd<'a>, size: u64) -> Self {
+    pub fn new(file: F, size: u64) -> Self {
         Self { file, size, position: Position::default() }
     }
 
     /// The same of a file that has no holes.
-    pub fn without_holes(file: BorrowedFd<'a>, size: u64) -> Self {
+    pub fn without_holes(file: F, size: u64) -> Self {
         Self { file, size, position: Position { at: 0, end: size } }
     }
 
     fn part(&self) -> Result<Option<(u64, u64)>, Errno> {
         let at = self.position.at;
-        let start = match fs::seek(self.file, SeekFrom::Data(at)) {
+        let start = match fs::seek(&self.file, SeekFrom::Data(at)) {
             Ok(start) => start,
             Err(Errno::NXIO) => return Ok(None),
             Err(Errno::INVAL) => return Ok(Some((at, self.size))),
             Err(error) => return Err(error),
         };
-        let end = fs::seek(self.file, SeekFrom::Hole(start))?.min(self.size);
+        let end = fs::seek(&self.file, SeekFrom::Hole(start))?.min(self.size);
         Ok((start < self.size).then_some((start, end)))
     }
 }
 
-impl Content for FileOfHost<'_> {
+impl<F: AsFd> Content for FileOfHost<F> {
     fn next(&mut self, buffer: &mut [u8]) -> Result<Option<(u64, usize)>, Trouble> {
         if self.position.at == self.position.end {
             let part = if self.position.at < self.size { self.part().map_err(host_trouble)? } else { None };
@@ -104,7 +105,7 @@ impl Content for FileOfHost<'_> {
         }
         let wanted = self.position.wanted(buffer);
         loop {
-            match rustix::io::pread(self.file, &mut buffer[..wanted], self.position.at) {
+            match rustix::io::pread(&self.file, &mut buffer[..wanted], self.position.at) {
                 Ok(count) => return self.position.take(count),
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(host_trouble(error)),
@@ -115,23 +116,22 @@ impl Content for FileOfHost<'_> {
 
 /// A regular file of an image.
 pub struct FileOfImage<'a> {
-    process: &'a Process,
-    fd: Fd,
+    file: OpenFile<'a>,
     size: u64,
     position: Position,
 }
 
 impl<'a> FileOfImage<'a> {
-    /// The first `size` bytes of `fd`.
-    pub fn new(process: &'a Process, fd: Fd, size: u64) -> Self {
-        Self { process, fd, size, position: Position::default() }
+    /// The first `size` bytes of `file`.
+    pub fn new(file: OpenFile<'a>, size: u64) -> Self {
+        Self { file, size, position: Position::default() }
     }
 
     fn part(&self) -> Result<Option<(u64, u64)>, Trouble> {
         let too_large = |_| Trouble::Source("the file is too large".into());
         let seek = |at: u64, whence| {
             let at = i64::try_from(at).map_err(too_large)?;
-            match self.process.lseek(self.fd, at, whence) {
+            match self.file.process().lseek(self.file.fd(), at, whence) {
                 Ok(found) => Ok(Some(found)),
                 Err(error) if error.errno == ImageErrno::ENXIO => Ok(None),
                 Err(error) => Err(Trouble::Source(error.to_string())),
@@ -152,7 +152,8 @@ impl Content for FileOfImage<'_> {
             }
         }
         let wanted = self.position.wanted(buffer);
-        let read = self.process.pread(self.fd, &mut buffer[..wanted], self.position.at);
+        let (process, fd) = (self.file.process(), self.file.fd());
+        let read = process.pread(fd, &mut buffer[..wanted], self.position.at);
         self.position.take(read.map_err(|error| Trouble::Source(error.to_string()))?)
     }
 }

@@ -1,7 +1,6 @@
 //! Copies of what is no directory.
 
 use super::attributes::{drop_lists, times};
-use super::content::Nothing;
 use super::losses::Loss;
 use super::sink::Sink;
 use super::{Content, Existing, Facts, Trouble};
@@ -14,14 +13,7 @@ use rumpkit::{
     AtFlags, Errno, Fd, FileType, Ino, KError, KResult, Mode, OpenFlags, Process, Stat, XattrFlags,
 };
 
-const NEW_FILE: u32 = 0o600;
-
 impl Sink<'_, '_> {
-    /// As [`Sink::file`], of what has no content.
-    pub fn special(&mut self, facts: &Facts, name: &[u8]) -> Result<(), Trouble> {
-        self.file(facts, name, &mut Nothing)
-    }
-
     /// Copies what is no directory.
     pub fn file(&mut self, facts: &Facts, name: &[u8], content: &mut dyn Content) -> Result<(), Trouble> {
         let Some(name) = self.name_of(name) else {
@@ -45,12 +37,31 @@ impl Sink<'_, '_> {
     }
 
     fn copy(&mut self, facts: &Facts, name: &[u8], content: &mut dyn Content) -> Result<(), Trouble> {
-        let (process, directory) = (self.process(), self.last()?);
-        let there = match process.fstatat(Some(directory), name, AtFlags::SYMLINK_NOFOLLOW) {
+        let directory = self.last()?;
+        if self.home().is_fresh {
+            match self.copy_over(facts, (directory, name), None, content) {
+                // Names that fold, or a damaged source that has one twice.
+                Err(Trouble::Target(error)) if error.errno == Errno::EEXIST => {}
+                copied => return copied,
+            }
+        }
+        let there = match self.process().fstatat(Some(directory), name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(there) => Some(there),
             Err(error) if error.errno == Errno::ENOENT => None,
             Err(error) => return Err(error.into()),
         };
+        self.copy_over(facts, (directory, name), there, content)
+    }
+
+    /// Copies to a name that `there` has.
+    fn copy_over(
+        &mut self,
+        facts: &Facts,
+        (directory, name): (Fd, &[u8]),
+        there: Option<Stat>,
+        content: &mut dyn Content,
+    ) -> Result<(), Trouble> {
+        let process = self.process();
         let is_first_there = |first: &(Vec<u8>, Ino)| there.is_some_and(|there| there.ino == first.1);
         let first = self.links.get(&facts.identity).filter(|_| facts.nlink > 1).cloned();
         if let Some(there) = there {
@@ -86,8 +97,10 @@ impl Sink<'_, '_> {
             }
         }
         self.make(facts, (directory, name), there.as_ref(), content)?;
-        let made = process.fstatat(Some(directory), name, AtFlags::SYMLINK_NOFOLLOW)?;
-        self.remember(facts, made.ino);
+        if facts.nlink > 1 {
+            let made = process.fstatat(Some(directory), name, AtFlags::SYMLINK_NOFOLLOW)?;
+            self.remember(facts, made.ino);
+        }
         Ok(())
     }
 
@@ -108,7 +121,7 @@ impl Sink<'_, '_> {
                 return Ok(false);
             }
             complete(process, place, there, |name| {
-                process.linkat(Some(above), first, Some(place.0), name, AtFlags::empty())
+                process.linkat(Some(above), first, Some(place.0), name, AtFlags::empty()).map(Ok)
             })?;
             Ok(true)
         })();
@@ -127,7 +140,7 @@ impl Sink<'_, '_> {
         content: &mut dyn Content,
     ) -> Result<(), Trouble> {
         let process = self.process();
-        let owner = self.owner(facts, &process.fstat(place.0)?);
+        let owner = self.owner(facts, self.home().ids);
         complete(process, place, there, |name| {
             if facts.file_type == FileType::Regular {
                 return self.make_regular(facts, (place.0, name), owner, content);
@@ -142,17 +155,17 @@ impl Sink<'_, '_> {
         (directory, name): (Fd, &[u8]),
         owner: Owner,
         content: &mut dyn Content,
-    ) -> Result<(), Trouble> {
+    ) -> Result<Result<(), Trouble>, Trouble> {
         let process = self.process();
+        let made = self.made(facts, owner);
         let flags = OpenFlags::WRONLY | OpenFlags::CREAT | OpenFlags::EXCL | OpenFlags::NOFOLLOW;
-        let fd = process.openat(Some(directory), name, flags, Mode::new(NEW_FILE))?;
+        let fd = process.openat(Some(directory), name, flags, made.mode)?;
         let filled = self.fill(fd, facts.size, content);
         let set = filled.and_then(|()| {
-            let result = self.set_attributes(facts, fd, owner);
+            let result = self.set_attributes(facts, fd, owner, Some(made));
             self.or_report(result)
         });
-        process.close(fd)?;
-        set
+        Ok(process.close(fd).map_err(Trouble::from).and(set))
     }
 
     fn fill(&mut self, fd: Fd, size: u64, content: &mut dyn Content) -> Result<(), Trouble> {
@@ -178,14 +191,24 @@ impl Sink<'_, '_> {
         facts: &Facts,
         (directory, name): (Fd, &[u8]),
         owner: Owner,
-    ) -> Result<(), Trouble> {
-        let process = self.process();
-        let (above, nofollow) = (Some(directory), AtFlags::SYMLINK_NOFOLLOW);
+    ) -> Result<Result<(), Trouble>, Trouble> {
+        let (process, above) = (self.process(), Some(directory));
         let mode = Mode::new(self.mode(facts, owner));
         match &facts.target {
             Some(target) => process.symlinkat(target, above, name)?,
             None => process.mknodat(above, name, facts.file_type, mode, facts.rdev)?,
         }
+        Ok(self.finish_special(facts, (directory, name), owner))
+    }
+
+    fn finish_special(
+        &mut self,
+        facts: &Facts,
+        (directory, name): (Fd, &[u8]),
+        owner: Owner,
+    ) -> Result<(), Trouble> {
+        let (process, above, nofollow) = (self.process(), Some(directory), AtFlags::SYMLINK_NOFOLLOW);
+        let mode = Mode::new(self.mode(facts, owner));
         process.fchownat(above, name, owner.uid, owner.gid, nofollow)?;
         // The calls on attributes know no directory but the working one, which nothing else here depends on.
         process.fchdir(directory)?;
@@ -201,12 +224,12 @@ impl Sink<'_, '_> {
 }
 
 /// Makes something as `name` in `directory`; if something is there, under another name that takes its place when
-/// all is done. What cannot be completed is taken away.
+/// all is done. What cannot be completed is taken away, which `make` answers; its error says that nothing was made.
 fn complete<E: From<KError>>(
     process: &Process,
     (directory, name): (Fd, &[u8]),
     there: Option<&Stat>,
-    make: impl FnOnce(&[u8]) -> Result<(), E>,
+    make: impl FnOnce(&[u8]) -> Result<Result<(), E>, E>,
 ) -> Result<(), E> {
     let temporary = there.map(|there| format!(".rump-{}.part", there.ino.0).into_bytes());
     if let Some(temporary) = &temporary {
@@ -214,7 +237,7 @@ fn complete<E: From<KError>>(
         let _ = process.unlinkat(Some(directory), temporary, AtFlags::empty());
     }
     let made = temporary.as_deref().unwrap_or(name);
-    let finished = make(made).and_then(|()| match &temporary {
+    let finished = make(made)?.and_then(|()| match &temporary {
         Some(temporary) => Ok(process.renameat(Some(directory), temporary, Some(directory), name)?),
         None => Ok(()),
     });

@@ -2,21 +2,24 @@
 //!
 //! Everything is opened relative to its directory, so that a tree which changes meanwhile leads nowhere else.
 
-use super::content::host_trouble;
-use super::{Facts, FileOfHost, Sink, Target, Trouble};
+use super::ahead::{Ahead, Came, Found, Reading};
+use super::content::Nothing;
+use super::{Facts, FileOfHost, Sink, Target};
 use crate::chain::Chain;
 use crate::cp::{
-    Identity, host_descriptors, host_text, identity_of, names_in, open_again, open_beneath,
+    Identity, entries_in, host_descriptors, host_text, identity_of, open_again, open_beneath,
     open_user_directory,
 };
 use crate::fill::host::{xattrs, xattrs_of};
-use crate::session::Failure;
+use crate::jobs::{Job, with_threads};
+use crate::session::{Failure, Session};
 use crate::walk::join;
 use rumpkit::{DevNumber, FileType, TimeSpec};
 use rustix::fs::{self, AtFlags, FileType as HostType, Mode, OFlags, Stat};
+use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Copies the host's `path`, which has been given `target`.
 pub fn copy_host(sink: &mut Sink<'_, '_>, path: &[u8], target: Target) -> Result<(), Failure> {
@@ -28,19 +31,27 @@ pub fn copy_host(sink: &mut Sink<'_, '_>, path: &[u8], target: Target) -> Result
         None => (&b"."[..], path),
     };
     sink.begin(target, &origin_of_host(path))?;
-    let mut walk =
-        Walk { sink, path: path.to_vec(), frames: Vec::new(), chain: Chain::new(host_descriptors()) };
-    match open_user_directory(above) {
-        Ok(above) => {
-            let is_top = true;
-            walk.step(above.as_fd(), name, is_top)?;
-            walk.run()
-        }
+    let above = match open_user_directory(above) {
+        Ok(above) => Arc::new(above),
         Err(error) => {
-            walk.report(&host_text(error));
-            Ok(())
+            sink.count_failure();
+            sink.change.session.report_host(path, &host_text(error));
+            return Ok(());
         }
-    }
+    };
+    let is_tree = sink.rules.recursive
+        && fs::statat(&above, name, AtFlags::SYMLINK_NOFOLLOW)
+            .is_ok_and(|stat| HostType::from_raw_mode(stat.st_mode) == HostType::Directory);
+    let report = |session: &mut Session, path: &[u8], why: &str| session.report_host(path, &why);
+    with_threads(if is_tree { sink.jobs } else { 1 }, |window| {
+        let ahead = Ahead::new(sink, window, &report);
+        let chain = Chain::new(host_descriptors());
+        let mut walk = Walk { ahead, path: path.to_vec(), frames: Vec::new(), chain };
+        let is_top = true;
+        walk.step(&above, name, is_top)?;
+        walk.run()?;
+        walk.ahead.settle(0)
+    })
 }
 
 /// What tells a source apart from others.
@@ -51,29 +62,32 @@ pub fn origin_of_host(path: &[u8]) -> Vec<u8> {
     [b"host:", path.as_os_str().as_bytes()].concat()
 }
 
+const IS_IMAGE: &str = "the image itself is left out";
+
 struct Frame {
-    names: Vec<Vec<u8>>,
+    entries: Vec<(Vec<u8>, HostType)>,
     next: usize,
     facts: Facts,
     path_length: usize,
 }
 
-struct Walk<'w, 'a, 'b> {
-    sink: &'w mut Sink<'a, 'b>,
+struct Walk<'x, 'w, 'a, 'b> {
+    ahead: Ahead<'x, 'w, 'a, 'b, HostFile>,
     path: Vec<u8>,
     /// As many as the levels of `chain`.
     frames: Vec<Frame>,
-    chain: Chain<Rc<OwnedFd>, Identity>,
+    chain: Chain<Arc<OwnedFd>, Identity>,
 }
 
-impl Walk<'_, '_, '_> {
+impl Walk<'_, '_, '_, '_> {
     fn run(&mut self) -> Result<(), Failure> {
         while let Some(frame) = self.frames.last_mut() {
             self.path.truncate(frame.path_length);
-            let Some(name) = frame.names.get_mut(frame.next).map(std::mem::take) else {
+            let Some((name, kind)) = frame.entries.get_mut(frame.next) else {
                 self.leave()?;
                 continue;
             };
+            let (name, kind) = (std::mem::take(name), *kind);
             frame.next += 1;
             let opened = self.chain.last(|above, name, expected| open_again(above, name, *expected));
             let directory = match opened {
@@ -83,11 +97,15 @@ impl Walk<'_, '_, '_> {
             match directory {
                 Ok(directory) => {
                     join(&mut self.path, &name);
-                    self.step(directory.as_fd(), &name, false)?;
+                    match kind {
+                        // What it is like is asked of the open file.
+                        HostType::RegularFile => self.give_file(&directory, name)?,
+                        _ => self.step(&directory, &name, false)?,
+                    }
                 }
                 Err(error) => {
-                    frame.next = frame.names.len();
-                    self.report(&host_text(error));
+                    frame.next = frame.entries.len();
+                    self.ahead.give_done(Came::Failed(self.path.clone(), host_text(error)))?;
                 }
             }
         }
@@ -97,80 +115,114 @@ impl Walk<'_, '_, '_> {
     fn leave(&mut self) -> Result<(), Failure> {
         let Some(frame) = self.frames.pop() else { return Ok(()) };
         self.chain.truncate(self.frames.len());
-        match self.sink.leave(&frame.facts) {
-            Ok(()) => Ok(()),
-            Err(trouble) => self.fail(trouble, b""),
+        let (path, name) = (self.path.clone(), Vec::new());
+        self.ahead.give_done(Came::Left(Found { path, name, facts: frame.facts, damage: None }))
+    }
+
+    /// Gives `name` in `directory` to be copied; a directory is gone into.
+    fn step(&mut self, directory: &Arc<OwnedFd>, name: &[u8], is_top: bool) -> Result<(), Failure> {
+        match self.find(directory.as_fd(), name, is_top) {
+            Ok(facts) => self.go(directory, name, facts),
+            Err(why) => self.ahead.give_done(Came::Failed(self.path.clone(), why)),
         }
     }
 
-    fn report(&mut self, why: &str) {
-        self.sink.count_failure();
-        self.sink.change.session.report_host(&self.path, &why);
+    fn give_file(&mut self, directory: &Arc<OwnedFd>, name: Vec<u8>) -> Result<(), Failure> {
+        let (path, directory, reading) = (self.path.clone(), directory.clone(), self.ahead.reading.clone());
+        self.ahead.give(HostFile { path, name, directory, image: self.image(), reading })
     }
 
-    fn fail(&mut self, trouble: Trouble, name: &[u8]) -> Result<(), Failure> {
-        let path = &self.path;
-        self.sink.fail(trouble, name, |change, why| change.session.report_host(path, &why))
+    /// Which file of the host the image is that is copied into.
+    fn image(&self) -> Option<(u64, u64)> {
+        let sink = &self.ahead.sink;
+        sink.change.session.file_of(sink.place)
     }
 
-    /// Copies `name` in `directory`; a directory is gone into.
-    fn step(&mut self, directory: BorrowedFd<'_>, name: &[u8], is_top: bool) -> Result<(), Failure> {
-        if self.sink.change.session.stop.is_wanted() {
-            return self.fail(Trouble::Stopped, name);
+    fn find(&self, directory: BorrowedFd<'_>, name: &[u8], is_top: bool) -> Result<Facts, String> {
+        let stat = fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map_err(host_text)?;
+        let mut facts = facts(&stat).ok_or("a type of file that is not known here")?;
+        if self.image() == Some(facts.identity) {
+            return Err(IS_IMAGE.into());
         }
-        self.sink.change.session.progress.begin(&self.path);
-        match self.try_step(directory, name, is_top) {
-            Ok(()) => {
-                self.sink.change.session.progress.add_file();
-                Ok(())
-            }
-            Err(trouble) => self.fail(trouble, name),
-        }
-    }
-
-    fn try_step(&mut self, directory: BorrowedFd<'_>, name: &[u8], is_top: bool) -> Result<(), Trouble> {
-        let stat = fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map_err(host_trouble)?;
-        let session = &self.sink.change.session;
-        if session.file_of(self.sink.place) == Some((stat.st_dev as u64, stat.st_ino as u64)) {
-            return Err(Trouble::Refused("the image itself is left out"));
-        }
-        let mut facts = facts(&stat).ok_or(Trouble::Refused("a type of file that is not known here"))?;
         if facts.file_type == FileType::Symlink {
-            let target = fs::readlinkat(directory, name, Vec::new()).map_err(host_trouble)?;
+            let target = fs::readlinkat(directory, name, Vec::new()).map_err(host_text)?;
             facts.target = Some(target.into_bytes());
         }
-        let file = match facts.file_type {
-            FileType::Regular => Some(open_file(directory, name, &stat)?),
-            _ => None,
-        };
-        let found = match &file {
-            Some(file) => xattrs_of(file),
-            None => xattrs(Path::new(""), &self.path, directory, name),
-        };
-        match found {
-            Ok(found) => facts.xattrs = found,
-            Err(error) => self.report(&format!("its extended attributes: {}", host_text(error))),
-        }
-        if let Some(file) = file {
-            return self.sink.file(&facts, name, &mut content_of(&file, &stat));
-        }
         match facts.file_type {
-            FileType::Directory if is_top && !self.sink.rules.recursive => {
-                Err(Trouble::Refused("is a directory: copy it with -r"))
+            FileType::Directory if is_top && !self.ahead.sink.rules.recursive => {
+                Err("is a directory: copy it with -r".into())
             }
-            FileType::Directory => self.enter(directory, name, facts),
-            _ => self.sink.special(&facts, name),
+            _ => Ok(facts),
         }
     }
 
-    fn enter(&mut self, directory: BorrowedFd<'_>, name: &[u8], facts: Facts) -> Result<(), Trouble> {
-        let opened = open_beneath(directory, name).map_err(host_trouble)?;
-        let identity = identity_of(&fs::fstat(&opened).map_err(host_trouble)?);
-        let names = names_in(&opened).map_err(host_trouble)?;
-        self.sink.enter(&facts, name)?;
-        self.chain.push(name, identity, Rc::new(opened));
-        self.frames.push(Frame { names, next: 0, facts, path_length: self.path.len() });
+    fn go(&mut self, directory: &Arc<OwnedFd>, name: &[u8], facts: Facts) -> Result<(), Failure> {
+        if facts.file_type == FileType::Regular {
+            return self.give_file(directory, name.to_vec());
+        }
+        let mut found = Found { path: self.path.clone(), name: name.to_vec(), facts, damage: None };
+        let xattrs = xattrs(Path::new(""), &self.path, directory.as_fd(), name);
+        found.add_xattrs(xattrs.map_err(host_text));
+        if found.facts.file_type != FileType::Directory {
+            return self.ahead.give_done(Came::File(found, Ok(Box::new(Nothing))));
+        }
+        match self.enter(directory.as_fd(), name, &found.facts) {
+            Ok(()) => self.ahead.give_done(Came::Entered(found)),
+            Err(error) => self.ahead.give_done(Came::Failed(self.path.clone(), host_text(error))),
+        }
+    }
+
+    fn enter(&mut self, directory: BorrowedFd<'_>, name: &[u8], facts: &Facts) -> Result<(), Errno> {
+        let opened = open_beneath(directory, name)?;
+        let identity = identity_of(&fs::fstat(&opened)?);
+        let entries = entries_in(&opened)?;
+        self.chain.push(name, identity, Arc::new(opened));
+        self.frames.push(Frame { entries, next: 0, facts: facts.clone(), path_length: self.path.len() });
         Ok(())
+    }
+}
+
+/// A regular file that is to be opened, and read if it is small.
+struct HostFile {
+    path: Vec<u8>,
+    name: Vec<u8>,
+    directory: Arc<OwnedFd>,
+    /// Which file of the host the image is that is copied into.
+    image: Option<(u64, u64)>,
+    reading: Reading,
+}
+
+impl HostFile {
+    fn open(&self) -> Result<(OwnedFd, Stat, Facts), String> {
+        // NONBLOCK: a fifo that took the place of the file must not make us wait.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = fs::openat(&self.directory, &*self.name, flags, Mode::empty()).map_err(host_text)?;
+        let stat = fs::fstat(&file).map_err(host_text)?;
+        let facts = facts(&stat).filter(|facts| facts.file_type == FileType::Regular);
+        let facts = facts.ok_or("another file has taken its place")?;
+        if self.image == Some(facts.identity) {
+            return Err(IS_IMAGE.into());
+        }
+        Ok((file, stat, facts))
+    }
+}
+
+impl Job for HostFile {
+    type Result = Came<'static>;
+
+    fn run(self, buffer: &mut Vec<u8>) -> Came<'static> {
+        let (file, stat, facts) = match self.open() {
+            Ok(opened) => opened,
+            Err(why) => return Came::Failed(self.path, why),
+        };
+        let mut found = Found { path: self.path, name: self.name, facts, damage: None };
+        found.add_xattrs(xattrs_of(&file).map_err(host_text));
+        let content = self.reading.hold(content_of(file, &stat), found.facts.size, buffer);
+        Came::File(found, content)
+    }
+
+    fn is_small(&self) -> bool {
+        true
     }
 }
 
@@ -208,23 +260,11 @@ pub fn facts(stat: &Stat) -> Option<Facts> {
     })
 }
 
-fn open_file(directory: BorrowedFd<'_>, name: &[u8], expected: &Stat) -> Result<OwnedFd, Trouble> {
-    // NONBLOCK: a fifo that took the place of the file must not make us wait.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = fs::openat(directory, name, flags, Mode::empty()).map_err(host_trouble)?;
-    let found = identity_of(&fs::fstat(&file).map_err(host_trouble)?);
-    if found == identity_of(expected) {
-        Ok(file)
-    } else {
-        Err(Trouble::Refused("another file has taken its place"))
-    }
-}
-
 /// What is in a file; where as many blocks are allotted as it is long, nobody asks for holes.
-fn content_of<'a>(file: &'a OwnedFd, stat: &Stat) -> FileOfHost<'a> {
+fn content_of(file: OwnedFd, stat: &Stat) -> FileOfHost<OwnedFd> {
     let size = stat.st_size as u64;
     match (stat.st_blocks as u64).saturating_mul(512) >= size {
-        true => FileOfHost::without_holes(file.as_fd(), size),
-        false => FileOfHost::new(file.as_fd(), size),
+        true => FileOfHost::without_holes(file, size),
+        false => FileOfHost::new(file, size),
     }
 }

@@ -1,11 +1,13 @@
 //! An image as a source, which may be the one that is copied into.
 
-use super::content::FileOfImage;
-use super::{Facts, Sink, Target, Trouble};
+use super::ahead::{Ahead, Came, Found, Reading};
+use super::content::{FileOfImage, Nothing};
+use super::{Facts, Sink, Target};
+use crate::jobs::{Job, with_threads};
 use crate::record::{read_target, read_xattrs, read_xattrs_of, stat_path};
-use crate::session::{Failure, Place};
-use crate::walk::{Entry, Left, Listing, Step, Visitor, walk};
-use rumpkit::{FileType, Ino, KResult, Mode, OpenFlags, Process, Stat};
+use crate::session::{Failure, Place, Session};
+use crate::walk::{Entry, Left, Listing, OpenFile, Step, Visitor, walk};
+use rumpkit::{FileType, Ino, KError, KResult, Mode, OpenFlags, Process, Stat};
 
 /// Copies `from`, which has been given `target`.
 pub fn copy_image(sink: &mut Sink<'_, '_>, from: &Place, target: Target) -> Result<(), Failure> {
@@ -33,7 +35,13 @@ pub fn copy_image(sink: &mut Sink<'_, '_>, from: &Place, target: Target) -> Resu
         return Ok(());
     }
     sink.begin(target, &origin(from))?;
-    walk(from.process(), &from.path, &stat, &mut Source { sink, from })
+    let threads = if stat.file_type == FileType::Directory { sink.jobs } else { 1 };
+    let report = |session: &mut Session, path: &[u8], why: &str| session.report(from, path, &why);
+    with_threads(threads, |window| {
+        let mut source = Source { ahead: Ahead::new(sink, window, &report), from };
+        walk(from.process(), &from.path, &stat, &mut source)?;
+        source.ahead.settle(0)
+    })
 }
 
 /// What tells a source apart from others.
@@ -65,88 +73,87 @@ pub fn is_below(process: &Process, target: &Target, ino: Ino) -> KResult<bool> {
     }
 }
 
-struct Source<'w, 's, 'a, 'b> {
-    sink: &'w mut Sink<'a, 'b>,
+struct Source<'x, 'w, 's, 'a, 'b> {
+    ahead: Ahead<'x, 'w, 'a, 'b, ImageFile<'s>>,
     from: &'s Place,
 }
 
-impl Source<'_, '_, '_, '_> {
-    fn try_enter(&mut self, entry: &Entry<'_>) -> Result<Step, Trouble> {
-        let process = self.from.process();
-        let mut facts = facts(entry.stat, self.from.index);
-        if entry.stat.file_type == FileType::Directory {
-            self.sink.enter(&facts, entry.name)?;
-            return Ok(Step::Into);
-        }
-        let read = |error: rumpkit::KError| Trouble::Source(error.to_string());
-        facts.target = read_target(process, entry.directory, entry.name, entry.stat).map_err(read)?;
-        let name = if entry.depth == 0 { crate::walk::file_name(entry.path) } else { entry.name };
-        if entry.stat.file_type != FileType::Regular {
-            self.add_xattrs(&mut facts, entry.path, read_xattrs(process, entry.directory, entry.name));
-            self.sink.special(&facts, name)?;
-            return Ok(Step::Over);
-        }
-        let flags = OpenFlags::NOFOLLOW;
-        let fd = process.openat(entry.directory, entry.name, flags, Mode::new(0)).map_err(read)?;
-        self.add_xattrs(&mut facts, entry.path, read_xattrs_of(process, fd));
-        let copied = self.sink.file(&facts, name, &mut FileOfImage::new(process, fd, facts.size));
-        process.close(fd)?;
-        copied.map(|()| Step::Over)
+/// Damage is told as text.
+fn text(error: KError) -> String {
+    error.to_string()
+}
+
+/// A regular file that is to be read before its turn if it is small.
+struct ImageFile<'s> {
+    found: Found,
+    file: OpenFile<'s>,
+    reading: Reading,
+}
+
+impl<'s> Job for ImageFile<'s> {
+    type Result = Came<'s>;
+
+    fn run(mut self, buffer: &mut Vec<u8>) -> Came<'s> {
+        self.found.add_xattrs(read_xattrs_of(self.file.process(), self.file.fd()).map_err(text));
+        let size = self.found.facts.size;
+        let content = self.reading.hold(FileOfImage::new(self.file, size), size, buffer);
+        Came::File(self.found, content)
     }
 
-    /// Damaged attributes do not keep the content from being copied.
-    fn add_xattrs(&mut self, facts: &mut Facts, path: &[u8], found: KResult<Vec<crate::record::Xattr>>) {
-        match found {
-            Ok(found) => facts.xattrs = found,
-            Err(error) => {
-                self.sink.count_failure();
-                let why = format!("its extended attributes: {error}");
-                self.sink.change.session.report(self.from, path, &why);
-            }
-        }
-    }
-
-    fn fail(&mut self, trouble: Trouble, path: &[u8], name: &[u8]) -> Result<(), Failure> {
-        let from = self.from;
-        self.sink.fail(trouble, name, |change, why| change.session.report(from, path, &why))
+    fn is_small(&self) -> bool {
+        true
     }
 }
 
-impl Visitor<Failure> for Source<'_, '_, '_, '_> {
+impl Source<'_, '_, '_, '_, '_> {
+    fn give(&mut self, entry: &Entry<'_>, mut found: Found) -> Result<(), Failure> {
+        let process = self.from.process();
+        let fail = |error: KError| Came::Failed(entry.path.to_vec(), text(error));
+        match found.facts.file_type {
+            FileType::Directory => return self.ahead.give_done(Came::Entered(found)),
+            FileType::Regular => {
+                return match OpenFile::at(process, entry.directory, entry.name) {
+                    Ok(file) => {
+                        let reading = self.ahead.reading.clone();
+                        self.ahead.give(ImageFile { found, file, reading })
+                    }
+                    Err(error) => self.ahead.give_done(fail(error)),
+                };
+            }
+            _ => {}
+        }
+        match read_target(process, entry.directory, entry.name, entry.stat) {
+            Ok(target) => found.facts.target = target,
+            Err(error) => return self.ahead.give_done(fail(error)),
+        }
+        found.add_xattrs(read_xattrs(process, entry.directory, entry.name).map_err(text));
+        self.ahead.give_done(Came::File(found, Ok(Box::new(Nothing))))
+    }
+}
+
+impl Visitor<Failure> for Source<'_, '_, '_, '_, '_> {
     const LISTING: Listing = Listing::Names;
 
     fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, Failure> {
-        if self.sink.change.session.stop.is_wanted() {
-            return self.fail(Trouble::Stopped, entry.path, entry.name).map(|()| Step::Over);
-        }
-        self.sink.change.session.progress.begin(entry.path);
-        match self.try_enter(entry) {
-            Ok(step) => {
-                self.sink.change.session.progress.add_file();
-                Ok(step)
-            }
-            Err(trouble) => {
-                self.fail(trouble, entry.path, entry.name)?;
-                Ok(Step::Over)
-            }
-        }
+        let facts = facts(entry.stat, self.from.index);
+        let is_directory = facts.file_type == FileType::Directory;
+        let name = if entry.depth == 0 { crate::walk::file_name(entry.path) } else { entry.name };
+        let (path, name) = (entry.path.to_vec(), name.to_vec());
+        self.give(entry, Found { path, name, facts, damage: None })?;
+        Ok(if is_directory { Step::Into } else { Step::Over })
     }
 
     fn leave(&mut self, left: &Left<'_>) -> Result<(), Failure> {
-        let mut facts = facts(left.stat, self.from.index);
+        let facts = facts(left.stat, self.from.index);
+        let mut found = Found { path: left.path.to_vec(), name: Vec::new(), facts, damage: None };
         if let Some(fd) = left.fd {
-            self.add_xattrs(&mut facts, left.path, read_xattrs_of(self.from.process(), fd));
+            found.add_xattrs(read_xattrs_of(self.from.process(), fd).map_err(text));
         }
-        match self.sink.leave(&facts) {
-            Ok(()) => Ok(()),
-            Err(trouble) => self.fail(trouble, left.path, b""),
-        }
+        self.ahead.give_done(Came::Left(found))
     }
 
     fn failed(&mut self, path: &[u8], why: &str) -> Result<(), Failure> {
-        self.sink.count_failure();
-        self.sink.change.session.report(self.from, path, &why);
-        Ok(())
+        self.ahead.give_done(Came::Failed(path.to_vec(), why.into()))
     }
 }
 

@@ -1,10 +1,11 @@
 //! Copies into an image: files and trees of the host, or of an image that may be the same one.
 //!
-//! A source ([`host`], [`image`]) walks a tree and hands each file to the [`Sink`], which makes it in the target.
+//! A source ([`host`], [`image`]) walks a tree, some way ahead ([`ahead`]) of the [`Sink`], which makes what it finds in the target.
 //! Nothing that is below the target is reached through a symbolic link. A file that replaces another has its name
 //! only when it is complete; a new one that cannot be completed is taken away. Its time is set last: after a crash,
 //! what has the size and the time of its source is complete, and the next run goes on where this one stopped.
 
+mod ahead;
 mod attributes;
 mod content;
 mod file;

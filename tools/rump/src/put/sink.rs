@@ -1,5 +1,6 @@
 //! What makes copies in an image.
 
+use super::attributes::DEFAULT_LIST;
 use super::losses::Losses;
 use super::mark::Mark;
 use super::{Facts, Keep, Rules, Target, Trouble};
@@ -11,7 +12,8 @@ use rumpkit::kpi::Capabilities;
 use rumpkit::{AtFlags, Errno, Fd, FileType, Ino, KResult, Mode, Process};
 use std::collections::HashMap;
 
-const CHUNK_BYTES: usize = 1 << 20;
+/// Size of the pieces that content is copied in.
+pub const CHUNK_BYTES: usize = 1 << 20;
 /// The walk of a source in the same image has most of the descriptors.
 const SHARE: usize = DESCRIPTORS / 4;
 
@@ -21,6 +23,30 @@ pub(super) struct Level {
     /// It was there before.
     is_old: bool,
     mark: Option<Mark>,
+    home: Home,
+}
+
+/// What a directory means for files that are made in it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Home {
+    /// Its owner and its group, which is that of new files.
+    pub ids: (u32, u32),
+    /// It has a default list of access rights, which new files inherit, or that cannot be known.
+    pub has_default_list: bool,
+    /// Nothing was in it when this run came to it.
+    pub is_fresh: bool,
+}
+
+impl Home {
+    /// Of the open directory `fd`.
+    fn of(process: &Process, fd: Fd, is_fresh: bool) -> KResult<Self> {
+        let stat = process.fstat(fd)?;
+        let has_default_list = match process.fgetxattr(fd, DEFAULT_LIST) {
+            Err(error) => !matches!(error.errno, Errno::ENOATTR | Errno::ENOTSUP),
+            Ok(_) => true,
+        };
+        Ok(Self { ids: (stat.uid, stat.gid), has_default_list, is_fresh })
+    }
 }
 
 /// See the module.
@@ -33,6 +59,8 @@ pub struct Sink<'a, 'b> {
     pub rules: Rules,
     /// The source is in the same image.
     pub same_image: bool,
+    /// How many threads open and read what is copied, the one that writes among them.
+    pub jobs: usize,
     /// What is lost, if that is to be told; else it is an error.
     pub losses: Option<Losses>,
     /// What the target can store.
@@ -41,6 +69,8 @@ pub struct Sink<'a, 'b> {
     pub(super) levels: Vec<Level>,
     /// The directory of the target, then one for each level.
     chain: Chain<OpenDirectory<'a>, Ino>,
+    /// The directory of the target.
+    top: Home,
     /// Levels that a trial would have made.
     pub(super) imagined: usize,
     pub(super) path: Vec<u8>,
@@ -59,12 +89,14 @@ impl<'a, 'b> Sink<'a, 'b> {
             place,
             rules,
             same_image: false,
+            jobs: crate::jobs::usual(),
             losses: None,
             // Of a directory that is not there, opening it tells more.
             can: place.process().capabilities("/").unwrap_or(Capabilities::empty()),
             failed: 0,
             levels: Vec::new(),
             chain: Chain::new(SHARE),
+            top: Home::default(),
             imagined: 0,
             path: Vec::new(),
             target: None,
@@ -83,9 +115,13 @@ impl<'a, 'b> Sink<'a, 'b> {
         self.chain = Chain::new(SHARE);
         (self.levels, self.imagined) = (Vec::new(), 0);
         let opened = OpenDirectory::by_path(process, &target.directory)
-            .and_then(|directory| Ok((process.fstat(directory.fd())?.ino, directory)));
+            .and_then(|directory| Ok((Home::of(process, directory.fd(), false)?, directory)))
+            .and_then(|(home, directory)| Ok((home, process.fstat(directory.fd())?.ino, directory)));
         match opened {
-            Ok((ino, directory)) => self.chain.push(b"", ino, directory),
+            Ok((home, ino, directory)) => {
+                self.top = home;
+                self.chain.push(b"", ino, directory);
+            }
             Err(error) => {
                 let text = crate::output::escaped(&target.directory);
                 return Err(Failure::Other(format!("{}:{text}: {error}", self.place.volume)));
@@ -122,6 +158,11 @@ impl<'a, 'b> Sink<'a, 'b> {
         }
     }
 
+    /// The directory that copies are made in at present.
+    pub(super) fn home(&self) -> Home {
+        self.levels.last().map_or(self.top, |level| level.home)
+    }
+
     /// The name of a copy: at the top the target's.
     pub(super) fn name_of(&self, name: &[u8]) -> Option<Vec<u8>> {
         match &self.target {
@@ -147,14 +188,15 @@ impl<'a, 'b> Sink<'a, 'b> {
             let fd = self.last()?;
             let ino = process.fstat(fd)?.ino;
             self.chain.push(b".", ino, OpenDirectory::at(process, fd, b".")?);
-            self.levels.push(Level { path_length, is_old: true, mark: None });
+            self.levels.push(Level { path_length, is_old: true, mark: None, home: self.top });
             return Ok(());
         };
         join(&mut self.path, name);
+        let imagined = Level { path_length, is_old: false, mark: None, home: Home::default() };
         if self.imagined > 0 {
             self.tell("make")?;
             self.imagined += 1;
-            self.levels.push(Level { path_length, is_old: false, mark: None });
+            self.levels.push(imagined);
             return Ok(());
         }
         let above = self.last()?;
@@ -172,20 +214,21 @@ impl<'a, 'b> Sink<'a, 'b> {
             self.tell("make")?;
             if self.change.is_trial {
                 self.imagined = 1;
-                self.levels.push(Level { path_length, is_old, mark: None });
+                self.levels.push(imagined);
                 return Ok(());
             }
             process.mkdirat(Some(above), name, Mode::new(facts.mode & 0o1777))?;
         }
         let opened = OpenDirectory::at(process, above, name)?;
-        let stat = process.fstat(opened.fd())?;
+        let ino = process.fstat(opened.fd())?.ino;
         if !is_old {
-            let owner = self.owner(facts, &process.fstat(above)?);
+            let owner = self.owner(facts, self.home().ids);
             self.or_not_stored(process.fchown(opened.fd(), owner.uid, owner.gid))?;
         }
-        self.chain.push(name, stat.ino, opened);
+        let home = Home::of(process, opened.fd(), !is_old)?;
+        self.chain.push(name, ino, opened);
         let mark = self.mark(!is_old)?;
-        self.levels.push(Level { path_length, is_old: is_old && mark.is_none(), mark });
+        self.levels.push(Level { path_length, is_old: is_old && mark.is_none(), mark, home });
         Ok(())
     }
 
@@ -225,11 +268,11 @@ impl<'a, 'b> Sink<'a, 'b> {
         }
         let fd = self.last()?;
         let present = self.process().fstat(fd)?;
-        let owner = self.owner(facts, &present);
+        let owner = self.owner(facts, (present.uid, present.gid));
         if level.is_old && self.rules.keep == Keep::Usual {
             return Ok(self.process().fchown(fd, owner.uid, owner.gid)?);
         }
-        let result = self.set_attributes(facts, fd, owner);
+        let result = self.set_attributes(facts, fd, owner, None);
         self.or_report(result)
     }
 
