@@ -8,7 +8,7 @@ mod options;
 mod plan;
 mod target;
 
-use crate::container::Choice;
+use crate::container::Chosen;
 use crate::fill::image::Filler;
 use crate::fill::rules::{Ruled, Rules};
 use crate::fill::table::Table;
@@ -93,7 +93,7 @@ pub struct Args {
     #[arg(long, short = 'd', value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
     from: Option<OsString>,
     #[command(flatten)]
-    choice: Choice,
+    chosen: Chosen,
     /// Volume label
     #[arg(long, short = 'L', default_value = "")]
     label: String,
@@ -178,8 +178,8 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
     let target = Target::find(&args.image, args.offset.map(|size| size.0), session)?;
     target.check_free(args.force)?;
     let mut source = match &args.from {
-        Some(from) => Some(Tree::open(from, &args.choice, Some(target.path()), &stop)?),
-        None if !args.choice.is_any() => {
+        Some(from) => Some(Tree::open(from, &args.chosen.choice(), Some(target.path()), &stop)?),
+        None if !args.chosen.choice().is_any() => {
             return Err(Failure::Usage("--tag and --platform: say --from what".into()));
         }
         None => None,

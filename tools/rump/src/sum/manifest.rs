@@ -1,11 +1,11 @@
 //! Manifests of trees in images: written, and compared with what is there.
 
-use super::mtree::{Facts, Keyword, Manifest, Writer, mode_text, time_text};
 use super::{CHUNK_BYTES, digest};
 use crate::output::{Output, escaped, hex};
 use crate::record::{JsonWriter, read_target, read_xattrs, text_and_hex};
 use crate::session::{Failure, Place, Session};
 use crate::walk::{Entry, Listing, Step, Visitor, walk};
+use rump_mtree::{Facts, Keyword, Manifest, Writer, mode_text, time_text};
 use rumpkit::{FileType, KResult, Mode, OpenFlags, Stat};
 use serde::Serialize;
 use std::collections::BTreeMap;

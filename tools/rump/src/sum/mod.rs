@@ -1,7 +1,6 @@
 //! `rump sum`: SHA-256 of files, in the form that `sha256sum` prints, and manifests of whole trees.
 
 mod manifest;
-mod mtree;
 
 use crate::output::{Output, hex};
 use crate::record::{Format, JsonWriter, stat_path, text_and_hex};
