@@ -15,6 +15,7 @@ use crate::fill::Source;
 use crate::fill::image::Filler;
 use crate::fill::image_source::ImageTree;
 use crate::fill::rules::Stripped;
+use crate::outcome::Wanted;
 use crate::output::escaped;
 use crate::session::{Failure, Session};
 use crate::source::Tree;
@@ -70,6 +71,8 @@ pub struct Args {
     bzip2: bool,
     #[command(flatten)]
     chosen: Chosen,
+    #[command(flatten)]
+    wanted: Wanted,
     /// A file or directory in the image for -c, a directory for -x
     #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath)]
     address: OsString,
@@ -77,6 +80,12 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session) -> Result<(), Failure> {
+    if args.create && args.wanted.json && args.file == "-" {
+        return Err(Failure::Usage(
+            "tar: --json: the archive goes to standard output, name a file with -f".into(),
+        ));
+    }
+    session.outcome.ask(args.wanted.json, false);
     session.stop.watch()?;
     let stop = session.stop.clone();
     if args.extract { extract(args, session, stop) } else { create(args, session, stop) }
