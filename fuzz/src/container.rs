@@ -41,7 +41,7 @@ pub fn run(data: &[u8]) {
 
 /// All that is left of `layers` is of one of their members, and in a directory.
 fn merge(store: &Store, layers: &[Layer]) {
-    let mut merge = Merge::new();
+    let mut merge = Merge::default();
     let mut all: Vec<Vec<Put>> = Vec::new();
     for layer in layers {
         let Ok(content) = read(store, layer) else { return };

@@ -57,13 +57,15 @@ pub struct Merged {
     pub implied: Vec<Vec<u8>>,
 }
 
-impl Merge {
+impl Default for Merge {
     /// No layers yet.
-    pub fn new() -> Self {
+    fn default() -> Self {
         let tree = BTreeMap::from([(Vec::new(), Node::Directory(None))]);
         Self { tree, layer: 0, members: 0, name_bytes: 0, pending: Vec::new() }
     }
+}
 
+impl Merge {
     /// Takes the member `number` of the present layer.
     ///
     /// Errors: of the inner result, what is wrong with this member; of the outer one, that there are too many.
@@ -207,7 +209,7 @@ mod tests {
 
     /// Applies layers; of each, words `PATH`, `PATH/` and `PATH=TARGET`. Answers what is left as `PATH LAYER.NUMBER`.
     fn merged(layers: &[&[&str]]) -> (Vec<String>, Vec<String>) {
-        let (mut merge, mut failures) = (Merge::new(), Vec::new());
+        let (mut merge, mut failures) = (Merge::default(), Vec::new());
         for layer in layers {
             for (number, word) in layer.iter().enumerate() {
                 let (path, put) = match (word.strip_suffix('/'), word.split_once('=')) {
@@ -301,7 +303,7 @@ mod tests {
 
     #[test]
     fn names_without_end_are_refused() {
-        let mut merge = Merge::new();
+        let mut merge = Merge::default();
         let long = vec![b'a'; 1 << 20];
         let refused = (0..300).find_map(|number| merge.take(&long, Put::File, number).err());
         assert!(refused.unwrap().contains("too many"));
@@ -309,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_path_of_names_without_end_is_refused() {
-        let mut merge = Merge::new();
+        let mut merge = Merge::default();
         assert_eq!(merge.take(&b"a/".repeat(100_000), Put::File, 0), Ok(Ok(())));
         assert!(merge.end_layer(|_, _| {}).unwrap_err().contains("too many"));
     }

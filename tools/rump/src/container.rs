@@ -65,7 +65,7 @@ impl Container {
     }
 
     fn merge(&mut self) -> Result<(), Failure> {
-        let mut merge = Merge::new();
+        let mut merge = Merge::default();
         let mut troubles = Vec::new();
         for layer in &self.layers {
             let named = |why: String| Failure::Other(format!("{}: layer {}: {why}", self.name, layer.path));
