@@ -7,11 +7,13 @@
 pub mod bridge;
 pub mod bus;
 pub mod capture;
+pub mod container;
 pub mod exfat;
 pub mod export;
 pub mod filter;
 pub mod formats;
 pub mod image;
+pub mod manifest;
 pub mod mutate;
 pub mod network;
 pub mod overlay;

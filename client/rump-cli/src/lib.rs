@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`server`] | the server that a program talks to, and its key |
 //! | [`man`] | the man page of a program |
-//! | [`escape`] | names that are harmless on a terminal |
+//! | [`escape`], [`path`] | names that are harmless on a terminal, and paths below a top |
 //! | [`units`] | sizes and times |
 //! | [`mode`] | permissions |
 //! | [`mod@file`] | the record of a file |
@@ -15,7 +15,6 @@
 
 pub mod bell;
 pub mod calls;
-pub mod escape;
 pub mod file;
 pub mod interface;
 pub mod man;
@@ -25,3 +24,5 @@ pub mod ping;
 pub mod route;
 pub mod server;
 pub mod units;
+
+pub use rump_names::{escape, path};

@@ -130,7 +130,7 @@ fn main() -> ExitCode {
 
 /// Buses of shared memory.
 const BUSES: u8 = 6;
-/// Programs of the packet filter, and captures.
+/// Programs of the packet filter, captures, manifests and their like.
 const SHORT_INPUTS: u64 = 60;
 
 /// Scripts for a stack of TCP/IP.
@@ -204,7 +204,9 @@ fn make_all(folder: &Path) -> Check<usize> {
     }
     for (name, seed) in [
         ("bpf", rump_fuzz::filter::seed as fn(u64) -> Vec<u8>),
+        ("mtree", rump_fuzz::manifest::seed),
         ("nbd", rump_fuzz::export::seed),
+        ("oci", rump_fuzz::container::seed),
         ("pcap", rump_fuzz::capture::seed),
         ("sysproxy_calls", rump_fuzz::remote::seed),
         ("sysproxy_server", rump_fuzz::served::seed),

@@ -8,6 +8,7 @@ use interop::program::{lacks, run_ok, run_within};
 use interop::suite::Suite;
 use interop::tree::{Contents, compare, of_host};
 use interop::{Check, context, rump, text};
+use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -71,7 +72,13 @@ fn told(format: &str, judge: &str) -> Check {
     let image = text(&scratch.path("target.img"));
     rump::ends(0, &["mkfs", format, &image, "--size", "64M"])?;
     // Links and devices are not copied at all: that is a failure.
-    let said = rump::ends(1, &["cp", "-a", &format!("{from}:/t"), &format!("{image}:/t")])?.stderr;
+    let finished = rump::ends(1, &["cp", "-a", "--json", &format!("{from}:/t"), &format!("{image}:/t")])?;
+    let said = finished.stderr;
+    let outcome: Value = context(serde_json::from_slice(&finished.stdout), "outcome")?;
+    let losses = json!({"hard_link": 1, "mode": 1, "owner": 1, "time": 1, "xattrs": 1});
+    if outcome["losses"] != losses || outcome["errors"] != 3 {
+        return Err(outcome.to_string());
+    }
     has(&said, &["/t/symlink: ", "/t/fifo: ", "/t/null: ", "3 not copied"])?;
     has(
         &said,

@@ -15,6 +15,9 @@ pub struct Telling {
     /// Print what is done
     #[arg(short, long)]
     pub verbose: bool,
+    /// Print what was done as a JSON object: files, bytes, losses, errors
+    #[arg(long, conflicts_with = "verbose")]
+    pub json: bool,
 }
 
 /// As [`Telling`], for commands that destroy something.
@@ -26,11 +29,14 @@ pub struct Trial {
     /// Print what would be done, and open the image for reading only
     #[arg(long)]
     pub dry_run: bool,
+    /// Print what was done as a JSON object: files, bytes, losses, errors
+    #[arg(long, conflicts_with = "verbose")]
+    pub json: bool,
 }
 
 impl From<&Telling> for Trial {
     fn from(telling: &Telling) -> Self {
-        Self { verbose: telling.verbose, dry_run: false }
+        Self { verbose: telling.verbose, dry_run: false, json: telling.json }
     }
 }
 
@@ -47,7 +53,8 @@ pub struct Change<'a> {
 impl<'a> Change<'a> {
     /// A command that tells what `trial` says.
     pub fn new(session: &'a mut Session, output: &'a mut Output, trial: &Trial) -> Self {
-        let tells = trial.verbose || trial.dry_run;
+        let tells = trial.verbose || (trial.dry_run && !trial.json);
+        session.outcome.ask(trial.json, trial.dry_run);
         Self { session, output, tells, is_trial: trial.dry_run }
     }
 
@@ -64,13 +71,23 @@ impl<'a> Change<'a> {
         words.iter().map(|word| self.place(word)).collect()
     }
 
-    /// Says what is done to `path`.
+    /// Says what is done to `path`, and counts it.
     pub fn tell(&mut self, what: &str, place: &Place, path: &[u8]) -> Result<(), Failure> {
         self.tell_more(what, place, path, "")
     }
 
+    /// As [`Change::tell`], of what is counted elsewhere.
+    pub fn show(&mut self, what: &str, place: &Place, path: &[u8]) -> Result<(), Failure> {
+        self.show_more(what, place, path, "")
+    }
+
     /// As [`Change::tell`], with more to say after the path.
     pub fn tell_more(&mut self, what: &str, place: &Place, path: &[u8], more: &str) -> Result<(), Failure> {
+        self.session.progress.add_file();
+        self.show_more(what, place, path, more)
+    }
+
+    fn show_more(&mut self, what: &str, place: &Place, path: &[u8], more: &str) -> Result<(), Failure> {
         if self.tells {
             let (output, text) = (&mut *self.output, escaped(path));
             let mut written = Ok(());

@@ -18,6 +18,9 @@ Records of --json: image, type, block_size, inodes, inodes_free, and in bytes si
 pub struct Args {
     #[command(flatten)]
     unit: Unit,
+    /// All that the file system tells of itself, instead of a table
+    #[arg(short = 'G', conflicts_with = "inodes")]
+    everything: bool,
     /// Inodes instead of space
     #[arg(short = 'i', long)]
     inodes: bool,
@@ -54,6 +57,10 @@ struct Space {
     #[serde(rename = "type")]
     kind: String,
     block_size: u32,
+    #[serde(skip)]
+    blocks: [u64; 3],
+    #[serde(skip)]
+    name_max: u32,
     size: u64,
     used: u64,
     free: u64,
@@ -70,6 +77,8 @@ impl Space {
             path: escaped(&place.path),
             kind: place.image().info().kind.clone(),
             block_size: vfs.block_size,
+            blocks: [vfs.blocks, vfs.blocks_free, vfs.blocks_available],
+            name_max: vfs.name_max,
             size: bytes(vfs.blocks),
             used: bytes(vfs.blocks.saturating_sub(vfs.blocks_free)),
             free: bytes(vfs.blocks_free),
@@ -77,6 +86,15 @@ impl Space {
             inodes: vfs.files,
             inodes_free: vfs.files_free,
         }
+    }
+
+    /// All of it, in lines.
+    fn write_all(&self, out: &mut Output) -> Result<(), Failure> {
+        let [blocks, free, available] = self.blocks;
+        writeln!(out, "{} ({}): {:>12} block size", self.path, self.image, self.block_size)?;
+        writeln!(out, "{blocks:>12} total blocks {free:>12} free blocks {available:>12} available")?;
+        writeln!(out, "{:>12} total files  {:>12} free files", self.inodes, self.inodes_free)?;
+        Ok(writeln!(out, "{:>12} fstype       {:>12} name max", self.kind, self.name_max)?)
     }
 
     /// What is shown of it, column by column.
@@ -182,6 +200,9 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
             json.write(out, row)?;
         }
         return Ok(json.finish(out)?);
+    }
+    if args.everything {
+        return rows.iter().try_for_each(|row| row.write_all(out));
     }
     if rows.is_empty() {
         return Ok(());

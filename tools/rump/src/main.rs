@@ -39,6 +39,7 @@ mod mknod;
 mod mount;
 mod mv;
 mod net;
+mod outcome;
 mod output;
 mod owner;
 mod packetdrill;
@@ -266,11 +267,20 @@ fn main() -> ExitCode {
             // What was found so far is worth having; a second failure here adds nothing.
             let _ = output.flush();
             session.progress.clear();
+            session.ends_by(&failure);
             Some(failure.finish())
         }
-        Err(_) => Some(DEFECT),
+        Err(_) => {
+            session.outcome.end_early();
+            Some(DEFECT)
+        }
     };
     session.close();
+    let told = session.tell_outcome(&mut output).and_then(|()| output.flush());
+    let status = match told.map_err(Failure::Output) {
+        Err(failure) if status.is_none() => Some(failure.finish()),
+        _ => status,
+    };
     match status {
         Some(status) if status != 0 => ExitCode::from(status),
         _ => ExitCode::from(u8::from(session.has_failures())),
@@ -350,7 +360,7 @@ fn run(command: Command, session: &mut Session, output: &mut Output) -> Result<(
         Command::Mkfs(args) => mkfs::run(&args, session, output),
         Command::Tar(args) => tar::run(&args, session),
         #[cfg(target_os = "linux")]
-        Command::Mount(args) => mount::run(&args, session),
+        Command::Mount(args) => mount::run(&args, session, output),
         #[cfg(target_os = "linux")]
         Command::Umount(args) => umount::run(&args, session),
         #[cfg(target_os = "linux")]

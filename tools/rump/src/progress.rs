@@ -42,18 +42,19 @@ impl Progress {
         Self { bar: None, watcher: None, began: now, shown: now, current: Vec::new(), bytes: 0, files: 0 }
     }
 
-    /// Counts, with a line if standard error is a terminal.
-    pub fn on_terminal() -> Self {
-        let mut progress = Self::hidden();
-        if std::io::stderr().is_terminal() {
+    /// Goes on counting, with a line if standard error is a terminal.
+    pub fn show_on_terminal(&mut self) {
+        if self.bar.is_none() && std::io::stderr().is_terminal() {
             let bar = ProgressBar::new_spinner();
             // The template is constant; without it the line only looks plainer.
             if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
                 bar.set_style(style);
             }
-            progress.bar = Some(bar);
+            self.bar = Some(bar);
         }
-        progress
+        if self.bytes == 0 {
+            self.began = Instant::now();
+        }
     }
 
     /// Counts, and tells `watcher`.

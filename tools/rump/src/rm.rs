@@ -150,7 +150,11 @@ impl Wish {
 
 /// Removes the directory at `place` with all that is in it. Answers whether all is gone; what is not was reported.
 pub fn remove_tree(change: &mut Change<'_>, place: &Place) -> Result<bool, Failure> {
-    remove_with(Wish::default(), change, place)
+    // Who moves a tree has counted its files as they were copied.
+    let files = change.session.progress.files;
+    let removed = remove_with(Wish::default(), change, place);
+    change.session.progress.files = files;
+    removed
 }
 
 fn remove(args: &Args, change: &mut Change<'_>, place: &Place) -> Result<bool, Failure> {

@@ -5,7 +5,8 @@
 //! out of the program.
 
 use crate::ask;
-use crate::output::escaped;
+use crate::outcome::Outcome;
+use crate::output::{Output, escaped};
 use crate::progress::Progress;
 use crate::sh::base::Base;
 use crate::stop::Stop;
@@ -175,6 +176,8 @@ pub struct Session {
     pub stop: Stop,
     /// What long work counts, and shows.
     pub progress: Progress,
+    /// What there is to say of the work besides, as JSON.
+    pub outcome: Outcome,
     opened: Vec<Opened>,
     failures: u64,
     /// What is told, where it is not to be told at once.
@@ -198,6 +201,7 @@ impl Session {
             base,
             stop,
             progress,
+            outcome: Outcome::default(),
             opened,
             failures: 0,
             kept: None,
@@ -207,7 +211,7 @@ impl Session {
     /// Shows progress from now on, if somebody can see it and wants to.
     pub fn show_progress(&mut self) {
         if self.chatter == Chatter::Usual {
-            self.progress = Progress::on_terminal();
+            self.progress.show_on_terminal();
         }
     }
 
@@ -247,6 +251,21 @@ impl Session {
     /// Counts a failure that nobody wants to hear of.
     pub fn count_failure(&mut self) {
         self.failures += 1;
+    }
+
+    /// Notes why the work ended early.
+    pub fn ends_by(&mut self, failure: &Failure) {
+        match failure {
+            Failure::Usage(_) => self.outcome.forget(),
+            // The status is that of another program.
+            Failure::Told(_) => {}
+            _ => self.outcome.end_early(),
+        }
+    }
+
+    /// Says as JSON what was done, if that was asked for, once.
+    pub fn tell_outcome(&mut self, out: &mut Output) -> io::Result<()> {
+        std::mem::take(&mut self.outcome).write(&self.progress, self.failures, out)
     }
 
     /// Whether only failures are told.

@@ -3,14 +3,17 @@
 //! The content tells which; `oci:`, `oci-archive:` and `docker-archive:`, as other tools write them, and `dir:` and
 //! `tar:` say it, where nothing has a name that begins so.
 
-use crate::container::{Choice, Container, Form, Store, may_begin_with};
+use crate::container::Container;
 use crate::fill::{Source, host};
 use crate::session::Failure;
 use crate::stop::Stop;
-use crate::tar::{Archive, First, Origin};
+use crate::tar::{Archive, Origin};
+use rump_oci::{Choice, Form, Store, may_begin_with};
+use rump_tar::members::First;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A source that can be passed twice.
 pub enum Tree {
@@ -97,7 +100,7 @@ fn has_layout(path: &Path) -> bool {
 
 fn store(origin: &mut Origin, stop: &Stop) -> Result<Store, Failure> {
     let file = origin.unpack()?;
-    let store = Store::of_archive(file, stop);
+    let store = Store::of_archive(Arc::new(file), &|| stop.is_wanted());
     stop.check()?;
     store.map_err(|why| Failure::Other(format!("{}: {why}", origin.name())))
 }

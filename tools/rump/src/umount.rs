@@ -2,6 +2,7 @@
 //!
 //! The process that serves holds the lock of the image until then; which image it is says the host's list of mounts.
 
+use crate::outcome::Wanted;
 use crate::output::escaped;
 use crate::session::{Failure, Session};
 use clap::{Args as ClapArgs, ValueHint};
@@ -20,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Arguments of `rump umount`.
 #[derive(ClapArgs)]
 pub struct Args {
+    #[command(flatten)]
+    wanted: Wanted,
     /// Where they are mounted
     #[arg(value_name = "DIR", required = true, value_hint = ValueHint::DirPath)]
     dirs: Vec<PathBuf>,
@@ -27,9 +30,11 @@ pub struct Args {
 
 /// Unmounts all of them.
 pub fn run(args: &Args, session: &mut Session) -> Result<(), Failure> {
+    session.outcome.ask(args.wanted.json, false);
     for dir in &args.dirs {
-        if let Err(text) = unmount(dir, session) {
-            session.report_host(dir.as_os_str().as_bytes(), &text);
+        match unmount(dir, session) {
+            Ok(()) => session.progress.add_file(),
+            Err(text) => session.report_host(dir.as_os_str().as_bytes(), &text),
         }
     }
     Ok(())

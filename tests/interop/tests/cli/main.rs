@@ -6,6 +6,7 @@ mod answers;
 mod copied;
 mod deep;
 mod locked;
+mod outcome;
 mod parallel;
 mod refused;
 mod resumed;
@@ -35,6 +36,9 @@ const TESTS: &[Test] = &[
     ("readers_share_and_keep_a_writer_away", locked::readers_share, &["flock"]),
     ("du_and_df_agree_with_the_host", answers::du_and_df, &["du", "df"]),
     ("json_answers_agree_with_each_other", answers::json, &[]),
+    ("changes_tell_what_they_did_as_one_object", outcome::keys, &[]),
+    ("an_early_end_is_told_as_an_error", outcome::early_ends, &[]),
+    ("diff_tells_each_difference_as_a_record", outcome::differences, &[]),
     ("progress_is_for_terminals", answers::progress, &["script"]),
     ("a_closed_pipe_ends_quietly", answers::closed_pipe, &["bash"]),
     ("names_cannot_command_a_terminal", answers::odd_names, &[]),

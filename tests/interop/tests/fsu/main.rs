@@ -4,6 +4,7 @@
 //! the same as what the host made of another copy.
 #![forbid(unsafe_code)]
 
+mod beside;
 mod changing;
 mod copies;
 #[allow(dead_code, reason = "the suite of changes uses the rest")]
@@ -29,6 +30,13 @@ const TESTS: &[Test] = &[
     ("diff_prints_what_diff_prints", reading::diff, &["diff"]),
     ("flags_are_those_that_lsattr_shows", changing::flags, &["lsattr", "e2fsck"]),
     ("what_find_deletes_is_gone", changing::deleted, &["find", "e2fsck"]),
+    ("find_knows_regular_expressions", beside::expressions, &["find"]),
+    ("df_tells_all_of_a_file_system", beside::space, &["stat"]),
+    (
+        "copies_moves_commands_and_writing_are_those_of_the_host",
+        beside::copies,
+        &["e2fsck", "cp", "mv", "sed", "grep"],
+    ),
     ("moves_leave_nothing_behind", copies::moved, &["e2fsck"]),
     ("commands_work_on_copies", copies::worked_on, &["e2fsck", "sed", "grep"]),
     ("changes_are_those_of_the_host", changing::whole, &["e2fsck"]),

@@ -123,15 +123,26 @@ pub fn reads_as(
     lines: &[&str],
     view: &dyn Fn(Vec<u8>) -> Vec<u8>,
 ) -> Check {
+    pairs(name, program, image, &lines.iter().map(|line| (*line, *line)).collect::<Vec<_>>(), view)
+}
+
+/// As [`reads_as`], with a line for the host's program and one for ours.
+pub fn pairs(
+    name: &str,
+    program: &str,
+    image: &Image,
+    lines: &[(&str, &str)],
+    view: &dyn Fn(Vec<u8>) -> Vec<u8>,
+) -> Check {
     let mounted = Mounted::read_only(&image.path())?;
     let path = image.path();
     let path = path.to_str().ok_or("the image has an odd name")?;
     let mut found = Vec::new();
-    for line in lines {
+    for (line, own) in lines {
         let mut theirs = host(program, line, mounted.path())?;
-        let mut ours = ours(name, line, path)?;
+        let mut ours = ours(name, own, path)?;
         (theirs.stdout, ours.stdout) = (view(theirs.stdout), view(ours.stdout));
-        found.extend(difference(line, &theirs, &ours));
+        found.extend(difference(own, &theirs, &ours));
     }
     judge(found)
 }

@@ -5,6 +5,7 @@ use interop::image::{Image, Scratch};
 use interop::program::run_ok;
 use interop::{Check, context};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::Write;
 use std::process::{Child, ExitStatus};
@@ -34,6 +35,31 @@ fn content(image: &Image, name: &str) -> Check<Vec<u8>> {
     let address = format!("{}:/{name}", text(&image.path()));
     let finished = run(&["cat".into(), address])?;
     if finished.status == Some(0) { Ok(finished.stdout) } else { Err(finished.verdict()) }
+}
+
+/// What a mount and its end say as JSON.
+pub fn told() -> Check {
+    let (image, scratch) = (ext4("fuse-told")?, Scratch::new("told")?);
+    let point = scratch.path("m");
+    context(fs::create_dir(&point), "m")?;
+    let (image, point) = (text(&image.path()), text(&point));
+    let tells = |words: &[&str], expected: Value| {
+        let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+        let finished = run(&words)?;
+        let found: Value = context(serde_json::from_slice(&finished.stdout), words.join(" "))?;
+        if found == expected { Ok(()) } else { Err(format!("{}: {found}", words.join(" "))) }
+    };
+    let usual = |files: u64, errors: u64, complete: bool| json!({"dry_run": false, "files": files, "bytes": 0, "losses": {}, "errors": errors, "complete": complete});
+    let mut mounted = usual(1, 0, true);
+    for (key, value) in
+        [("source", json!(image)), ("dir", json!(point)), ("type", json!("ext4")), ("read_only", json!(true))]
+    {
+        mounted[key] = value;
+    }
+    tells(&["mount", "--json", "-o", "ro", &image, &point], mounted)?;
+    tells(&["umount", "--json", &point], usual(1, 0, true))?;
+    tells(&["umount", "--json", &point], usual(0, 1, true))?;
+    tells(&["mount", "--json", "nowhere", &point], usual(0, 1, false))
 }
 
 pub fn signals() -> Check {

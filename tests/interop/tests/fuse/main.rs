@@ -35,6 +35,7 @@ const TESTS: &[Test] = &[
     ("fio_reads_what_it_wrote", &["fio", "e2fsck"], load::fio),
     ("permissions_and_lists_are_checked", &["setpriv", "setfacl", "getfacl"], files::permissions),
     ("an_ordinary_user_mounts", &["setpriv", "unshare", "fusermount"], files::ordinary_user),
+    ("mounting_tells_as_json_what_was_mounted", &[], ends::told),
     ("a_signal_unmounts_and_the_image_is_clean", &["e2fsck"], ends::signals),
     ("a_server_that_is_killed_loses_nothing_synced", &["e2fsck"], ends::killed),
     ("a_mount_in_use_ends_with_its_server", &["e2fsck"], ends::busy),

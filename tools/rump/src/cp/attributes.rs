@@ -69,6 +69,11 @@ impl Lost {
         lost.map(|(count, what, why)| format!("{what} {count} files ({why})")).collect()
     }
 
+    /// How many files lost what, by the words of JSON.
+    pub fn counts(&self) -> [(&'static str, u64); 3] {
+        [("owner", self.owners), ("xattrs", self.xattrs), ("hard_link", self.links)]
+    }
+
     fn note_xattrs(&mut self, xattrs: &[Xattr], set: impl Fn(&Xattr) -> Result<(), Errno>) {
         // Each is tried, whatever became of the one before.
         let refused = xattrs.iter().filter(|xattr| set(xattr).is_err()).count();

@@ -104,6 +104,9 @@ impl<'a> Copier<'a> {
         for note in self.lost.notes() {
             self.session.note(&note);
         }
+        for (what, count) in self.lost.counts() {
+            self.session.outcome.lose(what, count);
+        }
         if self.failed > 0 {
             let files = self.session.progress.files;
             self.session.note(&format!("{files} files copied or there already, {} not copied", self.failed));

@@ -125,6 +125,7 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
             "cp: --dry-run, --owner and --strict are for copies into an image".into(),
         ));
     }
+    session.outcome.ask(args.trial.json, false);
     let places = session.places(&args.addresses)?;
     places.iter().try_for_each(check_name)?;
     let mut copier = Copier::new(session, args.recursive || args.archive, args.existing())?;

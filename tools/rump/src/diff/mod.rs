@@ -7,9 +7,11 @@ mod side;
 
 use crate::edit::private_directory;
 use crate::output::{Output, escaped};
+use crate::record::{Format, JsonWriter, text_and_hex};
 use crate::session::{Failure, Session};
 use crate::walk::join;
 use clap::{Args as ClapArgs, ValueHint};
+use serde::Serialize;
 use side::{Kind, Side};
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
@@ -29,8 +31,12 @@ const TROUBLE: u8 = 2;
   rump diff -u disk.img:/etc/fstab ./fstab
   rump diff -r --brief disk.img@2:/srv ./srv
 One argument without IMAGE:/PATH is of this host. Below what is named, symbolic links are compared as such.
+Records of --json: path (below what is named), difference (only_in_one, only_in_other, type, content, target, device), and of
+type, target and device what it is on each side: one, other.
 Exit status: 0 the same, 1 different, 2 something could not be compared.")]
 pub struct Args {
+    #[command(flatten)]
+    format: Format,
     /// Directories with all that is in them
     #[arg(short, long)]
     recursive: bool,
@@ -38,7 +44,7 @@ pub struct Args {
     #[arg(long)]
     brief: bool,
     /// Say which files are the same, too
-    #[arg(short = 's', long)]
+    #[arg(short = 's', long, conflicts_with_all = ["json", "jsonl"])]
     report_identical_files: bool,
     /// What is on one side only is compared with an empty file
     #[arg(short = 'N', long)]
@@ -120,6 +126,7 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
         sides: [one, other],
         session,
         output,
+        json: args.format.writer(),
         scratch: None,
         differs: false,
         buffers: [vec![0; CHUNK_BYTES], vec![0; CHUNK_BYTES]],
@@ -130,6 +137,7 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
         // In a directory for such files: left behind, it disturbs nobody.
         let _ = std::fs::remove_dir_all(scratch);
     }
+    comparison.json.finish(comparison.output)?;
     compared?;
     match status {
         (true, _) => Err(Failure::Told(TROUBLE)),
@@ -143,10 +151,24 @@ struct Comparison<'a> {
     sides: [Side; 2],
     session: &'a mut Session,
     output: &'a mut Output,
+    json: JsonWriter,
     /// A private directory, once one was needed.
     scratch: Option<PathBuf>,
     differs: bool,
     buffers: [Vec<u8>; 2],
+}
+
+/// A difference, as JSON has it.
+#[derive(Serialize)]
+struct Record<'a> {
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_hex: Option<String>,
+    difference: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    one: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other: Option<String>,
 }
 
 /// A directory on its way.
@@ -160,6 +182,24 @@ struct Frame {
 type Found = Option<Kind>;
 
 impl Comparison<'_> {
+    /// Tells of a difference: as a record, or by `line`. `sides` is what tells one from the other.
+    fn differ(
+        &mut self,
+        path: &[u8],
+        difference: &str,
+        sides: Option<[String; 2]>,
+        line: &str,
+    ) -> Result<(), Failure> {
+        self.differs = true;
+        if !self.json.is_wanted() {
+            return Ok(writeln!(self.output, "{line}")?);
+        }
+        let path = if path.is_empty() { b".".to_vec() } else { [b"./", path].concat() };
+        let (path, path_hex) = text_and_hex(&path);
+        let (one, other) = sides.map(|[one, other]| (one, other)).unzip();
+        Ok(self.json.write(self.output, &Record { path, path_hex, difference, one, other })?)
+    }
+
     fn top(&mut self) -> Result<(), Failure> {
         let mut kinds = [const { None }; 2];
         for (side, kind) in self.sides.iter().zip(&mut kinds) {
@@ -257,9 +297,10 @@ impl Comparison<'_> {
         if has == [true, true] || self.args.new_file {
             return Ok(Some(kinds));
         }
-        self.differs = true;
         let side = &self.sides[usize::from(!has[0])];
-        writeln!(self.output, "Only in {}: {}", side.shown(path), escaped(name))?;
+        let line = format!("Only in {}: {}", side.shown(path), escaped(name));
+        let difference = if has[0] { "only_in_one" } else { "only_in_other" };
+        self.differ(whole, difference, None, &line)?;
         Ok(None)
     }
 
@@ -275,32 +316,33 @@ impl Comparison<'_> {
                 return Ok(false);
             }
             _ => {
-                self.differs = true;
-                writeln!(self.output, "Files {a} and {b} differ")?;
+                self.differ(path, "content", None, &format!("Files {a} and {b} differ"))?;
                 return Ok(false);
             }
         };
         match (one, other) {
             (Kind::Directory, Kind::Directory) if self.args.recursive => return Ok(true),
+            (Kind::Directory, Kind::Directory) if self.json.is_wanted() => {}
             (Kind::Directory, Kind::Directory) => {
                 writeln!(self.output, "Common subdirectories: {a} and {b}")?
             }
             (Kind::Regular(_), Kind::Regular(_)) => self.texts(path, &kinds, &shown, in_tree)?,
             (Kind::Link(one), Kind::Link(other)) if one != other => {
-                self.differs = true;
-                writeln!(self.output, "Symbolic links {a} and {b} differ")?;
+                let targets = [escaped(one), escaped(other)];
+                self.differ(path, "target", Some(targets), &format!("Symbolic links {a} and {b} differ"))?;
             }
             (Kind::Special(what, one), Kind::Special(_, other)) if one == other => {
                 let _ = what;
             }
             (one, other) if one.word() != other.word() => {
-                self.differs = true;
                 let (one, other) = (one.word(), other.word());
-                writeln!(self.output, "File {a} is a {one} while file {b} is a {other}")?;
+                let line = format!("File {a} is a {one} while file {b} is a {other}");
+                self.differ(path, "type", Some([one.into(), other.into()]), &line)?;
             }
-            (Kind::Special(what, _), Kind::Special(..)) => {
-                self.differs = true;
-                writeln!(self.output, "{what} special files {a} and {b} differ")?;
+            (Kind::Special(what, one), Kind::Special(_, other)) => {
+                let numbers = [one, other].map(|(major, minor)| format!("{major},{minor}"));
+                let line = format!("{what} special files {a} and {b} differ");
+                self.differ(path, "device", Some(numbers), &line)?;
             }
             _ => {}
         }
@@ -336,12 +378,15 @@ impl Comparison<'_> {
         }
         let options = self.args.options();
         // What passes over some of a difference may pass over all of it.
-        if self.args.brief && options.is_empty() {
-            self.differs = true;
-            writeln!(self.output, "Files {a} and {b} differ")?;
-            return Ok(());
+        if self.is_brief() && options.is_empty() {
+            return self.differ(path, "content", None, &format!("Files {a} and {b} differ"));
         }
         self.with_diff(path, kinds, shown, &options, in_tree)
+    }
+
+    /// Whether it does not matter how texts differ.
+    fn is_brief(&self) -> bool {
+        self.args.brief || self.json.is_wanted()
     }
 
     fn is_same(&mut self, path: &[u8]) -> Result<bool, String> {
@@ -374,7 +419,7 @@ impl Comparison<'_> {
             None => self.scratch.insert(private_directory().map_err(failed)?).clone(),
         };
         let mut command = Command::new("diff");
-        command.args(options).args(self.args.brief.then_some("-q"));
+        command.args(options).args(self.is_brief().then_some("-q"));
         for (index, name) in ["one", "other"].iter().enumerate() {
             let copy = scratch.join(name);
             let mut file = std::fs::File::create(&copy).map_err(failed)?;
@@ -391,6 +436,7 @@ impl Comparison<'_> {
         let ended = command.output().map_err(|error| Failure::Other(format!("diff: {error}")))?;
         match ended.status.code() {
             Some(0) => return Ok(()),
+            Some(1) if self.json.is_wanted() => return self.differ(path, "content", None, ""),
             Some(1) => self.differs = true,
             _ => self.session.report_failure(String::from_utf8_lossy(&ended.stderr).trim()),
         }

@@ -1,7 +1,7 @@
 //! What stands between a source and a sink: owners and times for all, and a table for some.
 
 use super::table::{Row, Table};
-use super::{Content, Entry, Kind, Nothing, Sink, Trouble, hand, split};
+use super::{Content, Entry, Kind, Nothing, Sink, Trouble, hand};
 use crate::session::Failure;
 use rumpkit::TimeSpec;
 use std::collections::HashSet;
@@ -144,23 +144,5 @@ impl Sink for Stripped<'_> {
 
     fn note(&mut self, text: &str) {
         self.sink.note(text);
-    }
-}
-
-/// The paths of the directories above `path`, nearest first, without the top.
-pub fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    std::iter::successors(split(path).map(|(parent, _)| parent), |path| split(path).map(|(parent, _)| parent))
-        .filter(|path| !path.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_above_a_path_is_found() {
-        assert_eq!(above(b"a/b/c").collect::<Vec<_>>(), [&b"a/b"[..], b"a"]);
-        assert_eq!(above(b"a").count(), 0);
-        assert_eq!(above(b"").count(), 0);
     }
 }

@@ -60,6 +60,8 @@ pub enum Expression {
     Name(Vec<u8>, Case),
     /// The path matches.
     Path(Vec<u8>, Case),
+    /// The whole path is what a regular expression means: which of [`Reading::regexes`].
+    Regex(usize),
     /// The target of a link matches.
     Target(Vec<u8>, Case),
     /// It is one of these.
@@ -109,6 +111,8 @@ pub struct Reading {
     pub expression: Expression,
     /// Files whose times are asked for.
     pub times: Vec<(Which, OsString)>,
+    /// Regular expressions, and whether case counts.
+    pub regexes: Vec<(String, Case)>,
     /// Files that are looked for.
     pub files: Vec<OsString>,
     /// Commands to run.
@@ -135,6 +139,7 @@ pub fn parse(words: &[OsString]) -> Result<Reading, String> {
     let reading = Reading {
         expression: Expression::Is(true),
         times: Vec::new(),
+        regexes: Vec::new(),
         files: Vec::new(),
         commands: Vec::new(),
         depth: false,
@@ -227,6 +232,12 @@ impl<'w> Parser<'w> {
         Ok(self.value(of)?.as_bytes().to_vec())
     }
 
+    fn regex(&mut self, of: &str, case: Case) -> Result<Expression, String> {
+        let pattern = self.text(of)?.to_string();
+        self.reading.regexes.push((pattern, case));
+        Ok(Expression::Regex(self.reading.regexes.len() - 1))
+    }
+
     fn age(&mut self, of: &str, which: Which, unit: i64) -> Result<Expression, String> {
         Ok(Expression::Age(which, self.read(of, Bound::parse)?, unit))
     }
@@ -246,6 +257,8 @@ impl<'w> Parser<'w> {
             "-iname" => Expression::Name(self.glob(of)?, Case::Fold),
             "-path" | "-wholename" => Expression::Path(self.glob(of)?, Case::Exact),
             "-ipath" | "-iwholename" => Expression::Path(self.glob(of)?, Case::Fold),
+            "-regex" => self.regex(of, Case::Exact)?,
+            "-iregex" => self.regex(of, Case::Fold)?,
             "-lname" => Expression::Target(self.glob(of)?, Case::Exact),
             "-ilname" => Expression::Target(self.glob(of)?, Case::Fold),
             "-type" => Expression::Type(self.read(of, parse_types)?),

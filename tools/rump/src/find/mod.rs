@@ -3,8 +3,9 @@
 mod act;
 mod bound;
 mod expression;
+mod regex;
 
-use crate::glob::matches;
+use crate::glob::{Case, matches};
 use crate::ls::{now, of_locale};
 use crate::mode::mode_text;
 use crate::output::{Output, escaped};
@@ -16,6 +17,8 @@ use crate::walk::{Entry, Left, Step, Visitor, file_name};
 use act::{Copies, Found};
 use clap::{Args as ClapArgs, ValueHint};
 use expression::{Expression, Reading};
+use regex::Grammar;
+use regex_automata::meta::Regex;
 use rumpkit::hyper::Access;
 use rumpkit::{AtFlags, Fd, FileType, Ino, KResult, Mode, OpenFlags, Stat, TimeSpec};
 use std::ffi::OsString;
@@ -31,7 +34,7 @@ pub const ANYWHERE: &[&str] = &["-json", "-jsonl", "-xattrs", "-no-lock", "-quie
   rump find disk.img:/var -name '*.log' -size +1M -mtime -7
   rump find disk.img -type f,l -print0 | xargs -0 ...
   rump find disk.img@1:/etc ( -name '*.conf' -o -perm -o+w ) -exec grep -l secret {} ;
-Conditions: -name -iname -path -ipath -lname -ilname GLOB, -type f,d,l,c,b,p,s, -size [+-]N[cwbkMG], -atime -mtime -ctime
+Conditions: -name -iname -path -ipath -lname -ilname GLOB, -regex -iregex PATTERN (basic, with -E extended, of the whole path), -type f,d,l,c,b,p,s, -size [+-]N[cwbkMG], -atime -mtime -ctime
 [+-]DAYS, -amin -mmin -cmin [+-]MINUTES, -newer -anewer -cnewer -samefile FILE, -perm [-/]MODE, -user -group NAME,
 -nouser, -nogroup, -links -inum [+-]N, -empty, -true, -false; with ( ) ! -not -a -o and a comma.
 Actions: -print -print0 -ls -prune -quit -delete, -exec and -ok COMMAND {} ; (or {} + of -exec), on copies of the files.
@@ -45,12 +48,18 @@ pub struct Args {
     /// As -L
     #[arg(short = 'h')]
     follow: bool,
+    /// Extended regular expressions, of -regex
+    #[arg(short = 'E')]
+    extended: bool,
     /// In the order of names (always so)
     #[arg(short = 's')]
     sorted: bool,
     /// Stay in the file system (always so)
     #[arg(short = 'x')]
     one_file_system: bool,
+    /// Leave out, with a note, what has a space, a quote or a backslash in its path, which xargs takes apart
+    #[arg(short = 'X')]
+    for_xargs: bool,
     #[command(flatten)]
     format: Format,
     /// With --json or --jsonl: extended attributes too
@@ -75,6 +84,7 @@ struct Known {
 struct Search<'a> {
     args: &'a Args,
     reading: &'a Reading,
+    regexes: &'a [Regex],
     known: &'a Known,
     place: &'a Place,
     session: &'a mut Session,
@@ -102,6 +112,10 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
     }
     let mut reading = expression::parse(words).map_err(|why| Failure::Usage(format!("find: {why}")))?;
     reading.depth |= args.depth;
+    let grammar = if args.extended { Grammar::Extended } else { Grammar::Basic };
+    let compiled = |(pattern, case): &(String, Case)| regex::compile(pattern, grammar, *case == Case::Fold);
+    let regexes: Result<Vec<Regex>, String> = reading.regexes.iter().map(compiled).collect();
+    let regexes = regexes.map_err(|why| Failure::Usage(format!("find: {why}")))?;
     let access = if reading.deletes { Access::ReadWrite } else { Access::Read };
     let places: Result<Vec<_>, _> = addresses.iter().map(|word| session.place_as(word, access)).collect();
     let mut json = args.format.writer();
@@ -114,6 +128,7 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
         let mut search = Search {
             args,
             reading: &reading,
+            regexes: &regexes,
             known: &known,
             place: &place,
             session,
@@ -239,6 +254,7 @@ impl Search<'_> {
             Expression::Is(value) => *value,
             Expression::Name(glob, case) => matches(glob, item.name, *case),
             Expression::Path(glob, case) => matches(glob, item.path, *case),
+            Expression::Regex(index) => self.regexes[*index].is_match(item.path),
             Expression::Target(glob, case) => {
                 self.target(item).is_some_and(|target| matches(glob, &target, *case))
             }
@@ -328,6 +344,16 @@ impl Search<'_> {
         }
     }
 
+    fn ask_unless_for_xargs(&mut self, item: &Item<'_>) -> Result<(), Failure> {
+        if self.args.for_xargs && item.path.iter().any(|byte| b" \t\n\"'\\".contains(byte)) {
+            let text =
+                format!("{}:{}: left out, xargs would take it apart", self.place.volume, escaped(item.path));
+            self.session.note(&text);
+            return Ok(());
+        }
+        self.ask(item)
+    }
+
     fn delete(&mut self, item: &Item<'_>) -> Result<bool, Failure> {
         if file_name(item.path).is_empty() {
             return Ok(true);
@@ -411,7 +437,7 @@ impl Visitor<Failure> for Search<'_> {
             return Ok(Step::Into);
         }
         let &Entry { path, directory, depth, stat, .. } = entry;
-        self.ask(&Item { path, name: seen(entry.name), directory, depth, stat })?;
+        self.ask_unless_for_xargs(&Item { path, name: seen(entry.name), directory, depth, stat })?;
         Ok(if goes_in && !self.prunes { Step::Into } else { Step::Over })
     }
 
@@ -420,7 +446,7 @@ impl Visitor<Failure> for Search<'_> {
             return Ok(());
         }
         let &Left { path, depth, stat, .. } = left;
-        self.ask(&Item { path, name: seen(path), directory: None, depth, stat })
+        self.ask_unless_for_xargs(&Item { path, name: seen(path), directory: None, depth, stat })
     }
 
     fn failed(&mut self, path: &[u8], why: &str) -> Result<(), Failure> {

@@ -133,6 +133,46 @@ mod tests {
     }
 
     #[test]
+    fn the_flags_of_the_genuine_tools_are_there() {
+        // Of NetBSD's rump manuals, but for -H and -L of cp, -F of mknod, and what `words` takes away.
+        let known = [
+            ("cat", "benstv"),
+            ("chflags", "HLPRh"),
+            ("chgrp", "HLPRfhv"),
+            ("chmod", "HLPRfh"),
+            ("chown", "HLPRfhv"),
+            ("cp", "NPRfiprv"),
+            ("df", "aGghiklmnPt"),
+            ("du", "HLPacdghkmnrsx"),
+            ("find", "HLPdEhsXx"),
+            ("ln", "fhinsv"),
+            ("ls", "1ABCFLRSTWabcdfghiklmnopqrstuwx"),
+            ("mkdir", "mp"),
+            ("mkfifo", "m"),
+            ("mknod", "rRgmu"),
+            ("mv", "iv"),
+            ("rm", "dfiPRrvW"),
+            ("rmdir", "p"),
+            ("stat", "fFlLnqrsxt"),
+            ("touch", "achmrt"),
+            ("write", "a"),
+        ];
+        let manuals: std::collections::BTreeMap<_, _> =
+            manuals(&<crate::Cli as clap::CommandFactory>::command()).into_iter().collect();
+        for (name, letters) in known {
+            let manual = &manuals[&format!("{PREFIX}{name}")];
+            let has = |letter| {
+                manual.get_arguments().any(|arg| {
+                    arg.get_short_and_visible_aliases().is_some_and(|all| all.contains(&letter))
+                        || arg.get_all_short_aliases().is_some_and(|all| all.contains(&letter))
+                })
+            };
+            let missing: String = letters.chars().filter(|&letter| !has(letter)).collect();
+            assert_eq!(missing, "", "{name}");
+        }
+    }
+
+    #[test]
     fn help_may_stand_anywhere() {
         for text in ["--help", "d.img -l --help"] {
             assert_eq!(words_of("fsu_ls", text).unwrap(), "rump ls --help");

@@ -8,10 +8,11 @@ mod options;
 mod plan;
 mod target;
 
-use crate::container::Choice;
+use crate::container::Chosen;
 use crate::fill::image::Filler;
 use crate::fill::rules::{Ruled, Rules};
 use crate::fill::table::Table;
+use crate::outcome::Wanted;
 use crate::output::{Output, escaped};
 use crate::session::{Failure, Session};
 use crate::source::Tree;
@@ -93,7 +94,7 @@ pub struct Args {
     #[arg(long, short = 'd', value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
     from: Option<OsString>,
     #[command(flatten)]
-    choice: Choice,
+    chosen: Chosen,
     /// Volume label
     #[arg(long, short = 'L', default_value = "")]
     label: String,
@@ -139,9 +140,8 @@ pub struct Args {
     /// Say what would be made, and make nothing
     #[arg(long, short = 'n')]
     dry_run: bool,
-    /// Print what was made as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    wanted: Wanted,
 }
 
 /// What was made, or would be.
@@ -163,23 +163,20 @@ struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     journal_blocks: Option<u32>,
     features: Vec<String>,
-    /// Files that came from the source.
-    files: u64,
-    /// Bytes that came from it.
-    bytes: u64,
     notes: Vec<String>,
 }
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
+    session.outcome.ask(args.wanted.json, args.dry_run);
     session.stop.watch()?;
     let stop = session.stop.clone();
     let mut rules = rules(args)?;
     let target = Target::find(&args.image, args.offset.map(|size| size.0), session)?;
     target.check_free(args.force)?;
     let mut source = match &args.from {
-        Some(from) => Some(Tree::open(from, &args.choice, Some(target.path()), &stop)?),
-        None if !args.choice.is_any() => {
+        Some(from) => Some(Tree::open(from, &args.chosen.choice(), Some(target.path()), &stop)?),
+        None if !args.chosen.choice().is_any() => {
             return Err(Failure::Usage("--tag and --platform: say --from what".into()));
         }
         None => None,
@@ -241,7 +238,6 @@ impl Filling<'_> {
             report.free_inodes = report.free_inodes.map(|_| space.files_free);
         }
         let closed = image.close().map_err(|error| self.failed(&error));
-        (report.files, report.bytes) = (session.progress.files, session.progress.bytes);
         session.progress.clear();
         filled.map_err(|failure| incomplete(failure, &self.name)).and(closed)
     }
@@ -327,20 +323,16 @@ fn report(args: &Args, target: &Target, plan: &Plan) -> Report {
         free_inodes: free_inodes.map(u64::from),
         journal_blocks,
         features,
-        files: 0,
-        bytes: 0,
         notes,
     }
 }
 
-fn print(args: &Args, report: &Report, session: &Session, out: &mut Output) -> Result<(), Failure> {
+fn print(args: &Args, report: &Report, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
     for note in &report.notes {
         session.note(note);
     }
-    if args.json {
-        serde_json::to_writer_pretty(&mut *out, report).map_err(std::io::Error::from)?;
-        writeln!(out)?;
-        return Ok(());
+    if args.wanted.json {
+        return Ok(session.outcome.add(report)?);
     }
     if session.is_quiet() {
         return Ok(());
@@ -360,11 +352,11 @@ fn print(args: &Args, report: &Report, session: &Session, out: &mut Output) -> R
         }
     }
     if args.from.is_some() && !args.dry_run {
-        let bytes = crate::units::human(report.bytes);
+        let bytes = crate::units::human(session.progress.bytes);
         writeln!(
             out,
             "{} files from {}, {bytes}",
-            report.files,
+            session.progress.files,
             escaped(args.from.as_deref().unwrap_or_default().as_encoded_bytes())
         )?;
     }

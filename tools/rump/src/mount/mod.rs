@@ -6,7 +6,8 @@
 mod options;
 
 use crate::net::signals::Signals;
-use crate::output::escaped;
+use crate::outcome::Wanted;
+use crate::output::{Output, escaped};
 use crate::session::{Failure, Place, Session, warn};
 use clap::{Args as ClapArgs, ValueHint};
 use options::{Permissions, Wish};
@@ -14,6 +15,7 @@ use rump_fuse::Unmounter;
 use rumpkit::Errno;
 use rumpkit::hyper::Access;
 use rumpkit::image::{Address, OpenError, Url};
+use serde::Serialize;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -66,16 +68,32 @@ pub struct Args {
     /// How many requests are served at once; as many as there are processors, and at least two
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     threads: Option<u8>,
+    #[command(flatten)]
+    wanted: Wanted,
+}
+
+/// What was mounted, for JSON.
+#[derive(Serialize)]
+struct Mount {
+    source: String,
+    dir: String,
+    r#type: String,
+    read_only: bool,
 }
 
 /// Mounts, and in the foreground serves.
-pub fn run(args: &Args, session: &mut Session) -> Result<(), Failure> {
+pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), Failure> {
     let is_second = env::var_os(IS_SECOND).is_some();
-    if args.foreground || is_second { serve(args, session, is_second) } else { begin_second() }
+    // The first process says what the second one cannot, since that has failed.
+    session.outcome.ask(args.wanted.json && !is_second, false);
+    if !args.foreground && !is_second {
+        return begin_second(session);
+    }
+    serve(args, session, out, is_second)
 }
 
 /// Begins the process that serves; returns once it is mounted.
-fn begin_second() -> Result<(), Failure> {
+fn begin_second(session: &mut Session) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::Other(format!("cannot begin a process that serves: {error}"));
     let mut command = Command::new(env::current_exe().map_err(failed)?);
     command.args(env::args_os().skip(1)).env(IS_SECOND, "1");
@@ -84,14 +102,16 @@ fn begin_second() -> Result<(), Failure> {
     if let Some(mut stdout) = second.stdout.take() {
         stdout.read_to_end(&mut said).map_err(failed)?;
     }
-    if said == MOUNTED {
-        return Ok(());
+    if let Some(mount) = said.strip_prefix(MOUNTED) {
+        session.progress.add_file();
+        let mount: serde_json::Value = serde_json::from_slice(mount).map_err(|error| failed(error.into()))?;
+        return session.outcome.add(&mount).map_err(failed);
     }
     let status = second.wait().map_err(failed)?.code().and_then(|code| u8::try_from(code).ok());
-    Err(Failure::Told(status.filter(|&status| status != 0).unwrap_or(1)))
+    Err(Failure::Status(status.filter(|&status| status != 0).unwrap_or(1), String::new()))
 }
 
-fn serve(args: &Args, session: &mut Session, is_second: bool) -> Result<(), Failure> {
+fn serve(args: &Args, session: &mut Session, out: &mut Output, is_second: bool) -> Result<(), Failure> {
     let mut wish = options::parse(&args.options).map_err(Failure::Usage)?;
     wish.choose(if rustix::process::geteuid().is_root() { Permissions::Root } else { Permissions::Ordinary });
     if is_second {
@@ -115,9 +135,18 @@ fn serve(args: &Args, session: &mut Session, is_second: bool) -> Result<(), Fail
     let unmounter = mounted.unmounter();
     let serving = move || drop(tell_of_end.send(Event::Unmounted(mounted.run())));
     thread::Builder::new().name("fuse".into()).spawn(serving).map_err(failed)?;
+    let dir = std::path::absolute(&args.dir).map_err(failed)?.display().to_string();
+    let (source, read_only) = (fuse.source.clone(), fuse.read_only);
+    let mount = Mount { source, dir, r#type: place.image().info().kind.to_string(), read_only };
     if is_second {
         let _ = env::set_current_dir("/");
-        say_mounted().map_err(failed)?;
+        say_mounted(&mount).map_err(failed)?;
+    } else {
+        // It is to be known while it is served.
+        session.progress.add_file();
+        session.outcome.add(&mount)?;
+        session.tell_outcome(out)?;
+        out.flush()?;
     }
     wait(&events, &unmounter).map_err(failed)
 }
@@ -158,12 +187,13 @@ fn source(session: &Session, word: &OsStr) -> String {
 }
 
 /// Tells the first process, and lets go of what it shares.
-fn say_mounted() -> io::Result<()> {
+fn say_mounted(mount: &Mount) -> io::Result<()> {
     let nothing = File::options().read(true).write(true).open("/dev/null")?;
     let mut stdout = File::from(rustix::io::dup(rustix::stdio::stdout())?);
     rustix::stdio::dup2_stdout(&nothing)?;
     rustix::stdio::dup2_stderr(&nothing)?;
-    stdout.write_all(MOUNTED)
+    stdout.write_all(MOUNTED)?;
+    Ok(serde_json::to_writer(stdout, mount)?)
 }
 
 enum Event {

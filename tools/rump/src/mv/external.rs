@@ -87,7 +87,7 @@ fn get(args: &Args, change: &mut Change<'_>, place: &Place) -> Result<(), Failur
         return remove_tree(change, place).map(drop);
     }
     match place.process().unlink(&place.path) {
-        Ok(()) => change.tell("remove", place, &place.path),
+        Ok(()) => change.show("remove", place, &place.path),
         Err(error) => change.fail(place, &place.path, &error),
     }
 }

@@ -167,7 +167,7 @@ fn copy_and_remove(
     }
     let removed = if change.is_trial { Ok(()) } else { place.process().unlink(&place.path) };
     match removed {
-        Ok(()) => change.tell("remove", place, &place.path),
+        Ok(()) => change.show("remove", place, &place.path),
         Err(error) => change.fail(place, &place.path, &error),
     }
 }

@@ -24,6 +24,17 @@ pub enum Loss {
 }
 
 impl Loss {
+    /// What it is called in JSON.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Mode => "mode",
+            Self::Time => "time",
+            Self::Xattrs => "xattrs",
+            Self::HardLink => "hard_link",
+        }
+    }
+
     fn text(self) -> &'static str {
         match self {
             Self::Owner => "its owner",
@@ -83,6 +94,7 @@ impl Sink<'_, '_> {
         }
         let (count, _) = losses.lost.entry(loss).or_insert_with(|| (0, self.path.clone()));
         *count += 1;
+        self.change.session.outcome.lose(loss.word(), 1);
     }
 
     /// Looks at what became of the attributes that were set.

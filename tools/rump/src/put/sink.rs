@@ -277,7 +277,7 @@ impl<'a, 'b> Sink<'a, 'b> {
     }
 
     pub(super) fn tell(&mut self, what: &str) -> Result<(), Trouble> {
-        self.change.tell(what, self.place, &self.path).map_err(|_| Trouble::Stopped)
+        self.change.show(what, self.place, &self.path).map_err(|_| Trouble::Stopped)
     }
 
     /// Reports why a file was not copied, `report` saying which of the source. Errors: nothing further can be copied.

@@ -142,7 +142,11 @@ impl<'a> Shell<'a> {
             Some(own) => own.run(self, rest),
             None => commands::run_of_rump(self, &words),
         };
-        let done = done.and_then(|status| self.output.flush().map(|()| status).map_err(Failure::from));
+        if let Err(failure) = &done {
+            self.session.ends_by(failure);
+        }
+        let told = self.session.tell_outcome(self.output).and_then(|()| self.output.flush());
+        let done = done.and_then(|status| told.map(|()| status).map_err(Failure::from));
         self.session.progress.clear();
         self.session.progress = Progress::hidden();
         self.status = match done {

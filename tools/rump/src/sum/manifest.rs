@@ -1,11 +1,11 @@
 //! Manifests of trees in images: written, and compared with what is there.
 
-use super::mtree::{Facts, Keyword, Manifest, Writer, mode_text, time_text};
 use super::{CHUNK_BYTES, digest};
 use crate::output::{Output, escaped, hex};
 use crate::record::{JsonWriter, read_target, read_xattrs, text_and_hex};
 use crate::session::{Failure, Place, Session};
 use crate::walk::{Entry, Listing, Step, Visitor, walk};
+use rump_mtree::{Facts, Keyword, Manifest, Writer, mode_text, time_text};
 use rumpkit::{FileType, KResult, Mode, OpenFlags, Stat};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -182,7 +182,6 @@ impl Look<'_> {
         let result = digest(process, fd, &mut self.buffer, self.session);
         // Closing what was only read cannot lose anything.
         let _ = process.close(fd);
-        self.session.progress.add_file();
         result.map(|(digest, _)| digest.into_bytes())
     }
 
@@ -224,7 +223,10 @@ impl<W: Write> Visitor<Failure> for Writing<'_, W> {
             }
         }
         match found {
-            Ok(facts) => self.writer.write(&path, &facts).map_err(self.failed)?,
+            Ok(facts) => {
+                self.writer.write(&path, &facts).map_err(self.failed)?;
+                self.look.session.progress.add_file();
+            }
             Err(error) => self.look.report(entry.path, &error),
         }
         Ok(Step::Into)
@@ -308,7 +310,10 @@ impl Visitor<Failure> for Verifying<'_> {
             return Ok(Step::Into);
         };
         match self.look.facts(entry, self.tells_xattrs) {
-            Ok(found) => self.compare(entry, &path, &told, &found)?,
+            Ok(found) => {
+                self.compare(entry, &path, &told, &found)?;
+                self.look.session.progress.add_file();
+            }
             Err(error) => self.look.report(entry.path, &error),
         }
         Ok(Step::Into)

@@ -1,7 +1,6 @@
 //! `rump sum`: SHA-256 of files, in the form that `sha256sum` prints, and manifests of whole trees.
 
 mod manifest;
-mod mtree;
 
 use crate::output::{Output, hex};
 use crate::record::{Format, JsonWriter, stat_path, text_and_hex};
@@ -23,7 +22,8 @@ const CHUNK_BYTES: usize = 1 << 20;
   rump sum disk.img:/etc > etc.sha256
   rump sum disk.img:/etc --relative > etc.sha256; rump cp -a disk.img:/etc . && (cd etc && sha256sum -c ../etc.sha256)
   rump sum --manifest=etc.mtree disk.img:/etc; rump sum --verify etc.mtree other.img:/etc
-Records of --json: path, size, sha256; with --verify: path, difference, manifest, found.
+Records of --json: path, size, sha256; with --verify: path, difference, manifest, found. With --manifest=FILE, --json prints
+one object: files, bytes, errors.
 
 A manifest has the form of mtree(5), which bsdtar and mtree read: type, mode, uid, gid, nlink, size, time, link, device
 and sha256 of each file, sorted, and extended attributes as comments. --verify reads what they write, too, and compares
@@ -36,7 +36,7 @@ pub struct Args {
     relative: bool,
     /// Write a manifest of the tree, to a file or to standard output
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, num_args = 0..=1, require_equals = true,
-        default_missing_value = "-", conflicts_with_all = ["json", "jsonl", "relative", "verify"])]
+        default_missing_value = "-", conflicts_with_all = ["jsonl", "relative", "verify"])]
     manifest: Option<OsString>,
     /// Compare the tree with a manifest; - is standard input
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "relative")]
@@ -102,6 +102,13 @@ fn run_manifest(args: &Args, session: &mut Session, out: &mut Output) -> Result<
         return Err(Failure::Usage("a manifest is about one address".into()));
     };
     let without = Without::parse(&args.without)?;
+    if args.manifest.is_some() {
+        if args.format.is_json() && args.manifest.as_deref() == Some("-".as_ref()) {
+            let why = "sum: --json: the manifest goes to standard output, name a file with --manifest=FILE";
+            return Err(Failure::Usage(why.into()));
+        }
+        session.outcome.ask(args.format.is_json(), false);
+    }
     let told = args.verify.as_deref().map(manifest::read).transpose()?;
     let place = session.place(address)?;
     let stat = match stat_path(place.process(), &place.path, true) {
@@ -114,17 +121,19 @@ fn run_manifest(args: &Args, session: &mut Session, out: &mut Output) -> Result<
     if !out.is_terminal() {
         session.show_progress();
     }
-    let mut json = args.format.writer();
     let done = match (told, &args.manifest) {
-        (Some(told), _) => manifest::verify(told, &place, &stat, &without, session, (&mut *out, &mut json)),
+        (Some(told), _) => {
+            let mut json = args.format.writer();
+            let verified = manifest::verify(told, &place, &stat, &without, session, (&mut *out, &mut json));
+            verified.and_then(|()| Ok(json.finish(out)?))
+        }
         (None, name) => {
             let name = name.as_deref().unwrap_or("-".as_ref());
             manifest::write(name, &place, &stat, &without, session, out)
         }
     };
     session.progress.clear();
-    done?;
-    Ok(json.finish(out)?)
+    done
 }
 
 /// Digest and length of the open file `fd`.

@@ -1,9 +1,9 @@
 //! Where an archive comes from: a file, which can be read twice, or a stream, which is kept if it has to be.
 
 use super::compression::{Compression, MAGIC_BYTES};
-use super::members::First;
 use crate::session::Failure;
 use crate::stop::Stop;
+use rump_tar::members::First;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};

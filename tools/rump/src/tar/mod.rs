@@ -2,25 +2,20 @@
 
 mod acl;
 mod compression;
-mod encoded;
-mod header;
 mod input;
-mod members;
-mod pax;
 mod read;
-mod sparse;
 mod write;
 
 pub use compression::{Compression, MAGIC_BYTES};
 pub use input::{Input, Origin};
-pub use members::{First, Members};
 pub use read::{Archive, EndMark, pass};
 
-use crate::container::Choice;
+use crate::container::Chosen;
 use crate::fill::Source;
 use crate::fill::image::Filler;
 use crate::fill::image_source::ImageTree;
 use crate::fill::rules::Stripped;
+use crate::outcome::Wanted;
 use crate::output::escaped;
 use crate::session::{Failure, Session};
 use crate::source::Tree;
@@ -75,7 +70,9 @@ pub struct Args {
     #[arg(short = 'j', long, requires = "create")]
     bzip2: bool,
     #[command(flatten)]
-    choice: Choice,
+    chosen: Chosen,
+    #[command(flatten)]
+    wanted: Wanted,
     /// A file or directory in the image for -c, a directory for -x
     #[arg(value_name = "ADDRESS", value_hint = ValueHint::AnyPath)]
     address: OsString,
@@ -83,13 +80,19 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, session: &mut Session) -> Result<(), Failure> {
+    if args.create && args.wanted.json && args.file == "-" {
+        return Err(Failure::Usage(
+            "tar: --json: the archive goes to standard output, name a file with -f".into(),
+        ));
+    }
+    session.outcome.ask(args.wanted.json, false);
     session.stop.watch()?;
     let stop = session.stop.clone();
     if args.extract { extract(args, session, stop) } else { create(args, session, stop) }
 }
 
 fn extract(args: &Args, session: &mut Session, stop: Stop) -> Result<(), Failure> {
-    let mut tree = Tree::open(&args.file, &args.choice, None, &stop)?;
+    let mut tree = Tree::open(&args.file, &args.chosen.choice(), None, &stop)?;
     if matches!(tree, Tree::Host(_)) {
         let name = args.file.to_string_lossy();
         return Err(Failure::Other(format!("{name}: is a directory, not an archive")));
@@ -126,7 +129,7 @@ fn fill(
 }
 
 fn create(args: &Args, session: &mut Session, stop: Stop) -> Result<(), Failure> {
-    if !args.choice.is_any() {
+    if !args.chosen.choice().is_any() {
         return Err(Failure::Usage("tar: --tag and --platform are for -x".into()));
     }
     let compression = match args {

@@ -4,15 +4,16 @@
 //! `..` are refused; symbolic links are the sink's affair. All lengths that the archive tells are bounded before
 //! memory is taken for them.
 
-use super::header::{BLOCK, Header};
+use super::acl;
 use super::input::{Input, Origin};
-use super::pax::{self, Record};
-use super::sparse::{self, Map};
-use super::{acl, encoded};
 use crate::fill::{Content, Entry, Kind, Sink, Source, Take, Trouble, clean, hand};
 use crate::output::escaped;
 use crate::session::Failure;
 use crate::stop::Stop;
+use rump_tar::encoded;
+use rump_tar::header::{BLOCK, Header};
+use rump_tar::pax::{self, Record};
+use rump_tar::sparse::{self, Map};
 use rumpkit::{DevNumber, FileType, TimeSpec};
 use std::io::{self, Read};
 use std::ops::Range;

@@ -5,8 +5,7 @@
 pub mod clusters;
 pub mod ext;
 
-use super::rules::above;
-use super::{Content, Entry, Kind, Sink, Trouble, split};
+use super::{Content, Entry, Kind, Sink, Trouble, above, split};
 use crate::stop::Stop;
 use clusters::Clusters;
 use sha2::{Digest, Sha256};

@@ -3,6 +3,7 @@
 //! Written are full paths from `.` on, one line each, with values that libarchive and NetBSD's mtree take. Read is
 //! more: lines that go on, `/set` and `/unset`, and names one below another. Extended attributes have no keyword
 //! there: they are comments, `#xattr PATH NAME=HEX`, which others pass over.
+#![forbid(unsafe_code)]
 
 mod escape;
 mod read;
@@ -92,12 +93,14 @@ impl Keyword {
                 // The numbers of another system's are those of no other.
                 let (form, numbers) = text()?.split_once(',')?;
                 let known = matches!(form, "native" | "linux" | "netbsd" | "freebsd").then_some(numbers)?;
-                format!("native,{known}").into_bytes()
+                let (major, minor) = known.split_once(',')?;
+                let (major, minor): (u32, u32) = (major.parse().ok()?, minor.parse().ok()?);
+                format!("native,{major},{minor}").into_bytes()
             }
             Self::Uid | Self::Gid | Self::Nlink | Self::Size => {
                 text()?.parse::<u64>().ok()?.to_string().into_bytes()
             }
-            Self::Type | Self::Sha256 => value.to_ascii_lowercase(),
+            Self::Type | Self::Sha256 => unescaped(value).to_ascii_lowercase(),
         })
     }
 }

@@ -3,13 +3,11 @@
 //! In a directory no symbolic link is followed, and nothing but regular files is read; an archive is read by the
 //! places of its members.
 
-use super::digest::Digest;
-use crate::stop::Stop;
-use crate::tar::Members;
+use crate::digest::Digest;
+use rump_tar::members::{Bytes, Members};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,14 +19,14 @@ pub enum Store {
     /// The directory of a layout.
     Directory(PathBuf),
     /// A plain archive.
-    Archive(Arc<File>, Members),
+    Archive(Arc<dyn Bytes>, Members),
 }
 
 impl Store {
-    /// An archive. Errors: what is wrong with it.
-    pub fn of_archive(file: File, stop: &Stop) -> Result<Self, String> {
-        let members = Members::find(&file, stop)?;
-        Ok(Self::Archive(Arc::new(file), members))
+    /// A plain archive. Errors: what is wrong with it, or that `is_stopped`.
+    pub fn of_archive(file: Arc<dyn Bytes>, is_stopped: &dyn Fn() -> bool) -> Result<Self, String> {
+        let members = Members::find(&*file, is_stopped)?;
+        Ok(Self::Archive(file, members))
     }
 
     /// Whether it has a part.
@@ -43,7 +41,7 @@ impl Store {
                 let file = open_below(top, path).map_err(|error| match error {
                     rustix::io::Errno::NOENT => "is missing".to_string(),
                     rustix::io::Errno::LOOP => "is a symbolic link, which is not followed".to_string(),
-                    error => crate::cp::host_text(error),
+                    error => error.to_string(),
                 })?;
                 let about = file.metadata().map_err(|error| error.to_string())?;
                 if !about.is_file() {
@@ -91,7 +89,7 @@ fn open_below(top: &Path, path: &str) -> Result<File, rustix::io::Errno> {
 
 /// The bytes of a part.
 pub struct Blob {
-    file: Arc<File>,
+    file: Arc<dyn Bytes>,
     at: u64,
     end: u64,
 }
@@ -106,7 +104,7 @@ impl Blob {
 impl Read for Blob {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let wanted = usize::try_from(self.size()).unwrap_or(usize::MAX).min(buf.len());
-        let count = self.file.read_at(&mut buf[..wanted], self.at)?;
+        let count = self.file.read_some(&mut buf[..wanted], self.at)?;
         if count == 0 && wanted > 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

@@ -2,11 +2,11 @@
 //!
 //! Indexes may hold indexes; each is read once, so that none can lead in a circle, and there are not without end.
 
-use super::Layer;
-use super::choose::{Candidate, Choice, choose};
-use super::digest::Digest;
-use super::platform::Platform;
-use super::store::Store;
+use crate::Layer;
+use crate::choose::{Candidate, Choice, choose};
+use crate::digest::Digest;
+use crate::platform::Platform;
+use crate::store::Store;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};

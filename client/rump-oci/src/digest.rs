@@ -1,7 +1,6 @@
 //! Digests of blobs, and readers that compute them on the way.
 
-use crate::output::hex;
-use crate::stop::Stop;
+use rump_names::escape::hex;
 use sha2::{Digest as _, Sha256, Sha512};
 use std::fmt;
 use std::io::{self, Read};
@@ -32,6 +31,16 @@ impl Digest {
         };
         let is_hex = hex.len() == length && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if is_hex { Ok(Self { algorithm, hex: hex.into() }) } else { Err(bad()) }
+    }
+
+    /// The SHA-256 of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self { algorithm: Algorithm::Sha256, hex: hex(&Sha256::digest(bytes)) }
+    }
+
+    /// It, in base 16.
+    pub fn hex(&self) -> &str {
+        &self.hex
     }
 
     /// Where a layout keeps the blob.
@@ -137,23 +146,23 @@ impl Passed {
 }
 
 /// Passes on what a reader gives, up to a limit.
-pub struct Tap<R> {
+pub struct Tap<R, S> {
     reader: R,
     passed: Passed,
     most: u64,
-    stop: Stop,
+    is_stopped: S,
 }
 
-impl<R: Read> Tap<R> {
-    /// Passes `reader` on and counts in `passed`. More than `most` bytes are an error, and so is the wish to stop.
-    pub fn new(reader: R, passed: Passed, most: u64, stop: Stop) -> Self {
-        Self { reader, passed, most, stop }
+impl<R: Read, S: Fn() -> bool> Tap<R, S> {
+    /// Passes `reader` on and counts in `passed`. More than `most` bytes are an error, and so is that `is_stopped`.
+    pub fn new(reader: R, passed: Passed, most: u64, is_stopped: S) -> Self {
+        Self { reader, passed, most, is_stopped }
     }
 }
 
-impl<R: Read> Read for Tap<R> {
+impl<R: Read, S: Fn() -> bool> Read for Tap<R, S> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.stop.is_wanted() {
+        if (self.is_stopped)() {
             return Err(io::Error::other("interrupted"));
         }
         let count = self.reader.read(buf)?;
@@ -187,7 +196,7 @@ mod tests {
     fn what_passes_is_counted_and_bounded() {
         let digest = Digest::parse(EMPTY).unwrap();
         let passed = Passed::new(Some(&digest));
-        let mut tap = Tap::new(&b"abc"[..], passed.clone(), 2, Stop::default());
+        let mut tap = Tap::new(&b"abc"[..], passed.clone(), 2, || false);
         assert!(tap.read_to_end(&mut Vec::new()).is_err());
         assert_eq!(passed.bytes(), 3);
         assert!(passed.check(&digest).is_err());

@@ -1,7 +1,7 @@
 //! Where the data of a file with holes lies: the four ways that GNU tar has written it.
 
-use super::header::{BLOCK, Header, number};
-use super::pax::{self, decimal};
+use crate::header::{BLOCK, Header, number};
+use crate::pax::{self, decimal};
 use std::io::{self, Read};
 use std::ops::Range;
 

@@ -1,8 +1,8 @@
 //! Writing manifests.
 
-use super::escape::escaped;
-use super::{Facts, Keyword, XATTR};
-use crate::output::hex;
+use crate::escape::escaped;
+use crate::{Facts, Keyword, XATTR};
+use rump_names::escape::hex;
 use std::io::{self, Write};
 
 const FIRST_LINE: &[u8] = b"#mtree\n";

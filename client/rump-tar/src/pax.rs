@@ -1,6 +1,6 @@
 //! Records of extended headers (POSIX.1-2001 "pax"): `LENGTH KEY=VALUE\n`, the length in decimal and of all of it.
 
-use rumpkit::TimeSpec;
+use rump_abi::TimeSpec;
 
 /// A record; keys may come twice, and the order counts.
 pub type Record = (Vec<u8>, Vec<u8>);

@@ -1,26 +1,15 @@
 //! Images of containers as a source: an OCI layout (a directory, or an archive of one) or what `docker save` writes.
 //!
 //! Layers are read twice. First all of them, by their headers: that says which members are left when the layers lie
-//! upon another ([`merge`]), and that each layer is what its digest says. Only then are the members that are left
+//! upon another ([`Merge`]), and that each layer is what its digest says. Only then are the members that are left
 //! handed on, each once, in the order of the layers. Memory grows with the number of files, not with their content.
-
-mod choose;
-mod digest;
-mod docker;
-mod merge;
-mod oci;
-mod platform;
-mod store;
-
-pub use choose::Choice;
-pub use store::Store;
 
 use crate::fill::{Content, Entry, Kind, Nothing, Sink, Source, Trouble, hand};
 use crate::session::Failure;
 use crate::stop::Stop;
 use crate::tar::{Compression, EndMark, Input, MAGIC_BYTES, pass};
-use digest::{Digest, Passed, Tap};
-use merge::{Merge, Merged, Put};
+use clap::Args as ClapArgs;
+use rump_oci::{Choice, Form, Layer, Merge, Merged, Passed, Platform, Put, Store, Tap};
 use rumpkit::TimeSpec;
 use std::io::{self, Read};
 
@@ -30,14 +19,22 @@ const MOST_LAYER_BYTES: u64 = 1 << 40;
 const MOST_TROUBLES: usize = 1000;
 const NEW_DIRECTORY: u32 = 0o755;
 
-/// What a layer is, and where.
-pub struct Layer {
-    path: String,
-    /// Of the blob, compressed as it is.
-    digest: Option<Digest>,
-    size: Option<u64>,
-    /// Of the archive in it.
-    diff_id: Digest,
+/// The words that choose an image.
+#[derive(ClapArgs)]
+pub struct Chosen {
+    /// Of a container image: the one of this name, tag or digest, where there are several
+    #[arg(long, value_name = "NAME")]
+    tag: Option<String>,
+    /// Of a container image: the one for this platform, such as linux/arm64; else this host's, or the only one
+    #[arg(long, value_name = "OS/ARCH")]
+    platform: Option<Platform>,
+}
+
+impl Chosen {
+    /// What they ask for.
+    pub fn choice(&self) -> Choice {
+        Choice { tag: self.tag.clone(), platform: self.platform.clone() }
+    }
 }
 
 /// See the module.
@@ -51,33 +48,6 @@ pub struct Container {
     stop: Stop,
 }
 
-/// What a store holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// An OCI layout.
-    Oci,
-    /// What `docker save` writes.
-    Docker,
-}
-
-impl Form {
-    /// What is in `store`, if it is an image.
-    pub fn of(store: &Store) -> Option<Self> {
-        if store.has(oci::MARK) && store.has(oci::INDEX) {
-            return Some(Self::Oci);
-        }
-        docker::is_there(store).then_some(Self::Docker)
-    }
-}
-
-/// Whether an archive whose first member has this name may be an image.
-pub fn may_begin_with(name: &[u8]) -> bool {
-    let top = name.split(|&byte| byte == b'/').next().unwrap_or_default();
-    let known: [&[u8]; 5] = [b"oci-layout", b"index.json", b"manifest.json", b"repositories", b"blobs"];
-    let stem = top.strip_suffix(b".json").or(top.strip_suffix(b".tar")).unwrap_or(top);
-    known.contains(&top) || (stem.len() == 64 && stem.iter().all(u8::is_ascii_hexdigit))
-}
-
 impl Container {
     /// The image of `store` that is asked for, with its layers checked. `name` is for messages.
     pub fn open(
@@ -87,11 +57,7 @@ impl Container {
         choice: &Choice,
         stop: Stop,
     ) -> Result<Self, Failure> {
-        let layers = match form {
-            Form::Oci => oci::layers(&store, choice),
-            Form::Docker => docker::layers(&store, choice),
-        };
-        let layers = layers.map_err(|why| Failure::Other(format!("{name}: {why}")))?;
+        let layers = form.layers(&store, choice).map_err(|why| Failure::Other(format!("{name}: {why}")))?;
         let (merged, troubles) = (Merged::default(), Vec::new());
         let mut container = Self { name, store, layers, merged, troubles, stop };
         container.merge()?;
@@ -99,7 +65,7 @@ impl Container {
     }
 
     fn merge(&mut self) -> Result<(), Failure> {
-        let mut merge = Merge::new();
+        let mut merge = Merge::default();
         let mut troubles = Vec::new();
         for layer in &self.layers {
             let named = |why: String| Failure::Other(format!("{}: layer {}: {why}", self.name, layer.path));
@@ -118,7 +84,7 @@ impl Container {
                 raw.check(digest).map_err(named)?;
             }
             plain.check(&layer.diff_id).map_err(|why| named(format!("decompressed, {why}")))?;
-            merge.end_layer(|path, why| keep(&mut troubles, path, why));
+            merge.end_layer(|path, why| keep(&mut troubles, path, why)).map_err(Failure::Other)?;
         }
         (self.merged, self.troubles) = (merge.finish(), troubles);
         Ok(())
@@ -134,12 +100,14 @@ impl Container {
         let blob = self.store.open(&layer.path).map_err(named)?;
         let opened = || {
             let size = blob.size();
-            let mut tap = Tap::new(blob, raw, size, self.stop.clone());
+            let is_stopped = |stop: Stop| move || stop.is_wanted();
+            let mut tap = Tap::new(blob, raw, size, is_stopped(self.stop.clone()));
             let mut first = Vec::new();
             (&mut tap).take(MAGIC_BYTES as u64).read_to_end(&mut first)?;
             let compression = Compression::of_content(&first);
             let reader = compression.reader(Box::new(io::Cursor::new(first).chain(tap)))?;
-            Ok(Input::stream(Box::new(Tap::new(reader, plain, MOST_LAYER_BYTES, self.stop.clone()))))
+            let plain = Tap::new(reader, plain, MOST_LAYER_BYTES, is_stopped(self.stop.clone()));
+            Ok(Input::stream(Box::new(plain)))
         };
         opened().map_err(|error: io::Error| named(format!("cannot be read: {error}")))
     }
@@ -230,28 +198,5 @@ impl Sink for Pick<'_> {
 
     fn note(&mut self, text: &str) {
         self.sink.note(text);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn archives_of_images_are_known_by_their_first_name() {
-        let hex = "0123456789abcdef".repeat(4);
-        for name in [
-            "oci-layout",
-            "blobs/sha256",
-            "manifest.json",
-            &hex,
-            &format!("{hex}/VERSION"),
-            &format!("{hex}.tar"),
-        ] {
-            assert!(may_begin_with(name.as_bytes()), "{name}");
-        }
-        for name in ["etc", "bin/sh", "blobs2", "deadbeef.tar", "manifest.json.bak"] {
-            assert!(!may_begin_with(name.as_bytes()), "{name}");
-        }
     }
 }

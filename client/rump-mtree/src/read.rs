@@ -1,17 +1,20 @@
 //! Reading manifests, those of other programs as well.
 
-use super::escape::unescaped;
-use super::{Facts, Keyword, XATTR};
+use crate::escape::unescaped;
+use crate::{Facts, Keyword, XATTR};
+use rump_names::path::{clean, split};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead};
 
 /// What a line may have, with all that it goes on.
 const MOST_LINE_BYTES: u64 = 1 << 20;
+/// What is kept of a manifest: a short line stands for a long path below others, and for all that `/set` said.
+const MOST_BYTES: usize = 1 << 30;
 
 /// What a manifest says.
 #[derive(Debug, Default)]
 pub struct Manifest {
-    /// By path, as [`Writer::write`](super::Writer::write) takes it.
+    /// By path, as [`Writer::write`](crate::Writer::write) takes it.
     pub files: BTreeMap<Vec<u8>, Facts>,
     /// Whether files that it tells no extended attributes of have none.
     pub tells_xattrs: bool,
@@ -22,7 +25,11 @@ pub struct Manifest {
 impl Manifest {
     /// Reads it. Errors: the number of the line, and what is wrong with it.
     pub fn read(input: &mut impl BufRead) -> Result<Self, String> {
-        let mut reading = Reading::default();
+        Self::read_within(input, MOST_BYTES)
+    }
+
+    fn read_within(input: &mut impl BufRead, most: usize) -> Result<Self, String> {
+        let mut reading = Reading { left: most, ..Reading::default() };
         let mut number = 0;
         loop {
             let begin = number + 1;
@@ -66,6 +73,8 @@ struct Reading {
     directory: Vec<u8>,
     /// What `/set` said.
     set: BTreeMap<Keyword, Vec<u8>>,
+    /// Bytes that may still be kept.
+    left: usize,
 }
 
 impl Reading {
@@ -92,12 +101,14 @@ impl Reading {
                 }
             }
             Some(b"..") => {
-                self.directory
-                    .truncate(crate::fill::split(&self.directory).map_or(0, |(above, _)| above.len()));
+                self.directory.truncate(split(&self.directory).map_or(0, |(above, _)| above.len()));
             }
             Some(name) => {
                 let path = self.path(name)?;
                 let mut facts = self.values(words);
+                let kept =
+                    path.len() + facts.values.values().chain(self.set.values()).map(Vec::len).sum::<usize>();
+                self.left = self.left.checked_sub(kept).ok_or("the manifest says too much")?;
                 for (keyword, value) in &self.set {
                     facts.values.entry(*keyword).or_insert_with(|| value.clone());
                 }
@@ -115,7 +126,7 @@ impl Reading {
     fn path(&self, name: &[u8]) -> Result<Vec<u8>, String> {
         let plain = unescaped(name);
         let whole = if name.contains(&b'/') { plain } else { [&*self.directory, b"/", &plain].concat() };
-        crate::fill::clean(&whole).map_err(str::to_string)
+        clean(&whole).map_err(str::to_string)
     }
 
     fn values<'w>(&mut self, words: impl Iterator<Item = &'w [u8]>) -> Facts {
@@ -142,7 +153,7 @@ impl Reading {
         let blank = rest.iter().position(|&byte| byte == b' ').ok_or_else(wrong)?;
         let equals =
             rest.iter().rposition(|&byte| byte == b'=').filter(|&at| at > blank).ok_or_else(wrong)?;
-        let path = crate::fill::clean(&unescaped(&rest[..blank]))?;
+        let path = clean(&unescaped(&rest[..blank]))?;
         let value = from_hex(&rest[equals + 1..]).ok_or_else(wrong)?;
         let file = self.manifest.files.get_mut(&path).ok_or("an extended attribute of no file above it")?;
         file.xattrs.insert(unescaped(&rest[blank + 1..equals]), value);
@@ -161,8 +172,8 @@ fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Writer;
     use super::*;
+    use crate::Writer;
 
     fn read(text: &str) -> Result<Manifest, String> {
         Manifest::read(&mut text.as_bytes())
@@ -185,16 +196,18 @@ mod tests {
             xattrs: BTreeMap::from([(b"user.a=b c".to_vec(), vec![0, 255])]),
             is_optional: false,
         };
+        let odd = Facts { values: BTreeMap::from([(Keyword::Type, b"a=b c".to_vec())]), ..Facts::default() };
         let mut bytes = Vec::new();
         let mut writer = Writer::new(&mut bytes, true).unwrap();
         writer.write(b"", &Facts::default()).unwrap();
         writer.write(&[b"d/", &*any].concat(), &facts).unwrap();
+        writer.write(b"odd", &odd).unwrap();
         writer.finish().unwrap();
         assert!(bytes.is_ascii());
         let manifest = Manifest::read(&mut &*bytes).unwrap();
         assert!(manifest.tells_xattrs && manifest.unknown.is_empty());
         assert_eq!(manifest.files.get(&[b"d/", &*any].concat()), Some(&facts));
-        assert_eq!(manifest.files.len(), 2);
+        assert_eq!((manifest.files.get(&b"odd"[..]), manifest.files.len()), (Some(&odd), 3));
     }
 
     #[test]
@@ -214,6 +227,23 @@ mod tests {
         assert_eq!(shown(&manifest), expected);
         assert!(manifest.files[&b"d/f"[..]].is_optional && !manifest.tells_xattrs);
         assert_eq!(manifest.unknown.iter().map(String::as_str).collect::<Vec<_>>(), ["md5"]);
+    }
+
+    #[test]
+    fn what_short_lines_stand_for_is_bounded() {
+        let long = format!("/set link={}\n{}", "x".repeat(1000), "a\n".repeat(100));
+        let deep = "/set type=dir\n".to_string() + &"a\n".repeat(1000);
+        for (text, line) in [(&long, 12), (&deep, 101)] {
+            assert!(read(text).is_ok());
+            let error = Manifest::read_within(&mut text.as_bytes(), 10_100).unwrap_err();
+            assert_eq!(error, format!("line {line}: the manifest says too much"));
+        }
+    }
+
+    #[test]
+    fn numbers_of_devices_are_two() {
+        let text = "a device=linux,7,010\nb device=native,7\nc device=native,7,8=9\nd device=hpux,7,8\n";
+        assert_eq!(shown(&read(text).unwrap()), ["a: device=native,7,10", "b:", "c:", "d:"]);
     }
 
     #[test]

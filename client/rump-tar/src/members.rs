@@ -2,12 +2,12 @@
 //!
 //! Links inside the archive are followed by their names alone: nothing of the host is looked at.
 
-use super::header::{BLOCK, Header};
-use super::pax;
-use crate::fill::clean;
-use crate::stop::Stop;
+use crate::header::{BLOCK, Header};
+use crate::pax;
+use rump_names::path::clean;
 use std::collections::HashMap;
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
 
 const MAX_MEMBERS: usize = 1 << 20;
@@ -15,6 +15,37 @@ const MAX_NAME_BYTES: usize = 64 << 20;
 const MAX_HEADER: u64 = 1 << 20;
 /// Links that lead to links.
 const MAX_LINKS: usize = 16;
+
+/// What can be read at any place.
+pub trait Bytes: Send + Sync {
+    /// How many there are.
+    fn length(&self) -> io::Result<u64>;
+    /// Reads some of those from `offset` on; none at the end.
+    fn read_some(&self, buf: &mut [u8], offset: u64) -> io::Result<usize>;
+}
+
+impl Bytes for File {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn read_some(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.read_at(buf, offset)
+    }
+}
+
+impl Bytes for Vec<u8> {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.len() as u64)
+    }
+
+    fn read_some(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let rest = usize::try_from(offset).ok().and_then(|at| self.get(at..)).unwrap_or_default();
+        let count = rest.len().min(buf.len());
+        buf[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
+    }
+}
 
 enum Place {
     Data { start: u64, size: u64 },
@@ -27,18 +58,19 @@ pub struct Members {
 }
 
 impl Members {
-    /// Reads the headers of the archive in `file`. Errors: what is wrong with it.
-    pub fn find(file: &File, stop: &Stop) -> Result<Self, String> {
-        let end = file.metadata().map_err(|error| error.to_string())?.len();
+    /// Reads the headers of the archive in `file`, unless `is_stopped` says that nobody wants them any more. Errors: what is
+    /// wrong with it.
+    pub fn find(file: &dyn Bytes, is_stopped: &dyn Fn() -> bool) -> Result<Self, String> {
+        let end = file.length().map_err(|error| error.to_string())?;
         let (mut places, mut name_bytes) = (HashMap::new(), 0);
         let mut at = 0;
         let mut before = Before::default();
         while at < end {
-            if stop.is_wanted() {
+            if is_stopped() {
                 return Err("interrupted".into());
             }
             let mut header = Header([0; BLOCK]);
-            file.read_exact_at(&mut header.0, at).map_err(|error| error.to_string())?;
+            read_exact(file, &mut header.0, at).map_err(|error| error.to_string())?;
             if header.is_end() {
                 break;
             }
@@ -83,12 +115,24 @@ impl Members {
     }
 }
 
-fn body(file: &File, start: u64, size: u64) -> Result<Vec<u8>, String> {
+fn read_exact(file: &dyn Bytes, mut buf: &mut [u8], mut offset: u64) -> io::Result<()> {
+    while !buf.is_empty() {
+        match file.read_some(buf, offset) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => (buf, offset) = (&mut buf[count..], offset + count as u64),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn body(file: &dyn Bytes, start: u64, size: u64) -> Result<Vec<u8>, String> {
     if size > MAX_HEADER {
         return Err(format!("a header of {size} bytes is too long"));
     }
     let mut bytes = vec![0; size as usize];
-    file.read_exact_at(&mut bytes, start).map_err(|error| error.to_string())?;
+    read_exact(file, &mut bytes, start).map_err(|error| error.to_string())?;
     Ok(bytes)
 }
 

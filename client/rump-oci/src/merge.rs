@@ -4,8 +4,8 @@
 //! else at the end of the layer, in order. A file is the member of a layer that it came from, so that another name
 //! of it, given by a higher layer, outlives the first one.
 
-use crate::fill::{rules::above, split};
-use crate::output::escaped;
+use rump_names::escape::escaped;
+use rump_names::path::{above, split};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -57,22 +57,22 @@ pub struct Merged {
     pub implied: Vec<Vec<u8>>,
 }
 
-impl Merge {
+impl Default for Merge {
     /// No layers yet.
-    pub fn new() -> Self {
+    fn default() -> Self {
         let tree = BTreeMap::from([(Vec::new(), Node::Directory(None))]);
         Self { tree, layer: 0, members: 0, name_bytes: 0, pending: Vec::new() }
     }
+}
 
+impl Merge {
     /// Takes the member `number` of the present layer.
     ///
     /// Errors: of the inner result, what is wrong with this member; of the outer one, that there are too many.
     pub fn take(&mut self, path: &[u8], put: Put, number: u64) -> Result<Result<(), &'static str>, String> {
         let more = path.len() + if let Put::Link(target) = &put { target.len() } else { 0 };
         (self.members, self.name_bytes) = (self.members + 1, self.name_bytes + more as u64);
-        if self.members > MOST_MEMBERS || self.name_bytes > MOST_NAME_BYTES {
-            return Err("the layers have too many files".into());
-        }
+        self.check_size()?;
         let (directory, name) = split(path).unwrap_or((b"", b""));
         let mut names = directory.split(|&byte| byte == b'/');
         if let Some(name) = names.find(|name| name.starts_with(WHITEOUT)) {
@@ -93,14 +93,21 @@ impl Merge {
         Ok(Ok(()))
     }
 
-    /// Ends the present layer. `failed` is told of members that cannot be where they want to.
-    pub fn end_layer(&mut self, mut failed: impl FnMut(&[u8], String)) {
+    /// Ends the present layer. `failed` is told of members that cannot be where they want to. Errors: there are too many.
+    pub fn end_layer(&mut self, mut failed: impl FnMut(&[u8], String)) -> Result<(), String> {
         for (path, put, number) in std::mem::take(&mut self.pending) {
             if let Err(why) = self.put(&path, &put, (self.layer, number)) {
                 failed(&path, why);
             }
+            self.check_size()?;
         }
         self.layer += 1;
+        Ok(())
+    }
+
+    fn check_size(&self) -> Result<(), String> {
+        let is_small = self.members <= MOST_MEMBERS && self.name_bytes <= MOST_NAME_BYTES;
+        if is_small { Ok(()) } else { Err("the layers have too many files".into()) }
     }
 
     /// What is left.
@@ -159,6 +166,11 @@ impl Merge {
             }
         }
         for directory in missing {
+            // Of a path of many names, the directories above it are much longer together than it is.
+            self.name_bytes += directory.len() as u64;
+            if self.name_bytes > MOST_NAME_BYTES {
+                break;
+            }
             self.tree.insert(directory.to_vec(), Node::Directory(None));
         }
         Ok(())
@@ -197,7 +209,7 @@ mod tests {
 
     /// Applies layers; of each, words `PATH`, `PATH/` and `PATH=TARGET`. Answers what is left as `PATH LAYER.NUMBER`.
     fn merged(layers: &[&[&str]]) -> (Vec<String>, Vec<String>) {
-        let (mut merge, mut failures) = (Merge::new(), Vec::new());
+        let (mut merge, mut failures) = (Merge::default(), Vec::new());
         for layer in layers {
             for (number, word) in layer.iter().enumerate() {
                 let (path, put) = match (word.strip_suffix('/'), word.split_once('=')) {
@@ -209,7 +221,7 @@ mod tests {
                     failures.push(format!("{path}: {why}"));
                 }
             }
-            merge.end_layer(|path, why| failures.push(format!("{}: {why}", escaped(path))));
+            merge.end_layer(|path, why| failures.push(format!("{}: {why}", escaped(path)))).unwrap();
         }
         let merged = merge.finish();
         let mut left: Vec<String> = merged.implied.iter().map(|path| escaped(path)).collect();
@@ -291,9 +303,16 @@ mod tests {
 
     #[test]
     fn names_without_end_are_refused() {
-        let mut merge = Merge::new();
+        let mut merge = Merge::default();
         let long = vec![b'a'; 1 << 20];
         let refused = (0..300).find_map(|number| merge.take(&long, Put::File, number).err());
         assert!(refused.unwrap().contains("too many"));
+    }
+
+    #[test]
+    fn a_path_of_names_without_end_is_refused() {
+        let mut merge = Merge::default();
+        assert_eq!(merge.take(&b"a/".repeat(100_000), Put::File, 0), Ok(Ok(())));
+        assert!(merge.end_layer(|_, _| {}).unwrap_err().contains("too many"));
     }
 }

@@ -1,17 +1,14 @@
 //! Which image of several: by the name that it has, and by the platform that it is for.
 
-use super::platform::Platform;
-use clap::Args as ClapArgs;
+use crate::platform::Platform;
 use std::collections::BTreeSet;
 
 /// What the user asks for.
-#[derive(Clone, ClapArgs, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Choice {
-    /// Of a container image: the one of this name, tag or digest, where there are several
-    #[arg(long, value_name = "NAME")]
+    /// The one of this name, tag or digest.
     pub tag: Option<String>,
-    /// Of a container image: the one for this platform, such as linux/arm64; else this host's, or the only one
-    #[arg(long, value_name = "OS/ARCH")]
+    /// The one for this platform; else this host's, or the only one.
     pub platform: Option<Platform>,
 }
 

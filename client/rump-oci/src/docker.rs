@@ -3,11 +3,11 @@
 //! Layers have no digests here but those that the configuration tells of what they are when decompressed; the
 //! configuration's own is its name.
 
-use super::Layer;
-use super::choose::{Candidate, Choice, choose};
-use super::digest::Digest;
-use super::oci::{Config, MAX_LAYERS, json};
-use super::store::Store;
+use crate::Layer;
+use crate::choose::{Candidate, Choice, choose};
+use crate::digest::Digest;
+use crate::layout::{Config, MAX_LAYERS, json};
+use crate::store::Store;
 use serde::Deserialize;
 
 /// What an archive of images has at its top.

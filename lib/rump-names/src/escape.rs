@@ -1,6 +1,7 @@
 //! Names made safe for a terminal.
 
-use std::fmt::Write as _;
+use alloc::string::String;
+use core::fmt::Write as _;
 
 /// Whether [`escaped`] leaves the name as it is, as it does with all of ASCII that is harmless.
 pub fn is_plain(name: &[u8]) -> bool {

@@ -20,6 +20,10 @@ const MINOR: (usize, usize) = (337, 8);
 const PREFIX: (usize, usize) = (345, 155);
 const POSIX: &[u8] = b"ustar\x0000";
 
+/// A text does not fit its field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong;
+
 /// See the module.
 #[derive(Clone)]
 pub struct Header(pub [u8; BLOCK]);
@@ -101,12 +105,12 @@ impl Header {
     }
 
     /// Sets the name. Errors: it is too long.
-    pub fn set_name(&mut self, name: &[u8]) -> Result<(), ()> {
+    pub fn set_name(&mut self, name: &[u8]) -> Result<(), TooLong> {
         self.set_text(NAME, name)
     }
 
     /// Sets the target. Errors: it is too long.
-    pub fn set_link_name(&mut self, name: &[u8]) -> Result<(), ()> {
+    pub fn set_link_name(&mut self, name: &[u8]) -> Result<(), TooLong> {
         self.set_text(LINK_NAME, name)
     }
 
@@ -144,9 +148,9 @@ impl Header {
         number(self.field(field))
     }
 
-    fn set_text(&mut self, (start, length): (usize, usize), text: &[u8]) -> Result<(), ()> {
+    fn set_text(&mut self, (start, length): (usize, usize), text: &[u8]) -> Result<(), TooLong> {
         if text.len() > length {
-            return Err(());
+            return Err(TooLong);
         }
         self.0[start..start + text.len()].copy_from_slice(text);
         Ok(())
@@ -210,6 +214,6 @@ mod tests {
         assert_eq!(header.device(), Some((8, 1)));
         header.0[0] ^= 1;
         assert!(!header.is_valid());
-        assert_eq!(Header::new(b'0').set_name(&[b'a'; 101]), Err(()));
+        assert_eq!(Header::new(b'0').set_name(&[b'a'; 101]), Err(TooLong));
     }
 }
