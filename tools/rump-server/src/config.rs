@@ -103,7 +103,7 @@ pub fn expanded(words: Vec<OsString>) -> Result<Vec<OsString>, String> {
 fn read(path: &Path) -> Result<File, String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     toml::from_str(&text).map_err(|error| {
-        let line = error.span().map(|span| text[..span.start.min(text.len())].lines().count().max(1));
+        let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         match line {
             Some(line) => format!("line {line}: {}", error.message()),
             None => error.message().into(),
