@@ -114,6 +114,8 @@ pub fn seed(number: u64) -> Vec<u8> {
         let question = Header::request(Kind::CopyInStr, question as u64 + 1, 0, 0);
         say(question.answer(3), b"/a\0");
     }
+    // A handler ran where a call waits.
+    say(ask(Kind::Raise, number as u32 % 2, &number.to_ne_bytes()), &number.to_ne_bytes());
     say(ask(Kind::Prefork, 0, &[]), &[]);
     let fork = [number as u8; 20];
     say(ask(Kind::Handshake, Handshake::Fork as u32, &fork), &fork);

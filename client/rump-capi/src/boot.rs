@@ -68,7 +68,7 @@ pub(crate) fn signals() -> SignalModel {
 }
 
 /// What the program does with a signal of the host's.
-fn handling(number: c_int) -> Handling {
+pub(crate) fn handling(number: c_int) -> Handling {
     // SAFETY: all zeros is a structure, which is filled.
     let action = unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();

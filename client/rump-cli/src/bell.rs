@@ -1,10 +1,10 @@
 //! Waiting for a descriptor of the kernel until somebody rings.
 
 use crate::calls::Calls;
-use rump_abi::{OpenFlags, PollEvents};
+use rump_abi::{Errno, OpenFlags, PollEvents};
 use rump_kern::{Fd, PollFd, Process};
 use rump_kpi::KResult;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Why a wait is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +36,21 @@ impl<P: Calls> Bell<P> {
         let _ = self.process.write(self.ends[1], b"!");
     }
 
-    /// Waits until a descriptor is ready for `events`, for `timeout` at most, or until the bell is rung, which comes first.
-    /// Errors: those of polling.
+    /// Waits until a descriptor is ready for `events`, for `timeout` at most, or until the bell is rung, which comes first. A
+    /// signal does not end it: whose handler is to, rings. Errors: those of polling.
     pub fn wait(&self, fd: Fd, events: PollEvents, timeout: Option<Duration>) -> KResult<Waited> {
         let mut fds = [PollFd::new(fd, events), PollFd::new(self.fd(), PollEvents::IN)];
-        self.process.poll(&mut fds, timeout)?;
+        let begin = Instant::now();
+        loop {
+            let left = timeout.map(|timeout| timeout.saturating_sub(begin.elapsed()));
+            match self.process.poll(&mut fds, left) {
+                Err(error) if error.errno == Errno::EINTR => {}
+                polled => {
+                    polled?;
+                    break;
+                }
+            }
+        }
         Ok(match fds.map(|entry| entry.revents.is_empty()) {
             [_, false] => Waited::Rung,
             [false, _] => Waited::Ready,

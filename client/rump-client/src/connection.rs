@@ -1,45 +1,35 @@
-//! A process at a server, and how threads share the stream to it.
+//! A process at a server, with whichever stream leads there.
 //!
-//! Whoever waits for an answer while nobody reads does so for all, until its own is there. Locks: `link`; then `state`
-//! alone, or `lent` and then the writer. The reader belongs to who has the role. A child of the program lets all of it go, and must
-//! find nothing locked beside ([`crate::lock`]).
+//! Locks: `finding`, then `link`, a leaf. A child of the program has a copy of them, and must not take them: a thread may hold
+//! them that it has not.
 
-use crate::lock::{Condvar, Mutex, RwLock};
-use crate::memory::{Lent, Region};
+use crate::link::{Fault, Link, Raise};
+use crate::lock::{Mutex, RwLock};
+use crate::memory::Region;
 use crate::{Retry, Server};
 use rump_abi::{Errno, Signal};
+use rump_kern::Handling;
 use rump_kpi::{KError, KResult};
-use rump_sysproxy::frame::{Class, Handshake, Header, Kind, Refusal};
+use rump_sysproxy::frame::{Handshake, Kind};
 use rump_sysproxy::transport::{Reader, Stream, Writer};
-use std::collections::HashMap;
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 /// By what the server knows the child of a process.
 pub type Cookie = [u8; 16];
 
-/// With what the banner of a server begins that we understand.
-const BANNER: &str = "RUMPSP-0.";
-
 /// Between two looks for a server that has gone.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// What becomes of signals that the kernel raises for the process.
-type Raise = dyn Fn(Signal) + Send + Sync;
-
-/// The lowest number that a stream's descriptor may have.
-static LOWEST: AtomicI32 = AtomicI32::new(0);
-
-/// Lets the descriptors of later streams have this number or a higher one, for programs that choose low ones themselves.
-pub fn keep_streams_from(lowest: RawFd) {
-    LOWEST.store(lowest, Ordering::Relaxed);
-}
 
 /// A process of a kernel that is elsewhere.
 pub struct Connection {
     link: RwLock<Arc<Link>>,
+    /// For whoever looks for a server.
+    finding: Mutex<()>,
+    /// The descriptors of the stream, and of one that may become it, or -1: a child finds no lock of them held.
+    fds: [AtomicI32; 2],
     server: Server,
     name: String,
     /// The number of a [`Retry`]: a child finds no lock of it held.
@@ -47,69 +37,31 @@ pub struct Connection {
     raise: Arc<Raise>,
 }
 
-/// A stream to a server.
-struct Link {
-    stream: Stream,
-    reader: Mutex<Reader>,
-    writer: Mutex<Writer>,
-    state: Mutex<State>,
-    changed: Condvar,
-    lent: Mutex<Lent>,
-    last: AtomicU64,
-    raise: Arc<Raise>,
-}
-
-#[derive(Default)]
-struct State {
-    has_reader: bool,
-    is_over: bool,
-    answers: HashMap<u64, (Header, Vec<u8>)>,
-}
-
-/// Why there is no answer.
-enum Fault {
-    /// The server had gone before it was asked.
-    Unasked,
-    /// It went while it was asked.
-    Lost,
-    /// It does not want to.
-    Refused(Refusal),
-}
-
-impl From<Fault> for KError {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Unasked | Fault::Lost => KError::new(Errno::ENOTCONN, "the server has gone"),
-            Fault::Refused(why) => KError::new(why.errno().unwrap_or(Errno::EINVAL), "the server refuses"),
-        }
-    }
-}
-
 impl Connection {
     /// A fresh process, of a program of a name. `raise` is called, by whichever thread reads, with signals that the kernel
-    /// raises. Errors: ECONNREFUSED (there is no server, or it does not let us in), EACCES (it does not
+    /// raises, and answers a [`Handling`]: what a handler ends is the call of that thread. Errors: ECONNREFUSED (there is no server, or it does not let us in), EACCES (it does not
     /// know the key), EPROTONOSUPPORT (it is no server of system
     /// calls), those of the server.
-    pub fn new(
+    pub fn new<H: Into<Handling>>(
         server: impl Into<Server>,
         name: &str,
-        raise: impl Fn(Signal) + Send + Sync + 'static,
+        raise: impl Fn(Signal) -> H + Send + Sync + 'static,
     ) -> KResult<Self> {
-        let (server, raise): (_, Arc<Raise>) = (server.into(), Arc::new(raise));
-        let link = Link::connect(&server, raise.clone())?;
+        let (server, raise) = (server.into(), raising(raise));
+        let link = Link::connect(Link::open(&server)?, &server, raise.clone())?;
         link.guest(name)?;
         Ok(Self::at(link, server, name, raise))
     }
 
     /// The process that another one announced by [`Connection::prefork`]. Errors: as [`Connection::new`], ESRCH (the
     /// server knows nothing of it).
-    pub fn child(
+    pub fn child<H: Into<Handling>>(
         server: impl Into<Server>,
         name: &str,
         cookie: &Cookie,
-        raise: impl Fn(Signal) + Send + Sync + 'static,
+        raise: impl Fn(Signal) -> H + Send + Sync + 'static,
     ) -> KResult<Self> {
-        Self::announced(server.into(), name, cookie, Arc::new(raise))
+        Self::announced(server.into(), name, cookie, raising(raise))
     }
 
     /// The same in a child of this program, which has a copy of the parent's. That copy is left as it is: its locks may be
@@ -121,27 +73,27 @@ impl Connection {
     }
 
     fn announced(server: Server, name: &str, cookie: &Cookie, raise: Arc<Raise>) -> KResult<Self> {
-        let link = Link::connect(&server, raise.clone())?;
+        let link = Link::connect(Link::open(&server)?, &server, raise.clone())?;
         link.handshake(Handshake::Fork, &fork_body(cookie, false))?;
         Ok(Self::at(link, server, name, raise))
     }
 
     /// The process whose stream a program got that was executed. Errors: ENOTCONN (the server has gone), EBADF (it is no
     /// stream), those of the server.
-    pub fn executed(
+    pub fn executed<H: Into<Handling>>(
         server: impl Into<Server>,
         name: &str,
         fd: OwnedFd,
-        raise: impl Fn(Signal) + Send + Sync + 'static,
+        raise: impl Fn(Signal) -> H + Send + Sync + 'static,
     ) -> KResult<Self> {
-        let raise: Arc<Raise> = Arc::new(raise);
+        let raise = raising(raise);
         let stream = Stream::from_fd(fd).map_err(|_| Errno::EBADF)?;
         let (reader, writer) = (Reader::new(stream.clone()), Writer::new(stream.clone()));
         let link = Link::at(stream, reader, writer, raise.clone());
         let connection = Self::at(link, server.into(), name, raise);
         connection.exec()?;
         // Calls of the program before end by then; their answers are nobody's.
-        connection.link.read().state.lock().answers.clear();
+        connection.link.read().forget_answers();
         Ok(connection)
     }
 
@@ -152,8 +104,9 @@ impl Connection {
     }
 
     fn at(link: Link, server: Server, name: &str, raise: Arc<Raise>) -> Self {
+        let fds = [link.stream.fd(), -1].map(AtomicI32::new);
         let (link, retry) = (RwLock::new(Arc::new(link)), AtomicI64::new(Retry::default().number()));
-        Self { link, server, name: name.into(), retry, raise }
+        Self { link, finding: Mutex::default(), fds, server, name: name.into(), retry, raise }
     }
 
     /// What becomes of it when the server goes.
@@ -173,10 +126,16 @@ impl Connection {
         run(unsafe { BorrowedFd::borrow_raw(link.stream.fd()) })
     }
 
+    /// The descriptors that a child has of it, which is to close them: another program has them open as well. No lock is taken,
+    /// as a thread may have it that a child has not.
+    pub fn inherited(&self) -> impl Iterator<Item = RawFd> {
+        self.fds.iter().map(|fd| fd.load(Ordering::Acquire)).filter(|fd| *fd >= 0)
+    }
+
     /// Whether no call is in flight. While one is, the stream cannot be left to a program that is executed: a part of an
     /// answer may have been read.
     pub fn is_idle(&self) -> bool {
-        !self.link.read().state.lock().has_reader
+        self.link.read().is_idle()
     }
 
     /// Makes a call; `regions` are what its arguments name. Errors: ENOTCONN (the server has gone, and [`Retry`] did not
@@ -189,13 +148,7 @@ impl Connection {
     /// The same with the arguments as the server gets them. Errors: as [`Connection::call`], EINVAL (the server finds them
     /// too long or too short).
     pub fn call_with(&self, number: u32, body: &[u8], regions: &[Region<'_>]) -> KResult<[i64; 2]> {
-        let answer = loop {
-            let link = self.link.read().clone();
-            match link.ask(Kind::Syscall, number, body, regions) {
-                Err(Fault::Unasked) => self.reconnect(&link)?,
-                answer => break answer?,
-            }
-        };
+        let answer = self.ask(Kind::Syscall, number, body, regions)?;
         let (errno, rest) = answer.split_first_chunk().ok_or_else(malformed)?;
         check(i32::from_ne_bytes(*errno))?;
         let value = |at: usize| {
@@ -203,6 +156,17 @@ impl Connection {
             bytes.map(|bytes| i64::from_ne_bytes(*bytes)).ok_or_else(malformed)
         };
         Ok([value(4)?, value(12)?])
+    }
+
+    /// Asks the server, or the next one if it has gone. Errors: ENOTCONN (and [`Retry`] did not help), those of refusing.
+    fn ask(&self, kind: Kind, code: u32, body: &[u8], regions: &[Region<'_>]) -> KResult<Vec<u8>> {
+        loop {
+            let link = self.link.read().clone();
+            match link.ask(kind, code, body, regions) {
+                Err(Fault::Unasked) => self.reconnect(&link)?,
+                answer => return Ok(answer?),
+            }
+        }
     }
 
     /// Lets the server see and change some bytes until they are given back, or the server goes; their address.
@@ -220,10 +184,9 @@ impl Connection {
         self.link.read().lent.lock().give_back(address);
     }
 
-    /// Announces a child. Errors: ENOTCONN, EAGAIN (too many are announced), EIO.
+    /// Announces a child. Errors: as [`Connection::call`], EAGAIN (too many are announced), EIO.
     pub fn prefork(&self) -> KResult<Cookie> {
-        let link = self.link.read().clone();
-        let answer = link.ask(Kind::Prefork, 0, &[], &[])?;
+        let answer = self.ask(Kind::Prefork, 0, &[], &[])?;
         answer.try_into().map_err(|_| malformed())
     }
 
@@ -241,12 +204,11 @@ impl Connection {
             Retry::Once => Some(Instant::now()),
             Retry::For(time) => Some(Instant::now() + time),
         };
-        let mut link = self.link.write();
+        let _one = self.finding.lock();
         // Another thread may have found it.
-        while Arc::ptr_eq(&link, lost) {
-            let found = Link::connect(&self.server, self.raise.clone());
-            match found.and_then(|found| found.guest(&self.name).map(|()| found)) {
-                Ok(found) => *link = Arc::new(found),
+        while Arc::ptr_eq(&self.link.read(), lost) {
+            match self.find() {
+                Ok(()) => break,
                 Err(_) if until.is_some_and(|until| Instant::now() >= until) => {
                     return Err(Fault::Unasked.into());
                 }
@@ -255,12 +217,32 @@ impl Connection {
         }
         Ok(())
     }
+
+    /// Errors: there is no server, or it does not want us.
+    fn find(&self) -> KResult<()> {
+        let [current, next] = &self.fds;
+        let stream = Link::open(&self.server)?;
+        next.store(stream.fd(), Ordering::Release);
+        let found = Link::connect(stream.clone(), &self.server, self.raise.clone());
+        let found = found.and_then(|found| found.guest(&self.name).map(|()| found)).map(|found| {
+            current.store(stream.fd(), Ordering::Release);
+            *self.link.write() = Arc::new(found);
+        });
+        // Nobody else has the number before it is not known any more.
+        next.store(-1, Ordering::Release);
+        drop(stream);
+        found
+    }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
         self.link.get_mut().stream.shut_down();
     }
+}
+
+fn raising<H: Into<Handling>>(raise: impl Fn(Signal) -> H + Send + Sync + 'static) -> Arc<Raise> {
+    Arc::new(move |signal| raise(signal).into())
 }
 
 pub(crate) fn malformed() -> KError {
@@ -276,183 +258,10 @@ pub(crate) fn check(errno: i32) -> KResult<()> {
     Err(known.copied().map_or_else(malformed, KError::from))
 }
 
-fn with_end(name: &str) -> Vec<u8> {
+pub(crate) fn with_end(name: &str) -> Vec<u8> {
     name.bytes().filter(|byte| *byte != 0).chain([0]).collect()
 }
 
 fn fork_body(cookie: &Cookie, is_cancelled: bool) -> Vec<u8> {
     [&cookie[..], &i32::from(is_cancelled).to_ne_bytes()].concat()
-}
-
-/// What a call lends, until this is dropped.
-struct Loan<'l> {
-    link: &'l Link,
-    call: u64,
-}
-
-impl<'l> Loan<'l> {
-    /// # Safety
-    /// It is dropped before the borrows of the regions end.
-    unsafe fn begin(link: &'l Link, call: u64, regions: &[Region<'_>]) -> Self {
-        // SAFETY: the caller's promise; dropping takes it back.
-        unsafe { link.lent.lock().lend(call, regions) };
-        Self { link, call }
-    }
-}
-
-impl Drop for Loan<'_> {
-    fn drop(&mut self) {
-        self.link.lent.lock().take_back(self.call);
-    }
-}
-
-impl Link {
-    fn connect(Server { url, key }: &Server, raise: Arc<Raise>) -> KResult<Self> {
-        let refused = |_| KError::new(Errno::ECONNREFUSED, format!("there is no server at {url}"));
-        let stream = Stream::connect(url).and_then(|stream| match LOWEST.load(Ordering::Relaxed) {
-            0 => Ok(stream),
-            lowest => stream.renumbered(lowest),
-        });
-        let stream = stream.map_err(refused)?;
-        let not_known = |error: std::io::Error| KError::new(Errno::EACCES, format!("{url}: {error}"));
-        let (mut reader, writer) = stream.to_server(key.as_ref()).map_err(not_known)?;
-        let banner = reader.banner().map_err(refused)?;
-        if !banner.starts_with(BANNER) {
-            return Err(KError::new(
-                Errno::EPROTONOSUPPORT,
-                format!("what is at {url} is no server of system calls"),
-            ));
-        }
-        Ok(Self::at(stream, reader, writer, raise))
-    }
-
-    fn at(stream: Stream, reader: Reader, writer: Writer, raise: Arc<Raise>) -> Self {
-        Self {
-            reader: Mutex::new(reader),
-            writer: Mutex::new(writer),
-            stream,
-            state: Mutex::default(),
-            changed: Condvar::default(),
-            lent: Mutex::default(),
-            last: AtomicU64::new(0),
-            raise,
-        }
-    }
-
-    fn guest(&self, name: &str) -> KResult<()> {
-        self.handshake(Handshake::Guest, &with_end(name))
-    }
-
-    fn handshake(&self, kind: Handshake, body: &[u8]) -> KResult<()> {
-        let answer = self.ask(Kind::Handshake, kind as u32, body, &[])?;
-        check(i32::from_ne_bytes(*answer.first_chunk().ok_or_else(malformed)?))
-    }
-
-    /// Asks, and waits for the answer. The regions are lent meanwhile.
-    fn ask(&self, kind: Kind, code: u32, body: &[u8], regions: &[Region<'_>]) -> Result<Vec<u8>, Fault> {
-        if self.state.lock().is_over {
-            return Err(Fault::Unasked);
-        }
-        let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
-        // SAFETY: what is lent is taken back when this is dropped, at the latest as this function answers.
-        let loan = (!regions.is_empty()).then(|| unsafe { Loan::begin(self, number, regions) });
-        let sent = self.writer.lock().message(&Header::request(kind, number, code, body.len()), body, &[]);
-        let answer = if sent.is_ok() { self.wait(number) } else { None };
-        drop(loan);
-        if sent.is_err() {
-            self.end();
-            return Err(Fault::Unasked);
-        }
-        let (header, body) = answer.ok_or(Fault::Lost)?;
-        if header.class == Class::Error {
-            Err(Fault::Refused(Refusal::from_code(header.code)))
-        } else {
-            Ok(body)
-        }
-    }
-
-    /// None: the server has gone.
-    fn wait(&self, number: u64) -> Option<(Header, Vec<u8>)> {
-        let mut state = self.state.lock();
-        loop {
-            if let Some(answer) = state.answers.remove(&number) {
-                return Some(answer);
-            }
-            if state.is_over {
-                return None;
-            }
-            if state.has_reader {
-                state = self.changed.wait(state);
-                continue;
-            }
-            state.has_reader = true;
-            drop(state);
-            let answer = self.read_until(number);
-            state = self.state.lock();
-            state.has_reader = false;
-            self.changed.notify_all();
-            if answer.is_some() {
-                return answer;
-            }
-        }
-    }
-
-    /// Reads for all, until the answer to `number` comes.
-    fn read_until(&self, number: u64) -> Option<(Header, Vec<u8>)> {
-        let mut reader = self.reader.lock();
-        loop {
-            let Some((header, body)) = reader.message().ok().flatten() else {
-                self.end();
-                return None;
-            };
-            match header.class {
-                Class::Request => {
-                    if self.serve(&header, &body).is_none() {
-                        self.end();
-                        return None;
-                    }
-                }
-                _ if header.request == number => return Some((header, body)),
-                _ => {
-                    self.state.lock().answers.insert(header.request, (header, body));
-                    self.changed.notify_all();
-                }
-            }
-        }
-    }
-
-    /// Does what the server asks for. None: it has gone, or asks for what no server asks for.
-    fn serve(&self, header: &Header, body: &[u8]) -> Option<()> {
-        let word = |at: usize| Some(u64::from_ne_bytes(*body.get(at..)?.first_chunk()?));
-        // What is sent stays lent until it is.
-        let mut lent = self.lent.lock();
-        let answer = match header.kind {
-            Kind::CopyIn => lent.copyin(word(8)?, usize::try_from(word(0)?).ok()?),
-            Kind::CopyInStr => lent.copyinstr(word(8)?, usize::try_from(word(0)?).ok()?),
-            Kind::CopyOut | Kind::CopyOutStr => {
-                lent.copyout(word(8)?, body.get(16..)?);
-                return Some(());
-            }
-            Kind::Raise => {
-                drop(lent);
-                if let Some(signal) = Signal::from_number(header.code) {
-                    (self.raise)(signal);
-                }
-                return Some(());
-            }
-            // Nothing is mapped for a server.
-            Kind::AnonMmap => None,
-            Kind::Handshake | Kind::Syscall | Kind::Prefork => return None,
-        };
-        let (header, bytes) = match answer {
-            Some(bytes) => (header.answer(bytes.len()), bytes),
-            None => (header.refusal(Refusal::Malformed), &[][..]),
-        };
-        self.writer.lock().message(&header, &[], bytes).ok()
-    }
-
-    fn end(&self) {
-        self.state.lock().is_over = true;
-        self.changed.notify_all();
-    }
 }

@@ -1,7 +1,8 @@
 //! Processes of kernels that are elsewhere: calls by way of a server.
 //!
 //! A [`Connection`] is a process of the server's kernel. Calls are made by the threads of the program; the one that waits
-//! first reads for all, so that a program with one thread has one thread. Memory that a call names is what the server may
+//! first reads for all, so that a program with one thread has one thread. A signal's handler that runs in a thread which waits
+//! ends its call as it would end one of the host's (EINTR, or what is done already). Memory that a call names is what the server may
 //! see and change, for the time of the call, and nothing else ([`memory`]). A [`RemoteProcess`] makes the calls as methods,
 //! and a [`network::RemoteNetwork`] configures the network of its kernel by them.
 //!
@@ -9,6 +10,7 @@
 //! or shows its descriptor.
 
 mod connection;
+mod link;
 mod lock;
 pub mod memory;
 pub mod network;
@@ -20,7 +22,8 @@ pub use rump_abi as abi;
 pub use rump_kern as kern;
 pub use rump_kpi as kpi;
 
-pub use connection::{Connection, Cookie, keep_streams_from};
+pub use connection::{Connection, Cookie};
+pub use link::{keep_streams_from, sleep_by};
 pub use process::RemoteProcess;
 pub use retry::Retry;
 pub use rump_sysproxy::transport::use_plain_calls;

@@ -8,10 +8,10 @@
 use crate::errno::{Failing, fail};
 use crate::guard::Inside;
 use crate::host::tell;
-use crate::{descriptors, fork, local, paths, sys};
+use crate::{descriptors, fork, guard, local, paths, sys};
 use libc::c_int;
 use rump_capi::remote::{self, Origin};
-use rump_client::{Retry, keep_streams_from};
+use rump_client::{Retry, keep_streams_from, sleep_by};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -105,6 +105,7 @@ fn connect() -> Result<(), String> {
         Retry::parse(&text).ok_or(format!("{RETRY}={text}: it is inftime, once, die, or a number of seconds"))
     });
     keep_streams_from(descriptors::OURS);
+    sleep_by(|sleep| guard::outside(sleep));
     let origin = remote::connect().map_err(|error| format!("RUMP_SERVER: {error}"))?;
     if let (Some(retry), Some(process)) = (retry.transpose()?, remote::process()) {
         process.connection().set_retry(retry);

@@ -14,6 +14,9 @@ pub const BODY_MAX: usize = (1 << 20) + 4096;
 /// Most bytes of a banner, its newline included.
 pub const BANNER_MAX: usize = 96;
 
+/// The number of requests whose answers, if there are any, are nobody's.
+pub const UNANSWERED: u64 = u64::MAX;
+
 macro_rules! numbers {
     ($(#[$doc:meta])* $name:ident: $type:ty { $($(#[$item_doc:meta])* $item:ident = $number:literal,)* }) => {
         $(#[$doc])*
@@ -53,7 +56,9 @@ numbers! {
         AnonMmap = 6,
         /// From a client that is about to fork: a cookie for its child.
         Prefork = 7,
-        /// From the server: a signal; nothing is answered.
+        /// From the server: a signal; nothing is answered. From a client: a handler ran in a thread that waits for the answer to
+        /// the request whose number is the body; the code says of which kind it is ([`Handled`]). That request is
+        /// [`UNANSWERED`]: NetBSD's servers refuse it, by its number, and go on.
         Raise = 8,
     }
 }
@@ -69,6 +74,16 @@ numbers! {
         Fork = 2,
         /// The program that a client executed; the body is its name.
         Exec = 3,
+    }
+}
+
+numbers! {
+    /// What handler it was that ran while a call waits.
+    Handled: u32 {
+        /// It ends the call.
+        Interrupts = 0,
+        /// It is one of `SA_RESTART`: it ends a call that is not begun again.
+        Restarts = 1,
     }
 }
 
@@ -105,6 +120,13 @@ impl Refusal {
     /// By its number on the wire; one that nobody knows is `Malformed`.
     pub fn from_code(code: u32) -> Self {
         Self::parse(code).unwrap_or(Self::Malformed)
+    }
+}
+
+impl Handled {
+    /// By its number on the wire.
+    pub fn from_code(code: u32) -> Option<Self> {
+        Self::parse(code)
     }
 }
 

@@ -5,7 +5,9 @@
 //! | [`frame`] | headers of messages, and their bounds |
 //! | [`url`] | where a server is |
 //! | [`memory`] | memory of a client, by its addresses |
-//! | [`transport`] | streams, and messages on them |
+//! | [`transport`] | messages on streams |
+//! | `stream` | streams of both kinds |
+//! | `listener` | where clients come in |
 //! | [`seal`] | keys, and streams that nobody else reads |
 //! | [`server`] | a kernel that answers clients |
 //! | [`calls`] | system calls by their numbers, with structures as NetBSD has them on amd64 |
@@ -16,8 +18,10 @@
 
 pub mod calls;
 pub mod frame;
+mod listener;
 pub mod memory;
 pub mod seal;
 pub mod server;
+mod stream;
 pub mod transport;
 pub mod url;

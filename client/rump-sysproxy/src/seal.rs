@@ -7,7 +7,7 @@
 //!
 //! The client begins. Nothing is read from a server, nor a banner sent to a client, that does not know the key.
 
-use crate::transport::Stream;
+use crate::stream::{Input, Stream};
 use snow::{Builder, HandshakeState, StatelessTransportState};
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -98,18 +98,30 @@ fn hear(stream: &mut Stream, state: &mut HandshakeState) -> io::Result<()> {
 
 fn finish(stream: &Stream, state: HandshakeState) -> io::Result<(Opener, Sealer)> {
     let state = Arc::new(state.into_stateless_transport_mode().map_err(failed)?);
-    let opener =
-        Opener { stream: stream.clone(), state: state.clone(), messages: 0, plain: Vec::new(), start: 0 };
+    let opener = Opener {
+        input: Input::new(stream.clone()),
+        state: state.clone(),
+        messages: 0,
+        plain: Vec::new(),
+        start: 0,
+    };
     Ok((opener, Sealer { stream: stream.clone(), state, messages: 0 }))
 }
 
 /// Reads what is sealed.
 pub(crate) struct Opener {
-    stream: Stream,
+    pub(crate) input: Input,
     state: Arc<StatelessTransportState>,
     messages: u64,
     plain: Vec<u8>,
     start: usize,
+}
+
+impl Opener {
+    /// Whether something is there to read, or comes.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.start < self.plain.len() || self.input.is_ready()
+    }
 }
 
 impl Read for Opener {
@@ -117,12 +129,12 @@ impl Read for Opener {
         while self.start == self.plain.len() {
             let mut length = [0; 2];
             // The end of the stream is one between messages alone.
-            if self.stream.read(&mut length[..1])? == 0 {
+            if self.input.read(&mut length[..1])? == 0 {
                 return Ok(0);
             }
-            self.stream.read_exact(&mut length[1..])?;
+            self.input.read_exact(&mut length[1..])?;
             let mut sealed = vec![0; u16::from_be_bytes(length).into()];
-            self.stream.read_exact(&mut sealed)?;
+            self.input.read_exact(&mut sealed)?;
             self.plain.resize(sealed.len(), 0);
             let opened = self.state.read_message(self.messages, &sealed, &mut self.plain);
             self.plain.truncate(*opened.as_ref().unwrap_or(&0));
@@ -144,14 +156,26 @@ pub(crate) struct Sealer {
     messages: u64,
 }
 
-impl Write for Sealer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let piece = &bytes[..bytes.len().min(SEALED_MAX - TAG)];
+impl Sealer {
+    /// Most bytes that are sealed at once.
+    pub(crate) const PIECE: usize = SEALED_MAX - TAG;
+
+    /// A piece, as it goes over the stream next.
+    pub(crate) fn seal(&mut self, piece: &[u8]) -> io::Result<Vec<u8>> {
         let mut sealed = vec![0; 2 + piece.len() + TAG];
         let length = self.state.write_message(self.messages, piece, &mut sealed[2..]).map_err(failed)?;
         self.messages += 1;
         sealed[..2].copy_from_slice(&(length as u16).to_be_bytes());
-        self.stream.write_all(&sealed[..2 + length])?;
+        sealed.truncate(2 + length);
+        Ok(sealed)
+    }
+}
+
+impl Write for Sealer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let piece = &bytes[..bytes.len().min(Self::PIECE)];
+        let sealed = self.seal(piece)?;
+        self.stream.write_all(&sealed)?;
         Ok(piece.len())
     }
 

@@ -1,217 +1,11 @@
-//! Streams: how messages travel, and how one listens for them.
+//! Messages on a stream.
 
 use crate::frame::{BANNER_MAX, HEADER, Header, Malformed};
-use crate::seal::{self, Key, Opener, Sealer};
-use crate::url::Url;
-use rustix::event::{PollFd, PollFlags};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
-use std::cell::{Cell, RefCell};
+use crate::seal::{Opener, Sealer};
+use crate::stream::{Input, PIECE, is_plain};
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-static IS_PLAIN: AtomicBool = AtomicBool::new(false);
-
-/// Streams are read and written by read(2) and write(2) alone from now on, for a program that is about to forbid itself other
-/// calls. SIGPIPE tells it of the end of a stream then.
-pub fn use_plain_calls() {
-    IS_PLAIN.store(true, Ordering::Relaxed);
-}
-
-fn is_plain() -> bool {
-    IS_PLAIN.load(Ordering::Relaxed)
-}
-
-/// A stream, of which several may have a part.
-#[derive(Clone)]
-pub struct Stream(Arc<Socket>);
-
-enum Socket {
-    Unix(UnixStream),
-    Tcp(TcpStream),
-}
-
-impl Stream {
-    /// Errors: the server is not there, or does not let us in.
-    pub fn connect(url: &Url) -> io::Result<Self> {
-        Ok(match url {
-            Url::Unix(path) => UnixStream::connect(path)?.into(),
-            Url::Tcp(address) => TcpStream::connect(address).and_then(without_delay)?.into(),
-        })
-    }
-
-    /// One that came with a program. Errors: NotConnected, and those of the host (it is no stream).
-    pub fn from_fd(fd: OwnedFd) -> io::Result<Self> {
-        rustix::net::getpeername(&fd)?;
-        let is_local = rustix::net::sockopt::socket_domain(&fd)? == AddressFamily::UNIX;
-        Ok(if is_local { UnixStream::from(fd).into() } else { TcpStream::from(fd).into() })
-    }
-
-    /// The same with a descriptor of this number or a higher one. Where the limit of the program is lower, it stays as it is.
-    /// Errors: those of the host.
-    pub fn renumbered(self, lowest: RawFd) -> io::Result<Self> {
-        let copied = match &*self.0 {
-            Socket::Unix(stream) => rustix::io::fcntl_dupfd_cloexec(stream, lowest),
-            Socket::Tcp(stream) => rustix::io::fcntl_dupfd_cloexec(stream, lowest),
-        };
-        match copied {
-            Err(rustix::io::Errno::INVAL) => Ok(self),
-            copied => Self::from_fd(copied?),
-        }
-    }
-
-    /// Its descriptor.
-    pub fn fd(&self) -> RawFd {
-        match &*self.0 {
-            Socket::Unix(stream) => stream.as_raw_fd(),
-            Socket::Tcp(stream) => stream.as_raw_fd(),
-        }
-    }
-
-    /// Messages to and from a server, which has to know the key if there is one. Errors: PermissionDenied (it does not), those
-    /// of the host.
-    pub fn to_server(&self, key: Option<&Key>) -> io::Result<(Reader, Writer)> {
-        match key {
-            Some(key) => Ok(sealed(seal::initiate(&mut self.clone(), key)?)),
-            None => Ok((Reader::new(self.clone()), Writer::new(self.clone()))),
-        }
-    }
-
-    /// The same of a client.
-    pub(crate) fn to_client(&self, key: Option<&Key>) -> io::Result<(Reader, Writer)> {
-        match key {
-            Some(key) => Ok(sealed(seal::respond(&mut self.clone(), key)?)),
-            None => Ok((Reader::new(self.clone()), Writer::new(self.clone()))),
-        }
-    }
-
-    /// The user at the other end, where the host knows.
-    pub(crate) fn peer(&self) -> io::Result<Option<Peer>> {
-        match &*self.0 {
-            Socket::Unix(stream) => peer_of(stream).map(Some),
-            Socket::Tcp(_) => Ok(None),
-        }
-    }
-
-    /// How long reading may take; none: as long as it takes.
-    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        match &*self.0 {
-            Socket::Unix(stream) => stream.set_read_timeout(timeout),
-            Socket::Tcp(stream) => stream.set_read_timeout(timeout),
-        }
-    }
-
-    /// Reads, and looks for a while before it sleeps: often the other end is about to answer.
-    fn read_soon(&self, into: &mut [u8]) -> io::Result<usize> {
-        if is_plain() {
-            return Ok(match &*self.0 {
-                Socket::Unix(stream) => rustix::io::read(stream, into),
-                Socket::Tcp(stream) => rustix::io::read(stream, into),
-            }?);
-        }
-        let (into, outcome) = (RefCell::new(into), Cell::new(Ok(0)));
-        let flags = RecvFlags::DONTWAIT;
-        let is_there = || {
-            let mut into = into.borrow_mut();
-            let read = match &*self.0 {
-                Socket::Unix(stream) => rustix::net::recv(stream, &mut **into, flags),
-                Socket::Tcp(stream) => rustix::net::recv(stream, &mut **into, flags),
-            };
-            let is_there = read != Err(rustix::io::Errno::AGAIN);
-            if is_there {
-                outcome.set(read.map(|(read, _)| read).map_err(io::Error::from));
-            }
-            is_there
-        };
-        rump_spin::wait(None, is_there, |_| {
-            outcome.set(self.clone().read(&mut into.borrow_mut()));
-            true
-        });
-        outcome.into_inner()
-    }
-
-    /// Ends it for all who have a part.
-    pub fn shut_down(&self) {
-        // The other end may have done so.
-        let _ = match &*self.0 {
-            Socket::Unix(stream) => stream.shutdown(Shutdown::Both),
-            Socket::Tcp(stream) => stream.shutdown(Shutdown::Both),
-        };
-    }
-}
-
-fn without_delay(stream: TcpStream) -> io::Result<TcpStream> {
-    stream.set_nodelay(true)?;
-    Ok(stream)
-}
-
-impl From<UnixStream> for Stream {
-    fn from(stream: UnixStream) -> Self {
-        Self(Arc::new(Socket::Unix(stream)))
-    }
-}
-
-impl From<TcpStream> for Stream {
-    fn from(stream: TcpStream) -> Self {
-        Self(Arc::new(Socket::Tcp(stream)))
-    }
-}
-
-impl Read for Stream {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match &*self.0 {
-            Socket::Unix(stream) => (&mut &*stream).read(into),
-            Socket::Tcp(stream) => (&mut &*stream).read(into),
-        }
-    }
-}
-
-/// Programs need not know that there is a stream: no signal tells of its end, where hosts can be told so.
-#[cfg(not(target_vendor = "apple"))]
-const SILENTLY: SendFlags = SendFlags::NOSIGNAL;
-#[cfg(target_vendor = "apple")]
-const SILENTLY: SendFlags = SendFlags::empty();
-
-impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let sent = match &*self.0 {
-            Socket::Unix(stream) if is_plain() => rustix::io::write(stream, bytes),
-            Socket::Tcp(stream) if is_plain() => rustix::io::write(stream, bytes),
-            Socket::Unix(stream) => rustix::net::send(stream, bytes, SILENTLY),
-            Socket::Tcp(stream) => rustix::net::send(stream, bytes, SILENTLY),
-        };
-        Ok(sent?)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A user of the host at the other end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Peer {
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn peer_of(stream: &UnixStream) -> io::Result<Peer> {
-    let peer = rustix::net::sockopt::socket_peercred(stream)?;
-    Ok(Peer { uid: peer.uid.as_raw(), gid: peer.gid.as_raw() })
-}
-
-/// Nobody but the user of the server gets through the mode of the socket.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn peer_of(_: &UnixStream) -> io::Result<Peer> {
-    Ok(Peer { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw() })
-}
+pub use crate::stream::{Restart, Stream, use_plain_calls};
 
 /// Messages that come.
 pub struct Reader {
@@ -224,30 +18,39 @@ pub struct Reader {
 
 /// Where they come from.
 enum Source {
-    Plain(Stream),
+    Plain(Input),
     Sealed(Box<Opener>),
 }
 
 impl Read for Source {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Plain(stream) => stream.read_soon(into),
+            Self::Plain(input) => input.read(into),
             Self::Sealed(opener) => opener.read(into),
         }
     }
 }
 
-/// Bytes that are asked of the host at once.
-const PIECE: usize = 16 << 10;
-
 impl Reader {
     /// Of a stream.
     pub fn new(stream: Stream) -> Self {
-        Self::from(Source::Plain(stream))
+        Self::from(Source::Plain(Input::new(stream)))
     }
 
     fn from(source: Source) -> Self {
         Self { source, buffer: Box::new([0; PIECE]), start: 0, end: 0 }
+    }
+
+    fn input(&mut self) -> &mut Input {
+        match &mut self.source {
+            Source::Plain(input) => input,
+            Source::Sealed(opener) => &mut opener.input,
+        }
+    }
+
+    /// Keeps what came for later, up to a bound. Errors: those of the host.
+    pub(crate) fn take_ahead(&mut self) -> io::Result<()> {
+        self.input().take_ahead()
     }
 
     fn rest(&self) -> &[u8] {
@@ -268,6 +71,23 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// Takes what came; false: nothing did, and reading a message would sleep. Errors: those of the host.
+    pub fn look(&mut self) -> io::Result<bool> {
+        if !self.rest().is_empty() {
+            return Ok(true);
+        }
+        match &mut self.source {
+            // By read(2) alone, nobody can tell.
+            _ if is_plain() => {}
+            Source::Plain(input) => match input.read_now(&mut self.buffer[..])? {
+                Some(read) => (self.start, self.end) = (0, read),
+                None => return Ok(false),
+            },
+            Source::Sealed(opener) => return Ok(opener.is_ready()),
+        }
+        Ok(true)
     }
 
     /// The line with which a server begins. Errors: InvalidData (it is none), UnexpectedEof.
@@ -337,7 +157,7 @@ impl Write for Sink {
     }
 }
 
-fn sealed((opener, sealer): (Opener, Sealer)) -> (Reader, Writer) {
+pub(crate) fn sealed((opener, sealer): (Opener, Sealer)) -> (Reader, Writer) {
     (
         Reader::from(Source::Sealed(Box::new(opener))),
         Writer { sink: Sink::Sealed(sealer), buffer: Vec::new() },
@@ -357,107 +177,45 @@ impl Writer {
 
     /// A message whose body is in two parts; its header says how long they are together. Errors: those of the host.
     pub fn message(&mut self, header: &Header, front: &[u8], rest: &[u8]) -> io::Result<()> {
+        self.message_by(header, front, rest, |sink, bytes| sink.write_all(bytes))
+    }
+
+    /// The same from who reads for all. While the other end takes nothing, as it waits to be read from, what comes is kept for
+    /// `reader`. Errors: those of the host.
+    pub(crate) fn message_of_reader(
+        &mut self,
+        header: &Header,
+        (front, rest): (&[u8], &[u8]),
+        reader: &mut Reader,
+    ) -> io::Result<()> {
+        self.message_by(header, front, rest, |sink, bytes| match sink {
+            Sink::Plain(stream) => stream.write_while_taking(bytes, reader.input()),
+            Sink::Sealed(sealer) => {
+                let pieces = bytes.chunks(Sealer::PIECE);
+                pieces.map(|piece| sealer.seal(piece)).try_for_each(|sealed| {
+                    let input = reader.input();
+                    input.stream.clone().write_while_taking(&sealed?, input)
+                })
+            }
+        })
+    }
+
+    fn message_by(
+        &mut self,
+        header: &Header,
+        front: &[u8],
+        rest: &[u8],
+        mut write_all: impl FnMut(&mut Sink, &[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
         debug_assert_eq!(header.body, front.len() + rest.len());
         self.buffer.clear();
         self.buffer.extend_from_slice(&header.emit());
         self.buffer.extend_from_slice(front);
         if rest.len() <= PIECE {
             self.buffer.extend_from_slice(rest);
-            return self.sink.write_all(&self.buffer);
+            return write_all(&mut self.sink, &self.buffer);
         }
-        self.sink.write_all(&self.buffer)?;
-        self.sink.write_all(rest)
+        write_all(&mut self.sink, &self.buffer)?;
+        write_all(&mut self.sink, rest)
     }
-}
-
-/// Where clients come in. Dropping it takes the name of its socket away.
-pub(crate) enum Listener {
-    Unix(UnixListener, Name),
-    Tcp(TcpListener),
-}
-
-/// A name in the file system, gone with this.
-pub(crate) struct Name(std::path::PathBuf);
-
-impl Drop for Name {
-    fn drop(&mut self) {
-        // Somebody may have taken it away.
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-impl Listener {
-    /// Only the user of the server gets to a socket in the file system; one that nobody listens at any more is replaced.
-    /// Over a network, only who knows a key. Errors: AddrInUse, those of the host; PermissionDenied (others than this machine
-    /// would get in, and there is no key).
-    pub(crate) fn bind(url: &Url, has_key: bool) -> io::Result<Self> {
-        match url {
-            Url::Unix(path) => {
-                let listener = bind_unix(path)?;
-                listener.set_nonblocking(true)?;
-                Ok(Self::Unix(listener, Name(path.clone())))
-            }
-            Url::Tcp(address) if !address.ip().is_loopback() && !has_key => Err(io::Error::new(
-                ErrorKind::PermissionDenied,
-                "other machines could come in, and nothing would ask who they are: a key is needed, or 127.0.0.1, ::1 or unix://",
-            )),
-            Url::Tcp(address) => {
-                let listener = TcpListener::bind(address)?;
-                listener.set_nonblocking(true)?;
-                Ok(Self::Tcp(listener))
-            }
-        }
-    }
-
-    /// Where it is: with the port, if the host chose it.
-    pub(crate) fn url(&self) -> io::Result<Url> {
-        Ok(match self {
-            Self::Unix(_, Name(path)) => Url::Unix(path.clone()),
-            Self::Tcp(listener) => Url::Tcp(listener.local_addr()?),
-        })
-    }
-
-    /// Waits until somebody comes, something happens to `bell`, or so much time has passed.
-    pub(crate) fn wait(&self, bell: &UnixStream, most: Duration) -> io::Result<()> {
-        let socket = match self {
-            Self::Unix(listener, _) => listener.as_fd(),
-            Self::Tcp(listener) => listener.as_fd(),
-        };
-        let mut fds = [PollFd::new(&socket, PollFlags::IN), PollFd::new(bell, PollFlags::IN)];
-        let most = most.try_into().map_err(|_| ErrorKind::InvalidInput)?;
-        loop {
-            match rustix::event::poll(&mut fds, Some(&most)) {
-                Err(rustix::io::Errno::INTR) => {}
-                polled => return Ok(polled.map(drop)?),
-            }
-        }
-    }
-
-    /// Errors: WouldBlock (who came has gone again).
-    pub(crate) fn accept(&self) -> io::Result<Stream> {
-        Ok(match self {
-            Self::Unix(listener, _) => listener.accept()?.0.into(),
-            Self::Tcp(listener) => listener.accept().and_then(|(stream, _)| without_delay(stream))?.into(),
-        })
-    }
-}
-
-/// Nobody connects before the mode is right: the socket does not listen yet.
-fn bind_unix(path: &Path) -> io::Result<UnixListener> {
-    let address = SocketAddrUnix::new(path)?;
-    let socket =
-        rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    if rustix::net::bind(&socket, &address) == Err(rustix::io::Errno::ADDRINUSE) {
-        let is_socket = path.symlink_metadata()?.file_type().is_socket();
-        let is_left =
-            || UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused);
-        if !is_socket || !is_left() {
-            return Err(ErrorKind::AddrInUse.into());
-        }
-        std::fs::remove_file(path)?;
-        rustix::net::bind(&socket, &address)?;
-    }
-    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    rustix::net::listen(&socket, 128)?;
-    Ok(socket.into())
 }

@@ -72,7 +72,7 @@ pub use sys::statvfs::MountedFs;
 pub use sys::sysctl::{SysctlError, Uname};
 pub use sys::timer::{Arm, IntervalTimer, Notify, TimerId};
 pub use sysctl::SysctlValue;
-pub use waiting::Watch;
+pub use waiting::{Interruption, Watch};
 
 /// The directory argument of at-calls that means the working directory.
 pub const AT_FDCWD: Option<Fd> = None;

@@ -9,6 +9,7 @@ use crate::semaphore::OpenSemaphores;
 use crate::signal::{Arrivals, Pending, SignalModel};
 use crate::sys::ids::Ids;
 use crate::sys::limits::Limits;
+use crate::waiting::Interruption;
 use crate::{Credentials, Fd};
 use alloc::sync::{Arc, Weak};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -116,6 +117,8 @@ pub enum ForkDescriptors {
 #[derive(Clone)]
 pub struct Process {
     inner: Arc<Inner>,
+    /// What ends calls that are made by this value.
+    interruption: Option<Arc<Interruption>>,
 }
 
 /// A process that does not keep its kernel.
@@ -125,7 +128,7 @@ pub(crate) struct WeakProcess(Weak<Inner>);
 impl WeakProcess {
     /// The process. Errors: ESRCH (nobody has it any more).
     pub(crate) fn upgrade(&self) -> KResult<Process> {
-        Ok(Process { inner: self.0.upgrade().ok_or(Errno::ESRCH)? })
+        Ok(Process { inner: self.0.upgrade().ok_or(Errno::ESRCH)?, interruption: None })
     }
 }
 
@@ -173,7 +176,7 @@ impl Process {
             semaphores,
             jobs: Jobs::default(),
         });
-        Self { inner }
+        Self { inner, interruption: None }
     }
 
     /// A fresh process of the same kernel, a child of this one.
@@ -183,6 +186,11 @@ impl Process {
         let (table, semaphores) = (Arc::default(), OpenSemaphores::default());
         let beginning = Beginning::With(self.pid());
         Self::new(shared, self.downgrade(), Standing::of_root(places), fresh(), table, semaphores, beginning)
+    }
+
+    /// The same process, for calls that `interruption` ends.
+    pub fn interruptible(&self, interruption: &Arc<Interruption>) -> Self {
+        Self { inner: self.inner.clone(), interruption: Some(interruption.clone()) }
     }
 
     /// The process id.
@@ -386,6 +394,10 @@ impl Process {
 
     pub(crate) fn arrivals(&self) -> &Arrivals {
         &self.inner.arrivals
+    }
+
+    pub(crate) fn interruption(&self) -> Option<&Interruption> {
+        self.interruption.as_deref()
     }
 
     pub(crate) fn interruptions(&self) -> u64 {

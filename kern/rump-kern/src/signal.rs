@@ -34,6 +34,13 @@ pub enum Handling {
     Interrupts,
 }
 
+/// Nobody handles it.
+impl From<()> for Handling {
+    fn from((): ()) -> Self {
+        Self::Ignored
+    }
+}
+
 /// What becomes of signals (`rump_boot_setsigmodel`).
 #[derive(Clone, Default)]
 pub enum SignalModel {

@@ -7,10 +7,11 @@
 //! Who has a waker of his own, a future for example, does the same with [`Process::watch`] and calls that do not block.
 
 use crate::descriptors::OpenFile;
-use crate::{Fd, Process};
+use crate::{Fd, Handling, Process};
 use alloc::sync::Arc;
 use alloc::task::Wake;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Waker;
 use core::time::Duration;
 use rump_abi::{Errno, SignalSet};
@@ -26,6 +27,22 @@ impl Wake for EventWaker {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.0.set();
+    }
+}
+
+/// What ends one call, however many others its process makes: see [`Process::interrupt_by`].
+#[derive(Default)]
+pub struct Interruption {
+    /// A handler ran.
+    has_come: AtomicBool,
+    /// One that is not of `SA_RESTART` did.
+    is_for_all: AtomicBool,
+}
+
+impl Interruption {
+    fn ends(&self, is_restarted: bool) -> bool {
+        let flag = if is_restarted { &self.is_for_all } else { &self.has_come };
+        flag.load(Ordering::SeqCst)
     }
 }
 
@@ -108,7 +125,8 @@ impl<'a> Sleeper<'a> {
 
     /// Errors: EINTR (a signal came that ends it).
     pub(crate) fn check_signals(&self) -> KResult<()> {
-        let has_come = self.process.arrivals().has_come(self.signals, self.masked, self.is_restarted);
+        let has_come = self.process.arrivals().has_come(self.signals, self.masked, self.is_restarted)
+            || self.process.interruption().is_some_and(|one| one.ends(self.is_restarted));
         if has_come || !(self.process.pending_signals() & self.pending).is_empty() {
             return Err(Errno::EINTR.into());
         }
@@ -150,6 +168,17 @@ impl Process {
     /// Lets every blocked call of this process answer EINTR. Calls that block later are not concerned.
     pub fn interrupt(&self) {
         self.count_interruption();
+        self.sleepers().wake();
+    }
+
+    /// Ends the call that is made by [`Process::interruptible`], as a handler in its thread would: at once or when it comes to
+    /// wait, by EINTR or with what is done already. Calls of other threads are not concerned.
+    pub fn interrupt_by(&self, interruption: &Interruption, handling: Handling) {
+        if handling == Handling::Ignored {
+            return;
+        }
+        interruption.is_for_all.fetch_or(handling == Handling::Interrupts, Ordering::SeqCst);
+        interruption.has_come.store(true, Ordering::SeqCst);
         self.sleepers().wake();
     }
 

@@ -8,7 +8,7 @@ use rump_abi::{
     SocketType,
 };
 use rump_host_sim::SimHost;
-use rump_kern::{Fd, FdSet, Handling, Kernel, PollFd, Process, SendMessage, SignalModel};
+use rump_kern::{Fd, FdSet, Handling, Interruption, Kernel, PollFd, Process, SendMessage, SignalModel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -237,6 +237,55 @@ fn what_nobody_handles_ends_no_call_and_a_restarting_handler_few() {
         let polled = waiter.join().unwrap();
         assert_eq!(polled.map_err(|error| error.errno), if ends_poll { Err(EINTR) } else { Ok(1) });
     }
+}
+
+#[test]
+fn an_interruption_ends_one_call_and_no_other() {
+    let (_, p) = boot(SignalModel::Ignore);
+    let [r, w] = p.pipe().unwrap();
+    let interruption = Arc::new(Interruption::default());
+    let (one, other) = (p.interruptible(&interruption), p.clone());
+    let one = std::thread::spawn(move || one.read(r, &mut [0]));
+    let other = std::thread::spawn(move || other.read(r, &mut [0]));
+    p.interrupt_by(&interruption, Handling::Ignored);
+    p.interrupt_by(&interruption, Handling::Restarts);
+    let waits = p.interruptible(&interruption);
+    // What is not restarted ends, also when the handler ran before it waits.
+    fails(waits.poll(&mut [PollFd::new(r, PollEvents::IN)], None), EINTR);
+    assert!(!one.is_finished());
+    p.interrupt_by(&interruption, Handling::Interrupts);
+    fails(one.join().unwrap(), EINTR);
+    assert!(!other.is_finished());
+    p.write(w, b"x").unwrap();
+    assert_eq!(other.join().unwrap().unwrap(), 1);
+    // What is ready is answered first.
+    p.write(w, b"y").unwrap();
+    assert_eq!(waits.read(r, &mut [0]).unwrap(), 1);
+}
+
+#[test]
+fn what_had_gone_before_an_interruption_is_told() {
+    let (_, p) = boot(SignalModel::Ignore);
+    let [a, b] = p.socketpair(AddressFamily::Local, SocketType::Stream, 0, OpenFlags::empty()).unwrap();
+    let [_r, w] = p.pipe().unwrap();
+    let much = vec![0; 1 << 20];
+    for fd in [a, w] {
+        let interruption = Arc::new(Interruption::default());
+        let (caller, all) = (p.interruptible(&interruption), much.clone());
+        let thread = std::thread::spawn(move || [caller.write(fd, &all), caller.write(fd, &all)]);
+        // Room is taken before anybody waits for more.
+        while !p
+            .poll(&mut [PollFd::new(fd, PollEvents::OUT)], Some(Duration::ZERO))
+            .is_ok_and(|ready| ready == 0)
+        {
+            std::thread::yield_now();
+        }
+        p.interrupt_by(&interruption, Handling::Interrupts);
+        let [first, second] = thread.join().unwrap();
+        assert!((1..much.len()).contains(&first.unwrap()));
+        fails(second, EINTR);
+    }
+    drop(p.close(b));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! programs say it.
 #![forbid(unsafe_code)]
 
+mod config;
 mod drive;
 mod library;
 
@@ -34,7 +35,17 @@ const BACKGROUND: &str = "RUMP_SERVER__BACKGROUND";
 /// It goes to the background once it accepts connections; SIGTERM, SIGINT and rump_halt end it, with everything written out.
 /// Clients find it by RUMP_SERVER=URL.
 #[derive(Parser)]
-#[command(name = "rump_server", version)]
+#[command(name = "rump_server", version, args_override_self = true)]
+#[command(
+    after_help = "A file of --config has, each of them if it is needed: urls, libraries, modules and drives, which are lists of
+texts; cpus, clients, calls and descriptors, which are numbers; memory, net and key, which are texts; stay and verbose, which
+are true or false. Flags count more than the file, and lists are joined.
+
+  urls = [\"unix:///run/rump/sock\"]
+  libraries = [\"rumpfs_ext2fs\"]
+  drives = [\"key=/dev/disk0,hostpath=disk.img,size=host\"]
+  memory = \"256m\""
+)]
 struct Options {
     /// Stay in the foreground
     #[arg(short = 's')]
@@ -57,6 +68,9 @@ struct Options {
     /// The same
     #[arg(short = 'm', value_name = "MODULE")]
     modules: Vec<String>,
+    /// What flags say, in TOML
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Interfaces, addresses and routes, in TOML
     #[arg(long, value_name = "FILE")]
     net: Option<PathBuf>,
@@ -90,7 +104,13 @@ fn main() -> ExitCode {
     let has_all = arguments.first().is_some_and(|name| {
         Path::new(name).file_name().is_some_and(|name| name.to_string_lossy().starts_with("rump_allserver"))
     });
-    let options = Options::parse_from(&arguments);
+    let options = match config::expanded(arguments.clone()) {
+        Ok(words) => Options::parse_from(words),
+        Err(why) => {
+            eprintln!("rump_server: {why}");
+            return ExitCode::from(2);
+        }
+    };
     let is_there = std::env::var_os(BACKGROUND).is_some();
     let done = if is_there { serve(&options, has_all) } else { start(&options, &arguments) };
     match done {

@@ -124,6 +124,24 @@ layout! {
         address: u64 = 32,
     }
 
+    /// `struct ifmediareq`: what cable an interface is at.
+    struct Ifmediareq[48] {
+        /// The name of the interface.
+        name: [u8; IFNAMSIZ] = 0,
+        /// What was chosen, a word of `IFM_*`.
+        current: u32 = 16,
+        /// Bits of it that do not count.
+        mask: u32 = 20,
+        /// `IFM_AVALID`, `IFM_ACTIVE`.
+        status: u32 = 24,
+        /// What it came to.
+        active: u32 = 28,
+        /// How many words there are to choose from; before, for how many there is room.
+        count: i32 = 32,
+        /// Where they go.
+        address: u64 = 40,
+    }
+
     /// `struct if_clonereq`: room for names of kinds of interfaces.
     struct IfClonereq[16] {
         /// How many there are.
@@ -236,6 +254,29 @@ pub const SIOCIFGCLONERS: u32 = request(BOTH, 120, 16);
 pub const SIOCSDRVSPEC: u32 = request(IN, 123, 40);
 /// A command that asks for something.
 pub const SIOCGDRVSPEC: u32 = request(BOTH, 123, 40);
+/// Asks for the cable of an interface.
+pub const SIOCGIFMEDIA: u32 = request(BOTH, 54, 48);
+/// Of words about cables (`IFM_*`, NetBSD 8): Ethernet.
+pub const IFM_ETHER: u32 = 0x20;
+/// The bits that say what cable it is.
+pub const IFM_TMASK: u32 = 0x1f;
+/// Both sides agree on it.
+pub const IFM_AUTO: u32 = 0;
+/// None.
+pub const IFM_NONE: u32 = 2;
+/// One that has no number of its own.
+pub const IFM_OTHER: u32 = 31;
+/// Twisted pairs, with their Mbit/s: `IFM_10_T`, `IFM_100_TX`, `IFM_1000_T`, `IFM_2500_T`, `IFM_5000_T`, `IFM_10G_T`.
+pub const TWISTED_PAIRS: [(u32, u32); 6] =
+    [(3, 10), (6, 100), (16, 1000), (29, 2500), (30, 5000), (26, 10_000)];
+/// Both sides send at once.
+pub const IFM_FDX: u32 = 0x10_0000;
+/// One side sends after the other.
+pub const IFM_HDX: u32 = 0x20_0000;
+/// In the status: the bit for what is at the other end counts.
+pub const IFM_AVALID: u32 = 1;
+/// In the status: somebody is at the other end.
+pub const IFM_ACTIVE: u32 = 2;
 /// Asks for the link of an interface.
 pub const SIOCGLINKSTR: u32 = request(BOTH, 135, 40);
 /// Says it.
@@ -269,6 +310,7 @@ mod tests {
         assert_eq!((SIOCGIFCONF, SIOCGIFDATA), (0xc010_6926, 0xc098_6985));
         assert_eq!(SIOCALIFADDR, 0x8118_691c);
         assert_eq!((SIOCSLINKSTR, SIOCGDRVSPEC, SIOCSDRVSPEC), (0x8028_6988, 0xc028_697b, 0x8028_697b));
+        assert_eq!(SIOCGIFMEDIA, 0xc030_6936);
         assert_eq!((SIOCIFGCLONERS, SIOCDIFADDR_IN6), (0xc010_6978, 0x8120_6919));
     }
 

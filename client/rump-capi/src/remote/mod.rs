@@ -5,11 +5,12 @@
 
 mod interface;
 
-use crate::errno;
 use crate::layout::signal;
+use crate::{boot, errno};
 use libc::{c_int, pid_t};
 use rump_abi::{Errno, Signal};
 use rump_client::{Connection, Cookie, RemoteProcess, Server};
+use rump_kern::Handling;
 use rump_kpi::{KError, KResult};
 use std::ffi::OsStr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -62,11 +63,12 @@ fn connection() -> KResult<Arc<Connection>> {
 }
 
 /// What the kernel raises is the program's, as the kernel's own model of signals has it.
-fn raise(signal: Signal) {
-    if let Some(number) = signal::to_host(signal) {
-        // SAFETY: a number of the host's; what its handler does is the program's.
-        unsafe { libc::kill(libc::getpid(), number) };
-    }
+fn raise(signal: Signal) -> Handling {
+    let Some(number) = signal::to_host(signal) else { return Handling::Ignored };
+    let handling = boot::handling(number);
+    // SAFETY: a number of the host's; what its handler does is the program's.
+    unsafe { libc::kill(libc::getpid(), number) };
+    handling
 }
 
 /// The last part of the program's name.
@@ -205,12 +207,12 @@ impl RumpclientFork {
     pub fn begin(&self) -> KResult<()> {
         leave(PROCESS.swap(ptr::null_mut(), Ordering::AcqRel));
         // SAFETY: it stays.
-        let parent = unsafe { &*self.parent }.connection().clone();
+        let parent = unsafe { &*self.parent }.connection();
         let child = parent.child_of(&self.cookie);
-        // SAFETY: the child's own number of it. The parent's stays open.
-        parent.with_fd(|fd| unsafe { libc::close(fd.as_raw_fd()) });
-        // Its end would be the end of the parent's stream.
-        std::mem::forget(parent);
+        parent.inherited().for_each(|fd| {
+            // SAFETY: the child's own number of it. The parent's stays open.
+            unsafe { libc::close(fd) };
+        });
         become_process(child?);
         Ok(())
     }

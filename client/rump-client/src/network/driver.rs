@@ -9,6 +9,7 @@ use rump_abi::netbsd::bridge::*;
 use rump_abi::netbsd::interface::*;
 use rump_abi::netbsd::statvfs::{name, name_in};
 use rump_kpi::KResult;
+use rump_kpi::device::{Duplex, Media};
 use std::time::Duration;
 
 /// Bytes of a link at most, with the NUL that ends it.
@@ -46,6 +47,39 @@ pub struct BridgeAddress {
 }
 
 impl RemoteNetwork {
+    /// What cable an interface is at; none if nothing is known of one, or the server does not tell. Errors: ENXIO.
+    pub fn media(&self, interface: &str) -> KResult<Option<Media>> {
+        let nothing = [0; Ifmediareq::SIZE - IFNAMSIZ];
+        let mut bytes = [&named(interface)?[..], &nothing].concat();
+        match self.request(SIOCGIFMEDIA, &mut bytes) {
+            Err(error) if error.errno != Errno::ENXIO => return Ok(None),
+            done => done?,
+        }
+        let Ifmediareq { current, active, .. } = Ifmediareq::read(&bytes).ok_or_else(malformed)?;
+        let kind = active & IFM_TMASK;
+        let pair = TWISTED_PAIRS.iter().find(|(its, _)| *its == kind);
+        let speed = match kind {
+            IFM_OTHER => self.megabits(interface)?,
+            _ => pair.map(|(_, speed)| *speed),
+        };
+        let duplex = match active & (IFM_FDX | IFM_HDX) {
+            IFM_FDX => Some(Duplex::Full),
+            IFM_HDX => Some(Duplex::Half),
+            _ => None,
+        };
+        let is_negotiated = current & IFM_TMASK == IFM_AUTO;
+        Ok(Some(Media { speed, duplex, is_negotiated, is_twisted_pair: pair.is_some() || kind == IFM_NONE }))
+    }
+
+    /// How fast an interface is, if that is known. Errors: ENXIO.
+    fn megabits(&self, interface: &str) -> KResult<Option<u32>> {
+        let nothing = [0; Ifdatareq::SIZE - IFNAMSIZ];
+        let mut bytes = [&named(interface)?[..], &nothing].concat();
+        self.request(SIOCGIFDATA, &mut bytes)?;
+        let asked = Ifdatareq::read(&bytes).ok_or_else(malformed)?;
+        Ok(u32::try_from(asked.data.baudrate / 1_000_000).ok().filter(|speed| *speed > 0))
+    }
+
     /// A command whose argument stands behind `struct ifdrv`; answers that argument as it is afterwards. Errors: ENXIO, those of
     /// the command.
     fn drive(&self, number: u32, interface: &str, command: u64, data: &[u8]) -> KResult<Vec<u8>> {

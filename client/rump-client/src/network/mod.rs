@@ -10,7 +10,7 @@
 //! | `table` | interfaces, routes and neighbours, as they are |
 //! | `socket` | sockets, as they are |
 //! | `statistics` | what protocols count |
-//! | `driver` | what a kind of interfaces alone has: links, bridges |
+//! | `driver` | what a kind of interfaces alone has: cables, links, bridges |
 //! | `route` | messages of routing sockets: changes, questions, news |
 
 mod driver;

@@ -11,8 +11,11 @@ use rump_abi::netbsd::statvfs::{name, name_in};
 use rump_abi::{AddressFamily, Errno, OpenFlags, SocketAddress, SocketType};
 use rump_client::network::RemoteNetwork;
 use rump_kern::Fd;
-use rump_kpi::device::Medium;
+use rump_kpi::KResult;
+use rump_kpi::device::{DeviceInfo, Duplex, Media, Medium, NetworkDevice, Offloads, Receiver};
+use rump_kpi::packet::Packet;
 use std::net::{IpAddr, SocketAddrV6};
+use std::sync::Arc;
 
 /// A client with a socket that requests of interfaces go to.
 struct Client<'a> {
@@ -77,6 +80,66 @@ impl<'a> Client<'a> {
 
 fn ip(text: &str) -> Address {
     Address::of_ip(text.parse::<IpAddr>().unwrap(), 0)
+}
+
+/// A cable of which the device knows something, or nothing.
+struct Cabled(Option<Media>);
+
+impl NetworkDevice for Cabled {
+    fn info(&self) -> DeviceInfo {
+        DeviceInfo {
+            medium: Medium::Ethernet { address: [2, 0, 0, 0, 0, 9] },
+            mtu: 1500,
+            offloads: Offloads::empty(),
+        }
+    }
+
+    fn send(&self, packets: &mut Vec<Packet>) -> KResult<()> {
+        packets.clear();
+        Ok(())
+    }
+
+    fn start(&self, _: Arc<dyn Receiver>) -> KResult<()> {
+        Ok(())
+    }
+
+    fn stop(&self) {}
+
+    fn media(&self) -> Option<Media> {
+        self.0
+    }
+}
+
+#[test]
+fn cables_are_seen_from_elsewhere_as_the_device_knows_them() {
+    let rig = Rig::new();
+    let (client, network) = (Client::new(&rig), RemoteNetwork::new(rig.there.clone()));
+    let domain = rig.here.protocols(AddressFamily::Inet).unwrap();
+    let pair = Media { speed: None, duplex: None, is_negotiated: true, is_twisted_pair: true };
+    let full = Media { duplex: Some(Duplex::Full), ..pair };
+    let other = Media { is_twisted_pair: false, ..full };
+    let speeds = [10, 100, 1000, 2500, 5000, 10_000].map(|speed| Media { speed: Some(speed), ..full });
+    let more = [
+        pair,
+        other,
+        Media { duplex: Some(Duplex::Half), is_negotiated: false, speed: Some(100), ..pair },
+        Media { speed: Some(1000), ..other },
+        Media { speed: Some(25_000), is_negotiated: false, ..other },
+    ];
+    for (number, media) in [None].into_iter().chain(speeds.into_iter().chain(more).map(Some)).enumerate() {
+        let name = format!("if{number}");
+        domain.network().unwrap().attach(&name, Arc::new(Cabled(media))).unwrap();
+        assert_eq!(network.media(&name).unwrap(), media);
+    }
+    assert_eq!(network.media("lo0").unwrap(), None);
+    assert_eq!(network.media("none").unwrap_err().errno, Errno::ENXIO);
+    // As NetBSD's own programs ask: a word for what was chosen, and one for what that came to.
+    let nothing = [0; Ifmediareq::SIZE - IFNAMSIZ];
+    let asked = Ifmediareq::read(&[&name::<IFNAMSIZ>(b"if3")[..], &nothing].concat()).unwrap();
+    let told = Ifmediareq::read(&client.ask(SIOCGIFMEDIA, &asked, &[]).unwrap()).unwrap();
+    assert_eq!((told.current, told.active, told.status, told.count), (0x20, 0x10_0030, 3, 1));
+    let none = Ifmediareq { name: name(b"if0"), ..asked };
+    assert_eq!(client.ask(SIOCGIFMEDIA, &none, &[]), Err(Errno::EINVAL));
 }
 
 fn routing_socket(rig: &Rig) -> Fd {

@@ -12,11 +12,11 @@ use rump_abi::netbsd::statvfs::{name, name_in};
 use rump_abi::{AddressFamily, Errno, SocketAddress};
 use rump_kern::{Fd, Process};
 use rump_kpi::KResult;
-use rump_kpi::device::{InterfaceInfo, Network};
+use rump_kpi::device::{InterfaceInfo, Network, NetworkDevice};
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4, SocketAddrV6};
 
 /// All requests of interfaces.
-const REQUESTS: [u32; 28] = [
+const REQUESTS: [u32; 29] = [
     SIOCSIFADDR,
     SIOCSIFFLAGS,
     SIOCGIFFLAGS,
@@ -45,6 +45,7 @@ const REQUESTS: [u32; 28] = [
     SIOCGETVLAN,
     SIOCGLINKSTR,
     SIOCSLINKSTR,
+    SIOCGIFMEDIA,
 ];
 
 /// Whether a request is one of interfaces.
@@ -60,8 +61,14 @@ pub(super) fn request(call: &mut Call<'_>, fd: Fd, number: u32, at: u64) -> KRes
         SIOCGIFCONF => configuration(call, at),
         SIOCGIFDATA => {
             let asked: Ifdatareq = call.read_at(at)?;
-            let interface = with(call.process, |network| find(network, &asked.name))?;
-            call.put_at(at, &Ifdatareq { data: interface.data(), ..asked })
+            let data = with(call.process, |network| {
+                let interface = find(network, &asked.name)?;
+                let speed = network.port(interface.number)?.media().and_then(|media| media.speed);
+                let baudrate = speed.map(|speed| u64::from(speed) * 1_000_000);
+                let data = interface.data();
+                Ok(IfData { baudrate: baudrate.unwrap_or(data.baudrate), ..data })
+            })?;
+            call.put_at(at, &Ifdatareq { data, ..asked })
         }
         SIOCGIFFLAGS | SIOCGIFADDR | SIOCGIFBRDADDR | SIOCGIFNETMASK | SIOCGIFMTU | SIOCGIFMETRIC
         | SIOCGIFINDEX => {
@@ -76,6 +83,7 @@ pub(super) fn request(call: &mut Call<'_>, fd: Fd, number: u32, at: u64) -> KRes
         SIOCIFGCLONERS => interface_link::kinds(call, at),
         SIOCGETVLAN => interface_link::vlan(call, at),
         SIOCGLINKSTR => interface_link::link(call, at),
+        SIOCGIFMEDIA => interface_link::media(call, at),
         SIOCGDRVSPEC => bridge::ask(call, at),
         _ if call.process.geteuid() != 0 => Err(Errno::EPERM.into()),
         SIOCSETVLAN => interface_link::set_vlan(call, at),

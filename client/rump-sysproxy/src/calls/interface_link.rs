@@ -1,4 +1,4 @@
-//! Requests about what an interface is at: its address of hardware, a virtual network, or a cable that has a name.
+//! Requests about what an interface is at: its address of hardware, a virtual network, a cable, or one that has a name.
 
 use super::call::Call;
 use super::interface::{find, text, with};
@@ -9,7 +9,7 @@ use rump_abi::netbsd::sockaddr::{AF_LINK, SockaddrDl};
 use rump_abi::netbsd::statvfs::{name, name_in};
 use rump_kern::Process;
 use rump_kpi::KResult;
-use rump_kpi::device::{Network, NetworkDevice};
+use rump_kpi::device::{Duplex, Media, Network, NetworkDevice};
 use rump_kpi::link::{LinkedInterfaces, Role, Vlan};
 use std::sync::Arc;
 
@@ -70,6 +70,41 @@ pub(super) fn vlan(call: &mut Call<'_>, at: u64) -> KResult<()> {
     let (parent, tag) =
         with_vlan(call.process, &asked.name, |vlan, _| Ok(vlan.parent()))?.unwrap_or_default();
     call.put_at(place, &Vlanreq { parent: name(parent.as_bytes()), tag })
+}
+
+/// A cable in words of ifmedia(4): what was chosen, and what it came to.
+fn words(media: &Media) -> (u32, u32) {
+    let kind = match (media.speed, media.is_twisted_pair) {
+        (None, true) => IFM_NONE,
+        (speed, is_pair) => {
+            let known = TWISTED_PAIRS.iter().find(|(_, its)| is_pair && speed == Some(*its));
+            known.map_or(IFM_OTHER, |(kind, _)| *kind)
+        }
+    };
+    let duplex = match media.duplex {
+        Some(Duplex::Full) => IFM_FDX,
+        Some(Duplex::Half) => IFM_HDX,
+        None => 0,
+    };
+    let active = IFM_ETHER | kind | duplex;
+    (if media.is_negotiated { IFM_ETHER | IFM_AUTO } else { active }, active)
+}
+
+/// Tells of the cable. One that has no number of its own is as fast as `SIOCGIFDATA` says. Errors: EFAULT, ENXIO, EINVAL (nothing
+/// is known of one, or a negative number).
+pub(super) fn media(call: &mut Call<'_>, at: u64) -> KResult<()> {
+    let asked: Ifmediareq = call.read_at(at)?;
+    let (media, has_carrier) = with(call.process, |network| {
+        let interface = find(network, &asked.name)?;
+        let media = network.port(interface.number)?.media().ok_or(Errno::EINVAL)?;
+        Ok((media, interface.has_carrier))
+    })?;
+    let (current, active) = words(&media);
+    if asked.address != 0 && usize::try_from(asked.count).map_err(|_| Errno::EINVAL)? > 0 {
+        call.put_bytes(asked.address, &current.to_bytes())?;
+    }
+    let status = IFM_AVALID | if has_carrier { IFM_ACTIVE } else { 0 };
+    call.put_at(at, &Ifmediareq { current, mask: 0, status, active, count: 1, ..asked })
 }
 
 /// Which kinds of interfaces can be made: as many as there is room for. Errors: EFAULT, EINVAL (a negative number).

@@ -1,4 +1,4 @@
-//! poll(2), select(2) and their like. Signals interrupt no call, so that it does not matter which are masked.
+//! poll(2), select(2) and their like. Which signals are masked meanwhile is the client's own business.
 
 use super::call::{Answer, Call, Time, answer};
 use rump_abi::netbsd::Layout;

@@ -99,7 +99,7 @@ pub(super) fn accept(call: &mut Call<'_>) -> Answer {
     give_accepted(call, accepted)
 }
 
-/// Signals interrupt no call, so that it does not matter which are masked.
+/// Which signals are masked meanwhile is the client's own business.
 pub(super) fn paccept(call: &mut Call<'_>) -> Answer {
     let (flags, rest) = split(call.uint(4)?);
     if rest != 0 {

@@ -102,7 +102,8 @@ fn place(length: usize, address: u64) -> [u8; 16] {
 impl RemoteMemory<'_> {
     fn ask(&mut self, kind: Kind, body: &[u8]) -> KResult<Message> {
         let number = self.connection.questions.ask();
-        self.connection.send(&Header::request(kind, number, 0, body.len()), body, &[])?;
+        let header = Header::request(kind, number, 0, body.len());
+        self.connection.send(self.leading.as_deref_mut(), &header, body, &[])?;
         let answer = match &mut self.leading {
             Some(leading) => loop {
                 if let Some(answer) = self.connection.questions.take(number) {
@@ -167,7 +168,7 @@ impl ClientMemory for RemoteMemory<'_> {
             Self::not_null(address)?;
             let front = place(piece.len(), at);
             let header = Header::request(Kind::CopyOut, 0, 0, front.len() + piece.len());
-            self.connection.send(&header, &front, piece)?;
+            self.connection.send(self.leading.as_deref_mut(), &header, &front, piece)?;
             at = at.checked_add(piece.len() as u64).ok_or(Errno::EFAULT)?;
         }
         Ok(())

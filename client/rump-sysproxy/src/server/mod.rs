@@ -10,8 +10,9 @@ mod crew;
 mod forks;
 mod memory;
 
+use crate::listener::Listener;
 use crate::seal::Key;
-use crate::transport::{Listener, Peer, Stream};
+use crate::stream::{Peer, Stream};
 use crate::url::Url;
 use connection::Connection;
 use forks::Forks;

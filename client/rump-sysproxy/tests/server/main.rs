@@ -3,8 +3,10 @@
 mod raw;
 
 use raw::{GETPID, Raw, pair};
+use rump_abi::Errno;
+use rump_abi::netbsd::numbers;
 use rump_kern::Kernel;
-use rump_sysproxy::frame::{HEADER, Handshake, Header, Kind, Refusal};
+use rump_sysproxy::frame::{HEADER, Handled, Handshake, Header, Kind, Refusal};
 use rump_sysproxy::seal::Key;
 use rump_sysproxy::server::{Limits, Server};
 use rump_sysproxy::transport::Stream;
@@ -195,6 +197,7 @@ fn whoever_breaks_the_protocol_ends_alone() {
         ("a name without end", with(request(Kind::Handshake, 0, 5000), &[b'x'; 5000])),
         ("a fork without a cookie", request(Kind::Handshake, 2, 0)),
         ("a server's request", request(Kind::CopyIn, 0, 0)),
+        ("a handler of nobody", with(request(Kind::Raise, 0, 8), &[0; 8])),
         ("an answer to nothing", Header::request(Kind::CopyIn, 1, 0, 0).answer(0).emit().to_vec()),
         ("half a header", vec![0; 7]),
         ("half a body", with(request(Kind::Handshake, 0, 100), b"half")),
@@ -210,6 +213,46 @@ fn whoever_breaks_the_protocol_ends_alone() {
         assert_eq!(good.pid(), pid, "{what}");
     }
     soon("nothing is left of them", || running.server.clients().len() == 1);
+    for (code, body) in [(0, 0), (0, 7), (0, 9), (2, 8), (u32::MAX, 8)] {
+        let mut raw = Raw::guest(&running.url);
+        raw.begin_asking(Kind::Raise, code, &vec![0; body]).unwrap();
+        assert!(raw.ends(), "{code}, {body} bytes");
+        assert_eq!(good.pid(), pid);
+    }
+}
+
+#[test]
+fn a_handler_ends_the_call_of_its_thread_alone() {
+    let running = running();
+    let mut raw = Raw::guest(&running.url);
+    let (_, socket) = raw.call(numbers::__SOCKET30, &[2, 1, 0]).unwrap();
+    assert_eq!(raw.call(numbers::LISTEN, &[socket as u64, 1]).unwrap(), (0, 0));
+    let begin = |raw: &mut Raw, number, args: [u64; 3]| {
+        let body: Vec<u8> = args.iter().flat_map(|arg| arg.to_ne_bytes()).collect();
+        raw.begin_asking(Kind::Syscall, number, &body).unwrap()
+    };
+    let ended = |raw: &mut Raw| {
+        let (header, body) = raw.reader.message().unwrap().unwrap();
+        (header.request, i32::from_ne_bytes(body[..4].try_into().unwrap()))
+    };
+    let eintr = Errno::EINTR as i32;
+    let accepting = [(); 2].map(|()| begin(&mut raw, numbers::ACCEPT, [socket as u64, 0, 0]));
+    let polling = begin(&mut raw, numbers::POLL, [0, 0, u64::MAX]);
+    // What nobody asks, and what is answered, is nothing to end.
+    raw.handled(77, Handled::Interrupts);
+    raw.handled(1, Handled::Interrupts);
+    for request in accepting {
+        raw.handled(request, Handled::Restarts);
+    }
+    raw.handled(polling, Handled::Restarts);
+    assert_eq!(ended(&mut raw), (polling, eintr));
+    // Nothing else is answered before this is.
+    raw.pid();
+    for request in accepting {
+        raw.handled(request, Handled::Interrupts);
+        assert_eq!(ended(&mut raw), (request, eintr));
+        raw.pid();
+    }
 }
 
 #[test]

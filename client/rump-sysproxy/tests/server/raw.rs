@@ -1,6 +1,6 @@
 //! A client that says what it is told to say.
 
-use rump_sysproxy::frame::{Class, Handshake, Header, Kind};
+use rump_sysproxy::frame::{Class, Handled, Handshake, Header, Kind, UNANSWERED};
 use rump_sysproxy::seal::Key;
 use rump_sysproxy::transport::{Reader, Stream, Writer};
 use rump_sysproxy::url::Url;
@@ -44,11 +44,24 @@ impl Raw {
         raw
     }
 
-    /// Asks, and answers what comes next.
-    pub fn ask(&mut self, kind: Kind, code: u32, body: &[u8]) -> io::Result<(Header, Vec<u8>)> {
+    /// Asks; the number of the request.
+    pub fn begin_asking(&mut self, kind: Kind, code: u32, body: &[u8]) -> io::Result<u64> {
         self.requests += 1;
         let header = Header::request(kind, self.requests, code, body.len());
         self.writer.message(&header, body, &[])?;
+        Ok(self.requests)
+    }
+
+    /// Says that a handler ran in the thread that made a request.
+    pub fn handled(&mut self, request: u64, code: Handled) {
+        let number = request.to_ne_bytes();
+        let header = Header::request(Kind::Raise, UNANSWERED, code as u32, number.len());
+        self.writer.message(&header, &number, &[]).unwrap();
+    }
+
+    /// Asks, and answers what comes next.
+    pub fn ask(&mut self, kind: Kind, code: u32, body: &[u8]) -> io::Result<(Header, Vec<u8>)> {
+        self.begin_asking(kind, code, body)?;
         let answer = self.reader.message()?.ok_or(io::ErrorKind::UnexpectedEof)?;
         assert_eq!((answer.0.request, answer.0.kind), (self.requests, kind));
         Ok(answer)

@@ -139,9 +139,9 @@ impl Process {
     /// dissolves that, as Linux does: a connection is reset, and its socket can be used anew.
     ///
     /// Errors: EBADF, ENOTSOCK, EINVAL (the path is too long), those of the path walk, EACCES, those of the family:
-    /// EAFNOSUPPORT, EISCONN, EALREADY, ECONNREFUSED, EPROTOTYPE, EADDRNOTAVAIL, ENETUNREACH, ETIMEDOUT; EINPROGRESS
-    /// (non-blocking, or `SO_SNDTIMEO`), EAGAIN (`AF_LOCAL`, where that many wait already), ENXIO (halted), EINTR,
-    /// EBADF (closed meanwhile).
+    /// EAFNOSUPPORT, EISCONN, EALREADY (non-blocking), ECONNREFUSED, EPROTOTYPE, EADDRNOTAVAIL, ENETUNREACH, ETIMEDOUT;
+    /// EINPROGRESS (non-blocking, or `SO_SNDTIMEO`), EAGAIN (`AF_LOCAL`, where that many wait already), ENXIO (halted), EINTR
+    /// (the connection goes on), EBADF (closed meanwhile).
     pub fn connect(&self, fd: Fd, address: &SocketAddress) -> KResult<()> {
         let file = self.file(fd)?;
         let socket = file.socket()?;
@@ -153,7 +153,8 @@ impl Process {
         let timeout = socket.send_timeout.value();
         let begun = self.blocking(fd, &file, timeout, || socket.socket.connect(&name, caller));
         match begun {
-            Err(error) if error.errno == Errno::EINPROGRESS => {}
+            // As Linux has it, who waits for one that was begun before waits for its end, too.
+            Err(error) if matches!(error.errno, Errno::EINPROGRESS | Errno::EALREADY) => {}
             done => return done,
         }
         let connected = self.blocking(fd, &file, timeout, || connected(&*socket.socket));

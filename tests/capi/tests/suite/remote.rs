@@ -21,6 +21,7 @@ const NEVER_CLIENTS: &[(&str, &[&str])] = &[
             "etfs",
             "host",
             "image",
+            "interrupted",
             "kernels",
             "locks",
             "lwp",
@@ -40,7 +41,6 @@ const NEVER_CLIENTS: &[(&str, &[&str])] = &[
     ("it looks at the console of the kernel", &["inet4"]),
     ("it is the first process of its kernel", &["ids"]),
     ("semaphores without a name and timers that nobody waits for are not told of", &["clock"]),
-    ("the protocol does not say that a signal ends a call", &["interrupted"]),
 ];
 
 /// Adds the tests.

@@ -1,10 +1,10 @@
 //! Programs with sockets: one side's are the kernel's, which reach the host's network by its sockets (`--net sockin`),
 //! the other's are the host's. With a network of its own, a program talks to itself.
 
-use crate::rig::{Carrier, PATIENCE, hijacked};
+use crate::rig::{Carrier, PATIENCE, compiled, equal, hijacked};
 use crate::server::Server as Kernel;
 use interop::image::Scratch;
-use interop::program::{lacks, run_group_within};
+use interop::program::{Finished, lacks, run_group_within};
 use interop::suite::Suite;
 use interop::{Check, context};
 use std::fs;
@@ -200,6 +200,7 @@ pub fn add(suite: &mut Suite) {
     suite.add("network::descriptors_of_both_kernels_mix", lacks(&["/usr/bin/python3"]), mixed);
     suite.add("remote_network::descriptors_of_both_kernels_mix", lacks(&["/usr/bin/python3"]), remote_mixed);
     suite.add("remote_network::signals_end_waiting", lacks(&["/usr/bin/python3"]), signals);
+    suite.add("remote_network::signals_end_what_sends_and_connects", lacks(&["gcc"]), signals_while_sending);
 }
 
 /// A program that is ended with the test.
@@ -355,6 +356,20 @@ fn remote_mixed() -> Check {
 /// A handler runs while a call waits, and ends the waiting by an error of its own.
 fn signals() -> Check {
     remote_python(SIGNALS, "accept ended\nrecv ended")
+}
+
+/// What came of each call is what comes of it at the host, by the same program.
+fn signals_while_sending() -> Check {
+    let scratch = Scratch::new("signals")?;
+    let program = compiled(&scratch.path("signals"), include_str!("programs/signals.c"))?;
+    let kernel = Kernel::start(&["rumpnet_netinet"])?;
+    let host = run_group_within(&mut Command::new(&program), PATIENCE)?;
+    let rump = run_group_within(&mut kernel.command(&[&program])?, PATIENCE)?;
+    let text = |finished: &Finished| String::from_utf8_lossy(&finished.stdout).into_owned();
+    if (host.status, rump.status) != (Some(0), Some(0)) {
+        return Err(format!("the host: {}; we: {}\n{}", host.verdict(), rump.verdict(), text(&rump)));
+    }
+    equal("what came of calls", &text(&host), &text(&rump))
 }
 
 const NGINX_CONF: &str = "daemon off; master_process off; pid {dir}/nginx.pid; error_log stderr; user root;

@@ -109,6 +109,7 @@ pub fn add(suite: &mut Suite) {
     let needed = lacks(JUDGES).or_else(|| lacks(&["dash", "gcc", PYTHON]));
     suite.add("shared::a_program_in_c", needed, program_in_c);
     suite.add("shared::forks_amid_threads", needed, forks_amid_threads);
+    suite.add("shared::forks_amid_restarts", needed, forks_amid_restarts);
     suite.add("shared::a_thousand_forks", needed, thousand_forks);
     suite.add("shared::who_is_killed_leaves_nothing", needed, killed);
     suite.add("shared::a_server_that_comes_again", needed, server_again);
@@ -175,6 +176,26 @@ fn forks_amid_threads() -> Check {
         }
     }
     server.end()
+}
+
+/// A child does not wait for a thread of its parent that looks for the server.
+fn forks_amid_restarts() -> Check {
+    let scratch = Scratch::new("forks")?;
+    let program = compiled(&scratch.path("restarts"), include_str!("programs/restarts.c"))?;
+    let mut server = Server::start(&["rumpfs_tmpfs"])?;
+    let mut command = server.command(&[&program, "/rump/dev"])?;
+    command.env("RUMPHIJACK_RETRYCONNECT", "inftime");
+    let running = std::thread::spawn(move || run_group_within(&mut command, PATIENCE));
+    while !running.is_finished() {
+        std::thread::sleep(Duration::from_millis(20));
+        server = server.replace(&["rumpfs_tmpfs"])?;
+    }
+    let finished = running.join().map_err(|_| "the program was not waited for")??;
+    drop(server);
+    match &finished.stdout[..] {
+        b"0 hung\n" => Ok(()),
+        other => Err(format!("{}: {}", finished.verdict(), String::from_utf8_lossy(other))),
+    }
 }
 
 /// They come and go, and each has what its parent had.

@@ -5,7 +5,7 @@ use crate::{HALT, SERVER};
 use rump_abi::Errno;
 use rump_abi::netbsd::numbers;
 use rump_client::memory::Region;
-use rump_server_rig::{Scratch, client};
+use rump_server_rig::{Client, Scratch, client};
 
 tests!(
     wrong_arguments_are_named,
@@ -13,6 +13,7 @@ tests!(
     halting_needs_a_server,
     interfaces_are_those_of_the_file,
     processors_and_memory_are_what_is_said,
+    a_file_says_what_flags_say,
 );
 
 /// Runs a server that cannot be; answers the status and what it says.
@@ -98,19 +99,48 @@ fn interfaces_are_those_of_the_file() {
     assert!(bus.exists());
 }
 
-fn processors_and_memory_are_what_is_said() {
-    let scratch = Scratch::new();
-    let server = scratch.server(&["-c", "3", "-r", "1m"]);
-    let client = client(&server.url);
-    // `hw.ncpu`.
+/// `hw.ncpu`.
+fn cpus(client: &Client) -> i32 {
     let name: Vec<u8> = [6i32, 3].iter().flat_map(|word| word.to_ne_bytes()).collect();
     let (mut value, mut length) = ([0; 4], 4u64.to_ne_bytes());
     let regions = [Region::read(&name), Region::write(&mut value), Region::write(&mut length)];
     let [name, at, length] = regions.each_ref().map(Region::address);
     assert_eq!(client.call(numbers::__SYSCTL, &[name, 2, at, length, 0, 0], &regions), Ok(0));
-    assert_eq!(i32::from_ne_bytes(value), 3);
+    i32::from_ne_bytes(value)
+}
+
+fn processors_and_memory_are_what_is_said() {
+    let scratch = Scratch::new();
+    let server = scratch.server(&["-c", "3", "-r", "1m"]);
+    let client = client(&server.url);
+    assert_eq!(cpus(&client), 3);
     let file = client.open("/file", rump_server_rig::RDWR | rump_server_rig::CREAT).unwrap();
     let piece = vec![7; 256 << 10];
     let written = (0..64).map(|_| client.write(file, &piece)).find(Result::is_err);
     assert_eq!(written, Some(Err(Errno::ENOSPC)));
+}
+
+/// Flags count more, and lists are joined.
+fn a_file_says_what_flags_say() {
+    let scratch = Scratch::new();
+    let file =
+        "libraries = ['rumpfs_ext2fs']\nclients = 7\ncpus = 5\ndescriptors = 8\nurls = ['unix://sock']\n";
+    std::fs::write(scratch.path("server.toml"), file).unwrap();
+    std::fs::write(scratch.path("bad.toml"), "cpus = 2\nurl = 'unix://sock'\n").unwrap();
+    std::fs::write(scratch.path("worse.toml"), "cpus = 'many'\n").unwrap();
+    for (words, expected) in [
+        ("--config bad.toml", "bad.toml: line 2: unknown field `url`"),
+        ("--config worse.toml unix://sock", "worse.toml: line 1: invalid type"),
+        ("--config missing.toml", "missing.toml: No such file"),
+    ] {
+        assert_eq!(refused(&scratch, words, expected), Some(2), "{words}");
+    }
+    let said = scratch.run(SERVER, &["--config", "server.toml", "--descriptors", "9", "-c", "3"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    let url = scratch.url("sock");
+    let client = client(&url);
+    let opened = (0..20).map_while(|_| client.open("/", 0).ok()).count();
+    assert_eq!(opened, 9);
+    assert_eq!(cpus(&client), 3);
+    assert_eq!(scratch.halt(&url).code, Some(0));
 }

@@ -1,6 +1,6 @@
 //! The programs, by what they do.
 //!
-//! The tests have a `main` of their own: clients that are killed are this program, too.
+//! The tests have a `main` of their own: clients that are killed, or another user's, are this program, too.
 
 mod arguments;
 mod drives;
@@ -18,6 +18,9 @@ const HALT: &str = env!("CARGO_BIN_EXE_rump_halt");
 fn main() {
     if let Some(url) = std::env::var_os(kills::VICTIM) {
         kills::be_victim(url.to_str().unwrap());
+    }
+    if let Some(url) = std::env::var_os(limits::VISITOR) {
+        limits::be_visitor(url.to_str().unwrap());
     }
     let groups = [
         life::all(),

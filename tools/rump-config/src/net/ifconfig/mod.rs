@@ -92,7 +92,8 @@ impl Args {
         let RemoteInterface { info, addresses } = one.clone();
         // Most kinds have none.
         let link = network.link_string(&info.name).ok().filter(|link| !link.is_empty());
-        let shown = Shown { info, link, media: None, addresses };
+        let media = network.media(&info.name).ok().flatten();
+        let shown = Shown { info, link, media, addresses };
         if self.json { writeln!(out, "{}", shown.record()) } else { shown.show(detail, out) }
     }
 }
