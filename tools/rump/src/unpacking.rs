@@ -22,8 +22,13 @@ struct Shown {
 pub fn watch(chatter: Chatter, stop: Stop) -> Watch {
     let shown = Mutex::new(Shown::default());
     Watch::new(move |work| {
+        // What was begun is removed when the work ends, not when the program does. Without that it goes on.
+        let _ = stop.begin_work();
         if let Ok(mut shown) = shown.lock() {
             shown.update(work, chatter);
+        }
+        if work.done == work.of {
+            stop.end_work();
         }
         !stop.is_wanted()
     })
