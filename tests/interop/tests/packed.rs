@@ -3,9 +3,10 @@
 #![forbid(unsafe_code)]
 
 use interop::image::Scratch;
+use interop::mutant::{self, crc};
 use interop::program::{Finished, lacks, run_ok, run_within};
 use interop::suite::Suite;
-use interop::{Check, context, rump};
+use interop::{Check, context, rump, text};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
@@ -63,6 +64,7 @@ fn main() {
         suite.add(format!("{name}_is_the_raw_image"), lacking, move || same(how, layer, *kept));
     }
     suite.add("a_damaged_or_stale_index_is_made_anew", lacking, not_trusted);
+    suite.add("two_thousand_variants_of_an_index_change_nothing", lacking, hostile);
     suite.add("an_index_that_has_no_place_beside_is_in_the_cache", lacking, elsewhere);
     suite.add("packed_images_are_not_written", lacking, refused);
     suite.add("a_signal_while_an_index_is_made_leaves_nothing", lacking, interrupted);
@@ -176,6 +178,61 @@ fn not_trusted() -> Check {
     }
     pack(&scratch, "gzip -5 < raw")?;
     sums(&scratch)
+}
+
+/// The index of a small file in variants: what is read is the same, or where its sums are right, an error is told.
+fn hostile() -> Check {
+    let scratch = Scratch::in_memory("hostile")?;
+    let content = scratch.path("raw");
+    run_ok("mke2fs", &["-q", "-F", "-t", "ext4", "-O", "^has_journal", &text(&content), "12M"])?;
+    let file = interop::source::pattern(1, 2_200_000);
+    context(fs::write(scratch.path("file"), &file), "file")?;
+    run_ok(
+        "debugfs",
+        &["-w", "-R", &format!("write {} file", text(&scratch.path("file"))), &text(&content)],
+    )?;
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "gzip -1 < raw > image"]).current_dir(scratch.path(""));
+    run_within(&mut shell, LIMIT)?;
+    let wanted = told(&scratch, &["-q", "sum", "raw:/file"], 0)?.replace("raw", "image");
+    let read = |may_fail: bool| -> Check {
+        let finished = run(&scratch, &["-q", "sum", "image:/file"], "4000000000")?;
+        match finished.status {
+            Some(0) if finished.stdout == wanted.as_bytes() => Ok(()),
+            Some(1 | 3) if may_fail => Ok(()),
+            _ => Err(finished.verdict()),
+        }
+    };
+    read(false)?;
+    let index = context(fs::read(scratch.path("image.rumpidx")), "index")?;
+    mutant::each(|seed| {
+        let mut other = index.clone();
+        // The head, the table, which is at the end, or all of it.
+        let places = [0..64, index.len() - index.len().min(400)..index.len(), 0..index.len()];
+        mutant::mutate(&mut other[places[seed as usize / 2 % 3].clone()], seed);
+        if seed % 2 == 0 {
+            sums_of_index(&mut other);
+        }
+        if seed % 50 == 49 {
+            other.truncate(index.len() * (seed as usize % 97) / 97);
+        }
+        context(fs::write(scratch.path("image.rumpidx"), &other), "index")?;
+        read(seed % 2 == 0)
+    })
+}
+
+/// The sums of the table and of the head.
+fn sums_of_index(index: &mut [u8]) {
+    let number = |at: usize| {
+        index[at..at + 8].iter().rev().fold(0_usize, |number, byte| number << 8 | usize::from(*byte))
+    };
+    let (at, len) = (number(40), number(48));
+    if let Some(table) = index.get(at..).and_then(|rest| rest.get(..len)) {
+        let sum = crc(0x82f6_3b78, !0, table);
+        index[56..60].copy_from_slice(&sum.to_le_bytes());
+    }
+    let sum = crc(0x82f6_3b78, !0, &index[..60]);
+    index[60..64].copy_from_slice(&sum.to_le_bytes());
 }
 
 fn elsewhere() -> Check {
