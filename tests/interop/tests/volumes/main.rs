@@ -6,6 +6,7 @@
 mod array;
 mod group;
 mod secret;
+mod thin;
 
 use interop::image::Scratch;
 use interop::program::lacks;
@@ -24,6 +25,7 @@ fn main() {
     let machine = interop::uml::lacking();
     array::add(&mut suite, machine.or_else(|| lacks(&["mdadm", "sha256sum"])));
     group::add(&mut suite, machine.or_else(|| lacks(&["lvm", "vgchange", "sha256sum"])));
+    thin::add(&mut suite, machine.or_else(|| lacks(&["lvm", "thin_restore", "thin_check", "awk"])));
     suite.run();
 }
 
