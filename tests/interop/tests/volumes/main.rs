@@ -5,6 +5,7 @@
 
 mod array;
 mod group;
+mod hostile;
 mod secret;
 mod thin;
 
@@ -26,6 +27,8 @@ fn main() {
     array::add(&mut suite, machine.or_else(|| lacks(&["mdadm", "sha256sum"])));
     group::add(&mut suite, machine.or_else(|| lacks(&["lvm", "vgchange", "sha256sum"])));
     thin::add(&mut suite, machine.or_else(|| lacks(&["lvm", "thin_restore", "thin_check", "awk"])));
+    let machine = machine.or_else(|| lacks(&["lvm", "vgchange", "dmsetup", "mdadm"]));
+    hostile::add(&mut suite, lacks(&["cryptsetup"]), machine);
     suite.run();
 }
 
