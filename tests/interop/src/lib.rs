@@ -7,6 +7,7 @@
 
 pub mod image;
 pub mod mount;
+pub mod mutant;
 pub mod program;
 pub mod rump;
 pub mod server;

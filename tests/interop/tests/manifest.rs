@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use interop::image::Scratch;
+use interop::mutant;
 use interop::program::{lacks, run_ok, run_within};
 use interop::suite::Suite;
 use interop::{Check, context, rump, text};
@@ -23,6 +24,7 @@ fn main() {
     suite.add("every_change_is_told_by_name_and_kind", lacking, changes);
     suite.add("a_manifest_is_the_same_whatever_the_image", lacking, stable);
     suite.add("what_makes_no_sense_is_refused", lacking, refused);
+    suite.add("two_thousand_variants_of_a_manifest_are_answered", lacking, hostile);
     suite.run();
 }
 
@@ -252,4 +254,38 @@ fn refused() -> Check {
         }
     }
     Ok(())
+}
+
+/// Manifests of mtree and of bsdtar in variants.
+fn hostile() -> Check {
+    let both = Both::new()?;
+    rump::ends(0, &["rm", &format!("{}d/sparse", both.place())])?;
+    let (theirs, other) = (both.path("bsdtar.mtree"), both.path("variant"));
+    run_ok(
+        "bsdtar",
+        &[
+            "-cf",
+            &theirs,
+            "--format=mtree",
+            "--options=!all,device,type,mode,uid,size,link",
+            "-C",
+            &both.tree,
+            ".",
+        ],
+    )?;
+    let mtree = run_ok("mtree", &["-c", "-k", OURS, "-p", &both.tree])?.into_bytes();
+    let samples = [mtree, context(fs::read(&theirs), "bsdtar")?];
+    mutant::each(|seed| {
+        let mut text = samples[seed as usize % 2].clone();
+        mutant::mutate(&mut text, seed);
+        if seed % 50 == 49 {
+            text.truncate(text.len() * (seed as usize % 97) / 97);
+        }
+        context(fs::write(&other, text), "variant")?;
+        let finished = rump::run(&["sum", "--verify", &other, &both.place()], PATIENCE)?;
+        match finished.status {
+            Some(0..=2) => Ok(()),
+            _ => Err(finished.verdict()),
+        }
+    })
 }

@@ -118,7 +118,7 @@ pub fn run(args: &Args, session: &mut Session, out: &mut Output) -> Result<(), F
         return Err(Failure::Usage(format!("info: {} is more than an image", escaped(path))));
     }
     let name = escaped(path);
-    let fail = |error| Failure::Open(name.clone(), error);
+    let fail = |error| session.not_opened(name.clone(), error);
     let survey = Survey::open(session.host().clone(), path, Access::Read, session.opening()).map_err(fail)?;
     if survey.tables.is_empty() && survey.volumes.is_empty() && survey.warnings.is_empty() {
         return Err(fail(OpenError::NotRecognised));

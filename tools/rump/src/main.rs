@@ -129,6 +129,10 @@ struct Cli {
     /// Open what is encrypted (LUKS) with all bytes of this file
     #[arg(long = "key-file", global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     key_files: Vec<PathBuf>,
+    /// What is encrypted (LUKS) in the image has its header in this file: a part in which nothing is known, or one of which this is
+    /// a copy of the header
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    header: Option<OsString>,
     /// Another image with a part of what the image is made of: a disk of the same array, or of the same volume group
     #[arg(long, global = true, value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
     with: Vec<OsString>,
@@ -251,8 +255,9 @@ fn main() -> ExitCode {
         Err(failure) => return ExitCode::from(failure.finish()),
     };
     let with = cli.with.into_iter().map(OsString::into_encoded_bytes).collect();
-    let opening =
-        Opening { lock, format: cli.image_format, snapshot: cli.snapshot, keys, with, ..Opening::default() };
+    let header = cli.header.map(OsString::into_encoded_bytes);
+    let (format, snapshot) = (cli.image_format, cli.snapshot);
+    let opening = Opening { lock, format, snapshot, keys, header, with, ..Opening::default() };
     let mut session = Session::new(opening, chatter);
     session.mount_options = cli.mount_options;
     session.fs_type = cli.fs_type;
@@ -396,9 +401,10 @@ fn translate(mut words: Vec<OsString>) -> Vec<OsString> {
 /// Whether a word of `find` may stand anywhere.
 fn is_anywhere(word: &OsString) -> bool {
     let text = word.to_str().unwrap_or_default();
-    let with_value = ["--mount-options=", "--fs-type=", "--passphrase-file=", "--key-file=", "--with="]
-        .iter()
-        .any(|begin| text.starts_with(begin));
+    let with_value =
+        ["--mount-options=", "--fs-type=", "--passphrase-file=", "--key-file=", "--header=", "--with="]
+            .iter()
+            .any(|begin| text.starts_with(begin));
     let short = text.strip_prefix("-").filter(|short| short.starts_with('-')).unwrap_or(text);
     with_value || text == "--tell-type" || find::ANYWHERE.contains(&short)
 }

@@ -324,7 +324,7 @@ impl Session {
             let survey = Survey::open(self.host.clone(), image, Access::Read, self.opening())?;
             Ok(survey.bytes_of(survey.part(image, address.selector())?)?)
         };
-        let device = open().map_err(|error| Failure::Open(escaped(image), error))?;
+        let device = open().map_err(|error| self.not_opened(escaped(image), error))?;
         Ok(Some(Part { volume: escaped(&address.volume_text()), device }))
     }
 
@@ -376,10 +376,7 @@ impl Session {
             Access::Read => error,
             Access::ReadWrite => explain_read_only(&name, error),
         });
-        let image = image.map_err(|error| match self.stop.is_wanted() {
-            true => self.stop.failure(""),
-            false => Failure::Open(name, error),
-        })?;
+        let image = image.map_err(|error| self.not_opened(name, error))?;
         let kind = &image.info().kind;
         if let Some(wanted) = self.fs_type.as_ref().filter(|wanted| !is_type(kind, wanted)) {
             return Err(Failure::Status(3, format!("{volume}: is {kind}, not {wanted}")));
@@ -392,6 +389,12 @@ impl Session {
         }
         self.opened.push(Opened { address, file, access, volume: volume.into(), image: Rc::new(image) });
         Ok(self.opened.len() - 1)
+    }
+
+    /// Why an image could not be opened: the user wants to stop, or there is an error.
+    pub fn not_opened(&self, name: String, error: OpenError) -> Failure {
+        self.stop.end_work();
+        if self.stop.is_wanted() { self.stop.failure("") } else { Failure::Open(name, error) }
     }
 
     /// Device and number of the host's file that `place` is in.

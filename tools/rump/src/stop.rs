@@ -14,26 +14,50 @@ const INTERRUPTED: i32 = 130;
 #[derive(Clone, Default)]
 pub struct Stop {
     signal: Arc<AtomicUsize>,
-    is_watching: bool,
+    is_watching: Arc<AtomicBool>,
+    is_registered: Arc<AtomicBool>,
+    /// Whether signals do what they always do, though there are handlers.
+    is_over: Arc<AtomicBool>,
 }
 
 impl Stop {
     /// Watches from now on.
     pub fn watch(&mut self) -> Result<(), Failure> {
-        if self.is_watching {
+        self.is_watching.store(true, Ordering::Relaxed);
+        self.register()
+    }
+
+    /// Watches while a piece of work is done that leaves something behind unless it ends by itself.
+    pub fn begin_work(&self) -> Result<(), Failure> {
+        self.register()
+    }
+
+    /// Unless it watches anyway, signals do again what they always do.
+    pub fn end_work(&self) {
+        self.is_over.store(!self.is_watching(), Ordering::SeqCst);
+    }
+
+    fn register(&self) -> Result<(), Failure> {
+        self.is_over.store(false, Ordering::SeqCst);
+        if self.is_registered.load(Ordering::Relaxed) {
             return Ok(());
         }
         for number in [SIGINT, SIGTERM, SIGHUP] {
-            signal_hook::flag::register_usize(number, self.signal.clone(), number as usize)
+            signal_hook::flag::register_conditional_default(number, self.is_over.clone())
+                .and_then(|_| signal_hook::flag::register_usize(number, self.signal.clone(), number as usize))
                 .map_err(|error| Failure::Other(format!("cannot watch for signals: {error}")))?;
         }
-        self.is_watching = true;
+        self.is_registered.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    fn is_watching(&self) -> bool {
+        self.is_watching.load(Ordering::Relaxed)
     }
 
     /// Watches from now on, and unless it did so before, a second signal ends the program at once: for who changes no image.
     pub fn watch_impatiently(&mut self) -> Result<(), Failure> {
-        if self.is_watching {
+        if self.is_watching() {
             return Ok(());
         }
         let is_second = Arc::new(AtomicBool::new(false));
@@ -47,7 +71,7 @@ impl Stop {
 
     /// Has the work end as by Ctrl-C, if it is watched.
     pub fn interrupt(&self) {
-        if self.is_watching {
+        if self.is_watching() {
             self.signal.store(SIGINT as usize, Ordering::Relaxed);
         }
     }

@@ -1,10 +1,11 @@
-//! The progress line of what a packed image needs before it can be read at any place: an index, or all of its content.
+//! The progress line of what a packed image needs before it can be read at any place: an index, or all of its content. And a word
+//! on keys that take long.
 
 use crate::output::escaped;
 use crate::session::{Chatter, warn};
 use crate::stop::Stop;
 use indicatif::{ProgressBar, ProgressStyle};
-use rumpkit::image::{Kind, Watch, Work};
+use rumpkit::image::{Kind, Long, Watch, Work};
 use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -21,9 +22,22 @@ struct Shown {
 /// Shows it, on a terminal, and ends it when the user wants to stop.
 pub fn watch(chatter: Chatter, stop: Stop) -> Watch {
     let shown = Mutex::new(Shown::default());
-    Watch::new(move |work| {
-        if let Ok(mut shown) = shown.lock() {
-            shown.update(work, chatter);
+    Watch::new(move |long| {
+        match long {
+            Long::Packed(work) => {
+                // What was begun is removed when the work ends, not when the program does. Without that it goes on.
+                let _ = stop.begin_work();
+                if let Ok(mut shown) = shown.lock() {
+                    shown.update(work, chatter);
+                }
+                if work.done == work.of {
+                    stop.end_work();
+                }
+            }
+            Long::Key(what) if chatter == Chatter::Usual && std::io::stderr().is_terminal() => {
+                warn(&format!("deriving the key of {what} ..."));
+            }
+            Long::Key(_) => {}
         }
         !stop.is_wanted()
     })

@@ -16,31 +16,60 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 pub use rumpdev_image::{Kind, Work};
 
 const CACHE_BYTES: u64 = 32 << 30;
+/// After which time a key is told to take long.
+const PATIENCE: Duration = Duration::from_secs(1);
 const UNUSED: Duration = Duration::from_secs(30 * 24 * 3600);
 
-type Watcher = dyn Fn(&Work<'_>) -> bool + Send + Sync;
+/// What takes long.
+pub enum Long<'a> {
+    /// A packed image is indexed or unpacked.
+    Packed(&'a Work<'a>),
+    /// A key is derived: which, and how. Nobody can end it.
+    Key(&'a str),
+}
+
+type Watcher = dyn Fn(&Long<'_>) -> bool + Send + Sync;
 
 /// Who is told of work that takes long, and says whether it goes on. Nobody, unless one is named.
 #[derive(Clone, Default)]
 pub struct Watch(Option<Arc<Watcher>>);
 
 impl Watch {
-    /// Tells `watcher`, on the thread that does the work.
-    pub fn new(watcher: impl Fn(&Work<'_>) -> bool + Send + Sync + 'static) -> Self {
+    /// Tells `watcher`, on the thread that unpacks, or beside the one that derives.
+    pub fn new(watcher: impl Fn(&Long<'_>) -> bool + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(watcher)))
     }
 
     pub(super) fn tell(&self, work: &Work<'_>) -> KResult<()> {
         match &self.0 {
-            Some(watcher) if !watcher(work) => Err(KError::new(Errno::EINTR, "interrupted")),
+            Some(watcher) if !watcher(&Long::Packed(work)) => Err(KError::new(Errno::EINTR, "interrupted")),
             _ => Ok(()),
         }
+    }
+
+    /// Derives a key; `what` is told of it once that has taken long.
+    pub(super) fn deriving<T>(&self, what: &str, derive: impl FnOnce() -> T) -> T {
+        let Some(watcher) = &self.0 else { return derive() };
+        let (done, ended) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            let tell = move || {
+                if ended.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    watcher(&Long::Key(what));
+                }
+            };
+            // Where there is no thread to be had, nothing is told.
+            let _ = thread::Builder::new().spawn_scoped(scope, tell);
+            let key = derive();
+            drop(done);
+            key
+        })
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Opening {
     pub watch: Watch,
     /// What opens parts of it that are encrypted.
     pub keys: Keys,
+    /// An image with the header of what is encrypted in this one, which keeps none itself.
+    pub header: Option<Vec<u8>>,
     /// Other images, on which parts of what is in it may lie. They are only read.
     pub with: Vec<Vec<u8>>,
 }

@@ -10,10 +10,11 @@ mod layers;
 mod open;
 mod stack;
 mod survey;
+mod unlock;
 
 pub use address::{Address, Selector};
 pub use error::{OpenError, Refusal};
-pub use kept::{Kind, Watch, Work};
+pub use kept::{Kind, Long, Watch, Work};
 pub use layers::{Format, Keys, Layer, Opening, open_device, open_layers};
 pub use open::{Image, mount_in};
 pub use rump_sources::{Url, is_url};

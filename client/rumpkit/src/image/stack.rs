@@ -1,13 +1,13 @@
 //! What lies in one another: LUKS, volumes of LVM and arrays of MD on the parts of images (`rumpdev_volume`).
 //!
-//! Parts are looked at in turn. LUKS is opened where it is, if a key is there; members of groups wait until no part is left, then
+//! Parts are looked at in turn. LUKS is opened where it is, if a key is there (`unlock`); members of groups wait until no part is left, then
 //! the groups are assembled, and their volumes are parts in turn. The stack is bounded: [`DEPTH`], [`MOST_MEMBERS`], and few
 //! arrays below arrays, since one that lacks a member reads all others for it.
 
 use super::{Content, OpenError, Opening, Refusal, Survey, Volume, open_layers};
 use rump_hyper::{Access, Hypervisor};
 use rump_kpi::{BlockDevice, Errno, KError, KResult};
-use rumpdev_volume::luks::{Effort, Header};
+use rumpdev_volume::luks::Header;
 use rumpdev_volume::{Kind, lvm, md};
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
@@ -21,7 +21,7 @@ const MOST_MEMBERS: usize = 256;
 const MOST_VOLUMES: usize = 4096;
 const ARRAYS: usize = 2;
 
-type Device = Arc<dyn BlockDevice>;
+pub(super) type Device = Arc<dyn BlockDevice>;
 
 /// What the bytes of a part are wrapped in.
 #[derive(Clone, Debug)]
@@ -106,15 +106,15 @@ pub(super) fn open_others(
 
 /// A part that is to be looked at.
 #[derive(Clone)]
-struct Part {
-    device: Device,
+pub(super) struct Part {
+    pub device: Device,
     /// For people.
-    name: String,
+    pub name: String,
     /// Which of the survey's volumes it is; none for parts of other images.
-    volume: Option<usize>,
+    pub volume: Option<usize>,
     /// How many layers there are below it, and how many of these are arrays.
-    depth: usize,
-    arrays: usize,
+    pub depth: usize,
+    pub arrays: usize,
 }
 
 /// What waits for its group to be assembled.
@@ -164,7 +164,8 @@ impl Survey {
         for (index, volume) in self.volumes.iter().enumerate() {
             if let Ok(device) = self.bytes_of(volume) {
                 let name = volume.selector.clone();
-                let is_doubtful = volume.scheme.is_none() && !self.is_stacked();
+                let is_known = !matches!(volume.content, Content::Unknown);
+                let is_doubtful = volume.scheme.is_none() && is_known && !self.is_stacked();
                 if !is_doubtful {
                     queue.push_back(Part { device, name, volume: Some(index), depth: 0, arrays: 0 });
                 }
@@ -216,6 +217,9 @@ impl Survey {
             false => Ok(None),
         };
         let found = rumpdev_volume::probe(&part.device);
+        if part.depth < DEPTH && self.is_detached(&part, &found) {
+            return self.unlock_detached(part, queue);
+        }
         let kind = match found.and_then(|found| found.map_or_else(second, |kind| Ok(Some(kind)))) {
             Ok(Some(kind)) => kind,
             Ok(None) => return self.divide(&part, queue),
@@ -251,40 +255,6 @@ impl Survey {
             // What a mirror's member has besides is the array's.
             self.volumes[index].content = Content::Unknown;
             self.volumes[index].wrappings.push(Wrapping::Member { what, group: None });
-        }
-    }
-
-    /// Opens LUKS where it is, if a key does.
-    fn unlock(&mut self, part: Part, header: &Header, queue: &mut VecDeque<Part>) {
-        let words: Vec<&str> = [header.encryption()].into_iter().chain(header.derivations()).collect();
-        let what = format!("LUKS{} ({})", header.version, words.join(", "));
-        let mut refusal = Some(Refusal::NoKey);
-        let mut plain = None;
-        for key in self.opening.keys.iter() {
-            match header.open(&*part.device, part.device.clone(), key, &Effort::default()) {
-                Ok(device) => {
-                    plain = Some(device);
-                    refusal = None;
-                    break;
-                }
-                Err(error) => refusal = Some(Refusal::Failed(error)),
-            }
-        }
-        let content = plain.as_ref().map_or(Content::Unknown, |plain| self.probe_device(plain));
-        if let Some(index) = part.volume {
-            let volume = &mut self.volumes[index];
-            volume.wrappings.push(Wrapping::Encrypted { what, refusal });
-            volume.content = content;
-            if let Some(device) = &plain {
-                let names = match std::mem::replace(&mut volume.bytes, Bytes::OfImage) {
-                    Bytes::Made { names, .. } => names,
-                    Bytes::OfImage => Vec::new(),
-                };
-                volume.bytes = Bytes::Made { device: Ok(device.clone()), names };
-            }
-        }
-        if let Some(device) = plain {
-            queue.push_back(Part { device, depth: part.depth + 1, ..part });
         }
     }
 

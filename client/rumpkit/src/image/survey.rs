@@ -1,6 +1,7 @@
 //! What is in an image: its partition tables, and the file system of each part, by signature alone.
 
 use super::stack::{self, Bytes, Group, STACKED, Wrapping};
+use super::unlock::Detached;
 use super::{Layer, OpenError, Opening, Selector, open_layers};
 use crate::Kernel;
 use rump_dev::Slice;
@@ -77,6 +78,7 @@ pub struct Survey {
     pub(super) kernel: Kernel,
     pub(super) device: Arc<dyn BlockDevice>,
     pub(super) opening: Opening,
+    pub(super) detached: Option<Detached>,
     /// What the image is made of, where it was opened by its name.
     pub layer: Option<Layer>,
     /// Length of the image's disk in bytes.
@@ -104,10 +106,10 @@ impl Survey {
         Ok(Self { layer: Some(layer), ..Self::of_device(host, device, opening)? })
     }
 
-    /// Looks what is on a device. Of `opening`, the keys and the other images matter.
+    /// Looks what is on a device. Of `opening`, the keys, the header and the other images matter.
     ///
     /// # Errors
-    /// Those of [`open_layers`], for the other images.
+    /// Those of [`open_layers`], for the other images; EFTYPE (the header is none).
     pub fn of_device(
         host: Arc<dyn Hypervisor>,
         device: Arc<dyn BlockDevice>,
@@ -115,7 +117,8 @@ impl Survey {
     ) -> Result<Self, OpenError> {
         let opening = opening.into();
         let others = stack::open_others(&*host, &opening)?;
-        let mut survey = Self { opening, ..Self::begin(crate::kernel(host)?, device) };
+        let detached = Detached::open(&*host, &opening)?;
+        let mut survey = Self { opening, detached, ..Self::begin(crate::kernel(host)?, device) };
         survey.find_all(others);
         Ok(survey)
     }
@@ -140,8 +143,8 @@ impl Survey {
     fn begin(kernel: Kernel, device: Arc<dyn BlockDevice>) -> Self {
         let size_bytes = device.size_bytes();
         let (tables, volumes, warnings) = (Vec::new(), Vec::new(), Vec::new());
-        let (opening, groups) = (Opening::default(), Vec::new());
-        Self { kernel, device, opening, layer: None, size_bytes, tables, volumes, groups, warnings }
+        let (opening, detached, groups) = (Opening::default(), None, Vec::new());
+        Self { kernel, device, opening, detached, layer: None, size_bytes, tables, volumes, groups, warnings }
     }
 
     fn find_tables(&mut self) {
@@ -167,7 +170,8 @@ impl Survey {
 
     fn find_volumes(&mut self) {
         let content = self.probe(0, self.size_bytes);
-        if !matches!(content, Content::Unknown) || self.is_stacked() {
+        let is_detached = self.detached.is_some() && self.tables.is_empty();
+        if !matches!(content, Content::Unknown) || self.is_stacked() || is_detached {
             self.volumes.push(Volume::new("+0".into(), self.size_bytes, content));
         }
         let mut found = Vec::new();

@@ -176,9 +176,11 @@ impl Packed<'_> {
 
     /// Makes an index. `None`: there can be none.
     fn index(&self) -> KResult<Option<Content>> {
+        let mut told = self.told(Kind::Index);
+        // Whoever watches does so before there is something to be removed.
+        told(0)?;
         let making = Making::begin(self.keeping, Kind::Index);
         let file = making.file();
-        let mut told = self.told(Kind::Index);
         let built = index::build(&self.image.file, &*file, &mut told);
         let built = built.map_err(|error| match error.errno {
             Errno::ENOSPC => KError::new(Errno::ENOSPC, "there is no room for its index"),
@@ -197,9 +199,11 @@ impl Packed<'_> {
 
     /// Unpacks all of it.
     fn unpack(&self, format: Format) -> KResult<Content> {
+        let mut told = self.told(Kind::Unpacked);
+        // Whoever watches does so before there is something to be removed.
+        told(0)?;
         let making = Making::begin(self.keeping, Kind::Unpacked);
         let file = making.file();
-        let mut told = self.told(Kind::Unpacked);
         let mut decoder = decoder(&self.image.file, format)?;
         let size = whole::unpack(&mut *decoder, &*file, making.most(), &mut told)?;
         let head = kept::Head { size, ..kept::Head::default() };
@@ -218,7 +222,7 @@ impl Packed<'_> {
         Ok(making.finish())
     }
 
-    /// Tells how far in the file the work is, but not each time.
+    /// Tells how far in the file the work is, but not each time. `u64::MAX`: it is done, as nothing else says.
     fn told(&self, kind: Kind) -> impl FnMut(u64) -> KResult<()> {
         let of = self.image.file.size_bytes();
         let mut next = 0;
@@ -227,7 +231,9 @@ impl Packed<'_> {
                 return Ok(());
             }
             next = done.saturating_add(TELL_BYTES);
-            self.image.chain.progress(&Work { name: &self.image.name, kind, done: done.min(of), of })
+            // All of the file was read before the last of its content is there.
+            let done = if done == u64::MAX { of } else { done.min(of.saturating_sub(1)) };
+            self.image.chain.progress(&Work { name: &self.image.name, kind, done, of })
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::unsupported;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -95,6 +96,16 @@ impl Derivation {
         }
     }
 
+    /// What it costs, for people.
+    pub fn cost(&self) -> String {
+        match self {
+            Self::Pbkdf2 { iterations, .. } => format!("{}, {iterations} iterations", self.name()),
+            Self::Argon2 { passes, memory_kib, .. } => {
+                format!("{}, {passes} times over {} MiB", self.name(), memory_kib / 1024)
+            }
+        }
+    }
+
     /// A key of `len` bytes. Errors: E2BIG (more work or memory than `effort`), ENOMEM, EFTYPE.
     pub fn derive(&self, secret: &[u8], len: usize, effort: &Effort) -> KResult<Zeroizing<Vec<u8>>> {
         let mut key = Zeroizing::new(vec![0; len]);
@@ -145,6 +156,6 @@ fn blocks(count: usize) -> KResult<Vec<Block>> {
     Ok(blocks)
 }
 
-fn too_much(what: alloc::string::String) -> KError {
+fn too_much(what: String) -> KError {
     KError::new(Errno::E2BIG, format!("LUKS: a keyslot wants {what}, more than is done here"))
 }

@@ -90,6 +90,10 @@ struct Digest {
     value: Vec<u8>,
 }
 
+/// The key of a volume.
+#[derive(Clone)]
+pub struct Key(Zeroizing<Vec<u8>>);
+
 impl Header {
     /// The header of a device whose first copy of it is lost altogether, if there is a second one. That may be in any of nine
     /// places: ask where nothing else is known. Errors: as [`Header::read`].
@@ -124,28 +128,29 @@ impl Header {
         names
     }
 
-    /// The volume in `device`, which has this header, or whose header this is if it lies elsewhere: then that is in `header`. Slots
-    /// that ask for more than `effort` are not tried.
+    /// What keys cost in the slots, each cost once, as `argon2id, 4 times over 1024 MiB`.
+    pub fn costs(&self) -> Vec<String> {
+        let mut costs: Vec<_> = self.slots.iter().map(|slot| slot.derivation.cost()).collect();
+        costs.sort_unstable();
+        costs.dedup();
+        costs
+    }
+
+    /// The volume in `device`, which has this header, or whose header this is if it lies elsewhere. Errors: ENOTSUP, EFTYPE.
+    pub fn open(&self, device: Arc<dyn BlockDevice>, key: &Key) -> KResult<Arc<dyn BlockDevice>> {
+        device::open(device, &self.segments, &key.0)
+    }
+
+    /// The key of the volume, by a slot of this header, which is on `device`. Slots that ask for more than `effort` are not tried.
     ///
     /// # Errors
     /// EACCES (no slot opens with this secret), E2BIG (one that asks for more), ENOMEM, ENOTSUP, EFTYPE, EIO.
-    pub fn open(
-        &self,
-        header: &dyn BlockDevice,
-        device: Arc<dyn BlockDevice>,
-        secret: &[u8],
-        effort: &Effort,
-    ) -> KResult<Arc<dyn BlockDevice>> {
-        let key = self.key(header, secret, effort)?;
-        device::open(device, &self.segments, &key)
-    }
-
-    fn key(&self, device: &dyn BlockDevice, secret: &[u8], effort: &Effort) -> KResult<Zeroizing<Vec<u8>>> {
+    pub fn key(&self, device: &dyn BlockDevice, secret: &[u8], effort: &Effort) -> KResult<Key> {
         // What hinders a slot is told if no other one opens.
         let mut hindrance = None;
         for slot in &self.slots {
             match slot.open(device, secret, effort) {
-                Ok(Some(key)) => return Ok(key),
+                Ok(Some(key)) => return Ok(Key(key)),
                 Ok(None) => {}
                 Err(error) => hindrance = Some(error),
             }

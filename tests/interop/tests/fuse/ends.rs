@@ -8,6 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::Write;
+use std::path::Path;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -80,6 +81,23 @@ pub fn signals() -> Check {
         }
     }
     Ok(())
+}
+
+/// A packed image, whose index is made before it is mounted.
+pub fn signal_of_packed() -> Check {
+    let image = ext4("fuse-packed")?;
+    run_ok("gzip", &["-1", &text(&image.path())])?;
+    let packed = format!("{}.gz", text(&image.path()));
+    let mut ours = Mounted::served(&packed, &["-o", "ro"])?;
+    if !Path::new(&format!("{packed}.rumpidx")).exists() {
+        return Err("there is no index".into());
+    }
+    signal(ours.server()?, Signal::TERM)?;
+    let status = wait(ours.server()?)?;
+    match status.success() && !is_mounted(ours.path())? {
+        true => Ok(()),
+        false => Err(format!("{status}, mounted: {}", is_mounted(ours.path())?)),
+    }
 }
 
 pub fn killed() -> Check {

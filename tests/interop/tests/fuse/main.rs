@@ -37,6 +37,7 @@ const TESTS: &[Test] = &[
     ("an_ordinary_user_mounts", &["setpriv", "unshare", "fusermount"], files::ordinary_user),
     ("mounting_tells_as_json_what_was_mounted", &[], ends::told),
     ("a_signal_unmounts_and_the_image_is_clean", &["e2fsck"], ends::signals),
+    ("a_signal_unmounts_a_packed_image_whose_index_it_made", &["gzip"], ends::signal_of_packed),
     ("a_server_that_is_killed_loses_nothing_synced", &["e2fsck"], ends::killed),
     ("a_mount_in_use_ends_with_its_server", &["e2fsck"], ends::busy),
     ("what_cannot_be_is_said_with_its_status", &[], ends::refusals),

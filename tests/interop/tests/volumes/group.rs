@@ -17,6 +17,19 @@ const VOLUMES: &[(&str, &str)] = &[
 ];
 const DISKS: usize = 5;
 
+/// What lvm wants to find in a Linux whose root is not written.
+pub const SETUP: &str = r#"set -e
+    export LVM_SUPPRESS_FD_WARNINGS=1 LVM_SYSTEM_DIR=/run/lvm
+    mount -t tmpfs tmpfs /run
+    mkdir -p /run/lvm /run/lock
+    cat >/run/lvm/lvm.conf <<END
+    devices { scan=["/dev"] use_devicesfile=0 filter=["a|/dev/ubd.*|","r|.*|"] }
+    global { use_lvmlockd=0 use_lvmpolld=0 locking_dir="/run/lock" }
+    activation { udev_sync=0 udev_rules=0 monitoring=0 verify_udev_operations=0 }
+    backup { backup=0 archive=0 }
+END
+"#;
+
 pub fn add(suite: &mut Suite, lacking: Option<&'static str>) {
     suite.add("volumes_of_lvm_are_read_with_all_disks_and_without_one", lacking, read);
 }
@@ -34,15 +47,7 @@ fn read() -> Check {
     let devices: Vec<String> = ('a'..).take(DISKS).map(|letter| format!("/dev/ubd{letter}")).collect();
     let devices = devices.join(" ");
     let mut script = format!(
-        "set -e
-        export LVM_SUPPRESS_FD_WARNINGS=1 LVM_SYSTEM_DIR=/run/lvm
-        mount -t tmpfs tmpfs /run
-        mkdir -p /run/lvm /run/lock
-        cat >/run/lvm/lvm.conf <<END
-        devices {{ scan=[\"/dev\"] use_devicesfile=0 filter=[\"a|/dev/ubd.*|\",\"r|.*|\"] }}
-        global {{ use_lvmlockd=0 use_lvmpolld=0 locking_dir=\"/run/lock\" }}
-        activation {{ udev_sync=0 udev_rules=0 monitoring=0 verify_udev_operations=0 }}
-        backup {{ backup=0 archive=0 }}\nEND
+        "{SETUP}
         pvcreate -q -y {devices}
         vgcreate -q -y -s 1M a-group {devices}\n"
     );

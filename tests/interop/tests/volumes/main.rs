@@ -5,7 +5,9 @@
 
 mod array;
 mod group;
+mod hostile;
 mod secret;
+mod thin;
 
 use interop::image::Scratch;
 use interop::program::lacks;
@@ -24,6 +26,9 @@ fn main() {
     let machine = interop::uml::lacking();
     array::add(&mut suite, machine.or_else(|| lacks(&["mdadm", "sha256sum"])));
     group::add(&mut suite, machine.or_else(|| lacks(&["lvm", "vgchange", "sha256sum"])));
+    thin::add(&mut suite, machine.or_else(|| lacks(&["lvm", "thin_restore", "thin_check", "awk"])));
+    let machine = machine.or_else(|| lacks(&["lvm", "vgchange", "dmsetup", "mdadm"]));
+    hostile::add(&mut suite, lacks(&["cryptsetup"]), machine);
     suite.run();
 }
 

@@ -54,6 +54,10 @@ pub fn add(suite: &mut Suite, lacking: Option<&'static str>) {
     }
     suite.add("luks_in_a_partition_is_written", lacking, written);
     suite.add("a_wrong_or_missing_passphrase_is_told", lacking, refused);
+    suite.add("a_header_in_a_file_of_its_own_opens_what_tells_nothing", lacking, detached);
+    suite.add("a_copy_of_a_header_opens_what_lost_it", lacking, copied_header);
+    let lacking = lacking.or_else(|| interop::program::lacks(&["script"]));
+    suite.add("a_key_that_takes_long_is_told_on_a_terminal", lacking, told_of);
     suite.add("the_second_header_serves_where_the_first_is_damaged", lacking, second_header);
 }
 
@@ -122,19 +126,21 @@ fn first(options: &str) -> Check {
     compare(&scratch, &text(&scratch.path("image")))
 }
 
+fn partition(scratch: &Scratch, disk: &str, script: &str) -> Check {
+    context(fs::write(scratch.path("script"), script), "script")?;
+    let script = context(File::open(scratch.path("script")), "script")?;
+    let mut sfdisk = std::process::Command::new("sfdisk");
+    let made = sfdisk.args(["-q", "--no-reread", disk]).stdin(script).status();
+    if context(made, "sfdisk")?.success() { Ok(()) } else { Err("sfdisk failed".into()) }
+}
+
 /// What we write in LUKS in a partition QEMU decrypts, and `e2fsck` finds whole.
 fn written() -> Check {
     let scratch = plain("written")?;
     convert(&scratch, "")?;
     let [key, luks, disk, plain] = ["key", "image", "disk", "out"].map(|name| text(&scratch.path(name)));
     crate::empty(Path::new(&disk), 64)?;
-    context(fs::write(scratch.path("script"), "label: gpt\n2048,,L\n"), "script")?;
-    let script = context(File::open(scratch.path("script")), "script")?;
-    let mut sfdisk = std::process::Command::new("sfdisk");
-    let made = sfdisk.args(["-q", "--no-reread", &disk]).stdin(script).status();
-    if !context(made, "sfdisk")?.success() {
-        return Err("sfdisk failed".into());
-    }
+    partition(&scratch, &disk, "label: gpt\n2048,,L\n")?;
     let copy = |from: String, to: String, skip: &str| {
         let words =
             [format!("if={from}"), format!("of={to}"), "bs=1M".into(), "conv=notrunc".into(), skip.into()];
@@ -181,4 +187,96 @@ fn second_header() -> Check {
     compare(&scratch, &text(&image))?;
     context(file.write_all_at(&[0; 8192], 0), "image")?;
     compare(&scratch, &text(&image))
+}
+
+fn detached() -> Check {
+    let scratch = plain("detached")?;
+    let [key, plain, image, header] =
+        ["key", "plain", "image", "header"].map(|name| text(&scratch.path(name)));
+    context(fs::copy(&plain, &image), "image")?;
+    let words = ["reencrypt", "--encrypt", "-q", "--type", "luks2", "--header", &header, "--pbkdf", "pbkdf2"];
+    run_ok(
+        "cryptsetup",
+        &[&words[..], &["--pbkdf-force-iterations", "1000", "--key-file", &key, &image]].concat(),
+    )?;
+    let place = format!("{image}:/");
+    let listing = |options: &[&str], place: &str| told(&[options, &["sum", place]].concat(), 0);
+    let opened = ["--header", &header, "--key-file", &key];
+    let wanted = listing(&[], &format!("{plain}:/"))?;
+    if listing(&opened, &place)? != wanted || wanted.lines().count() < 30 {
+        return Err("the files are other ones".into());
+    }
+    contains(&told(&["ls", &place], 3)?, "no file system that is known here")?;
+    contains(
+        &told(&["--header", &header, "ls", &place], 3)?,
+        "it is encrypted: --passphrase-file or --key-file",
+    )?;
+    contains(&told(&["--header", &plain, "ls", &place], 3)?, "plain holds no header of LUKS")?;
+    let shown = told(&[&opened[..], &["info", &image]].concat(), 0)?;
+    contains(&shown, &format!("+0: LUKS2 (aes-xts-plain64, pbkdf2, header in {header})\n      ext4\n"))?;
+    // In a partition, beside one of another kind, and written.
+    let disk = text(&scratch.path("disk"));
+    crate::empty(Path::new(&disk), 64)?;
+    partition(&scratch, &disk, "label: gpt\n2048,32768,L\n34816,,L\n")?;
+    for (from, seek) in [(&plain, "seek=1"), (&image, "seek=17")] {
+        run_ok(
+            "dd",
+            &[&format!("if={from}"), &format!("of={disk}"), "bs=1M", "count=16", "conv=notrunc", seek],
+        )?;
+    }
+    let file = text(&scratch.path("tree/file-29"));
+    told(&[&opened[..], &["cp", &file, &format!("{disk}@2:/copy")]].concat(), 0)?;
+    if told(&[&opened[..], &["cat", &format!("{disk}@2:/copy")]].concat(), 0)?.len()
+        != told(&["cat", &format!("{plain}:/file-29")], 0)?.len()
+    {
+        return Err("the copy is another".into());
+    }
+    contains(&told(&["cat", &format!("{disk}@1:/copy")], 1)?, "no such file")
+}
+
+/// The header of a volume, as `cryptsetup` keeps it, where the volume has lost its own.
+fn copied_header() -> Check {
+    let scratch = plain("lost")?;
+    convert(&scratch, "")?;
+    let [key, plain, image, header] =
+        ["key", "plain", "image", "header"].map(|name| text(&scratch.path(name)));
+    run_ok("cryptsetup", &["luksHeaderBackup", &image, "--header-backup-file", &header])?;
+    let opened = ["--header", &header, "--key-file", &key, "sum"];
+    let wanted = told(&["sum", &format!("{plain}:/")], 0)?;
+    let place = format!("{image}:/");
+    for lost in [None, Some(600), Some(4096)] {
+        if let Some(bytes) = lost {
+            run_ok(
+                "dd",
+                &["if=/dev/zero", &format!("of={image}"), "bs=1", &format!("count={bytes}"), "conv=notrunc"],
+            )?;
+        }
+        if told(&[&opened[..], &[&place]].concat(), 0)? != wanted {
+            return Err(format!("without {lost:?} bytes, the files are other ones"));
+        }
+    }
+    Ok(())
+}
+
+fn told_of() -> Check {
+    let scratch = Scratch::new("long")?;
+    let [key, image, said] = ["key", "image", "said"].map(|name| text(&scratch.path(name)));
+    context(fs::write(&key, PASSPHRASE), "key")?;
+    crate::empty(Path::new(&image), 20)?;
+    let words = ["luksFormat", "-q", "--type", "luks2", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations"];
+    run_ok("cryptsetup", &[&words[..], &["30000000", "--key-file", &key, &image]].concat())?;
+    let line = format!("{} --key-file '{key}' info '{image}'", text(interop::rump::binary()?));
+    run_ok("script", &["-qec", &line, &said])?;
+    let wanted = "deriving the key of +0 (pbkdf2, 30000000 iterations) ...";
+    contains(&String::from_utf8_lossy(&context(fs::read(&said), "said")?), wanted)?;
+    run_ok("script", &["-qec", &format!("{line} -q"), &said])?;
+    for quiet in [
+        String::from_utf8_lossy(&context(fs::read(&said), "said")?).into_owned(),
+        told(&["--key-file", &key, "info", &image], 0)?,
+    ] {
+        if quiet.contains("deriving") {
+            return Err(quiet);
+        }
+    }
+    Ok(())
 }

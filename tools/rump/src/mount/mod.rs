@@ -130,6 +130,8 @@ fn serve(args: &Args, session: &mut Session, out: &mut Output, is_second: bool) 
     let mounted = rump_fuse::Session::mount(place.process(), &place.path, &args.dir, fuse).map_err(failed)?;
     let (tell, events) = channel();
     let tell_of_end = tell.clone();
+    // A signal unmounts, and does not what it always does, which opening a packed image may have gone back to.
+    session.stop.watch()?;
     // Whoever listens no more has ended.
     let _signals = Signals::watch(move || drop(tell.send(Event::Signal)))?;
     let unmounter = mounted.unmounter();
