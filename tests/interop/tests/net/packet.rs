@@ -76,7 +76,7 @@ pub fn tagged() -> Check {
         frame(&[0x88, 0xa8, 0, 7, 0x81, 0, 0xe0, 9], 4),
     ];
     for frame in &frames {
-        let sent = one.send(&[Outgoing { header: [0; HEADER_BYTES], parts: vec![frame].into() }]);
+        let sent = one.send(&[Outgoing { header: [0; HEADER_BYTES], parts: vec![&frame[..]].into() }]);
         context(sent.map_err(|error| error.what), "send")?;
     }
     let (mut came, begin) = (Vec::new(), Instant::now());
