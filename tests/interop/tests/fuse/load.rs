@@ -183,7 +183,7 @@ impl Worker {
             }
             18 => {
                 setxattr(&path, format!("user.{}", length % 5), &vec![1; length % 300], XattrFlags::empty())?;
-                fs::set_permissions(&path, Permissions::from_mode(0o600 | length as u32 % 64))
+                fs::set_permissions(&path, Permissions::from_mode(0o600 | (length as u32 % 64)))
             }
             _ => list(path.parent().unwrap_or(&path)),
         }
