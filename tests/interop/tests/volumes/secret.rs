@@ -219,10 +219,8 @@ fn detached() -> Check {
     crate::empty(Path::new(&disk), 64)?;
     partition(&scratch, &disk, "label: gpt\n2048,32768,L\n34816,,L\n")?;
     for (from, seek) in [(&plain, "seek=1"), (&image, "seek=17")] {
-        run_ok(
-            "dd",
-            &[&format!("if={from}"), &format!("of={disk}"), "bs=1M", "count=16", "conv=notrunc", seek],
-        )?;
+        let (from, to) = (format!("if={from}"), format!("of={disk}"));
+        run_ok("dd", &[from.as_str(), &to, "bs=1M", "count=16", "conv=notrunc", seek])?;
     }
     let file = text(&scratch.path("tree/file-29"));
     told(&[&opened[..], &["cp", &file, &format!("{disk}@2:/copy")]].concat(), 0)?;
