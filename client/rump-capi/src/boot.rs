@@ -6,7 +6,7 @@ use crate::instance::Instance;
 use crate::layout::{layout, signal};
 use libc::{c_char, c_int};
 use rump_abi::Errno;
-use rump_kern::{BootMessages, Handling, Kernel, SignalModel};
+use rump_kern::{BootMessages, Kernel, SignalModel};
 use rump_kpi::KResult;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,30 +55,11 @@ pub(crate) fn signals() -> SignalModel {
             std::process::abort();
         })),
         // What was once left to the host is, too.
-        RUMP_SIGMODEL_HOST | RUMP_SIGMODEL_RAISE => SignalModel::Raise(Arc::new(|_, signal| {
-            let Some(number) = signal::to_host(signal) else { return Handling::Ignored };
-            let handling = handling(number);
-            // SAFETY: a number of the host's; what its handler does is the program's.
-            unsafe { libc::kill(libc::getpid(), number) };
-            handling
-        })),
+        RUMP_SIGMODEL_HOST | RUMP_SIGMODEL_RAISE => {
+            SignalModel::Raise(Arc::new(|_, signal| signal::raise(signal)))
+        }
         RUMP_SIGMODEL_RECORD => SignalModel::Record,
         _ => SignalModel::Ignore,
-    }
-}
-
-/// What the program does with a signal of the host's.
-pub(crate) fn handling(number: c_int) -> Handling {
-    // SAFETY: all zeros is a structure, which is filled.
-    let action = unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(number, std::ptr::null(), &mut action);
-        action
-    };
-    match action.sa_sigaction {
-        libc::SIG_DFL | libc::SIG_IGN => Handling::Ignored,
-        _ if action.sa_flags & libc::SA_RESTART != 0 => Handling::Restarts,
-        _ => Handling::Interrupts,
     }
 }
 

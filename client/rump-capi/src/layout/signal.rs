@@ -3,7 +3,7 @@
 use crate::pointer::Value;
 use libc::{c_int, sigevent, sigset_t};
 use rump_abi::{Errno, Signal, SignalSet};
-use rump_kern::Notify;
+use rump_kern::{Handling, Notify};
 use rump_kpi::KResult;
 
 /// Signals by their numbers at the host.
@@ -42,6 +42,30 @@ const SIGNALS: &[(c_int, Signal)] = &[
 /// The host's number, if it has such a signal.
 pub(crate) fn to_host(signal: Signal) -> Option<c_int> {
     SIGNALS.iter().find(|(_, ours)| *ours == signal).map(|(host, _)| *host)
+}
+
+/// Raises a signal in the program: what its kernel or its server raises is its own. Answers what it does with it.
+pub fn raise(signal: Signal) -> Handling {
+    let Some(number) = to_host(signal) else { return Handling::Ignored };
+    let handling = handling(number);
+    // SAFETY: a number of the host's; what its handler does is the program's.
+    unsafe { libc::kill(libc::getpid(), number) };
+    handling
+}
+
+/// What the program does with a signal of the host's.
+fn handling(number: c_int) -> Handling {
+    // SAFETY: all zeros is a structure, which is filled.
+    let action = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(number, std::ptr::null(), &mut action);
+        action
+    };
+    match action.sa_sigaction {
+        libc::SIG_DFL | libc::SIG_IGN => Handling::Ignored,
+        _ if action.sa_flags & libc::SA_RESTART != 0 => Handling::Restarts,
+        _ => Handling::Interrupts,
+    }
 }
 
 /// The signal of a host's number. Errors: EINVAL.

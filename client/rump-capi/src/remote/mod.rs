@@ -5,12 +5,11 @@
 
 mod interface;
 
+use crate::errno;
 use crate::layout::signal;
-use crate::{boot, errno};
 use libc::{c_int, pid_t};
-use rump_abi::{Errno, Signal};
+use rump_abi::Errno;
 use rump_client::{Connection, Cookie, RemoteProcess, Server};
-use rump_kern::Handling;
 use rump_kpi::{KError, KResult};
 use std::ffi::OsStr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -62,15 +61,6 @@ fn connection() -> KResult<Arc<Connection>> {
     Ok(process().ok_or(Errno::ENOTCONN)?.connection().clone())
 }
 
-/// What the kernel raises is the program's, as the kernel's own model of signals has it.
-fn raise(signal: Signal) -> Handling {
-    let Some(number) = signal::to_host(signal) else { return Handling::Ignored };
-    let handling = boot::handling(number);
-    // SAFETY: a number of the host's; what its handler does is the program's.
-    unsafe { libc::kill(libc::getpid(), number) };
-    handling
-}
-
 /// The last part of the program's name.
 fn name() -> String {
     let name = std::env::args_os().next().unwrap_or_default();
@@ -115,19 +105,19 @@ pub fn connect() -> KResult<Origin> {
         // SAFETY: the program before this one left it for whoever finds its number.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         set_cloexec(&fd, true);
-        if let Ok(connection) = Connection::executed(server.clone(), &name(), fd, raise) {
+        if let Ok(connection) = Connection::executed(server.clone(), &name(), fd, signal::raise) {
             become_process(connection);
             return Ok(Origin::Continued);
         }
     }
     if let Some(cookie) = announced.and_then(|text| cookie(&text)) {
-        let child = Connection::child(server.clone(), &name(), &cookie, raise);
+        let child = Connection::child(server.clone(), &name(), &cookie, signal::raise);
         if let Ok(connection) = child.and_then(|child| child.exec().map(|()| child)) {
             become_process(connection);
             return Ok(Origin::Continued);
         }
     }
-    become_process(Connection::new(server, &name(), raise)?);
+    become_process(Connection::new(server, &name(), signal::raise)?);
     Ok(Origin::Fresh)
 }
 
