@@ -148,6 +148,7 @@ pub fn user() -> Check {
         fs::set_permissions(stage.ours.path(), std::os::unix::fs::PermissionsExt::from_mode(0o600)),
         "image",
     )?;
+    context(std::os::unix::fs::chown(stage.kept.path(""), Some(65_534), Some(65_534)), "temporary files")?;
     stage.command = format!("setpriv --reuid 65534 --regid 65534 --clear-groups {}", program.display());
     stage.run(COMMON)
 }
