@@ -345,7 +345,7 @@ fn asked_for(format: Format) -> Check {
     let expected = serde_json::json!({
         "format": kind, "image": image, "offset": 0, "size": 1_474_560, "uuid": "0123-ABCD", "label": label,
         "block_size": cluster, "blocks": clusters, "free_blocks": free, "features": [feature], "files": 0,
-        "bytes": 0, "notes": [],
+        "bytes": 0, "notes": [], "losses": {}, "errors": 0, "complete": true, "dry_run": false,
     });
     if report != expected {
         return Err(format!("{report}"));
