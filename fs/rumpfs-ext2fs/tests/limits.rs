@@ -3,7 +3,7 @@
 mod fixture;
 
 use fixture::{Fault, Image, Mount, Random};
-use rump_kpi::{Allocation, Errno, KResult, Node, SetAttr};
+use rump_kpi::{Allocation, Errno, FileType, KResult, Node, SetAttr};
 use std::sync::Arc;
 
 fn resize(node: &Arc<dyn Node>, size: u64) -> KResult<()> {
@@ -75,6 +75,46 @@ fn a_full_volume_loses_nothing_and_can_be_filled_again() {
             mount.unmount();
             image.check();
         }
+    }
+}
+
+#[test]
+fn what_found_no_room_for_its_map_is_written_once_there_is_some() {
+    const BLOCKS: u64 = 8;
+    let options = ["-t", "ext4", "-b", "1024", "-N", "8192"];
+    let image = Image::make_with("room", 8, &options, &[("file", b"")]);
+    let mount = image.mount();
+    let node = mount.find("file").unwrap();
+    // More pieces than an inode has records for.
+    for number in 0..BLOCKS {
+        node.write_at(number * 2048, &pattern(number, 1024)).unwrap();
+    }
+    let mut directories = 0;
+    while mount.create(&format!("d{directories}"), FileType::Directory).is_ok() {
+        directories += 1;
+    }
+    assert_eq!(free(&mount), 0);
+    let mut remove = |count: u64| {
+        for _ in 0..count {
+            directories -= 1;
+            let name = format!("d{directories}");
+            let ino = mount.ino(&name).unwrap();
+            mount.find("").unwrap().rmdir(name.as_bytes()).unwrap();
+            mount.fs.forget(ino);
+        }
+    };
+    // Room for the content, not for the map.
+    remove(BLOCKS);
+    for _ in 0..3 {
+        assert_eq!(node.fsync().unwrap_err().errno, Errno::ENOSPC);
+    }
+    remove(3);
+    node.fsync().unwrap();
+    mount.unmount();
+    image.check();
+    let content = image.dump("file");
+    for number in 0..BLOCKS {
+        assert_eq!(content[number as usize * 2048..][..1024], pattern(number, 1024));
     }
 }
 

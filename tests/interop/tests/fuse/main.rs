@@ -30,6 +30,8 @@ const TESTS: &[Test] = &[
     ("calls_answer_as_the_kernels_do", &[], files::calls),
     ("content_is_what_was_written_last", &["e2fsck"], files::model),
     ("content_is_what_was_written_last_behind_a_cache", &["e2fsck"], files::model_behind_cache),
+    ("threads_leave_a_sound_tree", &["e2fsck"], load::threads),
+    ("threads_leave_a_sound_tree_behind_a_cache", &["e2fsck"], load::threads_behind_cache),
     ("fio_reads_what_it_wrote", &["fio", "e2fsck"], load::fio),
     ("permissions_and_lists_are_checked", &["setpriv", "setfacl", "getfacl"], files::permissions),
     ("an_ordinary_user_mounts", &["setpriv", "unshare", "fusermount"], files::ordinary_user),
@@ -41,19 +43,11 @@ const TESTS: &[Test] = &[
     ("what_cannot_be_is_said_with_its_status", &[], ends::refusals),
 ];
 
-/// With `RUMP_FUSE_SECONDS` alone: beside other tests the kernel sometimes sees files empty afterwards that were not. Why is open
-/// (docs/status.md).
-const CAMPAIGN: &[Test] = &[
-    ("threads_leave_a_sound_tree", &["e2fsck"], load::threads),
-    ("threads_leave_a_sound_tree_behind_a_cache", &["e2fsck"], load::threads_behind_cache),
-];
-
 fn main() {
     let has_fuse = Path::new("/dev/fuse").exists();
     let lacking = lacks_kernel().or_else(|| (!has_fuse).then_some("/dev/fuse"));
     let mut suite = Suite::default();
-    let campaign = std::env::var_os("RUMP_FUSE_SECONDS").map_or(&[][..], |_| CAMPAIGN);
-    for (name, programs, run) in TESTS.iter().chain(campaign) {
+    for (name, programs, run) in TESTS {
         suite.add(*name, lacking.or_else(|| lacks(programs)), run);
     }
     suite.run();

@@ -161,7 +161,7 @@ pub fn flush_content(
     if content.ticket.is_none() {
         return Ok(());
     }
-    match store(volume, &[job(cell, content)]) {
+    match volume.retrying(|| store(volume, &[job(cell, content)])) {
         Ok(()) => {
             let mut left = Left::default();
             done(&mut left, cell, content);

@@ -119,7 +119,7 @@ fn enter(
     segments: &[Segment<'_>],
     reserved: &mut RangeSet,
 ) -> Result<(), Error> {
-    let mut entry = Entry { handle: volume.begin()?, taking: None, steps: 0, reserved };
+    let mut entry = Entry::begin(volume, reserved)?;
     for (index, job) in jobs.iter().enumerate() {
         let mut inode = entry.handle.working_copy(job.cell);
         let from = segments.partition_point(|segment| segment.job < index);
@@ -139,7 +139,7 @@ fn enter(
             entry = entry.next(volume)?;
         }
     }
-    entry.finish()
+    entry.finish().map(drop)
 }
 
 /// One operation of [`enter`].
@@ -149,9 +149,15 @@ struct Entry<'v, 'r> {
     taking: Option<Extent>,
     steps: u32,
     reserved: &'r mut RangeSet,
+    /// Of `reserved`, what is in use once this operation is done; if it fails, all is still set aside.
+    entered: Vec<Extent>,
 }
 
 impl<'v, 'r> Entry<'v, 'r> {
+    fn begin(volume: &'v Volume, reserved: &'r mut RangeSet) -> Result<Self, Error> {
+        Ok(Self { handle: volume.begin()?, taking: None, steps: 0, reserved, entered: Vec::new() })
+    }
+
     fn is_full(&self) -> bool {
         self.steps > 0 && self.handle.room() < ROOM_FOR_A_STEP
     }
@@ -197,7 +203,7 @@ impl<'v, 'r> Entry<'v, 'r> {
                 }
             }
         }
-        self.reserved.remove(extent.start.0, extent.start.0 + extent.len);
+        self.entered.push(extent);
         Ok(())
     }
 
@@ -210,20 +216,20 @@ impl<'v, 'r> Entry<'v, 'r> {
         self.handle.store(cell, inode)
     }
 
-    fn finish(mut self) -> Result<(), Error> {
+    /// Answers what is still reserved.
+    fn finish(mut self) -> Result<&'r mut RangeSet, Error> {
         if let Some(taking) = self.taking.take() {
             blocks::take(&mut self.handle, taking)?;
         }
         self.handle.finish();
-        Ok(())
+        for extent in self.entered {
+            self.reserved.remove(extent.start.0, extent.start.0 + extent.len);
+        }
+        Ok(self.reserved)
     }
 
-    fn next(mut self, volume: &'v Volume) -> Result<Self, Error> {
-        if let Some(taking) = self.taking.take() {
-            blocks::take(&mut self.handle, taking)?;
-        }
-        let reserved = self.reserved;
-        self.handle.finish();
-        Ok(Self { handle: volume.begin()?, taking: None, steps: 0, reserved })
+    fn next(self, volume: &'v Volume) -> Result<Self, Error> {
+        let reserved = self.finish()?;
+        Self::begin(volume, reserved)
     }
 }
