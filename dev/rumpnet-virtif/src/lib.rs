@@ -46,6 +46,8 @@ pub struct VirtIf {
 struct End {
     io: Arc<dyn PacketIo>,
     info: DeviceInfo,
+    /// What the host does of it.
+    offloads: Offloads,
     name: alloc::string::String,
     counters: Counters,
 }
@@ -100,8 +102,9 @@ impl VirtIf {
             host::Medium::Ethernet { address } => Medium::Ethernet { address },
             host::Medium::Ip => Medium::Ip,
         };
-        let device = DeviceInfo { medium, mtu: info.mtu, offloads: offloads(info.offloads) };
-        let end = End { io, info: device, name: info.name, counters: Counters::default() };
+        let device = DeviceInfo { medium, mtu: info.mtu, offloads: Offloads::all() };
+        let (offloads, counters) = (offloads(info.offloads), Counters::default());
+        let end = End { io, info: device, offloads, name: info.name, counters };
         Arc::new(Self { host, end: Arc::new(end), running: Mutex::new(None) })
     }
 
@@ -309,12 +312,12 @@ impl End {
     /// Does what the host does not. Errors: a packet that is not what it says.
     fn prepare(&self, mut packet: Packet) -> Result<Ready, header::Malformed> {
         let link = self.link_bytes(&mut packet);
-        if packet.segmentation.is_some_and(|it| !self.info.offloads.contains(it.kind.offload())) {
+        if packet.segmentation.is_some_and(|it| !self.offloads.contains(it.kind.offload())) {
             let mut heads = Heads::take(&mut packet, link).map_err(|_| header::Malformed)?;
             heads.complete(&packet);
             return Ok(Ready { header: header::NOTHING, packet, heads: Some(heads) });
         }
-        if packet.checksum != Checksum::Unknown && !self.info.offloads.contains(Offloads::CHECKSUM) {
+        if packet.checksum != Checksum::Unknown && !self.offloads.contains(Offloads::CHECKSUM) {
             offload::complete(&mut packet);
             packet.checksum = Checksum::Unknown;
         }

@@ -6,7 +6,7 @@ use rump_host_sim::{SimHost, SimWire};
 use rump_hyper::packet::{HEADER_BYTES, Offloads as Takes, Outgoing, PacketIo, Received};
 
 use rump_kpi::device::{NetworkDevice, Offloads, Receiver};
-use rump_kpi::packet::{Checksum, Packet, Segmentation, Segments};
+use rump_kpi::packet::{Checksum, Packet, Segmentation, Segments, offload};
 use rump_kpi::sync::Mutex;
 use rumpnet_virtif::VirtIf;
 use std::sync::Arc;
@@ -125,6 +125,16 @@ fn what_the_host_does_not_take_is_done_here() {
         let missing: Vec<_> = frames.iter().map(|frame| frame.header[0]).collect();
         assert_eq!(missing, [0, 0, 0, u8::from(takes == Takes::CHECKSUM)]);
         assert!(frames.iter().all(|frame| frame.header[1] == 0));
+    }
+    for kind in [Segments::Tcp4, Segments::Tcp6, Segments::Udp] {
+        let rig = rig(Takes::empty());
+        rig.device.send(&mut vec![long(kind)]).unwrap();
+        let segments = offload::cut(long(kind), LINK).unwrap().into_iter().map(|mut segment| {
+            offload::complete(&mut segment);
+            segment.to_vec()
+        });
+        let frames = rig.sent();
+        assert!(frames.iter().map(|frame| frame.bytes.to_vec()).eq(segments), "{kind:?}");
     }
 }
 

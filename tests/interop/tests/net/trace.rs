@@ -8,15 +8,13 @@ use interop::program::run_ok;
 use interop::{Check, context};
 use rumpkit::KResult;
 use rumpkit::kpi::device::{DeviceInfo, NetworkDevice, Receiver};
-use rumpkit::kpi::packet::Packet;
+use rumpkit::kpi::packet::{Packet, offload};
 use rumpkit::tun;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-/// Frames of Ethernet, and packets of IP.
-const LINKTYPES: [u32; 2] = [1, 101];
 const MOST_BYTES: u32 = 262_144;
 /// What nothing that passes may be. What complaints quote is cut, and with it what its checksum is of. Linux makes 0xffff of
 /// a checksum of zero, for TCP too, which tshark finds wrong.
@@ -29,12 +27,19 @@ const PLAIN: [&str; 2] = ["tcp.port==1-65535,data", "udp.port==1-65535,data"];
 
 /// A file that grows.
 struct Log {
+    /// Bytes before IP.
+    link_bytes: usize,
     began: Instant,
     file: BufWriter<File>,
     frames: u64,
 }
 
 impl Log {
+    /// Writes a packet as it is on the wire: what the device does to it last is not done yet.
+    fn note(&mut self, packet: &Packet) {
+        offload::on_wire(packet, self.link_bytes, |packet| self.write(packet).unwrap());
+    }
+
     fn write(&mut self, packet: &Packet) -> std::io::Result<()> {
         let (bytes, time) = (packet.to_vec(), self.began.elapsed());
         let length = bytes.len() as u32;
@@ -57,11 +62,12 @@ impl Capture {
     pub fn new(device: Arc<dyn NetworkDevice>, options: &tun::Options) -> Check<Arc<Self>> {
         let scratch = Scratch::in_memory("trace")?;
         let mut file = BufWriter::new(context(File::create(scratch.path("trace.pcap")), "the trace")?);
-        let link = LINKTYPES[usize::from(options.kind == tun::Kind::Tun)];
+        // Packets of IP, or frames of Ethernet.
+        let (link, link_bytes) = if options.kind == tun::Kind::Tun { (101, 0) } else { (1, 14) };
         for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, MOST_BYTES, link] {
             context(file.write_all(&word.to_le_bytes()), "the trace")?;
         }
-        let log = Log { began: Instant::now(), file, frames: 0 };
+        let log = Log { link_bytes, began: Instant::now(), file, frames: 0 };
         Ok(Arc::new(Self { device, log: Arc::new(Mutex::new(log)), scratch: Arc::new(scratch) }))
     }
 
@@ -72,7 +78,7 @@ impl Capture {
 
 fn note(log: &Mutex<Log>, packets: &[Packet]) {
     let mut log = log.lock().unwrap();
-    packets.iter().for_each(|packet| log.write(packet).unwrap());
+    packets.iter().for_each(|packet| log.note(packet));
 }
 
 impl NetworkDevice for Capture {
