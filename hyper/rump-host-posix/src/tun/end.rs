@@ -1,8 +1,10 @@
 //! A device of which each `read` is a frame, and each `write`.
 //!
 //! Nothing is read or written twice: a frame is one `read` into memory that becomes its content, or one `writev` of its
-//! parts. Short frames are copied out of that memory to where others are, so that they take little, and take it seldom.
+//! parts. Short frames go where others are, so that they take little, and take it seldom: they are copied there, or read
+//! there if the device has no others.
 
+use super::read::read_to;
 use crate::carrier::Carrier;
 use crate::selfpipe::SelfPipe;
 use crate::{errno, interface};
@@ -10,7 +12,6 @@ use bytes::{Bytes, BytesMut};
 use rump_abi::Errno;
 use rump_hyper::packet::{HEADER_BYTES, Media, Outgoing, PacketInfo, PacketIo, Received, Sent};
 use rump_hyper::{HostError, HostResult};
-use rustix::buffer::spare_capacity;
 use rustix::event::PollFlags;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::{Errno as Host, retry_on_intr};
@@ -23,10 +24,11 @@ use std::time::Duration;
 const MOST_FRAMES: usize = 128;
 /// The longest frame, with its header: what is to be cut is no longer than a packet of IP.
 const MOST_BYTES: usize = HEADER_BYTES + 22 + 65_535;
-/// Frames below are copied.
+/// Frames from this on have memory of their own.
 const LONG: usize = 16_384;
-/// Memory for short ones that is taken at once, and again when they are gone.
-const ARENA_BYTES: usize = 256 << 10;
+/// Memory for short ones that is taken at once, and again when they are gone. What is left of it has to be as long as any
+/// frame may be.
+const ARENA_BYTES: usize = 320 << 10;
 /// Parts of a frame that are written as they are; what has more is joined before.
 const MOST_PARTS: usize = 32;
 /// What the host says of an interface that is no more.
@@ -74,25 +76,45 @@ pub struct End {
 /// Where frames go.
 #[derive(Default)]
 struct Memory {
-    /// The next one.
-    buffer: Vec<u8>,
-    /// Short ones, from there.
+    /// Short ones, one behind another.
     arena: BytesMut,
+    /// The next one, if it may be long.
+    own: BytesMut,
+    /// Frames may be long.
+    has_long: bool,
 }
 
 impl Memory {
-    /// The frame in the buffer, but for its first bytes.
-    fn take(&mut self, begin: usize) -> Bytes {
-        if self.buffer.len() >= LONG {
-            return Bytes::from(std::mem::take(&mut self.buffer)).slice(begin..);
+    /// Where the next frame is to be read.
+    fn room(&mut self) -> &mut BytesMut {
+        if self.has_long {
+            self.own.reserve(MOST_BYTES);
+            &mut self.own
+        } else {
+            arena_for(&mut self.arena, MOST_BYTES)
         }
-        let frame = &self.buffer[begin..];
-        if self.arena.capacity() < frame.len() {
-            self.arena.reserve(ARENA_BYTES);
-        }
-        self.arena.extend_from_slice(frame);
-        self.arena.split().freeze()
     }
+
+    /// The frame that was read there.
+    fn take(&mut self) -> Bytes {
+        let Self { arena, own, has_long } = self;
+        if own.len() >= LONG {
+            return own.split().freeze();
+        }
+        if *has_long {
+            arena_for(arena, own.len()).extend_from_slice(own);
+            own.clear();
+        }
+        arena.split().freeze()
+    }
+}
+
+/// The memory for short frames, in which there is room for so many bytes.
+fn arena_for(arena: &mut BytesMut, bytes: usize) -> &mut BytesMut {
+    if arena.capacity() < bytes {
+        arena.reserve(ARENA_BYTES);
+    }
+    arena
 }
 
 /// A socket to ask about interfaces with.
@@ -105,7 +127,9 @@ impl End {
     pub fn new(file: OwnedFd, prefix: Prefix, socket: OwnedFd, info: PacketInfo) -> HostResult<Self> {
         let pipe = SelfPipe::new().map_err(|why| errno::named(&info.name, why))?;
         let carrier = Carrier::new(!interface::is_running(&socket, &info.name).unwrap_or(false));
-        Ok(Self { file, prefix, socket, pipe, info, carrier, memory: Mutex::default() })
+        let has_long = !info.offloads.is_empty() || info.mtu as usize >= LONG;
+        let memory = Memory { has_long, ..Memory::default() };
+        Ok(Self { file, prefix, socket, pipe, info, carrier, memory: Mutex::new(memory) })
     }
 
     /// Appends what is there to read, to a bound.
@@ -114,14 +138,10 @@ impl End {
         // If those of the last time are gone, their memory serves again.
         let _ = memory.arena.try_reclaim(ARENA_BYTES);
         for _ in 0..MOST_FRAMES {
-            let buffer = &mut memory.buffer;
-            buffer.clear();
-            // What was given away is made anew.
-            buffer.reserve_exact(MOST_BYTES);
-            match retry_on_intr(|| rustix::io::read(&self.file, spare_capacity(buffer))) {
+            match retry_on_intr(|| read_to(&self.file, memory.room())) {
                 Ok(0) | Err(Host::AGAIN) => break,
                 // One that is shorter than what is before each is none.
-                Ok(_) => frames.extend(self.frame(&mut memory)),
+                Ok(_) => frames.extend(self.frame(memory.take())),
                 Err(why) => return Err(self.gone(why)),
             }
         }
@@ -129,14 +149,14 @@ impl End {
     }
 
     /// What was read, if it is longer than what is before it.
-    fn frame(&self, memory: &mut Memory) -> Option<Received> {
+    fn frame(&self, read: Bytes) -> Option<Received> {
         let begin = self.prefix.bytes();
-        let before = memory.buffer.get(..begin)?;
+        let before = read.get(..begin)?;
         let mut header = [0; HEADER_BYTES];
         if self.prefix == Prefix::Virtio {
             header.copy_from_slice(before);
         }
-        Some(Received { header, bytes: memory.take(begin) })
+        Some(Received { header, bytes: read.slice(begin..) })
     }
 
     fn write(&self, frame: &Outgoing<'_>) -> Result<(), Host> {

@@ -15,6 +15,7 @@ mod host;
 #[cfg(target_os = "macos")]
 #[path = "macos.rs"]
 mod host;
+mod read;
 
 use rump_hyper::HostResult;
 use rump_hyper::packet::PacketIo;
