@@ -3,7 +3,7 @@
 mod fixture;
 
 use fixture::{Fault, Image, Mount, Random};
-use rump_kpi::{Allocation, Errno, FileType, KResult, Node, SetAttr};
+use rump_kpi::{Allocation, DevNumber, Errno, FileType, KResult, Mode, NewNode, Node, SetAttr, XattrFlags};
 use std::sync::Arc;
 
 fn resize(node: &Arc<dyn Node>, size: u64) -> KResult<()> {
@@ -78,8 +78,103 @@ fn a_full_volume_loses_nothing_and_can_be_filled_again() {
     }
 }
 
+/// Makes something that takes space for metadata alone, and whose name is long.
+fn make_metadata(mount: &Mount, number: u64, random: &mut Random) -> KResult<()> {
+    let name = format!("{number}-{}", "n".repeat(random.below(240) as usize));
+    let dir = mount.find("names")?;
+    match random.below(4) {
+        0 => mount.create(&format!("names/{name}"), FileType::Directory).map(drop),
+        1 => mount.create(&format!("names/{name}"), FileType::Regular).map(drop),
+        2 => {
+            let target = "t".repeat(900);
+            let file_type = FileType::Symlink;
+            let (mode, rdev) = (Mode::new(0o777), DevNumber::default());
+            let new = NewNode { file_type, mode, uid: 0, gid: 0, rdev, target: target.as_bytes() };
+            dir.create(name.as_bytes(), new).map(drop)
+        }
+        _ => {
+            let node = mount.create(&format!("names/{name}"), FileType::Regular)?;
+            node.set_xattr(b"user.a", &pattern(number, 700), XattrFlags::empty())
+        }
+    }
+}
+
 #[test]
-fn what_found_no_room_for_its_map_is_written_once_there_is_some() {
+fn metadata_leaves_to_content_in_memory_what_was_promised_to_it() {
+    for (options, mode) in [
+        (&["-t", "ext4", "-b", "1024"][..], ""),
+        (&["-t", "ext2", "-b", "1024"], ""),
+        (&["-t", "ext4", "-b", "4096", "-O", "^has_journal"], ""),
+        (&["-t", "ext4", "-b", "4096", "-O", "bigalloc", "-C", "16384"], ""),
+        (&["-t", "ext4", "-b", "1024", "-O", "inline_data"], ""),
+        (&["-t", "ext4", "-b", "1024", "-J", "size=1"], "data=journal"),
+    ] {
+        let files: Vec<String> = (0..20).map(|number| format!("file{number}")).collect();
+        let with: Vec<(&str, &[u8])> = files.iter().map(|name| (name.as_str(), &b""[..])).collect();
+        let options = [options, &["-N", "4096"]].concat();
+        let image = Image::make_with("promises", 24, &options, &with);
+        let mount = image.try_mount(mode).unwrap();
+        mount.create("names", FileType::Directory).unwrap();
+        // Little is left.
+        let filler = mount.create("filler", FileType::Regular).unwrap();
+        let facts = mount.fs.statvfs().unwrap();
+        let left = facts.blocks_free * u64::from(facts.block_size) - (2 << 20);
+        filler.allocate(0, left, Allocation::Extend).or_else(|_| resize(&filler, 0)).unwrap();
+        for at in (filler.attr().unwrap().size..left).step_by(1 << 20) {
+            filler.write_at(at, &[7; 1 << 20]).unwrap();
+        }
+        mount.fs.sync().unwrap();
+        let nodes: Vec<_> = files.iter().map(|name| mount.find(name).unwrap()).collect();
+        let mut models = vec![Vec::new(); files.len()];
+        let mut random = Random(options.len() as u64);
+        let (mut accepted, mut refused) = (0, [0, 0]);
+        for turn in 0..20_000 {
+            if refused.iter().all(|count| *count > 20) {
+                break;
+            }
+            let result = if random.below(3) > 0 {
+                let made = make_metadata(&mount, turn, &mut random);
+                refused[0] += u32::from(made.is_err());
+                made
+            } else {
+                let index = random.below(nodes.len() as u64) as usize;
+                let bytes = pattern(turn, 1 + random.below(6000) as usize);
+                let offset = models[index].len() + random.below(9000) as usize;
+                let written = nodes[index].write_at(offset as u64, &bytes);
+                if written.is_ok() {
+                    models[index].resize(offset, 0);
+                    models[index].extend_from_slice(&bytes);
+                    accepted += 1;
+                } else {
+                    refused[1] += 1;
+                    // What was written of it is not counted on.
+                    resize(&nodes[index], models[index].len() as u64).unwrap();
+                }
+                written.map(drop)
+            };
+            if let Err(error) = result {
+                assert_eq!(error.errno, Errno::ENOSPC, "{options:?}");
+            }
+            if turn % 100 == 99 {
+                nodes[turn as usize / 100 % nodes.len()].fsync().unwrap();
+            }
+        }
+        assert!(
+            accepted > 20 && refused.iter().all(|count| *count > 20),
+            "{options:?}: {accepted}, {refused:?}"
+        );
+        mount.fs.sync().unwrap_or_else(|error| panic!("{options:?}: what was taken is lost: {error:?}"));
+        mount.unmount();
+        image.check();
+        let mount = image.mount();
+        for (name, model) in files.iter().zip(&models) {
+            assert!(mount.read(name).unwrap() == *model, "{options:?}: {name}");
+        }
+    }
+}
+
+#[test]
+fn directories_do_not_take_what_content_and_its_map_need() {
     const BLOCKS: u64 = 8;
     let options = ["-t", "ext4", "-b", "1024", "-N", "8192"];
     let image = Image::make_with("room", 8, &options, &[("file", b"")]);
@@ -89,12 +184,76 @@ fn what_found_no_room_for_its_map_is_written_once_there_is_some() {
     for number in 0..BLOCKS {
         node.write_at(number * 2048, &pattern(number, 1024)).unwrap();
     }
+    let refused = (0..).find_map(|number| mount.create(&format!("d{number}"), FileType::Directory).err());
+    assert_eq!(refused.unwrap().errno, Errno::ENOSPC);
+    node.fsync().unwrap();
+    mount.unmount();
+    image.check();
+    let content = image.dump("file");
+    for number in 0..BLOCKS {
+        assert_eq!(content[number as usize * 2048..][..1024], pattern(number, 1024));
+    }
+}
+
+/// What a file has on the device, then in memory, and what changes its map before that is flushed: blocks of 1 KiB.
+type Change = (&'static str, &'static [(u64, u64)], (u64, u64), fn(&Arc<dyn Node>) -> KResult<()>);
+
+#[test]
+fn a_map_that_changes_does_not_take_what_content_in_memory_needs() {
+    const THREE: &[(u64, u64)] = &[(0, 10), (20, 10), (40, 10)];
+    let changes: [Change; 5] = [
+        ("ext4", THREE, (60, 1), |node| node.allocate(24 << 10, 1024, Allocation::PunchHole)),
+        ("ext4", THREE, (60, 1), |node| node.write_at(1000 << 10, &[3; 300 << 10]).map(drop)),
+        ("ext2", &[(100, 1)], (101, 1), |node| node.allocate(100 << 10, 1024, Allocation::PunchHole)),
+        ("bigalloc", &[(4, 4)], (8, 4), |node| node.allocate(4 << 10, 4096, Allocation::PunchHole)),
+        ("bigalloc", &[(8, 4)], (4, 4), |node| resize(node, 8 << 10)),
+    ];
+    let mut lost = Vec::new();
+    for (place, (kind, stored, in_memory, change)) in changes.into_iter().enumerate() {
+        let options = match kind {
+            "bigalloc" => &["-t", "ext4", "-b", "4096", "-O", "bigalloc", "-C", "16384"][..],
+            kind => &["-t", kind, "-b", "1024"],
+        };
+        let image = Image::make_with("changes", 16, &[options, &["-N", "16384"]].concat(), &[("file", b"")]);
+        let mount = image.mount();
+        let node = mount.find("file").unwrap();
+        let write = |(block, count): (u64, u64), byte| {
+            node.write_at(block << 10, &vec![byte; (count << 10) as usize]).unwrap();
+        };
+        for piece in stored {
+            write(*piece, 1);
+        }
+        mount.fs.sync().unwrap();
+        write(in_memory, 2);
+        change(&node).unwrap();
+        let refused = (0..).find_map(|number| mount.create(&format!("d{number}"), FileType::Directory).err());
+        assert_eq!(refused.unwrap().errno, Errno::ENOSPC);
+        if node.fsync().is_err() {
+            lost.push(place);
+            continue;
+        }
+        let expected = mount.read("file").unwrap();
+        mount.unmount();
+        image.check();
+        let content = image.dump("file");
+        let at = (in_memory.0 << 10) as usize..((in_memory.0 + in_memory.1) << 10) as usize;
+        assert!(content == expected && content[at].iter().all(|byte| *byte == 2), "{place}");
+    }
+    assert!(lost.is_empty(), "what was taken is lost: {lost:?}");
+}
+
+#[test]
+fn what_found_no_room_for_its_map_is_written_once_there_is_some() {
+    const BLOCKS: u64 = 8;
+    let options = ["-t", "ext4", "-b", "1024", "-N", "8192", "-O", "^metadata_csum,^uninit_bg"];
+    let image = Image::make_with("room", 8, &options, &[("file", b"")]);
+    let mount = image.mount();
     let mut directories = 0;
     while mount.create(&format!("d{directories}"), FileType::Directory).is_ok() {
         directories += 1;
     }
     assert_eq!(free(&mount), 0);
-    let mut remove = |count: u64| {
+    let mut remove = |mount: &Mount, count: u64| {
         for _ in 0..count {
             directories -= 1;
             let name = format!("d{directories}");
@@ -103,19 +262,78 @@ fn what_found_no_room_for_its_map_is_written_once_there_is_some() {
             mount.fs.forget(ino);
         }
     };
-    // Room for the content, not for the map.
-    remove(BLOCKS);
+    // Room for the content, not for the map; but the volume says that there is.
+    remove(&mount, BLOCKS);
+    mount.unmount();
+    image.debugfs_write(&format!("set_block_group 0 free_blocks_count {}", BLOCKS + 4));
+    let mount = image.mount();
+    let node = mount.find("file").unwrap();
+    // More pieces than an inode has records for.
+    for number in 0..BLOCKS {
+        node.write_at(number * 2048, &pattern(number, 1024)).unwrap();
+    }
     for _ in 0..3 {
         assert_eq!(node.fsync().unwrap_err().errno, Errno::ENOSPC);
     }
-    remove(3);
+    remove(&mount, 3);
     node.fsync().unwrap();
     mount.unmount();
-    image.check();
+    // Its counts are still wrong.
+    image.repair();
     let content = image.dump("file");
     for number in 0..BLOCKS {
         assert_eq!(content[number as usize * 2048..][..1024], pattern(number, 1024));
     }
+}
+
+#[test]
+fn threads_that_fill_a_volume_lose_nothing_that_was_taken() {
+    let options = ["-t", "ext4", "-b", "1024", "-N", "4096"];
+    let image = Image::make_with("threads", 12, &options, &[("one", b""), ("two", b"")]);
+    let mount = image.mount();
+    mount.create("names", FileType::Directory).unwrap();
+    let models: Vec<Vec<u8>> = std::thread::scope(|scope| {
+        let writers = ["one", "two"].map(|name| {
+            let node = mount.find(name).unwrap();
+            scope.spawn(move || {
+                let (mut model, mut random, mut refused) = (Vec::new(), Random(name.len() as u64), 0);
+                for turn in 0..20_000 {
+                    let bytes = pattern(turn, 1 + random.below(6000) as usize);
+                    match node.write_at(model.len() as u64, &bytes) {
+                        Ok(_) => model.extend_from_slice(&bytes),
+                        Err(error) => {
+                            assert_eq!(error.errno, Errno::ENOSPC);
+                            refused += 1;
+                            // Some room for all again, from time to time.
+                            model.truncate(model.len() / 2);
+                            resize(&node, model.len() as u64).unwrap();
+                        }
+                    }
+                    if turn % 50 == 0 {
+                        node.fsync().unwrap();
+                    }
+                    if refused > 30 {
+                        break;
+                    }
+                }
+                model
+            })
+        });
+        let maker = scope.spawn(|| {
+            let mut random = Random(3);
+            for number in 0..3000 {
+                if let Err(error) = make_metadata(&mount, number, &mut random) {
+                    assert_eq!(error.errno, Errno::ENOSPC);
+                }
+            }
+        });
+        maker.join().unwrap();
+        writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+    });
+    mount.fs.sync().unwrap();
+    mount.unmount();
+    image.check();
+    assert!(image.dump("one") == models[0] && image.dump("two") == models[1]);
 }
 
 #[test]

@@ -500,9 +500,9 @@ impl Filesystem for Server {
     }
 
     fn lseek(&self, _: &Request, ino: INodeNo, _: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
-        let (Ok(offset), Some(whence)) = (u64::try_from(offset), self::whence(whence)) else {
-            return reply.error(Errno::EINVAL);
-        };
+        let Some(whence) = self::whence(whence) else { return reply.error(Errno::EINVAL) };
+        // What lies before the beginning is to Linux as what lies beyond the end.
+        let Ok(offset) = u64::try_from(offset) else { return reply.error(Errno::ENXIO) };
         let found = self.nodes.find(ino).and_then(|file| file.seek(offset, whence));
         answer!(reply, found, found => reply.offset(i64::try_from(found).unwrap_or(i64::MAX)));
     }

@@ -136,8 +136,14 @@ pub fn cancel(handle: &mut Handle<'_>, extent: Extent) {
     handle.end_reservation(extent);
 }
 
-/// Takes up to `most` free blocks in one piece near `goal` at once: for metadata. Errors: ENOSPC, EFTYPE, EIO.
+/// Takes up to `most` free blocks in one piece near `goal` at once: for metadata, which leaves to content in memory what
+/// was promised to it. Errors: ENOSPC, EFTYPE, EIO.
 pub fn allocate(handle: &mut Handle<'_>, goal: DiskBlock, most: u64) -> Result<Extent, Error> {
+    let ratio = handle.volume().superblock().cluster_ratio_bits();
+    let most = most.max(1).min(handle.available().saturating_mul(1 << ratio));
+    if most == 0 {
+        return Err(Error::Refused(Errno::ENOSPC));
+    }
     let extent = reserve(handle, goal, most)?;
     take(handle, extent)?;
     Ok(extent)

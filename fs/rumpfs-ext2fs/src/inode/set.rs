@@ -1,6 +1,7 @@
 //! Changing attributes: mode, owners, flags, times.
 
 use super::attr;
+use super::file::write::retrying;
 use super::xattr::acl;
 use crate::cell::{Cell, Times};
 use crate::error::Error;
@@ -13,12 +14,16 @@ use rump_kpi::{SetAttr, SetTime, TimeSpec};
 const ALL_BITS: u16 = 0o7777;
 
 /// Changes attributes, but for the size. A time that the inode cannot hold becomes the nearest that it can. Errors:
-/// EOVERFLOW (an owner that this volume cannot store), EFTYPE, EIO.
+/// EOVERFLOW (an owner that this volume cannot store), ENOSPC (for a list that goes with the mode), EFTYPE, EIO.
 pub fn set_attr(volume: &Volume, cell: &Arc<Cell>, set: SetAttr) -> Result<(), Error> {
     let is_of_times = set == SetAttr { atime: set.atime, mtime: set.mtime, ..SetAttr::default() };
     if is_of_times && set_times_ahead(volume, cell, set) {
         return Ok(());
     }
+    retrying(volume, || change(volume, cell, set))
+}
+
+fn change(volume: &Volume, cell: &Arc<Cell>, set: SetAttr) -> Result<(), Error> {
     // An access control list goes with the mode.
     let alone = set.mode.map(|_| cell.content.write());
     let mut handle = volume.begin()?;

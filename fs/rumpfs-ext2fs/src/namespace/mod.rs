@@ -13,6 +13,7 @@ use crate::error::{Error, Place};
 use crate::features::RoCompat;
 use crate::inode::attr::{self, Clock};
 use crate::inode::dir::{self, change, change::Slot};
+use crate::inode::file::write::retrying;
 use crate::inode::{FLAG_INDEX, symlink};
 use crate::orphan;
 use crate::transaction::Handle;
@@ -33,7 +34,7 @@ pub fn create(volume: &Volume, dir: &Arc<Cell>, name: &[u8], new: NewNode<'_>) -
     if new.file_type == FileType::Symlink {
         symlink::check(volume, new.target)?;
     }
-    volume.retrying(|| {
+    retrying(volume, || {
         check_directory(dir)?;
         let mut handle = volume.begin()?;
         let ino = inodes::allocate(&mut handle, &dir.inode(), new.file_type)?;
@@ -52,7 +53,7 @@ pub fn create(volume: &Volume, dir: &Arc<Cell>, name: &[u8], new: NewNode<'_>) -
 /// Adds `name` in `dir` for `target`. Errors: ENOENT (`dir` or `target` was removed), EPERM (a directory), ENOSPC,
 /// EMLINK, ENOTSUP, EFTYPE, EIO.
 pub fn link(volume: &Volume, dir: &Arc<Cell>, name: &[u8], target: Ino) -> Result<(), Error> {
-    volume.retrying(|| {
+    retrying(volume, || {
         check_directory(dir)?;
         let mut handle = volume.begin()?;
         let cell = volume.cell(target)?;

@@ -7,7 +7,7 @@ use crate::cell::Cell;
 use crate::error::Error;
 use crate::inode::attr::{self, Clock};
 use crate::inode::dir::{self, change};
-use crate::inode::file;
+use crate::inode::file::write::{flush_ahead, retrying};
 use crate::transaction::Handle;
 use crate::volume::Volume;
 use alloc::sync::Arc;
@@ -24,9 +24,9 @@ pub fn rename(
 ) -> Result<(), Error> {
     if dir::locate(volume, &to.inode(), to_name)?.is_some() {
         // What takes the place of another is often its new version: after a crash there is one or the other, whole.
-        file::write::flush_ahead(volume, &find(volume, from, name)?.0);
+        flush_ahead(volume, &find(volume, from, name)?.0);
     }
-    volume.retrying(|| {
+    retrying(volume, || {
         check_directory(to)?;
         let mut handle = volume.begin()?;
         let (moved, _) = find(volume, from, name)?;

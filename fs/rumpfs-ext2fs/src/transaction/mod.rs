@@ -205,13 +205,19 @@ impl Volume {
 
 impl Volume {
     /// Runs an operation that allocates; if it finds no space although a commit would give some back, again after
-    /// a commit. Errors: those of `operation`, EIO.
+    /// a commit. For whoever holds content of a file; others use [`retrying`](crate::inode::file::write::retrying).
+    /// Errors: those of `operation`, EIO.
     pub fn retrying<R>(&self, mut operation: impl FnMut() -> Result<R, Error>) -> Result<R, Error> {
         match operation() {
             Err(Error::Refused(Errno::ENOSPC)) => {}
             result => return result,
         }
-        let freed = self.writer().is_some_and(|writer| !writer.running.lock().freed.is_empty());
+        // Also what a commit frees that others have begun.
+        let freed = self.writer().is_some_and(|writer| {
+            let running = writer.running.lock();
+            let durable = writer.durable.load(Ordering::Acquire);
+            !running.freed.is_empty() || durable != running.number.wrapping_sub(1)
+        });
         if !freed {
             return Err(Error::Refused(Errno::ENOSPC));
         }
@@ -232,6 +238,7 @@ pub struct Handle<'v> {
     forgotten: Vec<u64>,
     free_clusters: i64,
     free_inodes: i64,
+    has_promise: bool,
     finished: bool,
 }
 
@@ -249,6 +256,7 @@ impl<'v> Handle<'v> {
             forgotten: Vec::new(),
             free_clusters: 0,
             free_inodes: 0,
+            has_promise: false,
             finished: false,
         }
     }
@@ -272,6 +280,24 @@ impl<'v> Handle<'v> {
     /// Free space and what is set aside. It changes through the methods of this handle, but for promises.
     pub fn space(&mut self) -> &mut Space {
         &mut self.running.space
+    }
+
+    /// This operation enters content into a map, and was promised the space for that: it may take what is promised.
+    pub fn with_promise(mut self) -> Self {
+        self.has_promise = true;
+        self
+    }
+
+    /// Clusters that this operation may still take.
+    pub fn available(&self) -> u64 {
+        let space = &self.running.space;
+        let before = if self.has_promise { space.free_clusters() } else { space.available() };
+        before.saturating_add_signed(self.free_clusters)
+    }
+
+    /// Clusters that this operation took so far.
+    pub fn taken(&self) -> u64 {
+        0u64.saturating_add_signed(-self.free_clusters)
     }
 
     /// Sets free blocks aside for the caller, who may write to them and then take them in a later operation.

@@ -1,9 +1,10 @@
 //! Access control lists: acl(5). The table of checks is in `rump-acl`; here is what a file system does with lists.
 
+use crate::Process;
 use crate::calls::*;
 use rumpkit::kpi::Capabilities;
 use rumpkit::kpi::acl::{ACCESS, Acl, DEFAULT};
-use rumpkit::{Errno::*, OpenFlags, Process, XattrFlags};
+use rumpkit::{Errno::*, OpenFlags, XattrFlags};
 
 const ACLS: Capabilities = Capabilities::ACLS.union(Capabilities::OWNERS);
 const READ: OpenFlags = OpenFlags::empty();

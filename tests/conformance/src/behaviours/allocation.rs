@@ -1,8 +1,9 @@
 //! Reserving and freeing space: fallocate(2).
 
+use crate::Process;
 use crate::calls::*;
 use rumpkit::kpi::Capabilities;
-use rumpkit::{AllocateFlags, Errno::*, OpenFlags, Process};
+use rumpkit::{AllocateFlags, Errno::*, OpenFlags};
 
 const ALLOCATE: Capabilities = Capabilities::ALLOCATE;
 const EXTEND: AllocateFlags = AllocateFlags::empty();

@@ -1,8 +1,9 @@
 //! Listing directories, large ones and while they change: getdents(2).
 
+use crate::Process;
 use crate::calls::*;
 use rumpkit::kpi::Capabilities;
-use rumpkit::{Errno::*, Fd, FileType, OpenFlags, Process, Whence};
+use rumpkit::{Errno::*, Fd, FileType, OpenFlags, Whence};
 use std::collections::BTreeMap;
 
 const PLAIN: Capabilities = Capabilities::empty();

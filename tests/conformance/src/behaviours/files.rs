@@ -1,8 +1,9 @@
 //! Opening, reading, writing, seeking and cutting files.
 
+use crate::Process;
 use crate::calls::*;
 use rumpkit::kpi::Capabilities;
-use rumpkit::{AtFlags, Errno::*, Fd, OpenFlags, Process, Whence};
+use rumpkit::{AtFlags, Errno::*, Fd, OpenFlags, Whence};
 
 const PLAIN: Capabilities = Capabilities::empty();
 const LINKS: Capabilities = Capabilities::SYMLINKS;

@@ -1,8 +1,9 @@
 //! Files with holes, and finding data and holes: lseek(2) with SEEK_DATA and SEEK_HOLE.
 
+use crate::Process;
 use crate::calls::*;
 use rumpkit::kpi::Capabilities;
-use rumpkit::{Errno::*, OpenFlags, Process, Whence};
+use rumpkit::{Errno::*, OpenFlags, Whence};
 
 const SPARSE: Capabilities = Capabilities::SPARSE;
 const MIB: usize = 1 << 20;

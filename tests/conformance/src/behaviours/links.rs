@@ -1,8 +1,9 @@
 //! Symbolic links, hard links and special files.
 
+use crate::Process;
 use crate::calls::*;
 use rumpkit::kpi::Capabilities;
-use rumpkit::{AtFlags, DevNumber, Errno::*, FileType, OpenFlags, Process};
+use rumpkit::{AtFlags, DevNumber, Errno::*, FileType, OpenFlags};
 
 const SYM: Capabilities = Capabilities::SYMLINKS;
 const HARD: Capabilities = Capabilities::HARD_LINKS;

@@ -1,8 +1,9 @@
 //! Directories and the names in them: mkdir(2), rmdir(2), unlink(2), path resolution.
 
+use crate::Process;
 use crate::calls::*;
 use rumpkit::kpi::Capabilities;
-use rumpkit::{AtFlags, Errno::*, FileType, OpenFlags, Process, RenameFlags};
+use rumpkit::{AtFlags, Errno::*, FileType, OpenFlags, RenameFlags};
 
 const PLAIN: Capabilities = Capabilities::empty();
 const FOLDS: Capabilities = Capabilities::CASE_FOLDING;

@@ -1,8 +1,9 @@
 //! Owners, modes and who may do what: chmod(2), chown(2), access(2), umask(2).
 
+use crate::Process;
 use crate::calls::*;
 use rumpkit::kpi::{Capabilities, SetTime};
-use rumpkit::{AtFlags, DevNumber, Errno::*, FileType, OpenFlags, Process};
+use rumpkit::{AtFlags, DevNumber, Errno::*, FileType, OpenFlags};
 
 const OWNERS: Capabilities = Capabilities::OWNERS;
 const READ: OpenFlags = OpenFlags::empty();

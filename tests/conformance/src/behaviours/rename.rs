@@ -1,8 +1,9 @@
 //! Renaming in all its cases: rename(2), renameat2(2) of Linux.
 
+use crate::Process;
 use crate::calls::*;
 use rumpkit::kpi::Capabilities;
-use rumpkit::{Errno, Errno::*, KResult, OpenFlags, Process, RenameFlags};
+use rumpkit::{Errno, Errno::*, KResult, OpenFlags, RenameFlags};
 
 const PLAIN: Capabilities = Capabilities::empty();
 const EXCHANGE: Capabilities = Capabilities::EXCHANGE;

@@ -1,8 +1,9 @@
 //! Which call moves which time: POSIX.1-2017 4.9 (file times update).
 
+use crate::Process;
 use crate::calls::*;
 use rumpkit::kpi::{Capabilities, SetTime};
-use rumpkit::{AtFlags, Errno::*, Fd, OpenFlags, Process, Stat, TimeSpec, XattrFlags};
+use rumpkit::{AtFlags, Errno::*, Fd, OpenFlags, Stat, TimeSpec, XattrFlags};
 
 const PLAIN: Capabilities = Capabilities::empty();
 const TIMES: Capabilities = Capabilities::TIMES;

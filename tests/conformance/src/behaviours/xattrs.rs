@@ -1,8 +1,9 @@
 //! Extended attributes: setxattr(2), getxattr(2), listxattr(2), removexattr(2), xattr(7).
 
+use crate::Process;
 use crate::calls::*;
 use rumpkit::kpi::Capabilities;
-use rumpkit::{Errno::*, KResult, OpenFlags, Process, XattrFlags};
+use rumpkit::{Errno::*, KResult, OpenFlags, XattrFlags};
 
 const XATTRS: Capabilities = Capabilities::XATTRS;
 const ANY: XattrFlags = XattrFlags::empty();

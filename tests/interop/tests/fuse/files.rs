@@ -100,6 +100,7 @@ fn answers(root: &Path) -> Check<String> {
     say("data", &seek(&file, SeekFrom::Data(0)));
     say("hole behind", &seek(&file, SeekFrom::Hole(9000)));
     say("beyond", &seek(&file, SeekFrom::Data(1 << 30)));
+    say("before the beginning", &seek(&file, SeekFrom::Data(u64::MAX)));
     let copy = context(File::create(path("copy")), "copy")?;
     let copied = rustix::fs::copy_file_range(&file, Some(&mut 8000), &copy, None, 100_000);
     say("copied", &copied);

@@ -65,14 +65,9 @@ impl Change<'_> {
     }
 
     fn punch(&self, content: &mut Content, offset: u64, end: u64) -> Result<(), Error> {
-        let bits = self.volume.superblock().block_bits;
-        let (first, behind) = self.zero_edges(content, offset, end)?;
-        if first < behind {
-            let held = content.bytes();
-            content.remove(first, behind, bits);
-            self.writer.dirty().remove_bytes(held - content.bytes());
-        }
-        let mut behind = behind;
+        // What is in memory was promised space by the map as it is.
+        flush_content(self.volume, self.writer, self.cell, content)?;
+        let (first, mut behind) = self.zero_edges(content, offset, end)?;
         loop {
             let mut handle = self.volume.begin()?;
             let now = handle.now();
@@ -171,7 +166,7 @@ fn fill_step(handle: &mut Handle<'_>, inode: &mut Inode, at: u64, to: u64) -> Re
                 len = inner;
             }
             let clusters = (lead + len).div_ceil(mask + 1);
-            if clusters + nodes_for(volume, inode, 1) > handle.space().available() {
+            if clusters + nodes_for(volume, inode, 1) > handle.available() {
                 return Err(Error::Refused(Errno::ENOSPC));
             }
             let near = goal_for(volume, inode, FileBlock(at))?;

@@ -5,6 +5,7 @@
 use super::runs::Runs;
 use crate::error::Error;
 use alloc::vec::Vec;
+use core::sync::atomic::AtomicU64;
 use rump_kpi::sync::Mutex;
 
 /// A run grows to this many bytes; then the next begins.
@@ -62,8 +63,8 @@ pub struct Content {
     stream: Option<u64>,
     /// Clusters and records of the map that the runs will need.
     pub need: Need,
-    /// Clusters that were promised for that.
-    pub promised: u64,
+    /// Clusters that are promised for that. A flush, which holds this alone, takes off what it took.
+    pub promised: AtomicU64,
     /// The place on the list of files with content in memory.
     pub ticket: Option<u64>,
     /// What became of content that could not be brought to the device; said once.

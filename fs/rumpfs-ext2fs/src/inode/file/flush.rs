@@ -75,7 +75,7 @@ pub fn discard(volume: &Volume, cell: &Arc<Cell>) {
     let Some(writer) = volume.writer() else { return };
     let mut content = cell.content.write();
     // A write that failed may have left a promise.
-    if content.ticket.is_some() || content.promised > 0 {
+    if content.ticket.is_some() || *content.promised.get_mut() > 0 {
         forget(writer, &mut content);
     }
     cell.set_ahead(|ahead| *ahead = Default::default());
@@ -180,7 +180,7 @@ pub fn flush_content(
 }
 
 fn job<'a>(cell: &'a Arc<Cell>, content: &'a Content) -> Job<'a> {
-    Job { cell, pieces: Pieces::Content(content), size: cell.size() }
+    Job { cell, pieces: Pieces::Content(content), size: cell.size(), promised: &content.promised }
 }
 
 fn done(left: &mut Left, cell: &Cell, content: &mut Content) {
@@ -210,7 +210,7 @@ struct Left {
 impl Left {
     fn empty(&mut self, content: &mut Content) {
         self.bytes += content.bytes();
-        self.promised += core::mem::take(&mut content.promised);
+        self.promised += core::mem::take(content.promised.get_mut());
         self.tickets.extend(content.ticket.take());
         self.runs.extend(content.take_runs());
     }

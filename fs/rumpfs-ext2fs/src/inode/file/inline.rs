@@ -4,10 +4,9 @@ use super::write::Change;
 use crate::allocation::blocks;
 use crate::error::Error;
 use crate::inode::map::{goal, write};
-use crate::inode::{attr, file, inline};
+use crate::inode::{Inode, attr, file, inline};
 use crate::transaction::{Handle, Kind};
 use crate::units::{DiskBlock, Extent, FileBlock};
-use rump_kpi::Errno;
 
 impl Change<'_> {
     /// Whether the content is in the inode.
@@ -62,20 +61,24 @@ impl Change<'_> {
         }
         let mut block = alloc::vec![0; self.volume.block_size() as usize];
         file::read_at(self.volume, &inode, 0, &mut block)?;
+        self.writer.with_space(|space| space.promise(1))?;
+        let moved = self.move_to_block(&inode, &block);
+        self.writer.with_space(|space| space.redeem(1));
+        moved
+    }
+
+    fn move_to_block(&self, inode: &Inode, block: &[u8]) -> Result<(), Error> {
         let mut handle = self.volume.begin()?;
-        if handle.space().available() == 0 {
-            return Err(Error::Refused(Errno::ENOSPC));
-        }
         let extent = blocks::reserve(&mut handle, goal(self.volume, inode.number()), 1)?;
         handle.finish();
-        let journaled = self.writer.journals(&inode);
+        let journaled = self.writer.journals(inode);
         let written = if journaled {
             Ok(())
         } else {
             let bits = self.volume.superblock().block_bits;
-            self.volume.device().write_at(extent.start.0 << bits, &block).map_err(Error::from)
+            self.volume.device().write_at(extent.start.0 << bits, block).map_err(Error::from)
         };
-        let moved = written.and_then(|()| self.enter_moved(extent, journaled.then_some(&block[..])));
+        let moved = written.and_then(|()| self.enter_moved(extent, journaled.then_some(block)));
         if moved.is_err() {
             self.writer.with_space(|space| space.give_back(extent.start.0, extent.len));
         }

@@ -1,5 +1,9 @@
 //! What content in memory will need on the device, at the worst. That much space is promised to it, so that a later
 //! flush finds it.
+//!
+//! Metadata takes only what is promised to nobody ([`allocate`](crate::allocation::blocks::allocate)), but for the nodes of the
+//! map into which a flush enters content. A promise is of the map as it is: what changes it by blocks before content in memory
+//! flushes that first, or promises more.
 
 use super::content::{Content, Need};
 use super::write::Change;
@@ -20,13 +24,28 @@ impl Change<'_> {
         }
         let (clusters, records) =
             (content.need.clusters + more.clusters, content.need.records + more.records);
-        let total = clusters + nodes_for(self.volume, &inode, records);
-        let missing = total.saturating_sub(content.promised);
-        self.writer.with_space(|space| space.promise(missing))?;
-        content.promised += missing;
+        self.promise_in_all(content, clusters + nodes_for(self.volume, &inode, records))?;
         content.need = Need { clusters, records };
         let ratio = self.volume.superblock().cluster_ratio_bits();
         self.cell.set_ahead(|ahead| ahead.blocks = clusters << ratio);
+        Ok(())
+    }
+
+    /// Promises what content in memory will need besides, once the map has these records more. Errors: ENOSPC.
+    pub fn promise_beside(&self, content: &mut Content, inode: &Inode, records: u64) -> Result<(), Error> {
+        let need = content.need;
+        if need.records == 0 || !inode.has_flag(FLAG_EXTENTS) {
+            return Ok(());
+        }
+        let nodes = nodes_for(self.volume, inode, need.records + records);
+        self.promise_in_all(content, need.clusters + nodes)
+    }
+
+    fn promise_in_all(&self, content: &mut Content, clusters: u64) -> Result<(), Error> {
+        let promised = content.promised.get_mut();
+        let missing = clusters.saturating_sub(*promised);
+        self.writer.with_space(|space| space.promise(missing))?;
+        *promised += missing;
         Ok(())
     }
 

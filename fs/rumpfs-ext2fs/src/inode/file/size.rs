@@ -1,12 +1,13 @@
 //! Cutting and extending.
 
 use super::content::Content;
+use super::flush::flush_content;
 use super::limits;
 use super::write::{Change, retrying, writer_for};
 use crate::cell::Cell;
 use crate::error::Error;
 use crate::inode::attr;
-use crate::inode::map::write::{edit, remove_from};
+use crate::inode::map::write::{cluster_mask, edit, remove_from};
 use crate::orphan;
 use crate::units::FileBlock;
 use crate::volume::Volume;
@@ -48,6 +49,10 @@ impl Change<'_> {
 
     /// First the length, then the blocks from the end; on the list of orphans where one step is not enough.
     fn cut(&self, content: &mut Content, size: u64) -> Result<(), Error> {
+        if cluster_mask(self.volume) > 0 {
+            // What is in memory may be to share a cluster with what is cut.
+            flush_content(self.volume, self.writer, self.cell, content)?;
+        }
         let bits = self.volume.superblock().block_bits;
         let first = size.div_ceil(1 << bits);
         let held = content.bytes();
@@ -92,7 +97,7 @@ impl Change<'_> {
 
     /// Nothing is in memory any more that space was promised for.
     fn redeem(&self, content: &mut Content) {
-        let promised = core::mem::take(&mut content.promised);
+        let promised = core::mem::take(content.promised.get_mut());
         self.writer.dirty().buffers.give(content.take_runs());
         self.writer.with_space(|space| space.redeem(promised));
         self.cell.set_ahead(|ahead| ahead.blocks = 0);

@@ -24,6 +24,7 @@ use crate::units::{DiskBlock, Extent, FileBlock};
 use crate::volume::Volume;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 /// Pieces from this size on are written from where they are.
 const LARGE_BYTES: usize = 64 << 10;
@@ -36,6 +37,8 @@ pub struct Job<'a> {
     pub pieces: Pieces<'a>,
     /// The length of the file when all is stored, if that is more than the inode's.
     pub size: u64,
+    /// Clusters that are promised to the pieces. Those that were taken are promised no more.
+    pub promised: &'a AtomicU64,
 }
 
 /// Where the bytes of a job are.
@@ -119,7 +122,7 @@ fn enter(
     segments: &[Segment<'_>],
     reserved: &mut RangeSet,
 ) -> Result<(), Error> {
-    let mut entry = Entry::begin(volume, reserved)?;
+    let mut entry = Entry::begin(volume, jobs, reserved)?;
     for (index, job) in jobs.iter().enumerate() {
         let mut inode = entry.handle.working_copy(job.cell);
         let from = segments.partition_point(|segment| segment.job < index);
@@ -145,17 +148,22 @@ fn enter(
 /// One operation of [`enter`].
 struct Entry<'v, 'r> {
     handle: Handle<'v>,
+    jobs: &'r [Job<'r>],
     /// Reserved blocks that entered a map and are to be marked as in use, neighbours together.
     taking: Option<Extent>,
     steps: u32,
     reserved: &'r mut RangeSet,
     /// Of `reserved`, what is in use once this operation is done; if it fails, all is still set aside.
     entered: Vec<Extent>,
+    /// Clusters that jobs took of what was promised to them.
+    kept: Vec<(usize, u64)>,
 }
 
 impl<'v, 'r> Entry<'v, 'r> {
-    fn begin(volume: &'v Volume, reserved: &'r mut RangeSet) -> Result<Self, Error> {
-        Ok(Self { handle: volume.begin()?, taking: None, steps: 0, reserved, entered: Vec::new() })
+    fn begin(volume: &'v Volume, jobs: &'r [Job<'r>], reserved: &'r mut RangeSet) -> Result<Self, Error> {
+        let handle = volume.begin()?.with_promise();
+        let (entered, kept) = (Vec::new(), Vec::new());
+        Ok(Self { handle, jobs, taking: None, steps: 0, reserved, entered, kept })
     }
 
     fn is_full(&self) -> bool {
@@ -179,19 +187,23 @@ impl<'v, 'r> Entry<'v, 'r> {
                 self.handle.create(DiskBlock(block), Kind::Content, |content| content.copy_from_slice(bytes));
             }
         }
+        if segment.target == (Target::Hole { cluster_is_new: true }) {
+            let mask = cluster_mask(volume);
+            let (start, end) = (extent.start.0 & !mask, (extent.start.0 + len + mask) & !mask);
+            self.take(Extent { start: DiskBlock(start), len: end - start })?;
+            self.kept.push((segment.job, (end - start) >> volume.superblock().cluster_ratio_bits()));
+        }
         let at = FileBlock(segment.at);
+        let before = self.handle.taken();
         match segment.target {
-            Target::InPlace => Ok(()),
-            Target::Unwritten => write::set_state(&mut self.handle, inode, at, extent, State::Written),
-            Target::Hole { cluster_is_new } => {
-                if cluster_is_new {
-                    let mask = cluster_mask(volume);
-                    let (start, end) = (extent.start.0 & !mask, (extent.start.0 + len + mask) & !mask);
-                    self.take(Extent { start: DiskBlock(start), len: end - start })?;
-                }
-                write::insert_into(&mut self.handle, inode, at, extent, State::Written)
+            Target::InPlace => {}
+            Target::Unwritten => write::set_state(&mut self.handle, inode, at, extent, State::Written)?,
+            Target::Hole { .. } => {
+                write::insert_into(&mut self.handle, inode, at, extent, State::Written)?;
             }
         }
+        self.kept.push((segment.job, self.handle.taken() - before));
+        Ok(())
     }
 
     fn take(&mut self, extent: Extent) -> Result<(), Error> {
@@ -221,6 +233,12 @@ impl<'v, 'r> Entry<'v, 'r> {
         if let Some(taking) = self.taking.take() {
             blocks::take(&mut self.handle, taking)?;
         }
+        for (job, clusters) in self.kept {
+            let promised = self.jobs[job].promised;
+            let kept = clusters.min(promised.load(Ordering::Relaxed));
+            promised.fetch_sub(kept, Ordering::Relaxed);
+            self.handle.space().redeem(kept);
+        }
         self.handle.finish();
         for extent in self.entered {
             self.reserved.remove(extent.start.0, extent.start.0 + extent.len);
@@ -229,7 +247,8 @@ impl<'v, 'r> Entry<'v, 'r> {
     }
 
     fn next(self, volume: &'v Volume) -> Result<Self, Error> {
+        let jobs = self.jobs;
         let reserved = self.finish()?;
-        Self::begin(volume, reserved)
+        Self::begin(volume, jobs, reserved)
     }
 }

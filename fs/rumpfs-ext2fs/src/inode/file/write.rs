@@ -24,6 +24,7 @@ use crate::volume::Volume;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::sync::atomic::AtomicU64;
 use rump_kpi::Errno;
 
 /// Whole blocks of this many bytes and more are not copied.
@@ -56,15 +57,14 @@ pub fn write_at(volume: &Volume, cell: &Arc<Cell>, offset: u64, buf: &[u8]) -> R
     Ok(buf.len())
 }
 
-/// Runs `change`; if it finds no space, again once all content in memory has its place: promises are cautious, and
-/// a commit gives back what was freed.
+/// Runs `change`; if it finds no space, again once all content in memory has its place, since promises are cautious; and
+/// again after a commit, if that gives something back. The caller holds no content of a file.
 pub fn retrying<R>(volume: &Volume, change: impl Fn() -> Result<R, Error>) -> Result<R, Error> {
     match change() {
         Err(Error::Refused(Errno::ENOSPC)) => {
             // Its own error is kept for whoever asks; here only the space counts.
             let _ = flush_all(volume);
-            volume.commit()?;
-            change()
+            volume.retrying(change)
         }
         result => result,
     }
@@ -153,10 +153,15 @@ impl Change<'_> {
         let need = self.need(content, &inode, first, behind)?;
         let clusters = need.clusters + nodes_for(self.volume, &inode, need.records);
         self.writer.with_space(|space| space.promise(clusters))?;
+        if let Err(error) = self.promise_beside(content, &inode, need.records) {
+            self.writer.with_space(|space| space.redeem(clusters));
+            return Err(error);
+        }
         self.cell.set_ahead(|ahead| ahead.times.set_written(self.writer.now()));
         let pieces = Pieces::Buffer(first, buf);
-        let stored = store(self.volume, &[Job { cell: self.cell, pieces, size: end }]);
-        self.writer.with_space(|space| space.redeem(clusters));
+        let promised = AtomicU64::new(clusters);
+        let stored = store(self.volume, &[Job { cell: self.cell, pieces, size: end, promised: &promised }]);
+        self.writer.with_space(|space| space.redeem(promised.into_inner()));
         stored?;
         // What was in memory of these blocks is older.
         let held = content.bytes();

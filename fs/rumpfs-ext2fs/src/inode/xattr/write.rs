@@ -9,6 +9,7 @@ use crate::cell::Cell;
 use crate::error::Error;
 use crate::inode::Inode;
 use crate::inode::attr::{self, Clock};
+use crate::inode::file::write::retrying;
 use crate::orphan;
 use crate::transaction::Handle;
 use crate::volume::Volume;
@@ -35,14 +36,15 @@ pub fn set(
         INDEX_ACL_ACCESS | INDEX_ACL_DEFAULT => acl::check(&cell.inode(), index, value)?,
         _ => Change { value: Some(value.to_vec()), permissions: None },
     };
-    volume.retrying(|| change(volume, cell, (index, suffix), &new, flags))
+    retrying(volume, || change(volume, cell, (index, suffix), &new, flags))
 }
 
-/// Removes an attribute. Errors: ENOTSUP (prefix), ERANGE (name), ENOATTR, EFTYPE, EIO.
+/// Removes an attribute. Errors: ENOTSUP (prefix), ERANGE (name), ENOATTR, ENOSPC (for a block of its
+/// own, in the place of one that it shares), EFTYPE, EIO.
 pub fn remove(volume: &Volume, cell: &Arc<Cell>, name: &[u8]) -> Result<(), Error> {
     let (index, suffix) = split(name)?;
     let none = Change { value: None, permissions: None };
-    change(volume, cell, (index, suffix), &none, XattrFlags::REPLACE)
+    retrying(volume, || change(volume, cell, (index, suffix), &none, XattrFlags::REPLACE))
 }
 
 /// The index that stands for the prefix of a name, and the rest.
