@@ -3,18 +3,22 @@
 //! Locks: `finding`, then `link`, a leaf. A child of the program has a copy of them, and must not take them: a thread may hold
 //! them that it has not.
 
-use crate::link::{Fault, Link, Raise};
+use crate::link::{Fault, Link, Raise, restart_of};
 use crate::lock::{Mutex, RwLock};
 use crate::memory::Region;
 use crate::{Retry, Server};
+use rump_abi::netbsd::Layout;
+use rump_abi::netbsd::numbers::{GETSOCKOPT, SETSOCKOPT};
+use rump_abi::netbsd::time::Timeval;
+use rump_abi::sockopt::{SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET};
 use rump_abi::{Errno, Signal};
 use rump_kern::Handling;
 use rump_kpi::{KError, KResult};
 use rump_sysproxy::frame::{Handshake, Kind};
-use rump_sysproxy::transport::{Reader, Stream, Writer};
+use rump_sysproxy::transport::{Reader, Restart, Stream, Writer};
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 /// By what the server knows the child of a process.
@@ -34,6 +38,8 @@ pub struct Connection {
     name: String,
     /// The number of a [`Retry`]: a child finds no lock of it held.
     retry: AtomicI64,
+    /// A socket may have a limit of time: the process gave it one, or was another program before.
+    has_limits: AtomicBool,
     raise: Arc<Raise>,
 }
 
@@ -69,13 +75,16 @@ impl Connection {
     pub fn child_of(&self, cookie: &Cookie) -> KResult<Self> {
         let child = Self::announced(self.server.clone(), &self.name, cookie, self.raise.clone())?;
         child.retry.store(self.retry.load(Ordering::Relaxed), Ordering::Relaxed);
+        child.has_limits.store(self.has_limits.load(Ordering::Relaxed), Ordering::Relaxed);
         Ok(child)
     }
 
     fn announced(server: Server, name: &str, cookie: &Cookie, raise: Arc<Raise>) -> KResult<Self> {
         let link = Link::connect(Link::open(&server)?, &server, raise.clone())?;
         link.handshake(Handshake::Fork, &fork_body(cookie, false))?;
-        Ok(Self::at(link, server, name, raise))
+        let connection = Self::at(link, server, name, raise);
+        connection.has_limits.store(true, Ordering::Relaxed);
+        Ok(connection)
     }
 
     /// The process whose stream a program got that was executed. Errors: ENOTCONN (the server has gone), EBADF (it is no
@@ -91,6 +100,7 @@ impl Connection {
         let (reader, writer) = (Reader::new(stream.clone()), Writer::new(stream.clone()));
         let link = Link::at(stream, reader, writer, raise.clone());
         let connection = Self::at(link, server.into(), name, raise);
+        connection.has_limits.store(true, Ordering::Relaxed);
         connection.exec()?;
         // Calls of the program before end by then; their answers are nobody's.
         connection.link.read().forget_answers();
@@ -106,7 +116,8 @@ impl Connection {
     fn at(link: Link, server: Server, name: &str, raise: Arc<Raise>) -> Self {
         let fds = [link.stream.fd(), -1].map(AtomicI32::new);
         let (link, retry) = (RwLock::new(Arc::new(link)), AtomicI64::new(Retry::default().number()));
-        Self { link, finding: Mutex::default(), fds, server, name: name.into(), retry, raise }
+        let has_limits = AtomicBool::new(false);
+        Self { link, finding: Mutex::default(), fds, server, name: name.into(), retry, has_limits, raise }
     }
 
     /// What becomes of it when the server goes.
@@ -148,7 +159,11 @@ impl Connection {
     /// The same with the arguments as the server gets them. Errors: as [`Connection::call`], EINVAL (the server finds them
     /// too long or too short).
     pub fn call_with(&self, number: u32, body: &[u8], regions: &[Region<'_>]) -> KResult<[i64; 2]> {
-        let answer = self.ask(Kind::Syscall, number, body, regions)?;
+        if is_limit(number, body) {
+            self.has_limits.store(true, Ordering::Relaxed);
+        }
+        let restart = restart_of(number, |limit| self.is_limited(body, limit));
+        let answer = self.ask((Kind::Syscall, number), body, regions, Some(restart))?;
         let (errno, rest) = answer.split_first_chunk().ok_or_else(malformed)?;
         check(i32::from_ne_bytes(*errno))?;
         let value = |at: usize| {
@@ -158,11 +173,32 @@ impl Connection {
         Ok([value(4)?, value(12)?])
     }
 
+    /// Whether the socket that a call begins with may not wait for ever. The server knows, whoever gave it a limit.
+    fn is_limited(&self, body: &[u8], limit: i32) -> bool {
+        if !self.has_limits.load(Ordering::Relaxed) {
+            return false;
+        }
+        let (mut time, mut length) = ([0; Timeval::SIZE], (Timeval::SIZE as u32).to_bytes());
+        let regions = [Region::write(&mut time), Region::write(&mut length)];
+        let [place, room] = regions.each_ref().map(Region::address);
+        let slots = [SOL_SOCKET as u64, limit as u64, place, room].into_iter().flat_map(u64::to_ne_bytes);
+        let body: Vec<u8> = body.iter().take(8).copied().chain(slots).collect();
+        // What is no socket has none.
+        let _ = self.ask((Kind::Syscall, GETSOCKOPT), &body, &regions, Some(Restart::Often));
+        time != [0; Timeval::SIZE]
+    }
+
     /// Asks the server, or the next one if it has gone. Errors: ENOTCONN (and [`Retry`] did not help), those of refusing.
-    fn ask(&self, kind: Kind, code: u32, body: &[u8], regions: &[Region<'_>]) -> KResult<Vec<u8>> {
+    fn ask(
+        &self,
+        what: (Kind, u32),
+        body: &[u8],
+        regions: &[Region<'_>],
+        restart: Option<Restart>,
+    ) -> KResult<Vec<u8>> {
         loop {
             let link = self.link.read().clone();
-            match link.ask(kind, code, body, regions) {
+            match link.ask(what, body, regions, restart) {
                 Err(Fault::Unasked) => self.reconnect(&link)?,
                 answer => return Ok(answer?),
             }
@@ -186,7 +222,7 @@ impl Connection {
 
     /// Announces a child. Errors: as [`Connection::call`], EAGAIN (too many are announced), EIO.
     pub fn prefork(&self) -> KResult<Cookie> {
-        let answer = self.ask(Kind::Prefork, 0, &[], &[])?;
+        let answer = self.ask((Kind::Prefork, 0), &[], &[], None)?;
         answer.try_into().map_err(|_| malformed())
     }
 
@@ -239,6 +275,14 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.link.get_mut().stream.shut_down();
     }
+}
+
+/// Whether a call gives a socket a limit of time, or takes it away.
+fn is_limit(number: u32, body: &[u8]) -> bool {
+    let slot = |at: usize| {
+        body.get(8 * at..).and_then(|rest| rest.first_chunk()).map(|slot| i32::from_ne_bytes(*slot))
+    };
+    number == SETSOCKOPT && slot(1) == Some(SOL_SOCKET) && matches!(slot(2), Some(SO_RCVTIMEO | SO_SNDTIMEO))
 }
 
 fn raising<H: Into<Handling>>(raise: impl Fn(Signal) -> H + Send + Sync + 'static) -> Arc<Raise> {

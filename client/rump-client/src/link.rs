@@ -12,6 +12,7 @@ use crate::connection::{check, malformed, with_end};
 use crate::lock::{Changes, Mutex};
 use crate::memory::{Lent, Region};
 use rump_abi::netbsd::numbers::*;
+use rump_abi::sockopt::{SO_RCVTIMEO, SO_SNDTIMEO};
 use rump_abi::{Errno, Signal};
 use rump_kern::Handling;
 use rump_kpi::{KError, KResult};
@@ -20,8 +21,9 @@ use rump_sysproxy::transport::{Reader, Restart, Stream, Writer};
 use rump_sysproxy::url::Url;
 use std::collections::HashMap;
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 /// With what the banner of a server begins that we understand.
 const BANNER: &str = "RUMPSP-0.";
@@ -64,6 +66,7 @@ pub(crate) struct Link {
     state: Mutex<State>,
     changed: Changes,
     pub(crate) lent: Mutex<Lent>,
+    nap: Nap,
     last: AtomicU64,
     raise: Arc<Raise>,
 }
@@ -77,6 +80,20 @@ struct State {
 }
 
 type Answer = (Header, Vec<u8>);
+
+/// The sleep of the thread that reads. A handler that interrupts it may ask as well, and read what the thread waits for; the
+/// host goes on with the sleep after one of `SA_RESTART`, where nothing more comes.
+#[derive(Default)]
+struct Nap {
+    /// How often handlers asked.
+    asked: AtomicU32,
+    is_asleep: AtomicBool,
+    /// The sleep is to end soon.
+    is_cut: AtomicBool,
+}
+
+/// How long a sleep that is to end goes on, if the host begins it again.
+const CUT: Duration = Duration::from_micros(1);
 
 /// A thread, while it lasts.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -96,9 +113,12 @@ struct Asked {
     restart: Option<Restart>,
 }
 
-/// As Linux has it.
-fn restart_of(number: u32) -> Restart {
+/// As Linux has it; `is_limited`: the socket that it is made of has a limit of time for it.
+pub(crate) fn restart_of(number: u32, is_limited: impl FnOnce(i32) -> bool) -> Restart {
+    let of_limit = |limit| if is_limited(limit) { Restart::Never } else { Restart::Often };
     match number {
+        READ | READV | RECVFROM | RECVMSG | RECVMMSG | ACCEPT | PACCEPT => of_limit(SO_RCVTIMEO),
+        WRITE | WRITEV | SENDTO | SENDMSG | SENDMMSG | CONNECT => of_limit(SO_SNDTIMEO),
         POLL | __POLLTS50 | __SELECT50 | __PSELECT50 | __KEVENT50 | __NANOSLEEP50 | CLOCK_NANOSLEEP => {
             Restart::Never
         }
@@ -185,6 +205,7 @@ impl Link {
             state: Mutex::default(),
             changed: Changes::default(),
             lent: Mutex::default(),
+            nap: Nap::default(),
             last: AtomicU64::new(0),
             raise,
         }
@@ -195,17 +216,17 @@ impl Link {
     }
 
     pub(crate) fn handshake(&self, kind: Handshake, body: &[u8]) -> KResult<()> {
-        let answer = self.ask(Kind::Handshake, kind as u32, body, &[])?;
+        let answer = self.ask((Kind::Handshake, kind as u32), body, &[], None)?;
         check(i32::from_ne_bytes(*answer.first_chunk().ok_or_else(malformed)?))
     }
 
-    /// Asks, and waits for the answer. The regions are lent meanwhile.
+    /// Asks, and waits for the answer. The regions are lent meanwhile. Handlers end calls, after which of them `restart` says.
     pub(crate) fn ask(
         &self,
-        kind: Kind,
-        code: u32,
+        (kind, code): (Kind, u32),
         body: &[u8],
         regions: &[Region<'_>],
+        restart: Option<Restart>,
     ) -> Result<Vec<u8>, Fault> {
         if self.state.lock().is_over {
             return Err(Fault::Unasked);
@@ -214,7 +235,6 @@ impl Link {
         // SAFETY: what is lent is taken back when this is dropped, at the latest as this function answers.
         let loan = (!regions.is_empty()).then(|| unsafe { Loan::begin(self, number, regions) });
         let sent = self.writer.lock().message(&Header::request(kind, number, code, body.len()), body, &[]);
-        let restart = (kind == Kind::Syscall).then(|| restart_of(code));
         let answer = if sent.is_ok() { self.wait(&Asked { number, restart }) } else { None };
         drop(loan);
         if sent.is_err() {
@@ -261,8 +281,14 @@ impl Link {
             state.reader = Some(own);
             drop(state);
             let answer = self.read_until(asked);
-            self.state.lock().reader = before;
+            let mut state = self.state.lock();
+            state.reader = before;
+            let is_something_left = state.is_over || !state.answers.is_empty();
+            drop(state);
             self.changed.tell();
+            if before.is_some() {
+                self.cut_nap(is_something_left);
+            }
             if answer.is_some() {
                 return answer;
             }
@@ -271,12 +297,12 @@ impl Link {
 
     /// Reads for all, until the answer comes, which a call of a handler may have read. None: the server has gone.
     fn read_until(&self, asked: &Asked) -> Option<Answer> {
-        // What goes wrong is told by reading.
-        let has_come = || self.reader.lock().look().unwrap_or(true);
+        let has_come = || self.has_come();
         loop {
+            let seen = self.nap.asked.load(Ordering::SeqCst);
             if !has_come() {
                 let sleep = |_| {
-                    self.sleep(asked, |restart| self.stream.sleep(restart));
+                    self.sleep(asked, |restart| self.take_nap(seen, restart));
                     false
                 };
                 if !rump_spin::wait(None, has_come, sleep) {
@@ -305,6 +331,33 @@ impl Link {
                     self.changed.tell();
                 }
             }
+        }
+    }
+
+    /// Whether reading would not sleep. What goes wrong is told by reading.
+    fn has_come(&self) -> bool {
+        self.reader.lock().look().unwrap_or(true)
+    }
+
+    /// Sleeps until something comes, or a handler asked after `seen`; true: a handler ended it that ends calls.
+    fn take_nap(&self, seen: u32, restart: Restart) -> bool {
+        // Of a handler, too, which interrupts another sleep.
+        let was_asleep = self.nap.is_asleep.swap(true, Ordering::SeqCst);
+        let is_ended = self.nap.asked.load(Ordering::SeqCst) == seen && self.stream.sleep(restart);
+        self.nap.is_asleep.store(was_asleep, Ordering::SeqCst);
+        if self.nap.is_cut.swap(false, Ordering::SeqCst) {
+            // Where that is refused, the stream is at its end.
+            let _ = self.stream.set_read_timeout(None);
+        }
+        is_ended
+    }
+
+    /// In a handler that asked: the thread that it interrupts looks whether something is there for it.
+    fn cut_nap(&self, is_something_left: bool) {
+        self.nap.asked.fetch_add(1, Ordering::SeqCst);
+        if self.nap.is_asleep.load(Ordering::SeqCst) && (is_something_left || self.has_come()) {
+            self.nap.is_cut.store(true, Ordering::SeqCst);
+            let _ = self.stream.set_read_timeout(Some(CUT));
         }
     }
 

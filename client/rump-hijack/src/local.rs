@@ -6,7 +6,7 @@
 
 use crate::descriptors::{self, Occupied};
 use crate::host::tell;
-use crate::sys;
+use crate::{guard, sys};
 use rump_capi::component::{Library, attach};
 use rump_capi::host::Host;
 use rump_capi::netconfig;
@@ -58,6 +58,7 @@ pub fn boot() -> Result<(), String> {
     let parsed = Description::parse(&text).map_err(|what| format!("RUMPHIJACK_LOCAL: {what}"))?;
     let description = DESCRIPTION.get_or_init(|| parsed);
     rump_host_posix::keep_sockets_from(descriptors::OURS);
+    rump_host_posix::end_calls_by(|sleep| guard::outside(sleep));
     let _occupied = Occupied::take();
     attach(&LIBRARY);
     match sys::rump_init() {

@@ -4,6 +4,7 @@ use crate::frame::{BODY_MAX, HEADER};
 use crate::seal::{self, Key};
 use crate::transport::{Reader, Writer, sealed};
 use crate::url::Url;
+use rump_hyper::Restart;
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags};
 use std::cell::{Cell, RefCell};
@@ -206,15 +207,6 @@ impl Stream {
             Socket::Tcp(stream) => stream.shutdown(Shutdown::Both),
         };
     }
-}
-
-/// Whether sleeping goes on after a handler of `SA_RESTART`, as it is with the calls of the host's that wait likewise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Restart {
-    /// As with `recv`.
-    Often,
-    /// As with `poll`.
-    Never,
 }
 
 fn peek(stream: impl AsFd, flags: RecvFlags) -> rustix::io::Result<()> {

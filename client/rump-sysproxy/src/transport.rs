@@ -5,7 +5,8 @@ use crate::seal::{Opener, Sealer};
 use crate::stream::{Input, PIECE, is_plain};
 use std::io::{self, ErrorKind, Read, Write};
 
-pub use crate::stream::{Restart, Stream, use_plain_calls};
+pub use crate::stream::{Stream, use_plain_calls};
+pub use rump_hyper::Restart;
 
 /// Messages that come.
 pub struct Reader {

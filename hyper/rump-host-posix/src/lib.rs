@@ -13,6 +13,8 @@ mod errno;
 mod event;
 mod file;
 mod folder;
+#[cfg(target_os = "linux")]
+mod handlers;
 mod interface;
 mod lock;
 mod mapping;
@@ -27,6 +29,8 @@ mod sync;
 pub mod tun;
 mod watch;
 
+#[cfg(target_os = "linux")]
+pub use handlers::end_calls_by;
 pub use numbers::keep_sockets_from;
 
 use rump_spin as spin;
@@ -141,6 +145,10 @@ impl Threads for PosixHost {
     }
 
     fn event(&self) -> Arc<dyn Event> {
+        #[cfg(target_os = "linux")]
+        if let Some(event) = handlers::event() {
+            return event;
+        }
         Arc::<event::Flag>::default()
     }
 }

@@ -126,6 +126,29 @@ pub trait Event: Send + Sync {
     fn set(&self);
     /// Waits until it is set, or for `timeout`; clears it, and answers whether it was set. It is one thread that waits.
     fn wait(&self, timeout: Option<Duration>) -> bool;
+    /// The same for a call of a program whose handlers of the host's signals may end that. It may also end for no reason.
+    fn wait_in_call(&self, timeout: Option<Duration>, _restart: Restart) -> Woken {
+        self.wait(timeout);
+        Woken::AsAsked
+    }
+}
+
+/// Whether waiting goes on after a handler of `SA_RESTART`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restart {
+    /// As with `recv`.
+    Often,
+    /// As with `poll`.
+    Never,
+}
+
+/// Why a call of a program waits no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Woken {
+    /// What it waited for is there, or the time is over.
+    AsAsked,
+    /// A handler of a signal ran that ends calls.
+    ByHandler,
 }
 
 /// Attributes of a host file.

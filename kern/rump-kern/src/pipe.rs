@@ -45,13 +45,18 @@ impl Ends {
         self.open += 1;
         self.ever += 1;
     }
+
+    /// How many there were before one who opens the other side and waits: one that is there need not come.
+    fn before(self) -> u64 {
+        self.ever - u64::from(self.open > 0)
+    }
 }
 
 /// An open end, or both ends at once.
 pub(crate) struct PipeEnd {
     pipe: Arc<Pipe>,
     access: AccessMode,
-    /// Readers and writers that there ever were when it was opened.
+    /// Readers and writers that there were before it ([`Ends::before`]).
     before: [u64; 2],
     identity: Identity,
     /// Of a fifo.
@@ -82,7 +87,7 @@ impl PipeEnd {
         vnode: Option<Arc<Vnode>>,
     ) -> Self {
         let mut state = pipe.state.lock();
-        let before = [state.readers.ever, state.writers.ever];
+        let before = [state.readers.before(), state.writers.before()];
         if access.reads() {
             state.readers.enter();
         }
@@ -102,12 +107,12 @@ impl PipeEnd {
         &self.pipe.waiters
     }
 
-    /// Whether the other side is there, or came since this end was opened.
+    /// Whether the other side was there when this end was opened, or came since. It may be gone again.
     pub(crate) fn is_answered(&self) -> bool {
         let state = self.pipe.state.lock();
         match self.access {
-            AccessMode::Read => state.writers.open != 0 || state.writers.ever != self.before[1],
-            AccessMode::Write => state.readers.open != 0 || state.readers.ever != self.before[0],
+            AccessMode::Read => state.writers.ever != self.before[1],
+            AccessMode::Write => state.readers.ever != self.before[0],
             AccessMode::ReadWrite => true,
         }
     }

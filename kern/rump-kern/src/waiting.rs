@@ -11,11 +11,12 @@ use crate::{Fd, Handling, Process};
 use alloc::sync::Arc;
 use alloc::task::Wake;
 use alloc::vec::Vec;
+use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Waker;
 use core::time::Duration;
 use rump_abi::{Errno, SignalSet};
-use rump_hyper::Event;
+use rump_hyper::{Event, Restart, Woken};
 use rump_kpi::{KResult, Registration, WaitQueue};
 
 struct EventWaker(Arc<dyn Event>);
@@ -62,6 +63,8 @@ pub(crate) struct Sleeper<'a> {
     /// Those that end it if they were noted before.
     pending: SignalSet,
     is_restarted: bool,
+    /// A handler of a signal of the host's ran that ends it.
+    is_ended: Cell<bool>,
 }
 
 impl<'a> Sleeper<'a> {
@@ -83,6 +86,7 @@ impl<'a> Sleeper<'a> {
             masked: SignalSet::default(),
             pending: SignalSet::default(),
             is_restarted: false,
+            is_ended: Cell::new(false),
         };
         sleeper.watch(process.sleepers());
         sleeper
@@ -125,7 +129,8 @@ impl<'a> Sleeper<'a> {
 
     /// Errors: EINTR (a signal came that ends it).
     pub(crate) fn check_signals(&self) -> KResult<()> {
-        let has_come = self.process.arrivals().has_come(self.signals, self.masked, self.is_restarted)
+        let has_come = self.is_ended.get()
+            || self.process.arrivals().has_come(self.signals, self.masked, self.is_restarted)
             || self.process.interruption().is_some_and(|one| one.ends(self.is_restarted));
         if has_come || !(self.process.pending_signals() & self.pending).is_empty() {
             return Err(Errno::EINTR.into());
@@ -139,7 +144,10 @@ impl<'a> Sleeper<'a> {
         self.check_signals()?;
         let until = [self.deadline, earlier].into_iter().flatten().min();
         let now = || self.process.shared().host.monotonic();
-        self.event.wait(until.map(|until| until.saturating_sub(now())));
+        let left = until.map(|until| until.saturating_sub(now()));
+        let restart = if self.is_restarted { Restart::Often } else { Restart::Never };
+        // Who sleeps next is told: what is there until then is taken first.
+        self.is_ended.set(self.event.wait_in_call(left, restart) == Woken::ByHandler);
         Ok(self.deadline.is_none_or(|deadline| now() < deadline))
     }
 }

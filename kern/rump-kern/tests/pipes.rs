@@ -87,3 +87,25 @@ fn a_forked_process_keeps_the_pipe_open() {
     assert_eq!(p.read(r, &mut bytes).unwrap(), 14);
     assert_eq!(p.read(r, &mut bytes).unwrap(), 0);
 }
+
+#[test]
+fn a_fifo_ends_for_a_reader_whose_writer_was_there_first() {
+    let p = process();
+    p.mkfifo("/fifo", mode(0o600)).unwrap();
+    let both = p.open("/fifo", OpenFlags::RDWR, mode(0)).unwrap();
+    let writer = p.open("/fifo", OpenFlags::WRONLY | OpenFlags::NONBLOCK, mode(0)).unwrap();
+    p.close(both).unwrap();
+    let reader = p.open("/fifo", OpenFlags::NONBLOCK, mode(0)).unwrap();
+    let told = || {
+        let mut fds = [PollFd::new(reader, PollEvents::IN)];
+        p.poll(&mut fds, Some(Duration::ZERO)).unwrap();
+        fds[0].revents
+    };
+    assert_eq!(told(), PollEvents::empty());
+    p.close(writer).unwrap();
+    assert_eq!(told(), PollEvents::HUP);
+    // One who opens it now has not seen anybody yet.
+    let later = p.open("/fifo", OpenFlags::NONBLOCK, mode(0)).unwrap();
+    p.close(reader).unwrap();
+    assert_eq!(p.poll(&mut [PollFd::new(later, PollEvents::IN)], Some(Duration::ZERO)).unwrap(), 0);
+}

@@ -2,13 +2,34 @@
 
 use crate::descriptors::find;
 use crate::errno::{fail, get, set};
-use libc::{c_int, c_uint, c_void, off_t, size_t, ssize_t};
+use libc::{
+    S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK, c_int, c_uint, c_void, mode_t, off_t, size_t, ssize_t, stat,
+};
 
 /// Most bytes of one call; it answers how many there were.
 const MOST: usize = 1 << 20;
 
 fn is_ours(one: c_int, other: c_int) -> bool {
     find(one).is_some() || find(other).is_some()
+}
+
+/// The attributes of an open file of either kernel. Errors: EBADF, EIO, in `errno`.
+fn attributes(fd: c_int) -> Option<stat> {
+    // SAFETY: all zeros is one.
+    let mut stat = unsafe { std::mem::zeroed() };
+    // SAFETY: a place for them.
+    (unsafe { libc::fstat(fd, &mut stat) } == 0).then_some(stat)
+}
+
+fn type_of(stat: &stat) -> mode_t {
+    stat.st_mode & S_IFMT
+}
+
+/// Whether an open file is written at its end. Errors: EBADF, in `errno`.
+fn appends(fd: c_int) -> Option<bool> {
+    // SAFETY: numbers.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
+    (flags >= 0).then_some(flags & libc::O_APPEND != 0)
 }
 
 /// Where a file is to be read or written: at a place that the caller keeps, or where it is.
@@ -72,6 +93,17 @@ interpose! {
         if !is_ours(to, from) {
             return host(to, from, offset, length);
         }
+        match attributes(from).as_ref().map(type_of) {
+            None => return -1,
+            Some(S_IFIFO | S_IFSOCK) if !offset.is_null() => return fail(libc::ESPIPE),
+            Some(S_IFIFO | S_IFSOCK | S_IFDIR) => return fail(libc::EINVAL),
+            Some(_) => {}
+        }
+        match appends(to) {
+            None => return -1,
+            Some(true) => return fail(libc::EINVAL),
+            Some(false) => {}
+        }
         // SAFETY: bytes that are there.
         transfer(&Side { fd: from, place: offset }, length, |bytes, length, _| unsafe { libc::write(to, bytes, length) })
     }
@@ -87,13 +119,27 @@ interpose! {
         if !is_ours(to, from) {
             return host(from, from_at, to, to_at, length, flags);
         }
-        // SAFETY: numbers.
-        if unsafe { libc::fcntl(to, libc::F_GETFL) } & libc::O_APPEND != 0 {
+        if flags != 0 {
+            return fail(libc::EINVAL);
+        }
+        let (Some(one), Some(other)) = (attributes(from), attributes(to)) else { return -1 };
+        let types = [&one, &other].map(type_of);
+        if types.contains(&S_IFDIR) {
+            return fail(libc::EISDIR);
+        }
+        if types != [S_IFREG; 2] {
+            return fail(libc::EINVAL);
+        }
+        if appends(to) != Some(false) {
             return fail(libc::EBADF);
         }
-        let target = Side { fd: to, place: to_at };
-        let Some(begin) = target.at() else { return -1 };
-        let from = Side { fd: from, place: from_at };
+        let (from, target) = (Side { fd: from, place: from_at }, Side { fd: to, place: to_at });
+        let (Some(source), Some(begin)) = (from.at(), target.at()) else { return -1 };
+        let is_same = (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino);
+        let count = off_t::try_from(length).unwrap_or(off_t::MAX).min(one.st_size.saturating_sub(source));
+        if is_same && begin.abs_diff(source) < count.max(0).unsigned_abs() {
+            return fail(libc::EINVAL);
+        }
         let done = transfer(&from, length, |bytes, length, before| {
             // SAFETY: bytes that are there.
             unsafe { libc::pwrite(to, bytes, length, begin + before as off_t) }

@@ -39,8 +39,8 @@ fn on<T: Failing>(fd: c_int, host: impl FnOnce() -> T, rump: impl FnOnce(c_int) 
     }
 }
 
-/// The same for a call that takes what came in at a socket, and is told its flags. It does not wait in the kernel, but where
-/// signals come in. Where a signal's handler ends the waiting: EINTR.
+/// The same for a call that takes what came in at a socket, and is told its flags. It does not wait at a server, which makes so
+/// many calls at once and no more, but where signals come in. Where a signal's handler ends the waiting: EINTR.
 fn on_input<T: Failing + PartialEq>(
     fd: c_int,
     flags: c_int,
@@ -48,7 +48,7 @@ fn on_input<T: Failing + PartialEq>(
     rump: impl Fn(c_int, c_int) -> T,
 ) -> T {
     let Some(number) = descriptors::find(fd) else { return host() };
-    let waits = flags & libc::MSG_DONTWAIT == 0;
+    let waits = carrier::is_remote() && flags & libc::MSG_DONTWAIT == 0;
     if waits && flags & libc::MSG_WAITALL == 0 {
         let answer = carrier::call(|| rump(number, flags | libc::MSG_DONTWAIT));
         if answer != T::FAILED || get() != libc::EAGAIN {
@@ -67,9 +67,11 @@ fn on_input<T: Failing + PartialEq>(
 fn on_arrival<T: Failing>(fd: c_int, host: impl FnOnce() -> T, rump: impl FnOnce(c_int) -> T) -> T {
     match descriptors::find(fd) {
         None => host(),
-        Some(number) if !wake::is_ready(number) && wake::wait_for_input(number) == Waited::InVain => {
-            fail(libc::EINTR)
-        }
+        Some(number) if carrier::is_remote() && !wake::is_ready(number) => match wake::wait_for_input(number)
+        {
+            Waited::InVain => fail(libc::EINTR),
+            Waited::Enough | Waited::ForNothing => carrier::call(|| rump(number)),
+        },
         Some(number) => carrier::call(|| rump(number)),
     }
 }

@@ -97,7 +97,14 @@ interpose! {
             is_host = true;
             host(dir, path, flags, mask, to)
         });
-        if is_host || answer != 0 {
+        if is_host {
+            return answer;
+        }
+        let is_both = flags & libc::AT_STATX_SYNC_TYPE == libc::AT_STATX_SYNC_TYPE;
+        if is_both || flags & !(known | libc::AT_STATX_SYNC_TYPE) != 0 || mask as c_int & libc::STATX__RESERVED != 0 {
+            return fail(libc::EINVAL);
+        }
+        if answer != 0 {
             return answer;
         }
         // SAFETY: the caller's promise.

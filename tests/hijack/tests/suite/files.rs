@@ -180,7 +180,12 @@ pub fn add(suite: &mut Suite) {
         let needed = lacks(JUDGES).or_else(|| lacks(&["tar"]));
         suite.add(format!("{folder}::git"), needed.or_else(|| lacks(&["git"])), move || git(carrier));
         let gcc = lacks(JUDGES).or_else(|| lacks(&["gcc"]));
-        suite.add(format!("{folder}::walks_of_libc"), gcc, move || walks(carrier));
+        suite.add(format!("{folder}::walks_of_libc"), gcc, move || {
+            c_program("walks", include_str!("programs/walks.c"), carrier)
+        });
+        suite.add(format!("{folder}::copies_and_statx"), gcc, move || {
+            c_program("copies", include_str!("programs/copies.c"), carrier)
+        });
         suite.add(format!("{folder}::tar_goes_out_and_in"), needed, move || tar_goes_out_and_in(carrier));
         let name = format!("{folder}::what_was_written_is_there_for_the_next");
         suite.add(name, needed, move || next_program(carrier));
@@ -248,11 +253,11 @@ fn tar_goes_out_and_in(carrier: Carrier) -> Check {
     twins.compare()
 }
 
-/// nftw(3), ftw(3) and fts(3). In each directory that is told of in its own order there is one file.
-fn walks(carrier: Carrier) -> Check {
-    let twins = Twins::make("walks", carrier)?;
-    let program = compiled(Path::new(&twins.path("walks")), include_str!("programs/walks.c"))?;
-    let words = [program.as_str(), "{}"];
+/// A program that is told the tree, and a folder of the host that it may make.
+fn c_program(name: &str, text: &str, carrier: Carrier) -> Check {
+    let twins = Twins::make(name, carrier)?;
+    let program = compiled(Path::new(&twins.path(name)), text)?;
+    let words = [program.as_str(), "{}", "{out}"];
     let (host, rump) = (twins.at_host(&words)?, twins.at_rump(&words)?);
     same(Same, &twins, &host, &rump)?;
     twins.compare()

@@ -200,7 +200,13 @@ pub fn add(suite: &mut Suite) {
     suite.add("network::descriptors_of_both_kernels_mix", lacks(&["/usr/bin/python3"]), mixed);
     suite.add("remote_network::descriptors_of_both_kernels_mix", lacks(&["/usr/bin/python3"]), remote_mixed);
     suite.add("remote_network::signals_end_waiting", lacks(&["/usr/bin/python3"]), signals);
-    suite.add("remote_network::signals_end_what_sends_and_connects", lacks(&["gcc"]), signals_while_sending);
+    for (carrier, folder) in [(Carrier::Local, "network"), (Carrier::Remote, "remote_network")] {
+        let (sends, waits) = (include_str!("programs/signals.c"), include_str!("programs/waits.c"));
+        let name = format!("{folder}::signals_end_what_sends_and_connects");
+        suite.add(name, lacks(&["gcc"]), move || handled_alike(carrier, sends));
+        let name = format!("{folder}::signals_end_what_waits_with_limits_and_without");
+        suite.add(name, lacks(&["gcc"]), move || handled_alike(carrier, waits));
+    }
 }
 
 /// A program that is ended with the test.
@@ -358,13 +364,21 @@ fn signals() -> Check {
     remote_python(SIGNALS, "accept ended\nrecv ended")
 }
 
-/// What came of each call is what comes of it at the host, by the same program.
-fn signals_while_sending() -> Check {
+/// What came of each call of a program, which makes its files in a folder, is what comes of it at the host.
+fn handled_alike(carrier: Carrier, text: &str) -> Check {
     let scratch = Scratch::new("signals")?;
-    let program = compiled(&scratch.path("signals"), include_str!("programs/signals.c"))?;
-    let kernel = Kernel::start(&["rumpnet_netinet"])?;
-    let host = run_group_within(&mut Command::new(&program), PATIENCE)?;
-    let rump = run_group_within(&mut kernel.command(&[&program])?, PATIENCE)?;
+    let program = compiled(&scratch.path("signals"), text)?;
+    let kernel = match carrier {
+        Carrier::Local => None,
+        Carrier::Remote => Some(Kernel::start(&["rumpnet_netinet", "rumpfs_tmpfs"])?),
+    };
+    let words = [program.as_str(), "/rump"];
+    let mut command = match &kernel {
+        None => hijacked(&["--net", "none"], &words)?,
+        Some(kernel) => kernel.command(&words)?,
+    };
+    let host = run_group_within(Command::new(&program).arg(scratch.path("")), PATIENCE)?;
+    let rump = run_group_within(&mut command, PATIENCE)?;
     let text = |finished: &Finished| String::from_utf8_lossy(&finished.stdout).into_owned();
     if (host.status, rump.status) != (Some(0), Some(0)) {
         return Err(format!("the host: {}; we: {}\n{}", host.verdict(), rump.verdict(), text(&rump)));

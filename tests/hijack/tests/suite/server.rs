@@ -63,10 +63,10 @@ impl Server {
         Self::start_with(&of_libraries(libraries), scratch, place)
     }
 
-    /// One with an image, which is mounted.
+    /// One with an image, which is mounted, and a network of its own.
     pub fn of_image(image: &Path) -> Check<Self> {
         let drive = format!("key=/dev/disk0,hostpath={},size=host", image.display());
-        let words = ["-l", "rumpfs_ext2fs", "-l", "rumpdev_disk", "-d", &drive];
+        let words = ["-l", "rumpfs_ext2fs", "-l", "rumpdev_disk", "-l", "rumpnet_netinet", "-d", &drive];
         let scratch = Scratch::new("server")?;
         let place = Address::in_folder(&scratch);
         let server = Self::start_with(&words, scratch, place)?;

@@ -9,7 +9,7 @@ use std::process::Command;
 tests!(a_drive_is_read_and_written_and_whole_after_a_halt, a_drive_is_made_and_extended,);
 
 /// What a tool of the host says; none: it is missing, which is said.
-fn tool(program: &str, words: &[&str]) -> Option<String> {
+pub fn tool(program: &str, words: &[&str]) -> Option<String> {
     let Ok(output) = Command::new(program).args(words).output() else {
         assert!(std::env::var_os("RUMP_NO_SKIPS").is_none(), "{program} is missing");
         eprintln!("skipped for want of {program}");

@@ -9,6 +9,7 @@ mod kills;
 mod life;
 mod limits;
 mod restarts;
+mod unit;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -30,6 +31,7 @@ fn main() {
         kills::all(),
         dumpbus::all(),
         restarts::all(),
+        unit::all(),
     ];
     let trials = groups.into_iter().flatten().map(|(name, test)| {
         Trial::test(name, move || {
