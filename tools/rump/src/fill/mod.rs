@@ -15,7 +15,7 @@ pub mod rules;
 pub mod table;
 mod way;
 
-pub use rump_cli::path::{above, clean, split};
+pub use rump_cli::path::{clean, split};
 
 use crate::session::Failure;
 use rumpkit::{DevNumber, FileType, KError, TimeSpec};
