@@ -92,13 +92,17 @@ pub fn next(mut state: u64) -> u64 {
     state ^ (state << 17)
 }
 
+/// What is in the files of a tree.
 #[derive(Clone, Copy)]
-enum Content {
+pub enum Content {
+    /// They are empty.
     Nothing,
+    /// The number of each.
     Line,
 }
 
-fn write_tree(top: &Path, folders: usize, files: usize, content: Content) -> Outcome {
+/// Makes so many folders in `top`, which are `d0` and so on, each with so many files.
+pub fn write_tree(top: &Path, folders: usize, files: usize, content: Content) -> Outcome {
     for folder in 0..folders {
         fs::create_dir_all(top.join(format!("d{folder}")))?;
     }

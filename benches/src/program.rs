@@ -80,6 +80,13 @@ impl Mounted {
         succeed(Command::new("fuse2fs").arg(image).arg(&at).args(["-o", "ro"]))?;
         Ok(Self { at })
     }
+
+    /// By `rump mount`, for reading.
+    pub fn by_rump(image: &Path, at: PathBuf) -> Outcome<Self> {
+        fs::create_dir_all(&at)?;
+        succeed(Command::new(rump_path()).args(["mount", "-o", "ro"]).arg(image).arg(&at))?;
+        Ok(Self { at })
+    }
 }
 
 impl Drop for Mounted {

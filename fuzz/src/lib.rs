@@ -4,6 +4,7 @@
 //! The repair is written from the format's documentation and shares no code with the driver but the polynomials.
 #![forbid(unsafe_code)]
 
+pub mod archive;
 pub mod bridge;
 pub mod bus;
 pub mod capture;
@@ -13,6 +14,7 @@ pub mod export;
 pub mod filter;
 pub mod formats;
 pub mod image;
+pub mod index;
 pub mod manifest;
 pub mod mutate;
 pub mod network;
@@ -21,4 +23,5 @@ pub mod remote;
 pub mod repair;
 pub mod served;
 pub mod tables;
+pub mod volumes;
 pub mod walk;

@@ -26,12 +26,15 @@ const TARGETS: &[(&str, u32)] = &[
     ("mtree", 4_000),
     ("nbd", 4_000),
     ("oci", 20_000),
+    ("packed_index", 2_000),
     ("pcap", 4_000),
     ("resolve", 2_000),
     ("shmif", 40_000),
     ("bridge", 8_000),
     ("sysproxy_calls", 4_000),
     ("sysproxy_server", 4_000),
+    ("tar", 20_000),
+    ("volumes", 20_000),
 ];
 
 /// What instruments a target for libFuzzer.

@@ -10,6 +10,7 @@
 //! | [`mod@file`] | the record of a file |
 //! | [`interface`], [`route`], [`netstat`] | interfaces, routes, sockets and counters, for people and in JSON |
 //! | [`calls`], [`bell`] | calls of a kernel that is here or elsewhere, and waiting in it |
+//! | [`signals`] | which signals are heeded |
 //! | [`ping`] | echo messages, and what is told of them |
 #![forbid(unsafe_code)]
 
@@ -23,6 +24,7 @@ pub mod netstat;
 pub mod ping;
 pub mod route;
 pub mod server;
+pub mod signals;
 pub mod units;
 
 pub use rump_names::{escape, path};

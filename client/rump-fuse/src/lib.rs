@@ -36,4 +36,4 @@ mod server;
 mod session;
 
 pub use options::{Audience, Checks, Options};
-pub use session::{SUBTYPE, Session, Unmounter, unmount};
+pub use session::{SUBTYPE, Session, Unmounter, unmount, write_out};

@@ -85,6 +85,19 @@ impl Unmounter {
     }
 }
 
+/// Has everything written out that was written to what is mounted at `point`, of whatever session. One that does not answer, or
+/// not to this user, is left alone.
+///
+/// # Errors
+/// EIO, ENOSPC: what was written is not in the image.
+pub fn write_out(point: &Path) -> io::Result<()> {
+    let Ok(root) = File::open(point) else { return Ok(()) };
+    // What the host's kernel still has comes first.
+    let told = syncfs(&root);
+    root.sync_all()?;
+    Ok(told?)
+}
+
 /// Unmounts what is mounted at `point`, of whatever session; an ordinary user by the program that may.
 ///
 /// # Errors

@@ -207,9 +207,12 @@ fn make_all(folder: &Path) -> Check<usize> {
         ("mtree", rump_fuzz::manifest::seed),
         ("nbd", rump_fuzz::export::seed),
         ("oci", rump_fuzz::container::seed),
+        ("packed_index", rump_fuzz::index::seed),
         ("pcap", rump_fuzz::capture::seed),
         ("sysproxy_calls", rump_fuzz::remote::seed),
         ("sysproxy_server", rump_fuzz::served::seed),
+        ("tar", rump_fuzz::archive::seed),
+        ("volumes", rump_fuzz::volumes::seed),
     ] {
         let inputs = folder.join(name);
         told(fs::create_dir_all(&inputs), &inputs)?;

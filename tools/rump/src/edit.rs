@@ -10,6 +10,7 @@ use crate::output::{Output, escaped};
 use crate::put::{Existing, Facts, FileOfHost, Keep, Rules, Sink, Target, facts, facts_of_host};
 use crate::record::read_xattrs_of;
 use crate::session::{Failure, Place, Session};
+use crate::steps::Follow;
 use crate::walk::{file_name, join};
 use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::{Errno, Fd, FileType, KError, KResult, Mode, OpenFlags, Process};
@@ -280,7 +281,8 @@ fn write_back(
         before.facts.clone().unwrap_or_else(|| Facts { mode: 0o666 & !umask(), ..edited.clone() });
     (wanted.size, wanted.atime, wanted.mtime, wanted.nlink) = (edited.size, edited.atime, edited.mtime, 1);
     let keep = if is_new { Keep::Usual } else { Keep::All };
-    let rules = Rules { keep, owner: None, existing: Existing::Replace, recursive: false };
+    let rules =
+        Rules { keep, owner: None, existing: Existing::Replace, recursive: false, follow: Follow::No };
     let target = Target {
         directory: parent_of(&before.path).to_vec(),
         name: Some(file_name(&before.path).to_vec()),

@@ -1,8 +1,10 @@
 //! The wish to stop: SIGINT, SIGTERM and SIGHUP, asked for between pieces of work.
 //!
-//! An image that is being changed is written out and closed first, so that a signal never ends the process itself.
+//! An image that is being changed is written out and closed first, so that a signal never ends the process itself. Signals that
+//! were ignored when the program began stay so.
 
 use crate::session::Failure;
+use rump_cli::signals::heeded;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -42,7 +44,7 @@ impl Stop {
         if self.is_registered.load(Ordering::Relaxed) {
             return Ok(());
         }
-        for number in [SIGINT, SIGTERM, SIGHUP] {
+        for number in heeded([SIGINT, SIGTERM, SIGHUP]) {
             signal_hook::flag::register_conditional_default(number, self.is_over.clone())
                 .and_then(|_| signal_hook::flag::register_usize(number, self.signal.clone(), number as usize))
                 .map_err(|error| Failure::Other(format!("cannot watch for signals: {error}")))?;
@@ -61,7 +63,7 @@ impl Stop {
             return Ok(());
         }
         let is_second = Arc::new(AtomicBool::new(false));
-        for number in [SIGINT, SIGTERM] {
+        for number in heeded([SIGINT, SIGTERM]) {
             signal_hook::flag::register_conditional_shutdown(number, INTERRUPTED, is_second.clone())
                 .and_then(|_| signal_hook::flag::register(number, is_second.clone()))
                 .map_err(|error| Failure::Other(format!("cannot watch for signals: {error}")))?;

@@ -1,4 +1,4 @@
-//! `rump umount`: unmounts what `rump mount` mounted, and returns once the image is written out.
+//! `rump umount`: unmounts what `rump mount` mounted, and returns once the image is written out, or says that it is not.
 //!
 //! The process that serves holds the lock of the image until then; which image it is says the host's list of mounts.
 
@@ -46,8 +46,13 @@ fn unmount(dir: &Path, session: &Session) -> Result<(), String> {
     let mounts = fs::read("/proc/self/mountinfo").map_err(text)?;
     let source = source_of(&mounts, point.as_os_str().as_bytes());
     let source = source.ok_or("nothing is mounted there by 'rump mount'")?;
-    rump_fuse::unmount(&point).map_err(text)?;
-    wait(&Address::parse(&**session.host(), &source), session)
+    // The process that serves has nobody to tell of what it cannot write when it ends.
+    let written = rump_fuse::write_out(&point);
+    let unmounted = rump_fuse::unmount(&point).map_err(text);
+    let unmounted = unmounted.and_then(|()| wait(&Address::parse(&**session.host(), &source), session));
+    let Err(error) = written else { return unmounted };
+    let lost = format!("not all that was written could be written out: {error}");
+    Err(unmounted.map_or_else(|why| format!("{why}; {lost}"), |()| format!("unmounted, but {lost}")))
 }
 
 /// The source of what is mounted at `point`, by a line of mountinfo; the last one counts.

@@ -7,6 +7,7 @@
 
 use crate::chain::Chain;
 use crate::entries::Entries;
+use crate::steps::Follow;
 use rumpkit::{Errno, Fd, FileType, Ino, KError, KResult, Mode, OpenFlags, Process, Stat};
 use std::collections::HashSet;
 
@@ -59,7 +60,7 @@ pub struct Entry<'a> {
     pub path: &'a [u8],
     /// Its name.
     pub name: &'a [u8],
-    /// The directory it is in; `None` for the top, whose `name` is then a path.
+    /// The directory it is in; `None` for the top, and where a link that is followed leads to a directory: `name` is then a path.
     pub directory: Option<Fd>,
     /// Steps from the top.
     pub depth: usize,
@@ -173,9 +174,10 @@ impl Drop for OpenDirectory<'_> {
 pub struct OpenFile<'a>(OpenDirectory<'a>);
 
 impl<'a> OpenFile<'a> {
-    /// Opens `name` in `directory`, never through a symbolic link.
-    pub fn at(process: &'a Process, directory: Option<Fd>, name: &[u8]) -> KResult<Self> {
-        let fd = process.openat(directory, name, OpenFlags::NOFOLLOW, Mode::new(0))?;
+    /// Opens what a walk has come to: never through a symbolic link, unless its attributes are of what that leads to.
+    pub fn of(process: &'a Process, entry: &Entry<'_>, follow: Follow) -> KResult<Self> {
+        let flags = if follow.of(entry.depth) { OpenFlags::empty() } else { OpenFlags::NOFOLLOW };
+        let fd = process.openat(entry.directory, entry.name, flags, Mode::new(0))?;
         Ok(Self(OpenDirectory { process, fd }))
     }
 

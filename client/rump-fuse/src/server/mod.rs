@@ -340,6 +340,10 @@ impl Filesystem for Server {
         only_data: bool,
         reply: ReplyEmpty,
     ) {
+        if ino == INodeNo::ROOT {
+            // The host's kernel does not pass syncfs(2) on: so whoever is about to unmount learns whether all can be kept.
+            return answer!(reply, self.by.sync(), () => reply.ok());
+        }
         self.fsync(request, ino, handle, only_data, reply);
     }
 

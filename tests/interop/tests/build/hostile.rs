@@ -17,6 +17,8 @@ pub fn add(suite: &mut Suite, lacking: Option<&'static str>) {
     suite.add("huge_lengths_end_with_a_word", lacking, huge);
     suite.add("a_bomb_fills_the_image_and_no_more", lacking, bomb);
     suite.add("too_few_inodes_end_with_a_word", lacking, too_few_inodes);
+    suite.add("a_path_of_many_names_is_not_remembered_in_pieces", lacking, deep);
+    suite.add("many_empty_files_fit", lacking, many_inodes);
     suite.add("any_flipped_byte_leaves_a_sound_image", lacking, flipped);
 }
 
@@ -231,6 +233,40 @@ fn huge() -> Check {
         }
     }
     Ok(())
+}
+
+/// A header that says the path of what follows, as pax has it.
+fn path_record(path: &str) -> Vec<u8> {
+    let rest = "path".len() + path.len() + 3;
+    let length = (rest + 1..rest + 9).find(|length| rest + length.to_string().len() == *length);
+    member(b'x', "header", "", format!("{} path={path}\n", length.unwrap_or(0)).as_bytes())
+}
+
+/// Each of the paths above it would be half as long as it is: 400 MB together.
+fn deep() -> Check {
+    let scratch = Scratch::new("deep")?;
+    let path = "a/".repeat(20_000) + "f";
+    let bytes = archive(&[path_record(&path), member(b'0', "f", "", b"x")]);
+    let (file, image) = (scratch.path("a.tar"), scratch.path("image"));
+    context(fs::write(&file, &bytes), "archive")?;
+    let (to, from) = (text(&image), text(&file));
+    let words = ["mkfs", "ext4", &to, "--fit", "--dry-run", "--from", &from];
+    let finished = interop::rump::run(&words, std::time::Duration::from_secs(60))?;
+    if finished.status == Some(0) { Ok(()) } else { Err(finished.verdict()) }
+}
+
+/// More of them than a group has room for, though their blocks would be in one.
+fn many_inodes() -> Check {
+    let scratch = Scratch::new("empty")?;
+    let members: Vec<Vec<u8>> =
+        (0..40_000).map(|number| member(b'0', &format!("d{}/f{number}", number % 100), "", b"")).collect();
+    let (file, image) = (scratch.path("a.tar"), scratch.path("image"));
+    context(fs::write(&file, archive(&members)), "archive")?;
+    rump_ends(0, &["mkfs", "ext4", &text(&image), "--fit", "--from", &text(&file)])?;
+    sound(&image)?;
+    let listed = rump_ends(0, &["find", &format!("{}:/", text(&image)), "-type", "f"])?;
+    let count = listed.stdout.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).count();
+    if count == 40_000 { Ok(()) } else { Err(format!("{count} files")) }
 }
 
 fn bomb() -> Check {

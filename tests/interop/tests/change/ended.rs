@@ -7,6 +7,7 @@ use interop::tree::compare;
 use interop::{Check, context, rump, source};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -157,6 +158,39 @@ pub fn waiting() -> Check {
     }
     let left = disk.view()?;
     ensure(left.contains_key("/f") && !left.contains_key("/g"), || format!("{:?}", left.keys()))
+}
+
+/// What was ignored when the program began stays so, also where it would end a change.
+pub fn ignored() -> Check {
+    let disk = Disk::make("ignored", 8, 0, "", &["-t", "ext2"])?;
+    let program = rump::binary()?;
+    let ignoring = "trap '' INT TERM; exec \"$0\" \"$@\"";
+    for (number, (before, signals)) in
+        [(&["nohup"][..], &[Signal::HUP][..]), (&["sh", "-c", ignoring], &[Signal::INT, Signal::TERM])]
+            .into_iter()
+            .enumerate()
+    {
+        let name = format!("/f{number}");
+        let mut command = Command::new(before[0]);
+        command.args(&before[1..]).arg(&program).args(["write", &disk.at(&name)]);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = context(command.spawn(), before[0])?;
+        let mut input = child.stdin.take().ok_or("no input")?;
+        context(input.write_all(b"one\n"), "input")?;
+        // By then it waits for more.
+        std::thread::sleep(Duration::from_millis(500));
+        for &signal in signals {
+            context(kill_process(Pid::from_child(&child), signal), "kill")?;
+        }
+        context(input.write_all(b"two\n"), "input")?;
+        drop(input);
+        let output = context(child.wait_with_output(), "rump")?;
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure(output.status.success(), || format!("{before:?}: {}: {told}", output.status))?;
+        let found = run_to(0, &["cat", &disk.at(&name)])?.stdout;
+        ensure(found == b"one\ntwo\n", || format!("{before:?}: {found:?}"))?;
+    }
+    disk.is_clean()
 }
 
 pub fn full() -> Check {

@@ -31,6 +31,7 @@ const TESTS: &[Test] = &[
     ("an_interrupted_copy_leaves_a_clean_image", ended::by_interrupt, &["e2fsck"]),
     ("a_terminated_removal_leaves_a_clean_image", ended::by_term, &["e2fsck"]),
     ("a_signal_ends_the_wait_for_input", ended::waiting, &["e2fsck"]),
+    ("a_signal_that_was_ignored_stays_so", ended::ignored, &["nohup"]),
     ("a_full_image_stops_the_copy", ended::full, &["e2fsck"]),
     ("nothing_wrong_changes_a_byte", refused::wrong, &[]),
     ("trials_change_no_byte", refused::trials, &[]),

@@ -7,6 +7,7 @@ use interop::program::{run_ok, run_within};
 use interop::{Check, context};
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
 /// Runs a tool that has to succeed.
@@ -33,6 +34,77 @@ pub fn there_and_back() -> Check {
     }
     ensure(run_well("fsu_cat", &[&place, "second/deep/er/file"])? == "content\n", || "content".into())?;
     ensure(run("fsu_ecp", &[&place, "top", "x"])?.status == Some(2), || "a copy without a way".into())?;
+    disk.is_clean()
+}
+
+/// -H, -L and -P, into an image, within it and out of it, beside cp(1).
+pub fn links_followed() -> Check {
+    let (disk, host) = (Disk::make("links", 16, 0, "", &["-t", "ext4"])?, Scratch::new("host")?);
+    let tree = host.path("tree");
+    context(fs::create_dir_all(tree.join("dir/deep")), "tree")?;
+    write(&tree.join("dir/deep/inner"), "inner\n")?;
+    write(&tree.join("file"), "file\n")?;
+    let links =
+        [("tree/to-file", "file"), ("tree/to-dir", "dir"), ("tree/dir/up", "../file"), ("named", "tree")];
+    for (name, target) in links {
+        context(symlink(target, host.path(name)), name)?;
+    }
+    let (place, named) = (disk.place(), text(&host.path("named"))?.to_string());
+    run_well("fsu_put", &[&place, "-R", text(&tree)?, &named, "/"])?;
+    for flags in ["-RH", "-RL", "-RP"] {
+        let [expected, out] = ["host", "out"].map(|name| host.path(&format!("{name}{flags}")));
+        run_ok("cp", &[flags, &named, text(&expected)?])?;
+        run_well("fsu_put", &[&place, flags, &named, &format!("/put{flags}")])?;
+        run_well("fsu_cp", &[&place, flags, "/named", &format!("/within{flags}")])?;
+        run_well("fsu_get", &[&place, flags, "/named", text(&out)?])?;
+        let mounted = disk.mount("ro")?;
+        for copy in
+            [mounted.path().join(format!("put{flags}")), mounted.path().join(format!("within{flags}")), out]
+        {
+            run_ok("diff", &["-r", "--no-dereference", text(&expected)?, text(&copy)?])?;
+        }
+        mounted.unmount()?;
+    }
+    // Where a link of an image leads is in the image.
+    context(symlink("/tree/file", host.path("absolute")), "absolute")?;
+    run_well("fsu_put", &[&place, text(&host.path("absolute"))?])?;
+    run_well("fsu_get", &[&place, "-L", "absolute", text(&host.path("got"))?])?;
+    ensure(context(fs::read(host.path("got")), "got")? == b"file\n", || "absolute".into())?;
+    disk.is_clean()
+}
+
+/// What leads nowhere, or in a circle, is left out and told, as cp(1) does.
+pub fn links_in_circles() -> Check {
+    let (disk, host) = (Disk::make("circles", 16, 0, "", &["-t", "ext4"])?, Scratch::new("host")?);
+    let tree = host.path("tree");
+    context(fs::create_dir_all(tree.join("dir")), "tree")?;
+    write(&tree.join("dir/file"), "file\n")?;
+    for (name, target) in [("dir/up", ".."), ("lost", "nowhere"), ("self", "self"), ("z", "/into")] {
+        context(symlink(target, tree.join(name)), name)?;
+    }
+    let (place, path) = (disk.place(), text(&tree)?.to_string());
+    run_well("fsu_put", &[&place, "-R", &path])?;
+    for (name, arguments) in [
+        ("fsu_put", [&place, "-RL", &path, "/put"]),
+        ("fsu_get", [&place, "-RL", "/tree", text(&host.path("got"))?]),
+        ("fsu_cp", [&place, "-RL", "/tree", "/within"]),
+    ] {
+        let finished = run(name, &arguments)?;
+        ensure(finished.status == Some(1), || format!("{name}: {}", finished.verdict()))?;
+        for link in ["dir/up", "lost", "self"] {
+            let is_told = finished.stderr.lines().any(|line| line.contains(link));
+            ensure(is_told, || format!("{name}, {link}: {}", finished.stderr))?;
+        }
+    }
+    // Into a directory that a link in it leads to, it would not end.
+    run_well("fsu_mkdir", &[&place, "/into"])?;
+    let finished = run("fsu_cp", &[&place, "-RL", "/tree", "/into/copy"])?;
+    let is_told = finished.status == Some(1) && finished.stderr.contains("into itself");
+    ensure(is_told, || finished.verdict())?;
+    let found = run_well("fsu_find", &[&place, "/put", "/within", "/into", "-type", "f"])?;
+    let expected = "/put/dir/file\n/within/dir/file\n/into/copy/dir/file\n";
+    ensure(found == expected, || found.clone())?;
+    ensure(context(fs::read(host.path("got/dir/file")), "got")? == b"file\n", || "got".into())?;
     disk.is_clean()
 }
 

@@ -42,6 +42,8 @@ const TESTS: &[Test] = &[
     ("changes_are_those_of_the_host", changing::whole, &["e2fsck"]),
     ("changes_at_an_offset_are_those_of_the_host", changing::at_an_offset, &["e2fsck"]),
     ("copies_come_back_as_they_went", copies::there_and_back, &["e2fsck", "diff"]),
+    ("copies_follow_the_links_that_cp_follows", copies::links_followed, &["e2fsck", "diff", "cp"]),
+    ("links_that_lead_nowhere_or_in_circles_are_told", copies::links_in_circles, &["e2fsck"]),
     ("what_is_written_replaces_or_follows_what_was_there", copies::written, &["e2fsck"]),
     ("the_environment_names_image_type_and_options", names::environment, &[]),
     ("aliases_name_image_type_and_options", names::aliases, &[]),

@@ -148,6 +148,36 @@ pub fn busy() -> Check {
     if content(&image, "f")? == b"kept" { Ok(()) } else { Err("other bytes".into()) }
 }
 
+/// A disk of the host that fills up behind the mount.
+pub fn full() -> Check {
+    let scratch = Scratch::new("full")?;
+    let small = scratch.path("");
+    run_ok("mount", &["-t", "tmpfs", "-o", "size=12m", "none", &text(&small)])?;
+    let kept = full_within(&small);
+    let unmounted = run_ok("umount", &["-l", &text(&small)]);
+    kept.and(unmounted.map(drop))
+}
+
+fn full_within(small: &Path) -> Check {
+    let image = small.join("image");
+    context(context(File::create(&image), "image")?.set_len(64 << 20), "image")?;
+    run_ok("mke2fs", &["-q", "-F", "-t", "ext4", &text(&image)])?;
+    let ours = Mounted::new(&text(&image), &[])?;
+    // Less than what is written out before somebody asks for it, in pieces that are not written out at once.
+    let bytes = interop::source::pattern(1, 12 << 20);
+    let mut file = context(File::create(ours.path().join("f")), "f")?;
+    bytes.chunks(4096).try_for_each(|piece| context(file.write_all(piece), "f"))?;
+    drop(file);
+    let told = run(&["umount".into(), ours.text("")])?;
+    let is_told = told.stderr.contains("could be written out") && told.stderr.lines().count() == 1;
+    if told.status != Some(1) || !is_told || is_mounted(ours.path())? {
+        return Err(format!("unmounting without room: {}", told.verdict()));
+    }
+    // The journal first, which is what e2fsck exits with 1 for.
+    let _ = run_ok("e2fsck", &["-fy", &text(&image)]);
+    check_ext(&image)
+}
+
 pub fn refusals() -> Check {
     let image = ext4("fuse-refused")?;
     let scratch = Scratch::new("refused")?;

@@ -40,6 +40,7 @@ const TESTS: &[Test] = &[
     ("a_signal_unmounts_a_packed_image_whose_index_it_made", &["gzip"], ends::signal_of_packed),
     ("a_server_that_is_killed_loses_nothing_synced", &["e2fsck"], ends::killed),
     ("a_mount_in_use_ends_with_its_server", &["e2fsck"], ends::busy),
+    ("what_cannot_be_written_out_is_told_by_umount", &["e2fsck"], ends::full),
     ("what_cannot_be_is_said_with_its_status", &[], ends::refusals),
 ];
 

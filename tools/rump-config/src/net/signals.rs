@@ -1,8 +1,9 @@
-//! Signals that end a tool which waits at a server: SIGINT, SIGTERM and SIGHUP, heard by a thread, which rings a bell in the
-//! kernel.
+//! Signals that end a tool which waits at a server: SIGINT, SIGTERM and SIGHUP, unless they were ignored when it began, heard by
+//! a thread, which rings a bell in the kernel.
 
 use crate::session::{Failure, of};
 use rump_cli::bell::Bell;
+use rump_cli::signals::heeded;
 use rump_client::RemoteProcess;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -12,7 +13,7 @@ pub fn bell(process: &RemoteProcess) -> Result<Bell<RemoteProcess>, Failure> {
     let cannot = |error: std::io::Error| Failure::Other(format!("cannot watch for signals: {error}"));
     let bell = Bell::new(process).map_err(of("a pipe"))?;
     let rung = bell.clone();
-    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(cannot)?;
+    let mut signals = Signals::new(heeded([SIGHUP, SIGINT, SIGTERM])).map_err(cannot)?;
     let hear = move || {
         // A second one ends what the server does not let end.
         for (count, _) in signals.forever().enumerate() {

@@ -11,8 +11,9 @@ use crate::output::escaped;
 use crate::put::Existing;
 use crate::record::stat_path;
 use crate::session::{Failure, Place, Session};
+use crate::steps::{Follow, walk_following};
 use crate::stop::Stop;
-use crate::walk::walk;
+use crate::walk::Visitor;
 use rumpkit::FileType;
 use std::collections::HashSet;
 
@@ -25,6 +26,8 @@ pub struct Copier<'a> {
     pub tells: bool,
     /// How many files are copied at once.
     pub jobs: usize,
+    /// Which symbolic links are followed.
+    pub follow: Follow,
     /// The caller's user number.
     pub(super) uid: u32,
     pub(super) stop: Stop,
@@ -49,6 +52,7 @@ impl<'a> Copier<'a> {
             existing,
             tells: false,
             jobs: jobs::usual(),
+            follow: Follow::No,
             uid: rustix::process::geteuid().as_raw(),
             stop,
             buffer: vec![0; CHUNK_BYTES],
@@ -63,7 +67,7 @@ impl<'a> Copier<'a> {
 
     /// Copies `place` to `target`.
     pub fn copy(&mut self, place: &Place, target: Target) -> Result<(), Failure> {
-        let stat = match stat_path(place.process(), &place.path, false) {
+        let stat = match stat_path(place.process(), &place.path, self.follow.of(0)) {
             Ok(stat) => stat,
             Err(error) => {
                 self.fail(place, &place.path, &error.to_string());
@@ -86,8 +90,11 @@ impl<'a> Copier<'a> {
         }
         let threads = if stat.file_type == FileType::Directory { self.jobs } else { 1 };
         with_threads(threads, |window| {
+            let follow = self.follow;
             let mut tree = Tree::new(self, place, target, window);
-            walk(place.process(), &place.path, &stat, &mut tree)?;
+            if let Err(error) = walk_following(place, follow, &mut tree)? {
+                tree.failed(&place.path, &error.to_string())?;
+            }
             tree.settle(0)
         })
     }

@@ -7,6 +7,7 @@ use super::new_file::Making;
 use super::tree::{Came, or_damage};
 use crate::jobs::Job;
 use crate::record::read_xattrs_of;
+use crate::steps::Follow;
 use crate::stop::Stop;
 use crate::walk::{Entry, OpenFile};
 use rumpkit::{Process, Stat};
@@ -24,6 +25,8 @@ const ALL_BITS: u32 = 0o7777;
 pub struct Run {
     /// Whether the user wants to stop.
     pub stop: Stop,
+    /// Which symbolic links are followed.
+    pub follow: Follow,
     /// Bytes copied that were not shown yet.
     pub bytes: Arc<AtomicU64>,
 }
@@ -68,7 +71,7 @@ impl<'a> FileJob<'a> {
         names: (Vec<u8>, Vec<u8>),
         run: Run,
     ) -> Result<Self, CopyError> {
-        let from = OpenFile::at(process, entry.directory, entry.name)?;
+        let from = OpenFile::of(process, entry, run.follow)?;
         Ok(Self { path: entry.path.to_vec(), from, stat: *entry.stat, parent, making, names, run })
     }
 

@@ -60,7 +60,7 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
     let owner = args.owner.as_ref().map(|text| Owner::resolve(text, &place)).transpose()?;
     let keep = if args.archive || args.preserve { Keep::All } else { Keep::Usual };
     let recursive = args.recursive || args.archive;
-    let rules = Rules { keep, owner, existing: args.existing(), recursive };
+    let rules = Rules { keep, owner, existing: args.existing(), recursive, follow: args.follow() };
     let mut sink = Sink::new(&mut change, &place, rules);
     sink.jobs = args.jobs();
     sink.losses = Some(Losses::new(if args.strict { Carry::Strict } else { Carry::Report }));

@@ -21,8 +21,8 @@ mod tree;
 pub use copier::Copier;
 pub use error::host_text;
 pub use target::{
-    Identity, Target as HostTarget, entries_in, identity_of, names_in, open_again, open_beneath,
-    open_user_directory,
+    Identity, Target as HostTarget, entries_in, identity_of, names_in, open_again, open_again_by,
+    open_beneath, open_by, open_user_directory,
 };
 pub use tree::host_descriptors;
 
@@ -31,6 +31,7 @@ use crate::output::Output;
 use crate::owner::Owner;
 use crate::put::Existing;
 use crate::session::{Failure, Place, Session};
+use crate::steps::Follow;
 use crate::walk::file_name;
 use clap::{Args as ClapArgs, ValueHint};
 use std::ffi::OsString;
@@ -46,7 +47,8 @@ use target::Target;
   rump cp -a old.img@1:/ new.img@2:/
   curl -s example.org | rump cp - disk.img:/srv/page.html
 A target IMAGE:/PATH is in an image; any other is on this host. Modes, times, extended attributes, hard links and holes
-are kept, and symbolic links are copied as links, never followed.
+are kept, and symbolic links are copied as links, never followed; with -H those that are named are, with -L all: in an image
+they lead to the same image.
 Out of an image, owners are kept when run as root. What this host does not allow to keep is said once, and is no
 failure; what could not be copied at all, such as a device file for an ordinary user, is named, and the exit status is
 1. Into an image, copies belong to the owner of the directory that they go to, and set-id bits that would lend another
@@ -78,8 +80,14 @@ pub struct Args {
     /// Copy so many files of a tree at once (default: as there are processors, up to 4)
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
-    /// Follow no symbolic links (always so)
-    #[arg(short = 'P')]
+    /// Copy what symbolic links that are named lead to, not the links
+    #[arg(short = 'H', overrides_with_all = ["follow_all", "follow_none"])]
+    follow_named: bool,
+    /// Copy what any symbolic links lead to, not the links
+    #[arg(short = 'L', overrides_with_all = ["follow_named", "follow_none"])]
+    follow_all: bool,
+    /// Follow no symbolic links (always so without -H and -L)
+    #[arg(short = 'P', overrides_with_all = ["follow_named", "follow_all"])]
     follow_none: bool,
     /// Leave flags of files (always so)
     #[arg(short = 'N')]
@@ -103,6 +111,14 @@ pub struct Args {
 impl Args {
     fn jobs(&self) -> usize {
         self.jobs.map_or_else(crate::jobs::usual, usize::from)
+    }
+
+    fn follow(&self) -> Follow {
+        match self {
+            Self { follow_all: true, .. } => Follow::All,
+            Self { follow_named: true, .. } => Follow::Named,
+            _ => Follow::No,
+        }
     }
 
     fn existing(&self) -> Existing {
@@ -131,6 +147,7 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
     let mut copier = Copier::new(session, args.recursive || args.archive, args.existing())?;
     copier.tells = args.trial.verbose;
     copier.jobs = args.jobs();
+    copier.follow = args.follow();
     for place in &places {
         let target = Target::find(&args.target, place, places.len() > 1)?;
         copier.copy(place, target)?;

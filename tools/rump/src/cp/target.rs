@@ -92,8 +92,12 @@ pub fn open_user_directory(path: &[u8]) -> Result<OwnedFd, Errno> {
 
 /// Opens the directory `name` in `parent`, unless it is a symbolic link.
 pub fn open_beneath(parent: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    fs::openat(parent, name, flags, Mode::empty())
+    open_by(parent, name, OFlags::NOFOLLOW)
+}
+
+/// The same, by a symbolic link as well unless `links` is NOFOLLOW.
+pub fn open_by(parent: impl AsFd, name: &[u8], links: OFlags) -> Result<OwnedFd, Errno> {
+    fs::openat(parent, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | links, Mode::empty())
 }
 
 /// What tells a file of the host from every other.
@@ -107,7 +111,17 @@ pub fn identity_of(stat: &Stat) -> Identity {
 
 /// Opens a directory once more, if it is still the one that it was. Errors: ESTALE (it is not), those of the host.
 pub fn open_again(above: &OwnedFd, name: &[u8], expected: Identity) -> Result<Arc<OwnedFd>, Errno> {
-    let opened = open_beneath(above, name)?;
+    open_again_by(above, name, OFlags::NOFOLLOW, expected)
+}
+
+/// The same, as [`open_by`].
+pub fn open_again_by(
+    above: &OwnedFd,
+    name: &[u8],
+    links: OFlags,
+    expected: Identity,
+) -> Result<Arc<OwnedFd>, Errno> {
+    let opened = open_by(above, name, links)?;
     if identity_of(&fs::fstat(&opened)?) == expected { Ok(Arc::new(opened)) } else { Err(Errno::STALE) }
 }
 

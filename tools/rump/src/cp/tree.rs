@@ -14,10 +14,10 @@ use crate::ask::agrees;
 use crate::chain::Chain;
 use crate::jobs::{Window, window};
 use crate::output::escaped;
-use crate::put::Existing;
+use crate::put::{Existing, LEADS_NOWHERE};
 use crate::record::{Xattr, read_target, read_xattrs, read_xattrs_of};
 use crate::session::{Failure, Place};
-use crate::walk::{Entry, Left, Listing, OpenFile, Step, Visitor, join};
+use crate::walk::{Entry, Left, Listing, OpenFile, Step, Visitor, file_name, join};
 use rumpkit::{FileType, KResult, Stat};
 use rustix::fs::{self, AtFlags, FileType as HostType};
 use rustix::io::Errno;
@@ -88,7 +88,7 @@ impl<'a, 'b, 'p, 'w> Tree<'a, 'b, 'p, 'w> {
         open.push(b"", None, target.directory.clone());
         let made = copier.links.add_target(target.directory.clone());
         let made = vec![Directory { made, is_new: false, making: Making::default() }];
-        let run = Run { stop: copier.stop.clone(), bytes: Arc::default() };
+        let run = Run { stop: copier.stop.clone(), follow: copier.follow, bytes: Arc::default() };
         let (most, last) = (window(), Vec::new());
         Self { copier, place, target, open, made, mark: None, window: work, most, last, run }
     }
@@ -187,7 +187,7 @@ impl<'a, 'b, 'p, 'w> Tree<'a, 'b, 'p, 'w> {
     }
 
     fn host_name(&self, entry: &Entry<'_>) -> Result<Vec<u8>, CopyError> {
-        let name = if entry.depth == 0 { &self.target.name } else { entry.name };
+        let name = if entry.depth == 0 { &self.target.name } else { file_name(entry.path) };
         let is_content_of_root = entry.depth == 0 && name == b".";
         if is_content_of_root || is_safe_name(name) {
             Ok(name.to_vec())
@@ -240,6 +240,9 @@ impl<'a, 'b, 'p, 'w> Tree<'a, 'b, 'p, 'w> {
 
     /// Copies what is no directory, or gives it to be copied.
     fn copy_other(&mut self, entry: &Entry<'_>, copied: &mut Copied) -> Result<Given, CopyError> {
+        if self.copier.follow.of(entry.depth) && entry.stat.file_type == FileType::Symlink {
+            return Err(CopyError::Refused(LEADS_NOWHERE));
+        }
         let name = self.host_name(entry)?;
         if name == b"." {
             return Err(CopyError::Refused("the root is not a directory"));
@@ -295,7 +298,7 @@ impl<'a, 'b, 'p, 'w> Tree<'a, 'b, 'p, 'w> {
         if self.copier.existing == Existing::Ask && !agrees(&format!("write into {}?", escaped(name))) {
             return Ok(true);
         }
-        let from = OpenFile::at(self.place.process(), entry.directory, entry.name)?;
+        let from = OpenFile::of(self.place.process(), entry, self.copier.follow)?;
         let Copier { session, buffer, stop, .. } = &mut *self.copier;
         write_content(self.place.process(), from.fd(), &to, buffer, &mut session.progress, stop)
             .map(|()| true)

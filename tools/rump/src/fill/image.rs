@@ -25,8 +25,8 @@ const SET_ID: u32 = Mode::SUID | Mode::SGID;
 const NEW_DIRECTORY: u32 = 0o755;
 /// What is copied at once.
 const COPIED_BYTES: usize = 1 << 20;
-/// What an archive may make us remember of extended attributes.
-const MOST_KEPT_BYTES: usize = 64 << 20;
+/// What an archive may make us remember of the paths and extended attributes of directories.
+const MOST_KEPT_BYTES: usize = 256 << 20;
 
 fn make_directory(process: &Process, above: Fd, name: &[u8]) -> KResult<()> {
     process.mkdirat(Some(above), name, Mode::new(NEW_DIRECTORY))
@@ -42,9 +42,9 @@ pub struct Filler<'p> {
     way: Way<'p>,
     /// To the first names of hard links.
     other_way: Way<'p>,
-    /// What each directory gets at the end.
+    /// What each directory gets at the end, by its path, which is not in the entry.
     directories: BTreeMap<Vec<u8>, Entry>,
-    /// Bytes of extended attributes among that.
+    /// Bytes of paths and extended attributes among that.
     kept_bytes: usize,
     /// What the image can hold.
     can: Capabilities,
@@ -111,8 +111,9 @@ impl<'p> Filler<'p> {
         // In order of names, neighbours have most of their way in common.
         for (path, entry) in std::mem::take(&mut self.directories) {
             self.stop.check()?;
+            let entry = Entry { path, ..entry };
             if let Err(trouble) = self.finish_directory(&entry) {
-                tell(self, &path, trouble)?;
+                tell(self, &entry.path, trouble)?;
             }
         }
         Ok(())
@@ -120,16 +121,17 @@ impl<'p> Filler<'p> {
 
     /// Keeps the attributes of a directory until the end; of several, the last.
     fn keep(&mut self, entry: &Entry) -> Result<(), Trouble> {
-        let bytes =
+        let xattrs =
             |entry: &Entry| entry.xattrs.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
-        let before = self.directories.get(&entry.path).map_or(0, bytes);
-        self.kept_bytes = self.kept_bytes - before + bytes(entry);
-        if self.kept_bytes > MOST_KEPT_BYTES {
-            self.kept_bytes -= bytes(entry);
+        let path = entry.path.len();
+        let before = self.directories.get(&entry.path).map_or(0, |before| path + xattrs(before));
+        self.kept_bytes -= before;
+        if self.kept_bytes + path + xattrs(entry) > MOST_KEPT_BYTES {
             self.directories.remove(&entry.path);
-            return Err(Trouble::file("directories have too many extended attributes"));
+            return Err(Trouble::file("directories have too long paths, or too many extended attributes"));
         }
-        self.directories.insert(entry.path.clone(), entry.clone());
+        self.kept_bytes += path + xattrs(entry);
+        self.directories.insert(entry.path.clone(), Entry { path: Vec::new(), ..entry.clone() });
         Ok(())
     }
 

@@ -15,48 +15,13 @@ pub mod rules;
 pub mod table;
 mod way;
 
-pub use rump_cli::path::{above, clean, split};
+pub use rump_cli::path::{clean, split};
+pub use rump_tar::reader::{Entry, Kind};
 
 use crate::session::Failure;
-use rumpkit::{DevNumber, FileType, KError, TimeSpec};
+use rumpkit::KError;
 use std::fmt::Display;
 use std::ops::Range;
-
-/// What a file is, with what only its kind has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A directory.
-    Directory,
-    /// A regular file of this length.
-    File(u64),
-    /// A symbolic link to this target.
-    Symlink(Vec<u8>),
-    /// Another name of the file at this path, which came before.
-    HardLink(Vec<u8>),
-    /// A device, a fifo or a socket.
-    Special(FileType, DevNumber),
-}
-
-/// A file, but for its content.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Where it is.
-    pub path: Vec<u8>,
-    /// What it is.
-    pub kind: Kind,
-    /// Permission bits.
-    pub mode: u32,
-    /// Owner.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-    /// Last access.
-    pub atime: TimeSpec,
-    /// Last change of content.
-    pub mtime: TimeSpec,
-    /// Extended attributes.
-    pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
-}
 
 /// Why something was not done.
 pub enum Trouble {

@@ -134,14 +134,14 @@ mod tests {
 
     #[test]
     fn the_flags_of_the_genuine_tools_are_there() {
-        // Of NetBSD's rump manuals, but for -H and -L of cp, -F of mknod, and what `words` takes away.
+        // Of NetBSD's rump manuals, but for -F of mknod, and what `words` takes away.
         let known = [
             ("cat", "benstv"),
             ("chflags", "HLPRh"),
             ("chgrp", "HLPRfhv"),
             ("chmod", "HLPRfh"),
             ("chown", "HLPRfhv"),
-            ("cp", "NPRfiprv"),
+            ("cp", "HLNPRfiprv"),
             ("df", "aGghiklmnPt"),
             ("du", "HLPacdghkmnrsx"),
             ("find", "HLPdEhsXx"),

@@ -38,6 +38,12 @@ pub fn blocks(args: &Args, target: &Target, mut request: Request, needs: &Needs)
         let count = u32::try_from(inodes + OWN_INODES).map_err(|_| too_large(target))?;
         request.inodes = Inodes::Count(count);
     }
+    // A group has one block for the bitmap of its blocks, and one for that of its inodes.
+    let in_group = block_size * 8;
+    let has_groups = |size: u64| match request.inodes {
+        Inodes::Count(count) => u64::from(count) <= size / in_group * in_group,
+        _ => true,
+    };
     let mut size = blocks;
     for _ in 0..TRIES {
         request.size_bytes = size.checked_mul(block_size).ok_or_else(|| too_large(target))?;
@@ -52,7 +58,7 @@ pub fn blocks(args: &Args, target: &Target, mut request: Request, needs: &Needs)
                 return Ok(Plan { request, summary });
             }
             Ok(summary) => size += blocks - summary.free_blocks,
-            Err(error) if error.errno == Errno::ENOSPC => size += size / 8 + 1,
+            Err(error) if error.errno == Errno::ENOSPC || !has_groups(size) => size += size / 8 + 1,
             Err(error) => return Err(refused(args, target, error)),
         }
     }

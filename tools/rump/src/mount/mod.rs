@@ -45,7 +45,7 @@ const GRACE: Duration = Duration::from_secs(2);
   max_readahead=N    bytes that the host reads ahead, max_write=N of the largest write (1048576)
 Root's mounts are for everybody, as permissions grant. An ordinary user's are for that user alone, who may do everything, unless
 allow_other or default_permissions let the host check. 'rump umount', umount, fusermount3 -u, SIGTERM and Ctrl-C unmount, and
-everything is written out. Options of the driver go to --mount-options.
+everything is written out; 'rump umount' says so if that cannot be. Options of the driver go to --mount-options.
 
 Examples:
   rump mount disk.img /mnt

@@ -9,6 +9,7 @@ use crate::output::Output;
 use crate::put::{Existing, Keep, Rules, Sink, Target, copy_host, origin_of_host};
 use crate::rm::remove_tree;
 use crate::session::{Failure, Place, Session};
+use crate::steps::Follow;
 use crate::walk::file_name;
 use rumpkit::FileType;
 use rustix::fs::{CWD, Mode, OFlags, openat, syncfs};
@@ -42,7 +43,13 @@ fn put(args: &Args, change: &mut Change<'_>, word: &OsString, place: &Place) -> 
     if place.process().lstat(&target.path).is_ok() && !args.replaces(&target.path) {
         return Ok(());
     }
-    let rules = Rules { keep: Keep::All, owner: None, existing: Existing::Replace, recursive: true };
+    let rules = Rules {
+        keep: Keep::All,
+        owner: None,
+        existing: Existing::Replace,
+        recursive: true,
+        follow: Follow::No,
+    };
     let mut sink = Sink::new(change, place, rules);
     copy_host(&mut sink, path, target)?;
     let is_whole = sink.failures() == 0;

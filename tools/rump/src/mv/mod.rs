@@ -8,6 +8,7 @@ use crate::output::{Output, escaped};
 use crate::put::{Existing, Keep, Rules, Sink, Target, copy_image, is_below, origin};
 use crate::rm::remove_tree;
 use crate::session::{Failure, Place, Session};
+use crate::steps::Follow;
 use crate::walk::file_name;
 use clap::{Args as ClapArgs, ValueHint};
 use rumpkit::{Errno, FileType, KError, KResult};
@@ -143,7 +144,7 @@ fn copy_and_remove(
     if has_target && !args.replaces(&target.path) {
         return Ok(());
     }
-    let rules = Rules { keep: Keep::All, owner: None, existing, recursive: true };
+    let rules = Rules { keep: Keep::All, owner: None, existing, recursive: true, follow: Follow::No };
     let mut sink = Sink::new(change, target_place, rules);
     copy_image(&mut sink, place, target)?;
     let is_whole = sink.failures() == 0;

@@ -1,6 +1,8 @@
-//! Signals that end a command which waits in a kernel of its own: SIGINT, SIGTERM and SIGHUP, heard by a thread.
+//! Signals that end a command which waits in a kernel of its own: SIGINT, SIGTERM and SIGHUP, heard by a thread, unless they
+//! were ignored when the program began.
 
 use crate::session::Failure;
+use rump_cli::signals::heeded;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals as Iterator};
 use std::sync::Arc;
@@ -23,7 +25,7 @@ impl Signals {
     /// The same with the number of the signal, which may be another one, too, that does not end the command.
     pub fn watch_with(other: Option<i32>, wake: impl Fn(i32) + Send + 'static) -> Result<Self, Failure> {
         let cannot = |error: std::io::Error| Failure::Network(format!("cannot watch for signals: {error}"));
-        let all = [SIGHUP, SIGINT, SIGTERM].into_iter().chain(other);
+        let all = heeded([SIGHUP, SIGINT, SIGTERM]).chain(other);
         let mut signals = Iterator::new(all).map_err(cannot)?;
         let (number, handle) = (Arc::new(AtomicI32::new(0)), signals.handle());
         let noted = number.clone();

@@ -1,4 +1,4 @@
-//! Files of the host as a source: trees of any depth, no symbolic link followed, nothing of them changed.
+//! Files of the host as a source: trees of any depth, symbolic links followed if that is asked for, nothing of them changed.
 //!
 //! Everything is opened relative to its directory, so that a tree which changes meanwhile leads nowhere else.
 
@@ -7,22 +7,34 @@ use super::content::Nothing;
 use super::{Facts, FileOfHost, Sink, Target};
 use crate::chain::Chain;
 use crate::cp::{
-    Identity, entries_in, host_descriptors, host_text, identity_of, open_again, open_beneath,
+    Identity, entries_in, host_descriptors, host_text, identity_of, open_again_by, open_by,
     open_user_directory,
 };
 use crate::fill::host::{xattrs, xattrs_of};
 use crate::jobs::{Job, with_threads};
 use crate::session::{Failure, Session};
+use crate::steps::Follow;
 use crate::walk::join;
 use rumpkit::{DevNumber, FileType, TimeSpec};
 use rustix::fs::{self, AtFlags, FileType as HostType, Mode, OFlags, Stat};
 use rustix::io::Errno;
+use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::sync::Arc;
 
 /// Copies the host's `path`, which has been given `target`.
 pub fn copy_host(sink: &mut Sink<'_, '_>, path: &[u8], target: Target) -> Result<(), Failure> {
+    let path = &match followed(path, sink.rules.follow) {
+        Ok(path) => path,
+        Err(error) => {
+            sink.count_failure();
+            sink.change.session.report_host(path, &error);
+            return Ok(());
+        }
+    }[..];
     let split = path.iter().rposition(|&byte| byte == b'/');
     let (above, name) = match split {
         _ if target.name.is_none() || path.ends_with(b"/") => (path, &b"."[..]),
@@ -46,7 +58,11 @@ pub fn copy_host(sink: &mut Sink<'_, '_>, path: &[u8], target: Target) -> Result
     with_threads(if is_tree { sink.jobs } else { 1 }, |window| {
         let ahead = Ahead::new(sink, window, &report);
         let chain = Chain::new(host_descriptors());
-        let mut walk = Walk { ahead, path: path.to_vec(), frames: Vec::new(), chain };
+        let links = match ahead.sink.rules.follow {
+            Follow::All => OFlags::empty(),
+            Follow::No | Follow::Named => OFlags::NOFOLLOW,
+        };
+        let mut walk = Walk { ahead, links, path: path.to_vec(), frames: Vec::new(), chain };
         let is_top = true;
         walk.step(&above, name, is_top)?;
         walk.run()?;
@@ -54,10 +70,19 @@ pub fn copy_host(sink: &mut Sink<'_, '_>, path: &[u8], target: Target) -> Result
     })
 }
 
+/// What is named, or what that leads to if it is a link that is to be followed.
+fn followed(path: &[u8], follow: Follow) -> std::io::Result<Cow<'_, [u8]>> {
+    let named = Path::new(OsStr::from_bytes(path));
+    let is_link = || std::fs::symlink_metadata(named).is_ok_and(|about| about.is_symlink());
+    if !follow.of(0) || !is_link() {
+        return Ok(path.into());
+    }
+    Ok(named.canonicalize()?.into_os_string().into_vec().into())
+}
+
 /// What tells a source apart from others.
 pub fn origin_of_host(path: &[u8]) -> Vec<u8> {
-    use std::os::unix::ffi::OsStrExt;
-    let path = std::path::Path::new(std::ffi::OsStr::from_bytes(path));
+    let path = Path::new(OsStr::from_bytes(path));
     let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
     [b"host:", path.as_os_str().as_bytes()].concat()
 }
@@ -73,6 +98,8 @@ struct Frame {
 
 struct Walk<'x, 'w, 'a, 'b> {
     ahead: Ahead<'x, 'w, 'a, 'b, HostFile>,
+    /// NOFOLLOW, unless links in a tree are followed.
+    links: OFlags,
     path: Vec<u8>,
     /// As many as the levels of `chain`.
     frames: Vec<Frame>,
@@ -89,7 +116,10 @@ impl Walk<'_, '_, '_, '_> {
             };
             let (name, kind) = (std::mem::take(name), *kind);
             frame.next += 1;
-            let opened = self.chain.last(|above, name, expected| open_again(above, name, *expected));
+            let again = |above: &Arc<OwnedFd>, name: &[u8], expected: &Identity| {
+                open_again_by(above, name, self.links, *expected)
+            };
+            let opened = self.chain.last(again);
             let directory = match opened {
                 Some(opened) => opened.cloned(),
                 None => break,
@@ -129,7 +159,7 @@ impl Walk<'_, '_, '_, '_> {
 
     fn give_file(&mut self, directory: &Arc<OwnedFd>, name: Vec<u8>) -> Result<(), Failure> {
         let (path, directory, reading) = (self.path.clone(), directory.clone(), self.ahead.reading.clone());
-        self.ahead.give(HostFile { path, name, directory, image: self.image(), reading })
+        self.ahead.give(HostFile { path, name, directory, links: self.links, image: self.image(), reading })
     }
 
     /// Which file of the host the image is that is copied into.
@@ -139,7 +169,8 @@ impl Walk<'_, '_, '_, '_> {
     }
 
     fn find(&self, directory: BorrowedFd<'_>, name: &[u8], is_top: bool) -> Result<Facts, String> {
-        let stat = fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map_err(host_text)?;
+        let links = if self.links.is_empty() { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
+        let stat = fs::statat(directory, name, links).map_err(host_text)?;
         let mut facts = facts(&stat).ok_or("a type of file that is not known here")?;
         if self.image() == Some(facts.identity) {
             return Err(IS_IMAGE.into());
@@ -148,9 +179,13 @@ impl Walk<'_, '_, '_, '_> {
             let target = fs::readlinkat(directory, name, Vec::new()).map_err(host_text)?;
             facts.target = Some(target.into_bytes());
         }
+        let is_loop = || self.frames.iter().any(|frame| frame.facts.identity == facts.identity);
         match facts.file_type {
             FileType::Directory if is_top && !self.ahead.sink.rules.recursive => {
                 Err("is a directory: copy it with -r".into())
+            }
+            FileType::Directory if self.links.is_empty() && is_loop() => {
+                Err("a loop of symbolic links".into())
             }
             _ => Ok(facts),
         }
@@ -161,23 +196,25 @@ impl Walk<'_, '_, '_, '_> {
             return self.give_file(directory, name.to_vec());
         }
         let mut found = Found { path: self.path.clone(), name: name.to_vec(), facts, damage: None };
-        let xattrs = xattrs(Path::new(""), &self.path, directory.as_fd(), name);
-        found.add_xattrs(xattrs.map_err(host_text));
         if found.facts.file_type != FileType::Directory {
+            let xattrs = xattrs(Path::new(""), &self.path, directory.as_fd(), name);
+            found.add_xattrs(xattrs.map_err(host_text));
             return self.ahead.give_done(Came::File(found, Ok(Box::new(Nothing))));
         }
-        match self.enter(directory.as_fd(), name, &found.facts) {
+        match self.enter(directory.as_fd(), name, &mut found) {
             Ok(()) => self.ahead.give_done(Came::Entered(found)),
             Err(error) => self.ahead.give_done(Came::Failed(self.path.clone(), host_text(error))),
         }
     }
 
-    fn enter(&mut self, directory: BorrowedFd<'_>, name: &[u8], facts: &Facts) -> Result<(), Errno> {
-        let opened = open_beneath(directory, name)?;
+    fn enter(&mut self, directory: BorrowedFd<'_>, name: &[u8], found: &mut Found) -> Result<(), Errno> {
+        let opened = open_by(directory, name, self.links)?;
+        found.add_xattrs(xattrs_of(&opened).map_err(host_text));
         let identity = identity_of(&fs::fstat(&opened)?);
         let entries = entries_in(&opened)?;
         self.chain.push(name, identity, Arc::new(opened));
-        self.frames.push(Frame { entries, next: 0, facts: facts.clone(), path_length: self.path.len() });
+        let facts = found.facts.clone();
+        self.frames.push(Frame { entries, next: 0, facts, path_length: self.path.len() });
         Ok(())
     }
 }
@@ -187,6 +224,8 @@ struct HostFile {
     path: Vec<u8>,
     name: Vec<u8>,
     directory: Arc<OwnedFd>,
+    /// NOFOLLOW, unless links are followed.
+    links: OFlags,
     /// Which file of the host the image is that is copied into.
     image: Option<(u64, u64)>,
     reading: Reading,
@@ -195,7 +234,7 @@ struct HostFile {
 impl HostFile {
     fn open(&self) -> Result<(OwnedFd, Stat, Facts), String> {
         // NONBLOCK: a fifo that took the place of the file must not make us wait.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | self.links;
         let file = fs::openat(&self.directory, &*self.name, flags, Mode::empty()).map_err(host_text)?;
         let stat = fs::fstat(&file).map_err(host_text)?;
         let facts = facts(&stat).filter(|facts| facts.file_type == FileType::Regular);

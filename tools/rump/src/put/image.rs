@@ -6,12 +6,19 @@ use super::{Facts, Sink, Target};
 use crate::jobs::{Job, with_threads};
 use crate::record::{read_target, read_xattrs, read_xattrs_of, stat_path};
 use crate::session::{Failure, Place, Session};
-use crate::walk::{Entry, Left, Listing, OpenFile, Step, Visitor, walk};
+use crate::steps::walk_following;
+use crate::walk::{Entry, Left, Listing, OpenFile, Step, Visitor, file_name};
 use rumpkit::{FileType, Ino, KError, KResult, Mode, OpenFlags, Process, Stat};
+use std::collections::HashSet;
+
+const INTO_ITSELF: &str = "a directory cannot be copied into itself";
+/// What is said of a link that is to be followed.
+pub const LEADS_NOWHERE: &str = "the link leads to no file";
 
 /// Copies `from`, which has been given `target`.
 pub fn copy_image(sink: &mut Sink<'_, '_>, from: &Place, target: Target) -> Result<(), Failure> {
-    let stat = match stat_path(from.process(), &from.path, false) {
+    let follow = sink.rules.follow;
+    let stat = match stat_path(from.process(), &from.path, follow.of(0)) {
         Ok(stat) => stat,
         Err(error) => {
             sink.count_failure();
@@ -20,11 +27,14 @@ pub fn copy_image(sink: &mut Sink<'_, '_>, from: &Place, target: Target) -> Resu
         }
     };
     sink.same_image = from.index == sink.place.index;
+    let mut own = HashSet::new();
     let why = match stat.file_type {
         FileType::Directory if !sink.rules.recursive => Some("is a directory: copy it with -r"),
-        FileType::Directory if sink.same_image => match is_below(sink.place.process(), &target, stat.ino) {
-            Ok(false) => None,
-            Ok(true) => Some("a directory cannot be copied into itself"),
+        FileType::Directory if sink.same_image => match directories_of(sink.place.process(), &target) {
+            Ok(found) => {
+                own = found;
+                own.contains(&stat.ino).then_some(INTO_ITSELF)
+            }
             Err(_) => Some("where the target lies cannot be told"),
         },
         _ => None,
@@ -38,8 +48,10 @@ pub fn copy_image(sink: &mut Sink<'_, '_>, from: &Place, target: Target) -> Resu
     let threads = if stat.file_type == FileType::Directory { sink.jobs } else { 1 };
     let report = |session: &mut Session, path: &[u8], why: &str| session.report(from, path, &why);
     with_threads(threads, |window| {
-        let mut source = Source { ahead: Ahead::new(sink, window, &report), from };
-        walk(from.process(), &from.path, &stat, &mut source)?;
+        let mut source = Source { ahead: Ahead::new(sink, window, &report), from, own };
+        if let Err(error) = walk_following(from, follow, &mut source)? {
+            source.failed(&from.path, &text(error))?;
+        }
         source.ahead.settle(0)
     })
 }
@@ -54,11 +66,15 @@ pub fn origin(from: &Place) -> Vec<u8> {
 
 /// Whether a target lies in the directory `ino`, or is it.
 pub fn is_below(process: &Process, target: &Target, ino: Ino) -> KResult<bool> {
+    Ok(directories_of(process, target)?.contains(&ino))
+}
+
+/// The directories that a target lies in, and what is there.
+fn directories_of(process: &Process, target: &Target) -> KResult<HashSet<Ino>> {
     let root = process.stat("/")?.ino;
-    if target.name.as_ref().is_some_and(|_| process.lstat(&target.path).is_ok_and(|stat| stat.ino == ino)) {
-        return Ok(true);
-    }
-    let mut seen = std::collections::HashSet::new();
+    let there = target.name.as_ref().and_then(|_| process.lstat(&target.path).ok());
+    let mut found: HashSet<Ino> = there.map(|stat| stat.ino).into_iter().collect();
+    let mut seen = HashSet::new();
     let mut fd = process.open(&target.directory, OpenFlags::DIRECTORY, Mode::new(0))?;
     loop {
         let at = process.fstat(fd).map(|stat| stat.ino);
@@ -66,9 +82,10 @@ pub fn is_below(process: &Process, target: &Target, ino: Ino) -> KResult<bool> {
         process.close(fd)?;
         let at = at?;
         fd = above?;
-        if at == ino || at == root || !seen.insert(at) {
+        found.insert(at);
+        if at == root || !seen.insert(at) {
             process.close(fd)?;
-            return Ok(at == ino);
+            return Ok(found);
         }
     }
 }
@@ -76,6 +93,8 @@ pub fn is_below(process: &Process, target: &Target, ino: Ino) -> KResult<bool> {
 struct Source<'x, 'w, 's, 'a, 'b> {
     ahead: Ahead<'x, 'w, 'a, 'b, ImageFile<'s>>,
     from: &'s Place,
+    /// The directories that the target lies in, if they are of the same image: a link may lead there.
+    own: HashSet<Ino>,
 }
 
 /// Damage is told as text.
@@ -112,7 +131,7 @@ impl Source<'_, '_, '_, '_, '_> {
         match found.facts.file_type {
             FileType::Directory => return self.ahead.give_done(Came::Entered(found)),
             FileType::Regular => {
-                return match OpenFile::at(process, entry.directory, entry.name) {
+                return match OpenFile::of(process, entry, self.ahead.sink.rules.follow) {
                     Ok(file) => {
                         let reading = self.ahead.reading.clone();
                         self.ahead.give(ImageFile { found, file, reading })
@@ -137,8 +156,15 @@ impl Visitor<Failure> for Source<'_, '_, '_, '_, '_> {
     fn enter(&mut self, entry: &Entry<'_>) -> Result<Step, Failure> {
         let facts = facts(entry.stat, self.from.index);
         let is_directory = facts.file_type == FileType::Directory;
-        let name = if entry.depth == 0 { crate::walk::file_name(entry.path) } else { entry.name };
-        let (path, name) = (entry.path.to_vec(), name.to_vec());
+        let why = match facts.file_type {
+            FileType::Directory => self.own.contains(&entry.stat.ino).then_some(INTO_ITSELF),
+            FileType::Symlink if self.ahead.sink.rules.follow.of(entry.depth) => Some(LEADS_NOWHERE),
+            _ => None,
+        };
+        if let Some(why) = why {
+            return self.failed(entry.path, why).map(|()| Step::Over);
+        }
+        let (path, name) = (entry.path.to_vec(), file_name(entry.path).to_vec());
         self.give(entry, Found { path, name, facts, damage: None })?;
         Ok(if is_directory { Step::Into } else { Step::Over })
     }

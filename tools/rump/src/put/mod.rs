@@ -19,13 +19,14 @@ mod sink;
 pub use content::{Content, FileOfHost, Input};
 pub use file::write_all;
 pub use host::{copy_host, facts as facts_of_host, origin_of_host};
-pub use image::{copy_image, facts, is_below, origin};
+pub use image::{LEADS_NOWHERE, copy_image, facts, is_below, origin};
 pub use losses::{Carry, Losses};
 pub use place::Target;
 pub use sink::Sink;
 
 use crate::owner::Owner;
 use crate::record::Xattr;
+use crate::steps::Follow;
 use rumpkit::{DevNumber, FileType, KError, TimeSpec};
 
 /// What is done about a file that is there already.
@@ -61,6 +62,8 @@ pub struct Rules {
     pub existing: Existing,
     /// Directories with all that is in them.
     pub recursive: bool,
+    /// Which symbolic links of the source are followed.
+    pub follow: Follow,
 }
 
 /// A file, but for name and content.

@@ -21,6 +21,7 @@ use crate::session::{Failure, Session};
 use clap::{Args as ClapArgs, ValueHint};
 use editor::Editor;
 use input::Lines;
+use rump_cli::signals::heeded;
 use rumpkit::hyper::Access;
 use rustix::process::{Signal, getpid, kill_process};
 use shell::{Flow, Shell};
@@ -105,10 +106,10 @@ fn watch(session: &mut Session) -> Result<Arc<AtomicBool>, Failure> {
     let cannot = |error| Failure::Other(format!("cannot watch for signals: {error}"));
     session.stop.watch()?;
     let ending = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGHUP] {
+    for signal in heeded([SIGTERM, SIGHUP]) {
         signal_hook::flag::register(signal, ending.clone()).map_err(cannot)?;
     }
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP]).map_err(cannot)?;
+    let mut signals = signal_hook::iterator::Signals::new(heeded([SIGTERM, SIGHUP])).map_err(cannot)?;
     std::thread::spawn(move || {
         // The editor notes the first of these, and the second ends its waiting for keys, so that it sees the first. Without an
         // editor nobody hears the second.

@@ -35,9 +35,10 @@ impl Input {
     pub fn stream(reader: Box<dyn Read + Send>) -> Self {
         Self::Stream(BufReader::with_capacity(BUFFER_BYTES, reader))
     }
+}
 
-    /// Passes over `count` bytes.
-    pub fn skip(&mut self, count: u64) -> io::Result<()> {
+impl rump_tar::reader::Input for Input {
+    fn skip(&mut self, count: u64) -> io::Result<()> {
         match (self, i64::try_from(count)) {
             (Self::File { left, .. }, _) if count > *left => Err(io::ErrorKind::UnexpectedEof.into()),
             (Self::File { reader, left }, Ok(distance)) => {

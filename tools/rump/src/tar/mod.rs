@@ -1,6 +1,5 @@
 //! `rump tar`: an archive into an image, or out of one.
 
-mod acl;
 mod compression;
 mod input;
 mod read;

@@ -1,10 +1,10 @@
 //! An archive as a sink: pax, with holes as GNU tar writes them (version 1.0), extended attributes as
 //! `SCHILY.xattr.*` and access control lists as `SCHILY.acl.*`. GNU tar, star and libarchive read all of it.
 
-use super::acl;
 use crate::fill::{Content, Entry, Kind, Sink, Trouble, split};
 use crate::output::escaped;
 use crate::session::{Failure, Session};
+use rump_tar::acl;
 use rump_tar::header::{BLOCK, Header, MAX_OCTAL};
 use rump_tar::{pax, sparse};
 use rumpkit::FileType;

@@ -3,13 +3,15 @@
 //! How space is counted depends on the format: see [`ext`] and [`clusters`].
 
 pub mod clusters;
+mod directories;
 pub mod ext;
 
-use super::{Content, Entry, Kind, Sink, Trouble, above, split};
+use super::{Content, Entry, Kind, Sink, Trouble, split};
 use crate::stop::Stop;
 use clusters::Clusters;
+use directories::Directories;
 use sha2::{Digest, Sha256};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Who counts space.
 #[derive(Clone, Copy, Debug)]
@@ -56,11 +58,9 @@ pub struct Measure {
     depth: Depth,
     stop: Stop,
     needs: Needs,
-    /// Bytes of the records of each directory.
-    directories: HashMap<Vec<u8>, u64>,
-    implied: HashSet<Vec<u8>>,
-    /// Lengths of files, for a layout without hard links.
-    sizes: HashMap<Vec<u8>, u64>,
+    directories: Directories,
+    /// Lengths of files by their directories and names, for a layout without hard links.
+    sizes: HashMap<(usize, Vec<u8>), u64>,
     digest: Sha256,
 }
 
@@ -68,16 +68,15 @@ impl Measure {
     /// Nothing was counted yet.
     pub fn new(layout: Layout, depth: Depth, stop: Stop) -> Self {
         let own = match layout {
-            Layout::Ext(_) => None,
-            Layout::Fat | Layout::Exfat => Some((Vec::new(), clusters::ROOT_BYTES)),
+            Layout::Ext(_) => 0,
+            Layout::Fat | Layout::Exfat => clusters::ROOT_BYTES,
         };
         Self {
             layout,
             depth,
             stop,
             needs: Needs::default(),
-            directories: HashMap::from_iter(own),
-            implied: HashSet::new(),
+            directories: Directories::new(own),
             sizes: HashMap::new(),
             digest: Sha256::new(),
         }
@@ -85,10 +84,10 @@ impl Measure {
 
     /// The sum, and the digest.
     pub fn finish(mut self) -> (Needs, [u8; 32]) {
-        for (path, bytes) in &self.directories {
+        for (number, bytes) in self.directories.bytes().iter().enumerate() {
             match self.layout {
                 Layout::Ext(ext) => self.needs.blocks += ext.directory(*bytes),
-                Layout::Fat | Layout::Exfat if path.is_empty() => {
+                Layout::Fat | Layout::Exfat if number == directories::TOP => {
                     self.needs.root_bytes = *bytes;
                 }
                 Layout::Fat => self.needs.clusters.add(clusters::DOTS_BYTES + bytes),
@@ -96,30 +95,18 @@ impl Measure {
                 Layout::Exfat => self.needs.clusters.add((*bytes).max(1)),
             }
         }
-        self.needs.inodes += self.implied.len() as u64;
+        self.needs.inodes += self.directories.bytes().len() as u64;
         (self.needs, self.digest.finalize().into())
     }
 
-    fn name(&mut self, entry: &Entry) {
-        let Some((parent, name)) = split(&entry.path) else { return };
-        let layout = self.layout;
-        layout.add(self.directories.entry(parent.to_vec()).or_default(), name);
-        for directory in above(&entry.path) {
-            if self.implied.contains(directory) {
-                break;
-            }
-            self.implied.insert(directory.to_vec());
-            if let Some((parent, name)) = split(directory) {
-                layout.add(self.directories.entry(parent.to_vec()).or_default(), name);
-            }
-        }
-    }
-
     /// Where there are no hard links, another name is another copy.
-    fn link(&mut self, entry: &Entry, target: &[u8]) {
-        if let Some(size) = self.sizes.get(target).copied() {
+    fn link(&mut self, name: (usize, Vec<u8>), target: &[u8]) {
+        let target = split(target).and_then(|(above, name)| {
+            self.directories.find(above).and_then(|above| self.sizes.get(&(above, name.to_vec())))
+        });
+        if let Some(size) = target.copied() {
             self.needs.clusters.add(size);
-            self.sizes.insert(entry.path.clone(), size);
+            self.sizes.insert(name, size);
         }
     }
 
@@ -161,16 +148,22 @@ impl Sink for Measure {
         self.stop.check()?;
         self.needs.entries += 1;
         self.needs.latest = self.needs.latest.max(entry.mtime);
-        self.name(entry);
         if self.depth == Depth::Content {
             self.describe(entry);
         }
-        match &entry.kind {
-            Kind::HardLink(target) => self.link(entry, target),
-            Kind::Directory => {
-                self.directories.entry(entry.path.clone()).or_default();
-                self.implied.insert(entry.path.clone());
+        let layout = self.layout;
+        let mut add = |bytes: &mut u64, name: &[u8]| layout.add(bytes, name);
+        let name = match split(&entry.path) {
+            Some((above, name)) if entry.kind != Kind::Directory => {
+                let above = self.directories.enter(above, &mut add);
+                self.directories.add(above, name, &mut add);
+                (above, name.to_vec())
             }
+            _ => (self.directories.enter(&entry.path, &mut add), Vec::new()),
+        };
+        match &entry.kind {
+            Kind::HardLink(target) => self.link(name.clone(), target),
+            Kind::Directory => {}
             Kind::File(_) | Kind::Symlink(_) | Kind::Special(..) => self.needs.inodes += 1,
         }
         let mut map = Vec::new();
@@ -185,7 +178,7 @@ impl Sink for Measure {
             }
             (_, Kind::File(size)) => {
                 self.needs.clusters.add(*size);
-                self.sizes.insert(entry.path.clone(), *size);
+                self.sizes.insert(name, *size);
             }
             _ => {}
         }

@@ -1,11 +1,12 @@
 //! Access control lists as archives have them (`SCHILY.acl.*`: text, as star and GNU tar write it) and as the extended
 //! attribute that Linux keeps (version 2: a word, then tag, permissions and number of each entry).
 
-use rumpkit::kpi::acl::{ACCESS, DEFAULT};
+use rump_acl::{ACCESS, DEFAULT};
 
 const VERSION: u32 = 2;
 const OWNER: u16 = 1;
-const USER: u16 = 2;
+/// The tag of a user who is named.
+pub const USER: u16 = 2;
 const OWNING_GROUP: u16 = 4;
 const GROUP: u16 = 8;
 const MASK: u16 = 16;
@@ -100,15 +101,6 @@ pub fn emit(value: &[u8]) -> Option<String> {
         text.push_str(&format!("{kind}:{who}:{}{}{}\n", letter(4, 'r'), letter(2, 'w'), letter(1, 'x')));
     }
     Some(text)
-}
-
-/// The number of a user or group of this host, from `/etc/passwd` or `/etc/group`.
-pub fn number_on_host(tag: u16, name: &str) -> Option<u32> {
-    let file = if tag == USER { "/etc/passwd" } else { "/etc/group" };
-    let lines = std::fs::read_to_string(file).ok()?;
-    let line =
-        lines.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')))?;
-    line.split(':').nth(2)?.parse().ok()
 }
 
 #[cfg(test)]
