@@ -38,7 +38,7 @@ pub struct Connection {
     name: String,
     /// The number of a [`Retry`]: a child finds no lock of it held.
     retry: AtomicI64,
-    /// A socket may have a limit of time: the process gave it one, or was another program before.
+    /// The program gave a socket a limit of time. Of those that the program before it gave, nothing is known.
     has_limits: AtomicBool,
     raise: Arc<Raise>,
 }
@@ -82,9 +82,7 @@ impl Connection {
     fn announced(server: Server, name: &str, cookie: &Cookie, raise: Arc<Raise>) -> KResult<Self> {
         let link = Link::connect(Link::open(&server)?, &server, raise.clone())?;
         link.handshake(Handshake::Fork, &fork_body(cookie, false))?;
-        let connection = Self::at(link, server, name, raise);
-        connection.has_limits.store(true, Ordering::Relaxed);
-        Ok(connection)
+        Ok(Self::at(link, server, name, raise))
     }
 
     /// The process whose stream a program got that was executed. Errors: ENOTCONN (the server has gone), EBADF (it is no
@@ -100,7 +98,6 @@ impl Connection {
         let (reader, writer) = (Reader::new(stream.clone()), Writer::new(stream.clone()));
         let link = Link::at(stream, reader, writer, raise.clone());
         let connection = Self::at(link, server.into(), name, raise);
-        connection.has_limits.store(true, Ordering::Relaxed);
         connection.exec()?;
         // Calls of the program before end by then; their answers are nobody's.
         connection.link.read().forget_answers();

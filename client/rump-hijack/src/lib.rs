@@ -17,7 +17,7 @@
 //! # Inside
 //! The kernel uses libc as well, in the same process. A thread is *inside* while it makes a call of the kernel, and
 //! threads that it begins there are for ever: what they call goes to libc (`guard`). A signal's handler that runs
-//! meanwhile is inside too.
+//! meanwhile is inside too, but for one that runs while the call waits, which nobody does with a lock.
 //!
 //! # Unsafe
 //! The functions have libc's signatures, and rest on what their callers promise libc: a pointer is null, or points to

@@ -103,8 +103,8 @@ pub enum Waited {
     InVain,
 }
 
-/// Waits at the host, where signals come in, until a blocking socket has something to read. What a handler calls meanwhile is
-/// as at any other time.
+/// Waits at the host, where signals come in, until a blocking socket of a server's kernel has something to read. What a handler
+/// calls meanwhile is as at any other time.
 pub fn wait_for_input(rump: c_int) -> Waited {
     match carrier::call(|| sys::rump_i_fcntl(rump, libc::F_GETFL, 0)) {
         flags @ 0.. if flags & libc::O_NONBLOCK != 0 => return Waited::ForNothing,
