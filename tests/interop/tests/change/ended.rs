@@ -172,7 +172,7 @@ pub fn ignored() -> Check {
     {
         let name = format!("/f{number}");
         let mut command = Command::new(before[0]);
-        command.args(&before[1..]).arg(&program).args(["write", &disk.at(&name)]);
+        command.args(&before[1..]).arg(program).args(["write", &disk.at(&name)]);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = context(command.spawn(), before[0])?;
         let mut input = child.stdin.take().ok_or("no input")?;
