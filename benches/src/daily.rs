@@ -24,6 +24,9 @@ const OUT_BY_MOUNT: &str = "10,000 files out";
 const IN: &str = "100,000 files in";
 const MOUNT: &str = "1 GiB by FUSE";
 
+/// Adds rows about what was prepared.
+type Measurement = fn(&mut Table, &Bench) -> Outcome;
+
 fn main() -> Outcome {
     let (mut format, mut only) = (Format::Text, None);
     for word in std::env::args().skip(1) {
@@ -37,7 +40,7 @@ fn main() -> Outcome {
     if wanted(&LOOK) {
         look(&mut table)?;
     }
-    let rows: [(&str, fn(&mut Table, &Bench) -> Outcome); 4] =
+    let rows: [(&str, Measurement); 4] =
         [(OUT, out), (OUT_BY_MOUNT, out_by_mount), (IN, into), (MOUNT, mount)];
     if rows.iter().any(|(title, _)| wanted(title)) {
         let bench = Bench::prepare()?;
