@@ -5,6 +5,7 @@
 //! there: they are comments, `#xattr PATH NAME=HEX`, which others pass over.
 #![forbid(unsafe_code)]
 
+pub mod device;
 mod escape;
 mod read;
 mod write;
@@ -90,11 +91,10 @@ impl Keyword {
                 time_text(seconds.parse().ok()?, nanoseconds.parse().ok()?)
             }
             Self::Device => {
-                // The numbers of another system's are those of no other.
-                let (form, numbers) = text()?.split_once(',')?;
-                let known = matches!(form, "native" | "linux" | "netbsd" | "freebsd").then_some(numbers)?;
-                let (major, minor) = known.split_once(',')?;
-                let (major, minor): (u32, u32) = (major.parse().ok()?, minor.parse().ok()?);
+                let (form, told) = text()?.split_once(',')?;
+                let told: Vec<u32> =
+                    told.split(',').map(|number| number.parse().ok()).collect::<Option<_>>()?;
+                let (major, minor) = device::numbers(form, &told).ok()?;
                 format!("native,{major},{minor}").into_bytes()
             }
             Self::Uid | Self::Gid | Self::Nlink | Self::Size => {

@@ -242,8 +242,11 @@ mod tests {
 
     #[test]
     fn numbers_of_devices_are_two() {
-        let text = "a device=linux,7,010\nb device=native,7\nc device=native,7,8=9\nd device=hpux,7,8\n";
-        assert_eq!(shown(&read(text).unwrap()), ["a: device=native,7,10", "b:", "c:", "d:"]);
+        let text = "a device=linux,7,010\nb device=native,7\nc device=native,7,8=9\nd device=hpux,7,8\ne device=vms,7,8\n";
+        assert_eq!(
+            shown(&read(text).unwrap()),
+            ["a: device=native,7,10", "b:", "c:", "d: device=native,0,28680", "e:"]
+        );
     }
 
     #[test]

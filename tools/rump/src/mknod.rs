@@ -6,6 +6,7 @@ use crate::output::Output;
 use crate::owner::Owner;
 use crate::session::{Failure, Place, Session};
 use clap::{Args as ClapArgs, ValueEnum, ValueHint};
+use rump_mtree::device;
 use rumpkit::{AtFlags, DevNumber, Errno, FileType, KError, KResult, Mode, Stat};
 use std::ffi::OsString;
 
@@ -16,6 +17,7 @@ const EVERYBODY: u32 = 0o666;
 #[command(after_help = "Examples:
   rump mknod -m 600 disk.img@1:/dev/null c 1 3
   rump mknod disk.img@1:/run/pipe p
+  rump mknod -F solaris disk.img@1:/dev/tty c 7 0
 Numbers may be decimal, octal (0...) or hexadecimal (0x...). New files belong to the owner of the directory that they
 are in.")]
 pub struct Args {
@@ -34,6 +36,9 @@ pub struct Args {
     /// As -r, and set mode and owner of what is the same
     #[arg(short = 'R', long)]
     renew: bool,
+    /// The system for which the numbers are packed into one
+    #[arg(short = 'F', long, default_value = device::FORMATS[0], value_parser = device::FORMATS, hide_default_value = true)]
+    format: String,
     #[command(flatten)]
     telling: Telling,
     /// What to make, as IMAGE:/PATH
@@ -42,12 +47,9 @@ pub struct Args {
     /// Its type: b or c for devices, p for a fifo, s for a socket
     #[arg(value_name = "TYPE", hide_possible_values = true)]
     kind: Kind,
-    /// The driver of a device
-    #[arg(value_name = "MAJOR", value_parser = parse_number)]
-    major: Option<u32>,
-    /// The device
-    #[arg(value_name = "MINOR", value_parser = parse_number)]
-    minor: Option<u32>,
+    /// Those of a device: its driver and itself; of bsdos also a driver, a unit and a part; or all in one
+    #[arg(value_names = ["MAJOR", "MINOR"], num_args = 0..=3, value_parser = parse_number)]
+    numbers: Vec<u32>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -98,14 +100,15 @@ pub fn run(args: &Args, session: &mut Session, output: &mut Output) -> Result<()
 impl Node {
     fn new(args: &Args, place: &Place) -> Result<Self, Failure> {
         let is_device = matches!(args.kind, Kind::Block | Kind::Char);
-        let device = match (is_device, args.major, args.minor) {
-            (true, Some(major), Some(minor)) => DevNumber { major, minor },
-            (false, None, None) => DevNumber::default(),
-            (true, ..) => {
-                return Err(Failure::Usage("mknod: a device has a major and a minor number".into()));
-            }
-            (false, ..) => return Err(Failure::Usage("mknod: only devices have numbers".into())),
+        let device = match (is_device, &args.numbers[..]) {
+            (false, []) => Ok((0, 0)),
+            (false, _) => Err("only devices have numbers".into()),
+            (true, []) => Err("a device has a major and a minor number".into()),
+            (true, &[packed]) => Ok(device::apart(packed)),
+            (true, told) => device::numbers(&args.format, told),
         };
+        let (major, minor) = device.map_err(|why| Failure::Usage(format!("mknod: {why}")))?;
+        let device = DevNumber { major, minor };
         let file_type = match args.kind {
             Kind::Block => FileType::BlockDevice,
             Kind::Char => FileType::CharDevice,

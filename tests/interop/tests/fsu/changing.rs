@@ -93,3 +93,47 @@ pub fn deleted() -> Check {
     ];
     changes("", 0, steps)
 }
+
+/// Numbers of devices as other systems pack them, each in a manifest that libarchive reads, and made here.
+pub fn packed_numbers() -> Check {
+    const NUMBERS: [&str; 7] = ["7,8", "7,255", "7,256", "7,70000", "255,8", "4000,8", "7,8,9"];
+    const FORMATS: [&str; 16] = [
+        "native", "386bsd", "4bsd", "bsdos", "freebsd", "hpux", "isc", "linux", "netbsd", "osf1", "sco",
+        "solaris", "sunos", "svr3", "svr4", "ultrix",
+    ];
+    let disk = crate::disk::Disk::make("packed", 16, 0, "", &["-t", "ext4"])?;
+    let scratch = interop::image::Scratch::new("packed")?;
+    let manifest = scratch.path("manifest");
+    let all = FORMATS
+        .iter()
+        .flat_map(|format| NUMBERS.map(|numbers| (format!("{format},{numbers}"), *format, numbers)));
+    let mut made = Vec::new();
+    for (name, format, numbers) in all.chain([("0x1234567".into(), "native", "0x1234567")]) {
+        let text = format!("#mtree\n{name} type=char device={name}\n");
+        interop::context(std::fs::write(&manifest, text), "the manifest")?;
+        let mut lists = std::process::Command::new("bsdtar");
+        let told = interop::program::run_within(lists.arg("-tvf").arg(&manifest), crate::disk::PATIENCE)?;
+        let place = disk.place();
+        let mut arguments = vec![&*place, "-F", format, &*name, "c"];
+        arguments.extend(numbers.split(','));
+        let status = crate::stage::run("fsu_mknod", &arguments)?.status;
+        // Of Linux it knows numbers of eight bits; these have twelve, and twenty.
+        let is_known =
+            told.status == Some(0) || format == "linux" && matches!(numbers, "7,256" | "7,70000" | "4000,8");
+        crate::disk::ensure(status == Some(if is_known { 0 } else { 2 }), || format!("{name}: {status:?}"))?;
+        if told.status == Some(0) {
+            let listed = String::from_utf8_lossy(&told.stdout).into_owned();
+            let numbers = listed.split_whitespace().nth(4).ok_or("a line of bsdtar")?.to_string();
+            made.push((name, numbers));
+        }
+    }
+    let mounted = disk.mount("ro")?;
+    for (name, numbers) in &made {
+        let path = mounted.path().join(name);
+        let seen = interop::program::run_ok("stat", &["-c", "%Hr,%Lr", &path.to_string_lossy()])?;
+        crate::disk::ensure(seen.trim() == numbers, || format!("{name}: {numbers} at libarchive, {seen}"))?;
+    }
+    crate::disk::ensure(made.len() > 60, || format!("{} devices", made.len()))?;
+    drop(mounted);
+    disk.is_clean()
+}

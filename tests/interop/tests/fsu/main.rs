@@ -40,6 +40,11 @@ const TESTS: &[Test] = &[
     ("moves_leave_nothing_behind", copies::moved, &["e2fsck"]),
     ("commands_work_on_copies", copies::worked_on, &["e2fsck", "sed", "grep"]),
     ("changes_are_those_of_the_host", changing::whole, &["e2fsck"]),
+    (
+        "devices_have_the_numbers_that_libarchive_packs",
+        changing::packed_numbers,
+        &["e2fsck", "bsdtar", "stat"],
+    ),
     ("changes_at_an_offset_are_those_of_the_host", changing::at_an_offset, &["e2fsck"]),
     ("copies_come_back_as_they_went", copies::there_and_back, &["e2fsck", "diff"]),
     ("copies_follow_the_links_that_cp_follows", copies::links_followed, &["e2fsck", "diff", "cp"]),

@@ -113,8 +113,8 @@ pub const COMMANDS: &[Spec] = &[
     Spec { valued: "m", ..spec("mkdir", Operands::Paths, "[FLAGS] DIRECTORY...") },
     Spec { valued: "m", ..spec("mkfifo", Operands::Paths, "[FLAGS] FILE...") },
     Spec {
-        valued: "gmu",
-        ..spec("mknod", Operands::PathThenWords, "[FLAGS] FILE b|c MAJOR MINOR | FILE p|s")
+        valued: "Fgmu",
+        ..spec("mknod", Operands::PathThenWords, "[FLAGS] FILE b|c NUMBER... | FILE p|s")
     },
     spec("mv", Operands::Paths, "[FLAGS] SOURCE... TARGET"),
     Spec {

@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_flags_of_the_genuine_tools_are_there() {
-        // Of NetBSD's rump manuals, but for -F of mknod, and what `words` takes away.
+        // Of NetBSD's rump manuals, but for what `words` takes away.
         let known = [
             ("cat", "benstv"),
             ("chflags", "HLPRh"),
@@ -149,7 +149,7 @@ mod tests {
             ("ls", "1ABCFLRSTWabcdfghiklmnopqrstuwx"),
             ("mkdir", "mp"),
             ("mkfifo", "m"),
-            ("mknod", "rRgmu"),
+            ("mknod", "rRFgmu"),
             ("mv", "iv"),
             ("rm", "dfiPRrvW"),
             ("rmdir", "p"),
