@@ -14,6 +14,9 @@ const SKIP_LOG: &str = "RUMP_SKIP_LOG";
 const INSTALLED: [&str; 3] = ["librump", "librumpclient", "rump-hijack"];
 const PROGRAMS: [&str; 3] = ["rump", "rump-server", "rump-config"];
 
+/// A flag of GNU's env.
+const DEFAULT_SIGNALS: &str = "--default-signal=HUP,INT,QUIT,TERM";
+
 /// Runs one program at the root of the project; its output goes to ours.
 pub fn step(
     title: &str,
@@ -78,13 +81,25 @@ pub fn tests(options: Options) -> Result<(), String> {
     if options.quick {
         environment.push(("RUMP_QUICK", "1"));
     }
-    let arguments = ["test", "--workspace", "--all-features", "--no-fail-fast"];
+    let mut arguments = vec!["cargo", "test", "--workspace", "--all-features", "--no-fail-fast"];
+    if resets_signals() {
+        arguments.splice(..0, ["env", DEFAULT_SIGNALS]);
+    }
     let mut failures = Failures::default();
-    let outcome =
-        watched("tests", "cargo", &arguments, &environment, Stdio::piped(), |line| failures.line(line));
+    let outcome = watched("tests", arguments[0], &arguments[1..], &environment, Stdio::piped(), |line| {
+        failures.line(line)
+    });
     report_skips(&log)?;
     print!("{}", failures.report);
     outcome
+}
+
+/// Whether the host's env(1) gives a program signals that end it: what a shell begins in the background ignores some, and so
+/// would all that tests begin and interrupt.
+fn resets_signals() -> bool {
+    let mut probe = Command::new("env");
+    probe.args([DEFAULT_SIGNALS, "true"]).stderr(Stdio::null());
+    probe.status().is_ok_and(|status| status.success())
 }
 
 /// What test programs say of their failures, which thousands of lines would hide: each says it twice, details and names,
