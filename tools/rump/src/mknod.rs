@@ -36,9 +36,11 @@ pub struct Args {
     /// As -r, and set mode and owner of what is the same
     #[arg(short = 'R', long)]
     renew: bool,
-    /// The system for which the numbers are packed into one
-    #[arg(short = 'F', long, default_value = device::FORMATS[0], value_parser = device::FORMATS, hide_default_value = true)]
-    format: String,
+    /// The system for which the numbers are packed into one: native, 386bsd, 4bsd, bsdos, freebsd, hpux, isc, linux, netbsd, osf1, sco,
+    /// solaris, sunos, svr3, svr4 or ultrix
+    #[arg(short = 'F', long, value_name = "SYSTEM", default_value = device::FORMATS[0], value_parser = device::FORMATS)]
+    #[arg(hide_default_value = true, hide_possible_values = true)]
+    packed_for: String,
     #[command(flatten)]
     telling: Telling,
     /// What to make, as IMAGE:/PATH
@@ -48,7 +50,7 @@ pub struct Args {
     #[arg(value_name = "TYPE", hide_possible_values = true)]
     kind: Kind,
     /// Those of a device: its driver and itself; of bsdos also a driver, a unit and a part; or all in one
-    #[arg(value_names = ["MAJOR", "MINOR"], num_args = 0..=3, value_parser = parse_number)]
+    #[arg(value_name = "NUMBER", num_args = 0..=3, value_parser = parse_number)]
     numbers: Vec<u32>,
 }
 
@@ -105,7 +107,7 @@ impl Node {
             (false, _) => Err("only devices have numbers".into()),
             (true, []) => Err("a device has a major and a minor number".into()),
             (true, &[packed]) => Ok(device::apart(packed)),
-            (true, told) => device::numbers(&args.format, told),
+            (true, told) => device::numbers(&args.packed_for, told),
         };
         let (major, minor) = device.map_err(|why| Failure::Usage(format!("mknod: {why}")))?;
         let device = DevNumber { major, minor };
