@@ -1,7 +1,7 @@
 //! What all rows need: files to make images of, our view of an image, and QEMU's.
 
 use interop::image::Scratch;
-use interop::program::{lacks, run_ok};
+use interop::program::{self, lacks, run_ok};
 use interop::{Check, context};
 use rump_dev::{HostDevice, ReadOnly};
 use rump_host_posix::PosixHost;
@@ -96,7 +96,7 @@ pub fn content(seed: u64, len: usize) -> Vec<u8> {
 /// Runs `qemu-img` in words, with the names of files made paths of the folder: words that begin with `@`.
 pub fn qemu_img(scratch: &Scratch, words: &str) -> Check<String> {
     let words: Vec<String> = words.split_whitespace().map(|word| named(scratch, word)).collect();
-    run_ok("qemu-img", &words)
+    program::qemu_img(&words)
 }
 
 fn named(scratch: &Scratch, word: &str) -> String {

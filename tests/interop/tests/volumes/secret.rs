@@ -2,7 +2,7 @@
 
 use crate::{contains, told};
 use interop::image::Scratch;
-use interop::program::run_ok;
+use interop::program::{qemu_img, run_ok};
 use interop::suite::Suite;
 use interop::{Check, context, text};
 use std::fs::{self, File};
@@ -117,7 +117,7 @@ fn convert(scratch: &Scratch, options: &str) -> Check {
     let secret = format!("secret,id=s,file={key}");
     let options = format!("key-secret=s,iter-time=10{options}");
     let words = ["convert", "--object", &secret, "-f", "raw", "-O", "luks", "-o", &options, &plain, &image];
-    run_ok("qemu-img", &words).map(drop)
+    qemu_img(&words).map(drop)
 }
 
 fn first(options: &str) -> Check {
