@@ -3,6 +3,7 @@
 //! The image is a gzip file that is always the same, of blocks that are stored. An input is the length that the index says the
 //! content has, and its points, 40 bytes each; the sums in them are made here. So whatever is read is the content, or refused.
 
+use crate::image::Image;
 use rump_checksum::crc32c;
 use rump_hyper::Access;
 use rump_kpi::{BlockDevice, Errno, KResult, TimeSpec};
@@ -28,14 +29,14 @@ const BEGIN: usize = 10;
 static CONTENT: LazyLock<Vec<u8>> =
     LazyLock::new(|| (0..BLOCKS * BLOCK).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect());
 
-static FILE: LazyLock<Arc<Bytes>> = LazyLock::new(|| {
+static FILE: LazyLock<Arc<Image>> = LazyLock::new(|| {
     let mut file = b"\x1f\x8b\x08\0\0\0\0\0\0\xff".to_vec();
     for (number, block) in CONTENT.chunks(BLOCK).enumerate() {
         file.extend(stored(block, number + 1 == BLOCKS));
     }
     file.extend(rump_checksum::crc32(&CONTENT).to_le_bytes());
     file.extend((CONTENT.len() as u32).to_le_bytes());
-    Arc::new(Bytes(file))
+    Arc::new(Image::from_raw(&file))
 });
 
 /// A block of DEFLATE that is not compressed.
@@ -44,34 +45,8 @@ fn stored(bytes: &[u8], is_last: bool) -> Vec<u8> {
     [&[u8::from(is_last)][..], &length.to_le_bytes(), &(!length).to_le_bytes(), bytes].concat()
 }
 
-struct Bytes(Vec<u8>);
-
-impl BlockDevice for Bytes {
-    fn size_bytes(&self) -> u64 {
-        self.0.len() as u64
-    }
-
-    fn is_read_only(&self) -> bool {
-        true
-    }
-
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> KResult<()> {
-        let from = usize::try_from(offset).ok().and_then(|at| self.0.get(at..)?.get(..buf.len()));
-        buf.copy_from_slice(from.ok_or(Errno::EINVAL)?);
-        Ok(())
-    }
-
-    fn write_at(&self, _offset: u64, _buf: &[u8]) -> KResult<()> {
-        Err(Errno::EROFS.into())
-    }
-
-    fn flush(&self) -> KResult<()> {
-        Ok(())
-    }
-}
-
 /// Where the index was kept; no other one is made.
-struct Kept(Arc<Bytes>);
+struct Kept(Arc<Image>);
 
 impl Siblings for Kept {
     fn open(&self, _from: &[u8], _name: &[u8], _access: Access) -> KResult<Sibling> {
@@ -85,7 +60,7 @@ impl Siblings for Kept {
 
 impl Keeping for Kept {
     fn stamp(&self) -> Stamp {
-        Stamp { size_bytes: FILE.size_bytes(), mtime: TimeSpec::default() }
+        Stamp { size_bytes: FILE.size(), mtime: TimeSpec::default() }
     }
 
     fn find(&self, kind: Kind) -> Vec<Arc<dyn BlockDevice>> {
@@ -99,7 +74,7 @@ impl Keeping for Kept {
 
 /// Reads the image by this index; answers how many points were used, if it was.
 pub fn run(data: &[u8]) -> Option<String> {
-    let kept = Kept(Arc::new(Bytes(kept(data)?)));
+    let kept = Kept(Arc::new(Image::from_raw(&kept(data)?)));
     let options = Options { format: Some(Format::Gzip), snapshot: None };
     let opened = rumpdev_image::open(FILE.clone(), (b"image", None), &kept, &options).ok()?;
     let device = opened.device;
@@ -139,7 +114,7 @@ fn kept(data: &[u8]) -> Option<Vec<u8>> {
     }
     let mut head = [0; 64];
     head[..8].copy_from_slice(b"rumpidx1");
-    head[8..16].copy_from_slice(&FILE.size_bytes().to_le_bytes());
+    head[8..16].copy_from_slice(&FILE.size().to_le_bytes());
     head[28..32].copy_from_slice(&ENDS.to_le_bytes());
     head[32..40].copy_from_slice(&size.to_le_bytes());
     head[40..48].copy_from_slice(&(TABLE as u64).to_le_bytes());
@@ -153,8 +128,11 @@ fn kept(data: &[u8]) -> Option<Vec<u8>> {
 
 /// What a file is known by: a sum over its first and last 64 KiB.
 static ENDS: LazyLock<u32> = LazyLock::new(|| {
-    let file = &FILE.0;
-    crc32c(crc32c(!0, &file[..64 << 10]), &file[file.len() - (64 << 10)..])
+    let mut end = [0; 64 << 10];
+    [0, FILE.size() - end.len() as u64].into_iter().fold(!0, |sum, at| {
+        FILE.read(at, &mut end);
+        crc32c(sum, &end)
+    })
 });
 
 fn range(at: u64, length: u64) -> Option<std::ops::Range<usize>> {
