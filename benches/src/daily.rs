@@ -4,7 +4,7 @@
 
 use rump_benches::image::{Bench, Content, FOLDERS, LARGE, write_tree};
 use rump_benches::program::{Mounted, debugfs, is_installed, measured, rump, rump_command, succeed, timed};
-use rump_benches::table::{Format, Table, Target};
+use rump_benches::table::{self, Table, Target};
 use rump_benches::writing::Scratch;
 use rump_benches::{Outcome, reading};
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
@@ -28,16 +28,8 @@ const MOUNT: &str = "1 GiB by FUSE";
 type Measurement = fn(&mut Table, &Bench) -> Outcome;
 
 fn main() -> Outcome {
-    let (mut format, mut only) = (Format::Text, None);
-    for word in std::env::args().skip(1) {
-        match word.as_str() {
-            "--json" => format = Format::Json,
-            word => only = Some(word.to_owned()),
-        }
-    }
-    let wanted = |title: &&str| only.as_ref().is_none_or(|only| title.contains(only.as_str()));
-    let mut table = Table::new(format);
-    if wanted(&LOOK) {
+    let (mut table, wanted) = table::chosen();
+    if wanted(LOOK) {
         look(&mut table)?;
     }
     let rows: [(&str, Measurement); 4] =

@@ -123,6 +123,18 @@ impl From<Duration> for Measure {
     }
 }
 
+/// A table, and which rows are wanted, by the program's arguments: `--json`, and a word that titles have.
+pub fn chosen() -> (Table, impl Fn(&str) -> bool) {
+    let (mut format, mut only) = (Format::Text, None);
+    for word in std::env::args().skip(1) {
+        match word.as_str() {
+            "--json" => format = Format::Json,
+            _ => only = Some(word),
+        }
+    }
+    (Table::new(format), move |title: &str| only.as_deref().is_none_or(|only| title.contains(only)))
+}
+
 /// The rows so far.
 pub struct Table {
     format: Format,

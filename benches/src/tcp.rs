@@ -4,23 +4,14 @@
 use rump_benches::Outcome;
 use rump_benches::loopback::{Host, Pure, Rump};
 use rump_benches::sockin::Sockin;
-use rump_benches::table::{Format, Table, Target};
+use rump_benches::table::{self, Target};
 use std::time::Duration;
 
 /// Two gigabytes in this time are 20 Gbit/s.
 const STREAM: usize = 2_000_000_000 / (128 << 10) * (128 << 10);
 
 fn main() -> Outcome {
-    let mut format = Format::Text;
-    let mut only = None;
-    for word in std::env::args().skip(1) {
-        match word.as_str() {
-            "--json" => format = Format::Json,
-            word => only = Some(word.to_owned()),
-        }
-    }
-    let wanted = |title: &str| only.as_ref().is_none_or(|only| title.contains(only.as_str()));
-    let mut table = Table::new(format);
+    let (mut table, wanted) = table::chosen();
     let title = "100,000 open connections, RSS";
     if wanted(title) {
         // First, while nothing else has taken memory and given it back.

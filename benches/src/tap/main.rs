@@ -10,7 +10,7 @@ mod streams;
 use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use rump_benches::Outcome;
 use rump_benches::namespace::Namespace;
-use rump_benches::table::{Format, Table, Target};
+use rump_benches::table::{self, Target};
 use rumpkit::tun;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -48,15 +48,7 @@ impl Way {
 }
 
 fn main() -> Outcome {
-    let (mut format, mut only) = (Format::Text, None);
-    for word in std::env::args().skip(1) {
-        match word.as_str() {
-            "--json" => format = Format::Json,
-            word => only = Some(word.to_owned()),
-        }
-    }
-    let wanted = |title: &str| only.as_ref().is_none_or(|only| title.contains(only.as_str()));
-    let mut table = Table::new(format);
+    let (mut table, wanted) = table::chosen();
     let built = netstack3::built();
     if built.is_none() {
         table.skip("netstack3", "benches/netstack3 is not built");
